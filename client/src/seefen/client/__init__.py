@@ -1,0 +1,1 @@
+"""The library an agency calls, and the command line that stands on it."""

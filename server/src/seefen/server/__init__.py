@@ -1,0 +1,1 @@
+"""The broker: keeps and orders what it cannot read."""
