@@ -1,0 +1,34 @@
+# A bare clone needs Python 3.11 or newer and make; everything else comes from requirements.lock.
+PYTHON ?= python3
+ARGS ?=
+RUN := .venv/bin/python
+READY := .venv/ready
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: demo test check lock clean
+
+demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
+	$(RUN) -m demo $(ARGS)
+
+test: $(READY) ## every test
+	$(RUN) -m pytest $(ARGS)
+
+check: $(READY) ## format, lint, types, layers, wheels
+	scripts/check
+
+$(READY): requirements.lock protocol/pyproject.toml server/pyproject.toml client/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "seefen needs Python 3.11 or newer: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation \
+	    --editable protocol --editable server --editable client
+	touch $@
+
+lock: ## resolve requirements.lock anew: names, versions and hashes, no index address
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate --no-emit-package seefen-protocol --extra embedded --group pyproject.toml:dev \
+	    protocol/pyproject.toml server/pyproject.toml client/pyproject.toml --output-file requirements.lock
+
+clean: ## the environment and all caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
