@@ -41,8 +41,8 @@ def decode(data: bytes, type_: type[T], *, limit: int = STATEMENT_LIMIT) -> T:
     """Return the value that ``data`` is the one encoding of.
 
     Raises:
-        MalformedError: ``data`` is longer than ``limit`` bytes, is not the encoding of a ``type_``, or is
-            another encoding of it than ours.
+        MalformedError: ``data`` is longer than ``limit`` bytes, is not the encoding of a
+            ``type_``, or is another encoding of it than ours.
     """
     value = _loads(data, limit)
     try:
