@@ -1,0 +1,377 @@
+"""The directory: who holds which key, replayed from the authority log.
+
+Everyone replays the whole log and believes nothing else: an answer of the broker about
+a key is never used. A statement that breaks a rule has no effect even though it stands
+in the log (:meth:`Directory.skip`).
+
+Every question can be asked *as of* a size of the authority log, because that number is
+what orders the two logs: an activity entry is judged by the size it carries.
+
+The rules are ``docs/spec/statements.md``, section 3.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from seefen.protocol import authority_rules as rules
+from seefen.protocol.envelope import Opened, open_envelope
+from seefen.protocol.errors import OutOfTurnError, UntrustedError
+from seefen.protocol.ledger.tree import EMPTY_ROOT, CompactRange, leaf_hash
+from seefen.protocol.statements import (
+    NO_HASH,
+    NO_NET,
+    Authority,
+    Device,
+    Head,
+    Mailbox,
+    Node,
+    Revoke,
+    Root,
+    Statement,
+    Suspend,
+)
+from seefen.protocol.suite import sha256
+
+# Which roles hold which mailbox: visible to all, so that all can tell a stale one.
+BOX_ROLES: Final[dict[str, frozenset[str]]] = {
+    "case": frozenset({"keyholder"}),
+    "alert": frozenset({"keyholder", "field", "lead"}),
+    "audit": frozenset({"auditor"}),
+}
+
+ChainKey = tuple[str, bytes | str]
+A = TypeVar("A", bound=Authority)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A statement of a chain, where it stands in the log and its envelope's hash."""
+
+    statement: Authority
+    index: int
+    hash: bytes
+
+
+class Directory:
+    """The state of the authority log. ``net`` names the network: SHA-256 of root v1."""
+
+    def __init__(self, net: bytes) -> None:
+        self.net = net
+        self._tree = CompactRange()
+        self._roots: list[bytes] = [EMPTY_ROOT]
+        self._chains: dict[ChainKey, list[Link]] = {}
+        self._devices_of: dict[str, list[bytes]] = defaultdict(list)
+        self._sign_keys: set[bytes] = set()
+        self._codes: dict[str, str] = {}
+        self._changes: dict[str, list[int]] = defaultdict(list)
+        self._losses: dict[str, list[int]] = defaultdict(list)
+        self._box_losses: dict[tuple[str, str], list[int]] = defaultdict(list)
+
+    # --- the log -----------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """How many leaves were replayed."""
+        return len(self._roots) - 1
+
+    def head(self) -> Head:
+        """Return size and root of what was replayed."""
+        return Head(self.size, self._roots[-1])
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root of the authority log at ``size``.
+
+        Raises:
+            OutOfTurnError: Not replayed that far yet.
+        """
+        if not 0 <= size <= self.size:
+            raise OutOfTurnError("the authority log is not known that far", rule="old-authority")
+        return self._roots[size]
+
+    def apply(self, kind: str, envelope: bytes, *, at: int | None = None) -> Opened:
+        """Check the next leaf and take it in; change nothing if it breaks a rule.
+
+        Args:
+            at: Unix seconds against which dates are judged; None on a replay, where
+                the order in the log is all that is known.
+
+        Raises:
+            MalformedError, UntrustedError, OutOfTurnError, RefusedError: The rule
+                it breaks.
+        """
+        opened = open_envelope(envelope, kind)
+        statement = _expect(opened.statement, Authority)
+        self._check_net(statement, opened)
+        self._check_seen(statement.seen)
+        key = rules.chain_key(statement)
+        self._check_next(key, statement)
+        rules.check(self, opened, at=at)
+        self._take(key, statement, opened)
+        return opened
+
+    def skip(self, envelope: bytes) -> None:
+        """Count a leaf that broke a rule: it stands in the log and has no effect."""
+        self._append(envelope)
+
+    def copy(self) -> "Directory":
+        """Return an independent copy, for trying a bundle out."""
+        other = Directory(self.net)
+        other._tree = self._tree.copy()
+        other._roots = self._roots.copy()
+        other._chains = {key: links.copy() for key, links in self._chains.items()}
+        other._sign_keys = self._sign_keys.copy()
+        other._codes = self._codes.copy()
+        for name in ("_devices_of", "_changes", "_losses", "_box_losses"):
+            getattr(other, name).update((k, v.copy()) for k, v in getattr(self, name).items())
+        return other
+
+    # --- questions ---------------------------------------------------------
+
+    @property
+    def root(self) -> Root:
+        """The newest root statement.
+
+        Raises:
+            UntrustedError: The network is not founded.
+        """
+        root = self.latest(("root", ""), Root)
+        if root is None:
+            raise UntrustedError("the network is not founded yet", rule="no-root")
+        return root
+
+    def latest(self, key: ChainKey, type_: type[A], *, size: int | None = None) -> A | None:
+        """Return the newest statement of a chain as of ``size``."""
+        link = self.link(key, size=size)
+        return None if link is None else _expect(link.statement, type_)
+
+    def link(self, key: ChainKey, *, size: int | None = None) -> Link | None:
+        """Return the newest link of a chain as of ``size``."""
+        links = self._chains.get(key, [])
+        if size is not None:
+            links = links[: bisect_left(links, size, key=lambda link: link.index)]
+        return links[-1] if links else None
+
+    def nodes(self) -> tuple[str, ...]:
+        """Return the names of all nodes ever admitted, sorted."""
+        return tuple(sorted(str(name) for kind, name in self._chains if kind == "node"))
+
+    def node(self, name: str, *, size: int | None = None) -> Node:
+        """Return the newest statement about a node.
+
+        Raises:
+            UntrustedError: No such node.
+        """
+        node = self.latest(("node", name), Node, size=size)
+        if node is None:
+            raise UntrustedError(f"there is no node {name}", rule="unknown-node")
+        return node
+
+    def device(self, device: bytes, *, size: int | None = None) -> Device:
+        """Return the newest certificate of a device.
+
+        Raises:
+            UntrustedError: No such device.
+        """
+        found = self.latest(("device", device), Device, size=size)
+        if found is None:
+            raise UntrustedError("no signed record names this device", rule="unknown-device")
+        return found
+
+    def devices(self, node: str, *, size: int | None = None) -> tuple[Device, ...]:
+        """Return every device a node ever had, in the order of admission."""
+        found = (self.latest(("device", d), Device, size=size) for d in self._devices_of[node])
+        return tuple(device for device in found if device is not None)
+
+    def revoked(self, device: bytes, *, size: int | None = None) -> Link | None:
+        """Return the link that ended a device, or None."""
+        return self.link(("revoke", device), size=size)
+
+    def in_force(self, node: str, *, size: int | None = None, at: int | None = None) -> str | None:
+        """Return None if the node is in force, else why not."""
+        found = self.latest(("node", node), Node, size=size)
+        if found is None:
+            return "unknown-node"
+        if self.link(("suspend", node), size=size) is not None:
+            return "suspended"
+        if at is not None and found.expires <= at:
+            return "expired"
+        return None
+
+    def require_active(
+        self, device: bytes, *, size: int | None = None, at: int | None = None
+    ) -> Device:
+        """Return the certificate of a device that is in force.
+
+        Raises:
+            UntrustedError: rule ``unknown-device``, ``revoked``, ``expired`` or the
+                reason why its node is not in force.
+        """
+        found = self.device(device, size=size)
+        if self.revoked(device, size=size) is not None:
+            raise UntrustedError("this device was revoked", rule="revoked")
+        if at is not None and not found.starts <= at < found.expires:
+            raise UntrustedError("the certificate of this device is out of date", rule="expired")
+        reason = self.in_force(found.node, size=size, at=at)
+        if reason is not None:
+            raise UntrustedError(f"the node {found.node} is not in force", rule=reason)
+        return found
+
+    def require_role(
+        self, device: bytes, *roles: str, size: int | None = None, at: int | None = None
+    ) -> Device:
+        """Return the certificate of an active device that has one of ``roles``.
+
+        Raises:
+            UntrustedError: Not active, or rule ``role``.
+        """
+        found = self.require_active(device, size=size, at=at)
+        if not set(roles) & set(found.roles):
+            raise UntrustedError(f"this needs the role {' or '.join(roles)}", rule="role")
+        return found
+
+    def is_active(self, device: bytes, *, size: int | None = None, at: int | None = None) -> bool:
+        """Tell whether a device and its node are in force."""
+        try:
+            self.require_active(device, size=size, at=at)
+        except UntrustedError:
+            return False
+        return True
+
+    def holders(
+        self, node: str, box: str, *, size: int | None = None, at: int | None = None
+    ) -> tuple[Device, ...]:
+        """Return the active devices of a node whose roles hold a mailbox."""
+        return tuple(
+            device
+            for device in self.devices(node, size=size)
+            if BOX_ROLES[box] & set(device.roles)
+            and self.is_active(device.device, size=size, at=at)
+        )
+
+    def mailbox(
+        self, node: str, box: str, *, gen: int | None = None, size: int | None = None
+    ) -> Mailbox | None:
+        """Return a generation of a mailbox (the newest, if ``gen`` is None)."""
+        if gen is None:
+            return self.latest(("mailbox", f"{node}/{box}"), Mailbox, size=size)
+        links = self._chains.get(("mailbox", f"{node}/{box}"), [])
+        if not 1 <= gen <= len(links) or (size is not None and links[gen - 1].index >= size):
+            return None
+        return _expect(links[gen - 1].statement, Mailbox)
+
+    def mailbox_stale(self, node: str, box: str, *, size: int | None = None) -> bool:
+        """Tell whether a holder was lost after the newest generation of a mailbox."""
+        link = self.link(("mailbox", f"{node}/{box}"), size=size)
+        return link is not None and self._any_since(self._box_losses[node, box], link.index, size)
+
+    def lost_since(self, node: str, since: int, *, size: int | None = None) -> bool:
+        """Tell whether a device was lost or compromised, or the node suspended.
+
+        Args:
+            since: Authority size from which on to look.
+        """
+        return self._any_since(self._losses[node], since, size)
+
+    def revoked_since(self, node: str, since: int, *, size: int | None = None) -> bool:
+        """Tell whether any device of a node was revoked, for whatever reason."""
+        links = [self.revoked(d, size=size) for d in self._devices_of[node]]
+        return any(link is not None and link.index >= since for link in links)
+
+    def last_change(self, nodes: tuple[str, ...], *, size: int | None = None) -> int:
+        """Return the smallest size that includes the last change at any of ``nodes``."""
+        newest = 0
+        for node in nodes:
+            changes = self._changes[node]
+            end = len(changes) if size is None else bisect_left(changes, size)
+            if end:
+                newest = max(newest, changes[end - 1] + 1)
+        return newest
+
+    def has_sign_key(self, public: bytes) -> bool:
+        """Tell whether a device already holds this signature key."""
+        return public in self._sign_keys
+
+    def code_owner(self, code: str) -> str | None:
+        """Return the node that has a three-letter code, or None."""
+        return self._codes.get(code)
+
+    # --- taking a leaf in ---------------------------------------------------
+
+    def _check_net(self, statement: Authority, opened: Opened) -> None:
+        if statement.kind == "root" and statement.version == 1:
+            # The network is named by the hash of this payload, so it cannot name itself.
+            if statement.net != NO_NET or sha256(opened.payload) != self.net:
+                raise UntrustedError("this root statement founds another network", rule="net")
+        elif statement.net != self.net:
+            raise UntrustedError("this belongs to another network", rule="net")
+
+    def _check_seen(self, seen: Head) -> None:
+        if self.root_at(seen.size) != seen.root:
+            raise UntrustedError("its author saw another authority log than this one", rule="fork")
+
+    def _check_next(self, key: ChainKey, statement: Authority) -> None:
+        link = self.link(key)
+        version, prev = (1, NO_HASH) if link is None else (link.statement.version + 1, link.hash)
+        if (statement.version, statement.prev) != (version, prev):
+            raise OutOfTurnError(
+                f"expected version {version} of this {statement.kind}", rule="not-next"
+            )
+
+    def _take(self, key: ChainKey, statement: Authority, opened: Opened) -> None:
+        index = self.size
+        before = self.link(key)
+        self._chains.setdefault(key, []).append(Link(statement, index, opened.hash))
+        match statement:
+            case Node():
+                self._codes[statement.code] = statement.node
+                self._changes[statement.node].append(index)
+            case Device():
+                self._take_device(statement, before, index)
+            case Revoke():
+                self._take_revoke(statement, index)
+            case Suspend():
+                self._changes[statement.node].append(index)
+                self._losses[statement.node].append(index)
+            case Mailbox():
+                self._changes[statement.node].append(index)
+            case _:
+                pass
+        self._append(opened.envelope)
+
+    def _take_device(self, device: Device, before: Link | None, index: int) -> None:
+        self._changes[device.node].append(index)
+        self._sign_keys.add(device.sign)
+        if before is None:
+            self._devices_of[device.node].append(device.device)
+            return
+        roles_before = set(_expect(before.statement, Device).roles)
+        for box, roles in BOX_ROLES.items():
+            if roles & roles_before and not roles & set(device.roles):
+                self._box_losses[device.node, box].append(index)
+
+    def _take_revoke(self, revoke: Revoke, index: int) -> None:
+        self._changes[revoke.node].append(index)
+        lost = revoke.reason in ("lost", "compromised")
+        if lost:
+            self._losses[revoke.node].append(index)
+        roles = set(self.device(revoke.device).roles)
+        for box, holding in BOX_ROLES.items():
+            if holding & roles and (lost or box != "alert"):
+                self._box_losses[revoke.node, box].append(index)
+
+    def _append(self, envelope: bytes) -> None:
+        self._tree.append(leaf_hash(envelope))
+        self._roots.append(self._tree.root())
+
+    @staticmethod
+    def _any_since(indices: list[int], since: int, size: int | None) -> bool:
+        start = bisect_left(indices, since)
+        return start < len(indices) and (size is None or indices[start] < size)
+
+
+def _expect(statement: Statement, type_: type[A]) -> A:
+    if not isinstance(statement, type_):
+        raise UntrustedError("not a kind of the authority log", rule="unknown-kind")
+    return statement

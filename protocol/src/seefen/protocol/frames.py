@@ -1,0 +1,192 @@
+"""Frames of the socket between a device and the broker.
+
+Each WebSocket message is one frame: a CBOR array ``[id, verb, body]``. A device numbers
+its requests from 1; the answer carries the same number and the verb ``ok`` or
+``problem``; what the broker sends unasked carries 0. ``body`` is CBOR again, of the
+type that the table in ``docs/spec/api.md`` gives for the verb.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from seefen.protocol.receipt import Entry
+from seefen.protocol.statements import Count, Hash, Id, Part
+
+
+class Frame(Part, frozen=True):
+    """One message on the socket."""
+
+    id: Count
+    verb: Annotated[str, Meta(max_length=16)]
+    body: bytes
+
+
+class Problem(Part, frozen=True):
+    """A refusal: RFC 9457 as an array. ``rule`` is the short name of what failed."""
+
+    status: int
+    rule: str
+    title: str
+
+
+class Send(Part, frozen=True):
+    """A bundle, and the activity size the device knows (for the consistency proof)."""
+
+    bundle: bytes
+    seen: Count
+
+
+class Recorded(Part, frozen=True):
+    """Where the statements of a bundle stand; proofs for those in the activity log."""
+
+    authority: tuple[Count, ...]
+    entries: tuple[Entry, ...]
+    checkpoint: str
+    consistency: tuple[Hash, ...]
+
+
+class Ask(Part, frozen=True):
+    """An access statement and the objects whose content keys it asks for."""
+
+    envelope: bytes
+    tag: Id
+    objects: Annotated[tuple[Id, ...], Meta(max_length=256)]
+    seen: Count
+
+
+class ContentKey(Part, frozen=True):
+    """The wrapped content key of an object."""
+
+    object: Id
+    key: bytes
+
+
+class Released(Part, frozen=True):
+    """The receipt of an access and the wrapped content keys it released."""
+
+    entry: Entry
+    keys: tuple[ContentKey, ...]
+    checkpoint: str
+    consistency: tuple[Hash, ...]
+
+
+class FeedFrom(Part, frozen=True):
+    """Asks for what comes at or after an activity index, at most ``limit`` entries."""
+
+    cursor: Count
+    limit: Annotated[int, Meta(ge=1, le=1000)]
+    seen: Count
+
+
+class Item(Part, frozen=True):
+    """An entry a node is to receive: the statement, its wraps and, if small, the body."""
+
+    kind: str
+    entry: Entry
+    envelope: bytes
+    wraps: tuple[bytes, ...]
+    body: bytes
+
+
+class Stub(Part, frozen=True):
+    """A statement that is not for this node: enough to see that no number is missing."""
+
+    index: Count
+    kind: str
+    case: Id
+    device: Id
+    case_n: Count
+
+
+class Page(Part, frozen=True):
+    """Everything for this node up to (not including) ``upto``."""
+
+    items: tuple[Item, ...]
+    stubs: tuple[Stub, ...]
+    upto: Count
+    checkpoint: str
+    consistency: tuple[Hash, ...]
+
+
+class Push(Part, frozen=True):
+    """An item as it happens. With a watch on: its release entry and content key."""
+
+    item: Item
+    release: Entry | None
+    envelope: bytes
+    key: bytes
+    checkpoint: str
+    consistency: tuple[Hash, ...]
+
+
+class LogFrom(Part, frozen=True):
+    """Asks for leaves of a log from an index on."""
+
+    start: Count
+    limit: Annotated[int, Meta(ge=1, le=4096)]
+    seen: Count
+
+
+class AuthorityItem(Part, frozen=True):
+    """A leaf of the authority log, with the wraps that are addressed to this device."""
+
+    kind: str
+    envelope: bytes
+    wraps: tuple[bytes, ...]
+
+
+class AuthorityPage(Part, frozen=True):
+    """Leaves of the authority log from ``start`` on, under a checkpoint."""
+
+    start: Count
+    items: tuple[AuthorityItem, ...]
+    checkpoint: str
+    consistency: tuple[Hash, ...]
+
+
+class RecordPage(Part, frozen=True):
+    """Records (89 bytes each) of the activity log from ``start`` on, under a checkpoint."""
+
+    start: Count
+    records: tuple[bytes, ...]
+    checkpoint: str
+    consistency: tuple[Hash, ...]
+
+
+class Span(Part, frozen=True):
+    """Asks for the consistency proof of a log between two sizes."""
+
+    log: Annotated[str, Meta(pattern=r"\A(authority|activity)\Z")]
+    old: Count
+    new: Count
+
+
+class Proof(Part, frozen=True):
+    """A consistency proof."""
+
+    hashes: tuple[Hash, ...]
+
+
+class AuditItem(Part, frozen=True):
+    """An entry opened for an auditor: with the statement it is about."""
+
+    kind: str
+    entry: Entry
+    envelope: bytes
+
+
+class AuditPage(Part, frozen=True):
+    """The entries a node is entitled to see, up to (not including) ``upto``."""
+
+    items: tuple[AuditItem, ...]
+    upto: Count
+    checkpoint: str
+    consistency: tuple[Hash, ...]
+
+
+class Renew(Part, frozen=True):
+    """A new token and a proof for it, so that the socket may live on."""
+
+    token: str
+    proof: str

@@ -1,0 +1,132 @@
+"""Objects: a cover and a body, sealed for a case and bound to their author.
+
+The body has a random content key of its own, wrapped under the generation of the case
+and stored apart: that wrapped key is what an access releases. Author, case and object
+are in the context of each seal, so nobody can pass a ciphertext off as his own or carry
+it into another case (attacks 18 and 19).
+
+The context leaves numbers and generation out on purpose: when the broker refuses a
+number, a file of a gigabyte is signed again but not sealed again.
+
+The format is ``docs/spec/objects.md``.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import replace
+
+from seefen.protocol.bundle import Content
+from seefen.protocol.encoding import encode
+from seefen.protocol.errors import UntrustedError
+from seefen.protocol.ledger.tree import CompactRange, leaf_hash
+from seefen.protocol.padding import pad, unpad
+from seefen.protocol.statements import Object
+from seefen.protocol.suite import P, derive, random_bytes, seal, sha256, unseal
+
+PART_SIZE: Final = 1 << 20  # bytes of ciphertext in a part of a file
+
+
+def context(obj: Object) -> bytes:
+    """Return the hash of what a seal is bound to: network, case, object and author."""
+    bound = [obj.net, obj.nonce, obj.case, obj.object, obj.node, obj.device, obj.created_at]
+    return sha256(encode(["object", *bound, obj.file]))
+
+
+def body_context(obj: Object) -> bytes:
+    """Return the context under which the body of an object is sealed."""
+    return P + b"body\x00" + context(obj)
+
+
+def new_content_key() -> bytes:
+    """Return 32 random bytes: a content key is used for one body only."""
+    return random_bytes(32)
+
+
+def seal_cover(obj: Object, generation_key: bytes, cover: bytes) -> bytes:
+    """Return the cover sealed under the generation, so that lists open without asking."""
+    return seal(derive(generation_key, "cover"), _cover_context(obj), cover)
+
+
+def open_cover(obj: Object, generation_key: bytes) -> bytes:
+    """Return the bytes of an object's cover.
+
+    Raises:
+        UntrustedError: Sealed under another key, or not by this author for this case.
+    """
+    return unseal(derive(generation_key, "cover"), _cover_context(obj), obj.cover)
+
+
+def wrap_content_key(obj: Object, generation_key: bytes, content_key: bytes) -> bytes:
+    """Return the content key wrapped under the generation of ``obj``: 104 bytes."""
+    return seal(derive(generation_key, "content-key"), _key_context(obj), content_key)
+
+
+def unwrap_content_key(obj: Object, generation_key: bytes, wrapped: bytes) -> bytes:
+    """Return the content key of an object.
+
+    Raises:
+        UntrustedError: Not the wrap of this object under this generation.
+    """
+    return unseal(derive(generation_key, "content-key"), _key_context(obj), wrapped)
+
+
+def seal_message(
+    obj: Object, generation_key: bytes, *, cover: bytes, body: bytes
+) -> tuple[Object, Content]:
+    """Return the object completed with its sealed cover and body, and its content.
+
+    Args:
+        obj: All fields but ``cover``, ``body_size`` and ``body_root`` are set.
+    """
+    content_key = new_content_key()
+    sealed = seal(content_key, body_context(obj), pad(body))
+    complete = replace(
+        obj,
+        cover=seal_cover(obj, generation_key, cover),
+        body_size=len(sealed),
+        body_root=parts_root([leaf_hash(sealed)]),
+    )
+    return complete, Content(obj.object, wrap_content_key(obj, generation_key, content_key), sealed)
+
+
+def check_body(obj: Object, sealed: bytes) -> None:
+    """Check a message's sealed body against the size and root that were signed.
+
+    Raises:
+        UntrustedError: Another body; nothing was decrypted (attack 17).
+    """
+    if len(sealed) != obj.body_size or parts_root([leaf_hash(sealed)]) != obj.body_root:
+        raise UntrustedError("the body is not the one that was signed", rule="body")
+
+
+def open_message(obj: Object, content_key: bytes, sealed: bytes) -> bytes:
+    """Return the body of a message.
+
+    Raises:
+        UntrustedError: Another body, or another key.
+    """
+    check_body(obj, sealed)
+    return unpad(unseal(content_key, body_context(obj), sealed))
+
+
+def parts_root(leaf_hashes: Iterable[bytes]) -> bytes:
+    """Return the RFC 6962 root over the leaf hashes of all parts of a body."""
+    tree = CompactRange()
+    for leaf in leaf_hashes:
+        tree.append(leaf)
+    return tree.root()
+
+
+def part_count(size: int) -> int:
+    """Return how many parts a body of ``size`` bytes has; an empty one has one."""
+    return max(1, -(-size // PART_SIZE))
+
+
+def _cover_context(obj: Object) -> bytes:
+    return P + b"cover\x00" + context(obj)
+
+
+def _key_context(obj: Object) -> bytes:
+    bound = encode([obj.case, obj.gen, context(obj)])
+    return P + b"content-key\x00" + bound
