@@ -1,0 +1,126 @@
+"""Records: what a leaf of the activity log says, and what it keeps to itself.
+
+A record is public to every node; it commits to a *core* (who did what, when, on which
+basis) and to a *detail* (the reason) without showing either. Once an entry is erased its
+record stays and says nothing, and the tree has no hole.
+
+The format is ``docs/spec/ledger.md``, sections 4 and 5.
+"""
+
+from typing import Annotated, Final, Self, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from seefen.protocol.errors import MalformedError
+from seefen.protocol.statements import Count
+
+RECORD_LENGTH: Final = 89
+CORE_LIMIT: Final = 16 * 1024  # holds 256 recipients with the longest names
+VERSION: Final = 1
+
+Operation: TypeAlias = Annotated[str, Meta(pattern=r"\A(collect|consult|disclose|alter)\Z")]
+Act: TypeAlias = Annotated[
+    str,
+    Meta(pattern=r"\A(object|access|ack|case|casekey|assign|release|denied)\Z"),
+]
+Name: TypeAlias = Annotated[str, Meta(pattern=r"\A([a-z][a-z0-9]*(-[a-z0-9]+)*)?\Z", max_length=40)]
+HexId: TypeAlias = Annotated[str, Meta(pattern=r"\A([0-9a-f]{32})?\Z")]
+HexHash: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+Officer: TypeAlias = Annotated[str, Meta(pattern=r"\A(o-[0-9a-f]{4,8})?\Z")]
+Code: TypeAlias = Annotated[str, Meta(pattern=r"\A([a-z0-9][a-z0-9._-]*)?\Z", max_length=40)]
+
+
+class Record(Struct, frozen=True):
+    """The 89 bytes that stand in the activity log for ever.
+
+    ``authority_size`` puts the entry in order with the authority log. ``tag`` lets the
+    members of a case see that a statement exists even when the broker hides it.
+    """
+
+    authority_size: int
+    tag: bytes
+    core_commitment: bytes
+    detail_commitment: bytes
+
+    def encode(self) -> bytes:
+        """Return ``01``, the size (8 bytes, big endian), the tag and both commitments."""
+        lengths = [len(self.tag), len(self.core_commitment), len(self.detail_commitment)]
+        if lengths != [16, 32, 32]:
+            raise ValueError(f"a record has parts of 16, 32 and 32 bytes, not {lengths}")
+        size = self.authority_size.to_bytes(8, "big")
+        return b"\x01" + size + self.tag + self.core_commitment + self.detail_commitment
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Return the record in ``data``.
+
+        Raises:
+            MalformedError: It has another length or another version.
+        """
+        if len(data) != RECORD_LENGTH or data[0] != 1:
+            raise MalformedError("this is no record of version 1", rule="record")
+        return cls(int.from_bytes(data[1:9], "big"), data[9:25], data[25:57], data[57:])
+
+
+class Core(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the broker knows and writes of an act, for those entitled to see it.
+
+    Where a field does not apply it is empty or 0; it is never left out.
+    """
+
+    act: Act
+    at: Count  # unix milliseconds, by the broker's clock
+    op: Operation
+    node: Name
+    device: HexId
+    officer: Officer
+    case: HexId
+    case_n: Count
+    device_n: Count
+    object: HexId
+    n: Count  # the number of the object in its case
+    to: Annotated[tuple[Name, ...], Meta(max_length=256)]
+    purpose: Code
+    basis: Code
+    emergency: Annotated[int, Meta(ge=0, le=1)]
+    req: HexHash
+    under: Annotated[tuple[Count, ...], Meta(max_length=256)]
+    outcome: Code
+    v: Annotated[int, Meta(ge=VERSION, le=VERSION)] = VERSION
+
+
+_DECODER: Final = msgspec.json.Decoder(Core, strict=True)
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+def encode_core(core: Core) -> bytes:
+    """Return the one JSON text of a core: sorted keys, no spaces.
+
+    Raises:
+        ValueError: A field does not hold what it must.
+    """
+    text = _ENCODER.encode(core)
+    try:
+        decode_core(text)
+    except MalformedError as err:
+        raise ValueError(f"this core cannot be written: {err}") from err
+    return text
+
+
+def decode_core(text: bytes) -> Core:
+    """Return the core that ``text`` is the one JSON text of.
+
+    Raises:
+        MalformedError: It is not, or it is longer than 16 KiB.
+    """
+    if len(text) > CORE_LIMIT:
+        raise MalformedError("the core is too long", rule="core")
+    try:
+        core = _DECODER.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as err:
+        raise MalformedError(f"this is no core: {err}", rule="core") from err
+    if _ENCODER.encode(core) != text:
+        # A key given twice, a space, a number written otherwise: one text, two readings.
+        raise MalformedError("this is not the one way to write the core", rule="core")
+    return core

@@ -1,0 +1,260 @@
+"""Trees: the official vectors, the definition itself, and sizes nobody should send."""
+
+import base64
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seefen.protocol.errors import MalformedError, UntrustedError
+from seefen.protocol.ledger.tree import (
+    EMPTY_ROOT,
+    CompactRange,
+    Node,
+    check_consistency,
+    check_inclusion,
+    consistency_plan,
+    inclusion_plan,
+    leaf_hash,
+    node_hash,
+    root_of,
+)
+from tests.support.vectors import official, own
+
+LIMIT = 257  # one more than a tile is wide
+LEAVES = [leaf_hash(n.to_bytes(2, "big")) for n in range(1100)]
+
+
+@cache
+def root_between(start: int, end: int) -> bytes:
+    """The definition (RFC 6962, 2.1), remembered so that exhaustive tests are quick."""
+    if end - start < 2:
+        return LEAVES[start] if end > start else EMPTY_ROOT
+    middle = start + split(end - start)
+    return node_hash(root_between(start, middle), root_between(middle, end))
+
+
+def split(size: int) -> int:
+    power = 1
+    while power * 2 < size:
+        power *= 2
+    return power
+
+
+def path(index: int, start: int, end: int) -> list[bytes]:
+    """RFC 6962, 2.1.1."""
+    if end - start == 1:
+        return []
+    middle = start + split(end - start)
+    if index < middle:
+        return [*path(index, start, middle), root_between(middle, end)]
+    return [*path(index, middle, end), root_between(start, middle)]
+
+
+def subproof(old: int, start: int, end: int, *, known: bool) -> list[bytes]:
+    """RFC 6962, 2.1.2."""
+    if old == end:
+        return [] if known else [root_between(start, end)]
+    middle = start + split(end - start)
+    if old <= middle:
+        return [*subproof(old, start, middle, known=known), root_between(middle, end)]
+    return [*subproof(old, middle, end, known=False), root_between(start, middle)]
+
+
+def node(of: Node) -> bytes:
+    level, index = of
+    return root_between(index << level, (index + 1) << level)
+
+
+def hashes(case: dict[str, Any]) -> list[bytes]:
+    proof: list[str] = case["proof"] or []
+    return [base64.b64decode(text) for text in proof]
+
+
+def cases(kind: str) -> list[Path]:
+    return sorted(official(f"merkle/testdata/{kind}").rglob("*.json"))
+
+
+def is_accepted(check: Any, *arguments: Any) -> bool:
+    try:
+        check(*arguments)
+    except UntrustedError:
+        return False
+    return True
+
+
+def test_the_official_vectors_are_all_there() -> None:
+    assert len(cases("inclusion")) + len(cases("consistency")) == 196
+
+
+def test_official_inclusion_proofs_get_the_verdict_they_ask_for() -> None:
+    for file in cases("inclusion"):
+        case = json.loads(file.read_text())
+        accepted = is_accepted(
+            check_inclusion,
+            base64.b64decode(case["leafHash"]),
+            case["leafIdx"],
+            case["treeSize"],
+            hashes(case),
+            base64.b64decode(case["root"]),
+        )
+        assert accepted is not case["wantErr"], file
+
+
+def test_official_consistency_proofs_get_the_verdict_they_ask_for() -> None:
+    for file in cases("consistency"):
+        case = json.loads(file.read_text())
+        accepted = is_accepted(
+            check_consistency,
+            case["size1"],
+            base64.b64decode(case["root1"]),
+            case["size2"],
+            base64.b64decode(case["root2"]),
+            hashes(case),
+        )
+        assert accepted is not case["wantErr"], file
+
+
+def test_inclusion_is_what_the_definition_says_at_every_size() -> None:
+    for size in range(1, LIMIT + 1):
+        root = root_between(0, size)
+        proofs = inclusion_plan(range(size), size).build(node)
+        for index, proof in enumerate(proofs):
+            assert list(proof) == path(index, 0, size)
+            check_inclusion(LEAVES[index], index, size, proof, root)
+
+
+def test_consistency_is_what_the_definition_says_between_all_sizes() -> None:
+    for new in range(LIMIT + 1):
+        for old in range(new + 1):
+            (proof,) = consistency_plan(old, new).build(node)
+            assert list(proof) == (subproof(old, 0, new, known=True) if old else [])
+            check_consistency(old, root_between(0, old), new, root_between(0, new), proof)
+
+
+@given(st.integers(1, len(LEAVES)), st.data())
+def test_inclusion_proofs_hold_for_one_leaf_and_one_place(size: int, data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, size - 1))
+    other = data.draw(st.integers(-2, size + 2).filter(lambda n: n != index))
+    (proof,) = inclusion_plan([index], size).build(node)
+    root = root_between(0, size)
+    check_inclusion(LEAVES[index], index, size, proof, root)
+    for arguments in (
+        (LEAVES[index], other, size, proof, root),
+        (LEAVES[(index + 1) % 1100], index, size, proof, root),
+        (LEAVES[index], index, size, (*proof, root), root),
+        (LEAVES[index], index, size, (root, *proof), root),
+        (LEAVES[index] + b"\0", index, size, proof, root),
+    ):
+        assert not is_accepted(check_inclusion, *arguments)
+
+
+@given(st.integers(1, len(LEAVES) - 1), st.data())
+def test_consistency_proofs_hold_for_one_pair_of_trees(old: int, data: st.DataObject) -> None:
+    new = data.draw(st.integers(old + 1, len(LEAVES)))
+    (proof,) = consistency_plan(old, new).build(node)
+    before, after = root_between(0, old), root_between(0, new)
+    check_consistency(old, before, new, after, proof)
+    for arguments in (
+        (old, after, new, after, proof),
+        (old, before, new, before, proof),
+        (new, after, old, before, proof),
+        (old, before, new, after, proof[:-1]),
+        (old, before, new, after, (*proof, before)),
+        (old, before, new, after, (*proof[:-1], proof[-1] + b"\0")),
+        (0, before, new, after, proof),
+    ):
+        assert not is_accepted(check_consistency, *arguments)
+
+
+def test_a_batch_gives_the_same_proofs_as_one_at_a_time() -> None:
+    together = inclusion_plan(range(900, 1000), 1000).build(node)
+    assert together == tuple(
+        inclusion_plan([index], 1000).build(node)[0] for index in range(900, 1000)
+    )
+
+
+def test_a_plan_names_the_nodes_that_building_asks_for_and_no_other() -> None:
+    for plan in (inclusion_plan(range(10, 40), 999), consistency_plan(300, 999)):
+        nodes = {at: node(at) for at in plan.nodes()}
+        assert plan.build(nodes.__getitem__) == plan.build(node)
+        for unread in nodes:
+            fewer = {at: value for at, value in nodes.items() if at != unread}
+            with pytest.raises(KeyError):
+                plan.build(fewer.__getitem__)
+
+
+@pytest.mark.parametrize(("index", "size"), [(0, 0), (1, 1), (-1, 5), (5, 5), (0, 2**60)])
+def test_no_proof_is_planned_for_a_leaf_that_is_not_there(index: int, size: int) -> None:
+    with pytest.raises(ValueError, match="no leaf"):
+        inclusion_plan([index], size)
+
+
+@pytest.mark.parametrize(("old", "new"), [(2, 1), (-1, 3), (1, 2**60)])
+def test_no_proof_is_planned_from_a_larger_tree(old: int, new: int) -> None:
+    with pytest.raises(ValueError, match="no tree"):
+        consistency_plan(old, new)
+
+
+def test_every_tree_grew_from_the_empty_one() -> None:
+    check_consistency(0, EMPTY_ROOT, 5, LEAVES[0], ())
+    check_consistency(0, EMPTY_ROOT, 0, EMPTY_ROOT, ())
+    for proof, root in (((LEAVES[0],), EMPTY_ROOT), ((), LEAVES[1])):
+        with pytest.raises(UntrustedError):
+            check_consistency(0, root, 5, LEAVES[0], proof)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"), [(7, 6, "rewind"), (7, 7, "fork"), (7, 8, "consistency")]
+)
+def test_the_rule_says_what_the_log_did(old: int, new: int, rule: str) -> None:
+    with pytest.raises(UntrustedError) as caught:
+        check_consistency(old, LEAVES[0], new, LEAVES[1], (LEAVES[2],) if old < new else ())
+    assert caught.value.rule == rule
+
+
+@given(st.lists(st.integers(0, 700), max_size=20))
+def test_batches_of_any_size_end_in_the_same_root(batches: list[int]) -> None:
+    stored, size = CompactRange().encode(), 0
+    for count in batches:
+        tree = CompactRange.decode(stored)
+        for leaf in (LEAVES[n % 1100] for n in range(size, size + count)):
+            tree.append(leaf)
+        stored, size = tree.encode(), size + count
+        assert len(stored) == 8 + 32 * size.bit_count()
+    assert CompactRange.decode(stored).root() == root_of([LEAVES[n % 1100] for n in range(size)])
+
+
+def test_a_compact_range_has_the_root_of_every_size() -> None:
+    tree = CompactRange()
+    for size in range(LIMIT + 1):
+        assert (tree.size, tree.root()) == (size, root_between(0, size))
+        tree.append(LEAVES[size])
+
+
+@given(st.binary(max_size=300))
+def test_only_malformed_leaves_the_decoder_of_a_range(data: bytes) -> None:
+    try:
+        tree = CompactRange.decode(data)
+    except MalformedError:
+        return
+    assert tree.encode() == data
+
+
+def test_a_range_with_a_hash_too_few_is_not_made() -> None:
+    with pytest.raises(ValueError, match="2 hashes"):
+        CompactRange(7, [EMPTY_ROOT, EMPTY_ROOT])
+
+
+@pytest.mark.parametrize("case", own("ledger/tree.json"), ids=lambda case: case["why"])
+def test_own_vectors(case: dict[str, Any]) -> None:
+    leaves = [leaf_hash(bytes.fromhex(data)) for data in case["leaves"]]
+    tree = CompactRange()
+    for leaf in leaves:
+        tree.append(leaf)
+    assert tree.root().hex() == root_of(leaves).hex() == case["expect"]["root"]
+    assert tree.encode().hex() == case["expect"]["range"]
