@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Final, Self
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import AlreadyFinalized, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import (
@@ -31,6 +31,7 @@ _MLKEM_PUBLIC: Final = 1184
 _CHUNK: Final = 16 * 1024
 _HEADER: Final = 24 + 32  # random salt, commitment
 _CHUNK_TAG: Final = 16
+_BROKEN: Final = (InvalidTag, AlreadyFinalized)  # a stream that failed stays failed
 
 
 class KemKey:
@@ -143,7 +144,7 @@ class Opener:
         """
         try:
             return self._cobblestone.update(data)
-        except InvalidTag:
+        except _BROKEN:
             raise _changed() from None
 
     def finish(self) -> bytes:
@@ -154,7 +155,7 @@ class Opener:
         """
         try:
             return self._cobblestone.finalize()
-        except InvalidTag:
+        except _BROKEN:
             raise _changed() from None
 
 
