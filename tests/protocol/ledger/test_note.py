@@ -63,6 +63,23 @@ def test_a_checkpoint_of_another_key_is_refused() -> None:
     assert refused(sign_checkpoint(HEAD, OTHER, AT)) is UntrustedError
 
 
+def test_the_head_of_another_log_under_our_name_is_refused() -> None:
+    # One key signs for both logs, and the name in a line is not signed.
+    other = replace(HEAD, origin="seefen.example/authority")
+    ours = [VerifierKey(ORIGIN, type_, KEY.public) for type_ in (LOG, COSIGNATURE)]
+    lines = parse_note(sign_checkpoint(other, KEY, AT)).lines
+    relabelled = "".join(
+        f"— {ORIGIN} {base64.b64encode(key.id + line.signature).decode()}\n"
+        for key, line in zip(ours, lines, strict=True)
+    )
+    assert refused(f"{other.text()}\n{relabelled}") is UntrustedError
+
+
+@pytest.mark.parametrize("at", [2**63, 2**64 - 1])
+def test_a_time_beyond_all_times_is_refused_though_it_is_signed(at: int) -> None:
+    assert refused(sign_checkpoint(HEAD, KEY, at)) is UntrustedError
+
+
 @pytest.mark.parametrize("gone", [-3, -2])
 def test_both_lines_of_the_log_are_needed(gone: int) -> None:
     lines = GOOD.split("\n")
@@ -144,6 +161,12 @@ def test_own_vectors(case: dict[str, str]) -> None:
 )
 def test_a_note_has_one_way_to_be_written(text: str) -> None:
     assert refused(text) is MalformedError
+
+
+@pytest.mark.parametrize("character", ["\x00", "\t", "\r", "\x1f", "\ud800"])
+def test_a_note_holds_no_control_characters(character: str) -> None:
+    with pytest.raises(MalformedError):
+        parse_note(f"text{character}\n\n— a AAAAAAA=\n")
 
 
 def test_a_note_may_have_a_hundred_signatures() -> None:

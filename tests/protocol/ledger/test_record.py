@@ -96,7 +96,14 @@ def test_only_malformed_leaves_the_decoder_of_cores(data: bytes, at: int, cut: i
         assert encode_core(core) == text
 
 
-@pytest.mark.parametrize("text", [b"[" * 16_000, b'{"x":' * 3000, b'{"to":' + b"[" * 9000])
+def test_a_core_is_measured_before_it_is_parsed() -> None:
+    with pytest.raises(MalformedError, match="too long"):
+        decode_core(b"[" * 16_385)
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 16_000, b'{"x":' + b"[" * 16_000, b'{"to":' + b"[" * 16_000]
+)
 def test_a_core_nested_without_end_is_malformed(text: bytes) -> None:
     with pytest.raises(MalformedError):
         decode_core(text)

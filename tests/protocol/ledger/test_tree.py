@@ -171,6 +171,17 @@ def test_consistency_proofs_hold_for_one_pair_of_trees(old: int, data: st.DataOb
         assert not is_accepted(check_consistency, *arguments)
 
 
+def test_a_proof_longer_than_the_tree_is_high_is_refused() -> None:
+    # It would fold to a root above the real one, and show one leaf at two places.
+    extra = LEAVES[9]
+    (proof,) = inclusion_plan([3], 7).build(node)
+    above = node_hash(extra, root_between(0, 7))
+    assert not is_accepted(check_inclusion, LEAVES[3], 3, 7, (*proof, extra), above)
+    (proof,) = consistency_plan(3, 7).build(node)
+    before = node_hash(extra, root_between(0, 3))
+    assert not is_accepted(check_consistency, 3, before, 7, above, (*proof, extra))
+
+
 def test_a_batch_gives_the_same_proofs_as_one_at_a_time() -> None:
     together = inclusion_plan(range(900, 1000), 1000).build(node)
     assert together == tuple(
@@ -243,6 +254,11 @@ def test_only_malformed_leaves_the_decoder_of_a_range(data: bytes) -> None:
     except MalformedError:
         return
     assert tree.encode() == data
+
+
+def test_a_range_of_an_impossible_size_is_malformed() -> None:
+    with pytest.raises(MalformedError):
+        CompactRange.decode((2**60).to_bytes(8, "big") + EMPTY_ROOT)
 
 
 def test_a_range_with_a_hash_too_few_is_not_made() -> None:

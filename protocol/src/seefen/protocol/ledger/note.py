@@ -145,6 +145,8 @@ def open_checkpoint(text: str, origin: str, log_public: bytes) -> SignedCheckpoi
     note = parse_note(text)
     checkpoint = decode_checkpoint(note.text)
     if checkpoint.origin != origin:
+        # The name in a signature line is not signed: with one key for both logs, only
+        # this keeps the head of one from passing for the head of the other.
         raise UntrustedError("this is the checkpoint of another log", rule="origin")
     check_line(note, VerifierKey(origin, LOG, log_public))
     return SignedCheckpoint(
@@ -167,8 +169,8 @@ def check_line(note: Note, key: VerifierKey) -> int:
     if key.type == COSIGNATURE:
         time = int.from_bytes(signature[:8], "big")
         signature, message = signature[8:], _cosigned(note.text, time)
-    if len(signature) != 64 or time > TIME_LIMIT:
-        raise UntrustedError(f"no signature of {key.name}", rule="note-signature")
+    if time > TIME_LIMIT:
+        raise UntrustedError(f"{key.name} signed no time there is", rule="note-signature")
     verify_plain(key.public, message, signature)
     return time
 
