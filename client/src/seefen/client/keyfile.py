@@ -1,0 +1,136 @@
+"""The key file: a device's secrets under a passphrase.
+
+The passphrase goes through Argon2id; the seal commits to its key, so a file opens under
+one passphrase at most (attack 38). A wrong passphrase and a damaged file are one error:
+telling them apart would help only whoever damages it.
+
+The format is ``docs/spec/keyfile.md``.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Self
+
+from msgspec import Meta
+
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.errors import MalformedError, RefusedError, UntrustedError
+from seefen.protocol.statements import Id, Part
+from seefen.protocol.suite import (
+    KemKey,
+    P,
+    PlainKey,
+    SigningKey,
+    derive,
+    new_id,
+    passphrase_key,
+    random_bytes,
+    seal,
+    unseal,
+)
+
+NAME: Final = "device.key"
+MEMORY_KIB: Final = 262_144
+PASSES: Final = 3
+LANES: Final = 4
+
+
+class KeyFile(Part, frozen=True):
+    """What stands on the disk. The Argon2id numbers travel with the file."""
+
+    version: Annotated[int, Meta(ge=1, le=1)]
+    device: Id
+    salt: Annotated[bytes, Meta(min_length=16, max_length=16)]
+    memory_kib: Annotated[int, Meta(ge=8192, le=4_194_304)]
+    passes: Annotated[int, Meta(ge=1, le=64)]
+    lanes: Annotated[int, Meta(ge=1, le=64)]
+    sealed: Annotated[bytes, Meta(max_length=4096)]
+
+
+class Secrets(Part, frozen=True):
+    """The secrets of a device, as they stand inside the seal."""
+
+    sign: Annotated[bytes, Meta(min_length=64, max_length=64)]
+    auth: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    kem: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    vault: Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKeys:
+    """The keys of a device: four of them, each for one purpose only."""
+
+    device: bytes
+    sign: SigningKey
+    auth: PlainKey
+    kem: KemKey
+    vault: bytes
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Make the keys of a new device."""
+        return cls(
+            new_id(), SigningKey.generate(), PlainKey.generate(), KemKey.generate(), random_bytes(32)
+        )
+
+
+def write_key_file(
+    path: Path, keys: DeviceKeys, passphrase: str, *, memory_kib: int = MEMORY_KIB
+) -> None:
+    """Write the key file in one step: the old one stands until the new one is on the disk."""
+    salt = random_bytes(16)
+    secrets = Secrets(keys.sign.secret, keys.auth.secret, keys.kem.secret, keys.vault)
+    key = _key(passphrase, salt, memory_kib, PASSES, LANES)
+    sealed = seal(key, _context(keys.device), encode(secrets))
+    data = encode(KeyFile(1, keys.device, salt, memory_kib, PASSES, LANES, sealed))
+    replace_file(path, data)
+
+
+def read_key_file(path: Path, passphrase: str) -> DeviceKeys:
+    """Return the keys in a key file.
+
+    Raises:
+        RefusedError: There is no file, or it does not open: rule ``no-device``,
+            ``passphrase``.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise RefusedError(f"there is no device in {path.parent}", rule="no-device") from None
+    try:
+        file = decode(data, KeyFile)
+        key = _key(passphrase, file.salt, file.memory_kib, file.passes, file.lanes)
+        secrets = decode(unseal(key, _context(file.device), file.sealed), Secrets)
+    except (MalformedError, UntrustedError):
+        raise RefusedError(
+            "the key file does not open: wrong passphrase, or the file is damaged",
+            rule="passphrase",
+        ) from None
+    return DeviceKeys(
+        file.device,
+        SigningKey.from_secret(secrets.sign),
+        PlainKey.from_secret(secrets.auth),
+        KemKey.from_secret(secrets.kem),
+        secrets.vault,
+    )
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path``: temporary file, synced, renamed."""
+    beside = path.with_name(f".{path.name}.new")
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def _key(passphrase: str, salt: bytes, memory_kib: int, passes: int, lanes: int) -> bytes:
+    stretched = passphrase_key(passphrase, salt, memory_kib=memory_kib, passes=passes, lanes=lanes)
+    return derive(stretched, "keyfile")
+
+
+def _context(device: bytes) -> bytes:
+    return P + b"keyfile\x00" + device

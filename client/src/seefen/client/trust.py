@@ -1,0 +1,306 @@
+"""Trust: bytes in, trusted value out. Nothing else fills the vault.
+
+1. A checkpoint is signed by the log key that the root statement names.
+2. It does not take back what an earlier one said (rewind) and shows the same entries (fork).
+3. Each authority leaf follows the rules of its kind; one that does not has no effect.
+4. An entry stands under the checkpoint, and its core is the one committed to.
+5. Its statement is the one the core names, signed, in turn, under the rules of its case.
+
+What fails 1, 2 or 4 is kept as evidence, and the client stops sending.
+"""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seefen.client.vault import StoredEntry, Vault
+from seefen.protocol import case_chain
+from seefen.protocol.case import CaseState, Generation, Last, Position
+from seefen.protocol.directory import Directory
+from seefen.protocol.envelope import Opened, open_envelope
+from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.frames import AuthorityPage, Item, Stub
+from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint, open_checkpoint
+from seefen.protocol.ledger.record import Core, Record
+from seefen.protocol.ledger.tree import EMPTY_ROOT, check_consistency
+from seefen.protocol.receipt import Entry, check_entry
+from seefen.protocol.statements import Case, CaseKey, Assign, Head, Release, Statement
+from seefen.protocol.suite import sha256
+
+Prove = Callable[[str, int, int], Awaitable[tuple[bytes, ...]]]
+STRUCTURE: Final = ("case", "casekey", "assign")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An item that passed every check."""
+
+    opened: Opened
+    core: Core
+    index: int
+    record: Record
+
+
+class Trust:
+    """What this device believes, and why."""
+
+    def __init__(self, vault: Vault, net: bytes, evidence: Path) -> None:
+        self._vault = vault
+        self._evidence = evidence
+        self.directory = Directory(net)
+        for kind, envelope, broken in vault.run(
+            "SELECT kind, envelope, broken FROM authority ORDER BY idx"
+        ):
+            if broken is None:
+                self.directory.apply(kind, envelope)
+            else:
+                self.directory.skip(envelope)
+        self._states: dict[bytes, CaseState] = {}
+
+    # --- heads ---------------------------------------------------------------
+
+    def head(self, log: str) -> Head:
+        """Return the highest verified head of a log."""
+        kept = self._vault.head(log)
+        return Head(0, EMPTY_ROOT) if kept is None else kept[0]
+
+    def origin(self, log: str) -> str:
+        """Return the name of a log."""
+        return f"{self.directory.root.origin}/{log}"
+
+    async def accept(
+        self, log: str, note: str, seen: int, proof: tuple[bytes, ...], prove: Prove
+    ) -> SignedCheckpoint:
+        """Check a checkpoint against the highest head and keep the higher one.
+
+        Args:
+            seen: The size from which ``proof`` leads to this checkpoint.
+            prove: Asks the broker for another consistency proof.
+
+        Raises:
+            UntrustedError: rule ``rewind``, ``fork`` or ``consistency``; evidence is kept.
+        """
+        signed = open_checkpoint(note, self.origin(log), self.directory.root.log_key)
+        new, mine = signed.checkpoint, self.head(log)
+        try:
+            if new.size < mine.size:
+                # Older than what we know is fine only if it is a part of it.
+                await self._check_part(log, new, mine, prove)
+                return signed
+            if seen != mine.size:
+                proof = await prove(log, mine.size, new.size)
+            check_consistency(mine.size, mine.root, new.size, new.root, proof)
+        except UntrustedError as err:
+            self._keep_evidence(log, note, err)
+            raise
+        self._vault.put_head(log, Head(new.size, new.root), note)
+        return signed
+
+    async def _check_part(self, log: str, new: Checkpoint, mine: Head, prove: Prove) -> None:
+        try:
+            proof = await prove(log, new.size, mine.size)
+            check_consistency(new.size, new.root, mine.size, mine.root, proof)
+        except SeefenError:
+            raise UntrustedError(
+                f"the {log} log was rewound: the broker now shows {new.size} entries, "
+                f"and it had signed {mine.size}",
+                rule="rewind",
+            ) from None
+
+    def _keep_evidence(self, log: str, note: str, err: UntrustedError) -> None:
+        kept = self._vault.head(log)
+        self._evidence.mkdir(parents=True, exist_ok=True)
+        path = self._evidence / f"{int(time.time() * 1000)}-{err.rule}.json"
+        before = "" if kept is None else kept[1]
+        value = {"log": log, "rule": err.rule, "what": str(err), "before": before, "now": note}
+        path.write_text(json.dumps(value, indent=1, ensure_ascii=False))
+        self._vault.put("alarm", str(err).encode())
+
+    # --- authority log ---------------------------------------------------------
+
+    def take_authority(self, page: AuthorityPage) -> list[str]:
+        """Replay the leaves of a page; return what broke a rule, as sentences.
+
+        The page must end at or before the checkpoint that was accepted for it; the
+        caller compares the root when the replay has reached it.
+        """
+        alarms: list[str] = []
+        with self._vault.change():
+            for index, item in enumerate(page.items, start=page.start):
+                if index < self.directory.size:
+                    continue
+                broken: str | None = None
+                try:
+                    self.directory.apply(item.kind, item.envelope)
+                except SeefenError as err:
+                    broken = f"{err.rule}: {err}"
+                    self.directory.skip(item.envelope)
+                    alarms.append(f"signed record {index} has no effect: {err}")
+                self._vault.run(
+                    "INSERT INTO authority VALUES (?, ?, ?, ?)",
+                    index, item.kind, item.envelope, broken,
+                )  # fmt: skip
+        return alarms
+
+    def check_replayed(self, checkpoint: Checkpoint) -> None:
+        """Check that the replay gives the root of the checkpoint.
+
+        Raises:
+            UntrustedError: The broker showed other leaves than it signed.
+        """
+        if (
+            checkpoint.size <= self.directory.size
+            and self.directory.root_at(checkpoint.size) != checkpoint.root
+        ):
+            raise UntrustedError("the authority log is not the one that was signed", rule="fork")
+
+    # --- activity log ----------------------------------------------------------
+
+    def state(self, case: bytes) -> CaseState | None:
+        """Return the state of a case, from the vault when it is not in memory."""
+        if case not in self._states:
+            restored = self._restore(case)
+            if restored is None:
+                return None
+            self._states[case] = restored
+        return self._states[case]
+
+    def require_state(self, case: bytes) -> CaseState:
+        """Return the state of a case.
+
+        Raises:
+            UntrustedError: This device knows no such case.
+        """
+        state = self.state(case)
+        if state is None:
+            raise UntrustedError("this device knows no such case", rule="unknown-case")
+        return state
+
+    def take_entry(self, kind: str, entry: Entry, envelope: bytes, under: Checkpoint) -> Taken:
+        """Check that an entry stands in the log and that its statement is the one named.
+
+        Raises:
+            UntrustedError: rule ``core-commitment``, ``inclusion``, ``other-statement``.
+        """
+        core = check_entry(entry, under)
+        opened = open_envelope(envelope, kind)
+        if core.act != kind or core.req != opened.hash.hex():
+            raise UntrustedError(
+                f"entry {entry.index} is about another signed record than the one shown",
+                rule="other-statement",
+            )
+        return Taken(opened, core, entry.index, Record.decode(entry.record))
+
+    def take_item(self, item: Item, under: Checkpoint) -> Taken | None:
+        """Take a feed item into the state of its case; None if it was taken before."""
+        if self._vault.has_entry(item.entry.index):
+            return None
+        taken = self.take_entry(item.kind, item.entry, item.envelope, under)
+        self.follow(taken)
+        return taken
+
+    def follow(self, taken: Taken) -> CaseState:
+        """Apply a checked statement to its case and keep both."""
+        statement = taken.opened.statement
+        case = _case_of(statement)
+        position = Position(taken.record.authority_size, taken.index, taken.core.at // 1000)
+        state = case_chain.apply(self.state(case), taken.opened, self.directory, position)
+        device, case_n = bytes.fromhex(taken.core.device), taken.core.case_n
+        self._keep(case, state, device)
+        self._vault.add_entry(
+            StoredEntry(
+                taken.index, taken.opened.kind, case, device, case_n,
+                position.authority_size, position.at, taken.opened.envelope, None,
+            )  # fmt: skip
+        )
+        return state
+
+    def take_stub(self, stub: Stub) -> None:
+        """Count a statement that is not for us.
+
+        Raises:
+            OutOfTurnError: A number is missing: something was withheld.
+        """
+        if self._vault.has_entry(stub.index):
+            return
+        state = self.require_state(stub.case)
+        position = Position(state.position.authority_size, stub.index, state.position.at)
+        self._keep(stub.case, case_chain.skip(state, stub, position), stub.device)
+        self._vault.add_entry(
+            StoredEntry(
+                stub.index, stub.kind, stub.case, stub.device, stub.case_n, None, None, None, None
+            )
+        )
+
+    def _keep(self, case: bytes, state: CaseState, device: bytes) -> None:
+        self._states[case] = state
+        last = state.last(device)
+        self._vault.run(
+            "INSERT OR REPLACE INTO number VALUES (?, ?, ?, ?)",
+            case, device, last.case_n, last.object_hash,
+        )  # fmt: skip
+
+    def forget(self, case: bytes) -> None:
+        """Drop the state in memory, after a transaction that was rolled back."""
+        self._states.pop(case, None)
+
+    def _restore(self, case: bytes) -> CaseState | None:
+        # The statements were verified when they were taken in; the vault is ours.
+        versions: list[Case] = []
+        generations: list[Generation] = []
+        assigned: dict[int, frozenset[bytes]] = {}
+        case_hash = b""
+        opened_at: Position | None = None
+        for entry in self._vault.entries(case, *STRUCTURE):
+            if entry.envelope is None or entry.authority_size is None or entry.at is None:
+                continue
+            statement = open_envelope(entry.envelope, entry.kind).statement
+            position = Position(entry.authority_size, entry.index, entry.at)
+            opened_at = opened_at or position
+            match statement:
+                case Case():
+                    versions.append(statement)
+                    case_hash = sha256(entry.envelope)
+                case CaseKey():
+                    count = self._count_objects(case, entry.index)
+                    generations.append(
+                        Generation(statement, sha256(entry.envelope), position, count)
+                    )
+                case Assign():
+                    devices = {wrap.device for wrap in statement.devices}
+                    assigned[statement.gen] = assigned.get(statement.gen, frozenset()) | devices
+                case _:
+                    pass
+        if opened_at is None:
+            return None
+        numbers = {
+            device: Last(case_n, hash_)
+            for device, case_n, hash_ in self._vault.run(
+                "SELECT device, case_n, object_hash FROM number WHERE case_id = ?", case
+            )
+        }
+        newest = self._vault.one(
+            "SELECT max(idx), max(authority_size), max(at) FROM entry WHERE case_id = ?", case
+        ) or (0, 0, 0)
+        position = Position(newest[1], newest[0], newest[2])
+        return CaseState(
+            case, tuple(versions), case_hash, position, opened_at, tuple(generations),
+            assigned, numbers, self._count_objects(case, newest[0] + 1),
+        )  # fmt: skip
+
+    def _count_objects(self, case: bytes, before: int) -> int:
+        row = self._vault.one(
+            "SELECT count(*) FROM entry WHERE case_id = ? AND kind = 'object' AND idx < ?",
+            case, before,
+        )  # fmt: skip
+        return 0 if row is None else row[0]
+
+
+def _case_of(statement: Statement) -> bytes:
+    case = getattr(statement, "case", None)
+    if not isinstance(case, bytes) or isinstance(statement, Release):
+        raise UntrustedError("not a statement of a case", rule="unknown-kind")
+    return case

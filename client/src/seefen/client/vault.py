@@ -1,0 +1,191 @@
+"""The vault: everything a device knows, in one encrypted SQLite file.
+
+Only verified things come in (:mod:`seefen.client.trust`). What belongs together is
+written in one transaction with the log position it belongs to, so that a kill at any
+point leaves a state that was true.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.statements import Head
+
+NAME: Final = "vault.db"
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS authority (
+  idx INTEGER PRIMARY KEY, kind TEXT NOT NULL, envelope BLOB NOT NULL, broken TEXT);
+CREATE TABLE IF NOT EXISTS mailbox_seed (
+  node TEXT, box TEXT, gen INTEGER, seed BLOB NOT NULL, PRIMARY KEY (node, box, gen)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entry (
+  idx INTEGER PRIMARY KEY, kind TEXT NOT NULL, case_id BLOB NOT NULL, device BLOB NOT NULL,
+  case_n INTEGER NOT NULL, authority_size INTEGER, at INTEGER, envelope BLOB, core BLOB);
+CREATE INDEX IF NOT EXISTS entry_case ON entry (case_id, idx);
+CREATE TABLE IF NOT EXISTS number (
+  case_id BLOB, device BLOB, case_n INTEGER NOT NULL, object_hash BLOB,
+  PRIMARY KEY (case_id, device)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS case_key (
+  case_id BLOB, gen INTEGER, key BLOB NOT NULL, PRIMARY KEY (case_id, gen)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS object (
+  object BLOB PRIMARY KEY, case_id BLOB NOT NULL, n INTEGER NOT NULL, idx INTEGER NOT NULL,
+  at INTEGER NOT NULL, envelope BLOB NOT NULL, cover BLOB, sealed BLOB, wrapped BLOB, body BLOB,
+  message_id BLOB, shown_until INTEGER NOT NULL DEFAULT 0, superseded_by BLOB) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS object_n ON object (case_id, n);
+CREATE UNIQUE INDEX IF NOT EXISTS object_message ON object (case_id, message_id);
+CREATE TABLE IF NOT EXISTS step (
+  object BLOB, node TEXT, step TEXT, at INTEGER NOT NULL, officer TEXT NOT NULL,
+  PRIMARY KEY (object, node, step)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS access (
+  idx INTEGER PRIMARY KEY, case_id BLOB NOT NULL, scope TEXT NOT NULL, object BLOB,
+  envelope BLOB NOT NULL, until INTEGER NOT NULL, reason TEXT NOT NULL, salt BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS draft (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, case_id BLOB NOT NULL, made_at INTEGER NOT NULL,
+  fields BLOB NOT NULL, bundle BLOB, path TEXT, problem TEXT);
+CREATE TABLE IF NOT EXISTS record (idx INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS mark (
+  object BLOB, field TEXT, text TEXT, strong TEXT, weak TEXT, PRIMARY KEY (object, field, text)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS mark_strong ON mark (strong);
+CREATE INDEX IF NOT EXISTS mark_weak ON mark (weak);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """An entry of the activity log that was taken in; a stub has no envelope."""
+
+    index: int
+    kind: str
+    case: bytes
+    device: bytes
+    case_n: int
+    authority_size: int | None
+    at: int | None
+    envelope: bytes | None
+    core: bytes | None
+
+
+class Vault:
+    """One device's file. Not for several threads."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._db = connection
+
+    @classmethod
+    def open(cls, path: Path, key: bytes) -> "Vault":
+        """Open the vault of a device, making it when it is new.
+
+        Raises:
+            RefusedError: Another process has it open, or it is damaged.
+        """
+        db = apsw.Connection(str(path))
+        try:
+            db.pragma("cipher", "chacha20")
+            db.pragma("key", f"x'{key.hex()}'")
+            # One process a vault: a second one would use the same numbers twice.
+            db.pragma("locking_mode", "EXCLUSIVE")
+            db.pragma("journal_mode", "WAL")
+            db.pragma("synchronous", "FULL")
+            db.execute("BEGIN EXCLUSIVE")
+            db.execute(SCHEMA)
+            db.execute("COMMIT")
+        except apsw.BusyError:
+            db.close()
+            raise RefusedError(
+                "another seefen is running on this vault: end it first", rule="vault-busy"
+            ) from None
+        except (apsw.NotADBError, apsw.CorruptError):
+            db.close()
+            raise RefusedError(
+                f"{path} is damaged or does not belong to the key file beside it", rule="vault"
+            ) from None
+        return cls(db)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Make all writes inside one transaction; it may be nested."""
+        with self._db:
+            yield
+
+    def run(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows."""
+        return list(self._db.execute(sql, values))
+
+    def one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
+        """Run one statement and return its first row, or None."""
+        return next(iter(self._db.execute(sql, values)), None)
+
+    def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Run one statement for each row of values."""
+        self._db.executemany(sql, rows)
+
+    # --- settings -----------------------------------------------------------
+
+    def get(self, name: str) -> bytes | None:
+        """Return a setting."""
+        row = self.one("SELECT value FROM setting WHERE name = ?", name)
+        return None if row is None else row[0]
+
+    def put(self, name: str, value: bytes) -> None:
+        """Keep a setting."""
+        self.run("INSERT OR REPLACE INTO setting VALUES (?, ?)", name, value)
+
+    def get_number(self, name: str) -> int:
+        """Return a number, 0 when it was never kept."""
+        value = self.get(name)
+        return 0 if value is None else decode(value, int)
+
+    def put_number(self, name: str, value: int) -> None:
+        """Keep a number."""
+        self.put(name, encode(value))
+
+    def head(self, log: str) -> tuple[Head, str] | None:
+        """Return the highest head of a log ever verified, and its note."""
+        value = self.get(f"head/{log}")
+        if value is None:
+            return None
+        size, root, note = decode(value, tuple[int, bytes, str])
+        return Head(size, root), note
+
+    def put_head(self, log: str, head: Head, note: str) -> None:
+        """Keep a head; it is never replaced by a smaller one."""
+        kept = self.head(log)
+        if kept is None or kept[0].size <= head.size:
+            self.put(f"head/{log}", encode([head.size, head.root, note]))
+
+    # --- entries ------------------------------------------------------------
+
+    def has_entry(self, index: int) -> bool:
+        """Tell whether the entry at an index was taken in."""
+        return self.one("SELECT 1 FROM entry WHERE idx = ?", index) is not None
+
+    def add_entry(self, entry: StoredEntry) -> None:
+        """Keep an entry."""
+        self.run(
+            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            entry.index, entry.kind, entry.case, entry.device, entry.case_n,
+            entry.authority_size, entry.at, entry.envelope, entry.core,
+        )  # fmt: skip
+
+    def entries(self, case: bytes, *kinds: str) -> Iterator[StoredEntry]:
+        """Return the entries of a case, in the order of the log."""
+        marks = ", ".join("?" * len(kinds))
+        chosen = f"AND kind IN ({marks})" if kinds else ""
+        sql = f"SELECT * FROM entry WHERE case_id = ? {chosen} ORDER BY idx"  # noqa: S608
+        return (StoredEntry(*row) for row in self.run(sql, case, *kinds))
+
+    def cases(self) -> list[bytes]:
+        """Return the ids of all cases this device knows."""
+        sql = "SELECT DISTINCT case_id FROM entry WHERE kind = 'case'"
+        return [row[0] for row in self.run(sql)]
