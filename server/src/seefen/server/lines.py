@@ -1,0 +1,50 @@
+"""The lines to devices that are open now: how many each may have, and how to end all."""
+
+from collections import defaultdict
+from typing import Protocol
+
+
+class Line(Protocol):
+    """An open line to a device."""
+
+    def end(self, code: int, rule: str, title: str) -> None:
+        """End it, with a last word for the device."""
+        ...
+
+
+class Lines:
+    """All open lines of this process."""
+
+    def __init__(self, per_device: int) -> None:
+        """Allow each device ``per_device`` lines."""
+        self._per_device = per_device
+        self._open: dict[bytes, list[Line]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        """How many lines are open."""
+        return sum(len(lines) for lines in self._open.values())
+
+    def add(self, device: bytes, line: Line) -> None:
+        """Take a new line; the oldest one too many ends.
+
+        The new one wins: on a bad network the old ones are half-open more often than not,
+        and an officer must not wait until the broker has noticed.
+        """
+        lines = self._open[device]
+        lines.append(line)
+        if len(lines) > self._per_device:
+            lines.pop(0).end(4409, "sockets", "this device has opened too many sockets")
+
+    def remove(self, device: bytes, line: Line) -> None:
+        """Forget a line that has ended."""
+        lines = self._open.get(device, [])
+        if line in lines:
+            lines.remove(line)
+        if not lines:
+            self._open.pop(device, None)
+
+    def end_all(self) -> None:
+        """End every line, because the broker stops."""
+        for lines in list(self._open.values()):
+            for line in list(lines):
+                line.end(1001, "stopping", "the broker stops: connect again in a moment")

@@ -1,0 +1,83 @@
+"""The broker's log: JSON lines for an operator, without content.
+
+The text of a line is constant and its values are counts, rules and ids. Whatever is
+``bytes`` is an id and is written as a keyed hash: lines about one device can be put
+together, but a log read by a stranger names nobody. Everything outside ASCII is escaped,
+so a name with control or direction characters cannot forge a line (attack 52).
+
+What the libraries want to log is reduced to where it was: their texts quote requests.
+"""
+
+import hmac
+import logging
+import sys
+import traceback
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+
+_FRAMES = 8
+
+
+def configure(secret: bytes, to: TextIO | None = None) -> None:
+    """Send every log line of this process to ``to`` (standard error, if None).
+
+    Args:
+        secret: Key for the hashes of ids; the same after a restart.
+        to: Where lines go.
+    """
+    stream = sys.stderr if to is None else to
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            _Hashed(secret),
+            structlog.processors.JSONRenderer(sort_keys=True),
+        ],
+        logger_factory=structlog.WriteLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_Library()]
+    root.setLevel(logging.WARNING)
+
+
+def open_file(path: Path) -> TextIO:
+    """Return a log file to append to, line by line, readable by its owner alone."""
+    path.touch(mode=0o600)
+    return path.open("a", buffering=1, encoding="ascii")
+
+
+def where(error: BaseException) -> list[str]:
+    """Return where an exception came from, and not what it says: that may be content."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+
+
+class _Hashed:
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def __call__(
+        self, _: object, __: str, line: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        for name, value in line.items():
+            if isinstance(value, bytes):
+                line[name] = hmac.digest(self._secret, value, "sha256").hex()[:12]
+        return line
+
+
+class _Library(logging.Handler):
+    """Reduces what a library logs to its name, the place and the kind of error."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        structlog.get_logger().warning(
+            "library",
+            library=record.name,
+            place=f"{record.module}:{record.lineno}",
+            error=type(error).__name__ if error else None,
+            where=where(error) if error else None,
+        )

@@ -1,0 +1,112 @@
+"""How often one may try: limits by address, and by device only after it proved itself.
+
+An outsider who fails in the name of a device slows down his own address and nothing else,
+so nobody can be locked out by somebody else's bad logins (attack 57).
+"""
+
+import ipaddress
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final
+
+from seefen.server.config import Config
+from seefen.server.errors import TooManyError
+
+_KEYS: Final = 10_000  # remembered at once; the oldest is forgotten first
+
+
+class Window:
+    """Counts events of the last seconds, by key."""
+
+    def __init__(self, most: int, seconds: int) -> None:
+        """Allow ``most`` events of one key in ``seconds``."""
+        self.most = most
+        self.seconds = seconds
+        self._events: OrderedDict[object, deque[float]] = OrderedDict()
+
+    def take(self, key: object, now: float) -> int:
+        """Count an event, or return how many seconds too early it is (then not counted)."""
+        events = self._of(key, now)
+        if len(events) >= self.most:
+            return max(1, int(events[0] + self.seconds - now) + 1)
+        events.append(now)
+        return 0
+
+    def _of(self, key: object, now: float) -> deque[float]:
+        events = self._events.setdefault(key, deque())
+        self._events.move_to_end(key)
+        while events and events[0] <= now - self.seconds:
+            events.popleft()
+        if len(self._events) > _KEYS:
+            self._events.popitem(last=False)
+        return events
+
+
+class Rates:
+    """The limits of one broker process."""
+
+    def __init__(self, config: Config, clock: Callable[[], float]) -> None:
+        """Take the limits from ``config``; ``clock`` gives seconds."""
+        self._clock = clock
+        self._block_seconds = config.block_seconds
+        self._logins = Window(config.logins_per_minute_per_address, 60)
+        self._devices = Window(config.logins_per_hour_per_device, 3600)
+        # The last of the bad proofs that are allowed starts the block.
+        self._proofs = Window(config.bad_proofs_before_block - 1, config.block_seconds)
+        self._blocked: OrderedDict[str, float] = OrderedDict()
+
+    def require_open(self, address: str) -> None:
+        """Refuse an address that is blocked, before any signature costs time.
+
+        Raises:
+            TooManyError: rule ``blocked``.
+        """
+        left = self._blocked.get(_network(address), 0.0) - self._clock()
+        if left > 0:
+            raise _too_many("too many bad logins came from your address", "blocked", int(left) + 1)
+
+    def login(self, address: str) -> None:
+        """Count a login from an address.
+
+        Raises:
+            TooManyError: rule ``rate``.
+        """
+        early = self._logins.take(_network(address), self._clock())
+        if early:
+            raise _too_many("too many logins from your address", "rate", early)
+
+    def logged_in(self, device: bytes) -> None:
+        """Count a login of a device that has proved to be it.
+
+        Raises:
+            TooManyError: rule ``rate``.
+        """
+        early = self._devices.take(device, self._clock())
+        if early:
+            raise _too_many("this device logs in too often", "rate", early)
+
+    def bad_proof(self, address: str) -> bool:
+        """Count a failed proof; returns whether the address is blocked from now on."""
+        now, key = self._clock(), _network(address)
+        if not self._proofs.take(key, now):
+            return False
+        self._blocked[key] = now + self._block_seconds
+        self._blocked.move_to_end(key)
+        if len(self._blocked) > _KEYS:
+            self._blocked.popitem(last=False)
+        return True
+
+
+def _too_many(message: str, rule: str, seconds: int) -> TooManyError:
+    return TooManyError(f"{message}: try again in {seconds} seconds", rule=rule, seconds=seconds)
+
+
+def _network(address: str) -> str:
+    # One customer commonly has a whole /64: to change the last half costs him nothing.
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is None:
+        return str(ipaddress.ip_network((ip, 64), strict=False))
+    return str(ip)

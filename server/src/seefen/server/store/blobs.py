@@ -1,0 +1,57 @@
+"""The table of file bodies: which parts are on the disk."""
+
+from typing import Final
+
+import asyncpg
+
+from seefen.server.blobs import Blob
+
+_START: Final = """
+    INSERT INTO blob (root, size, parts, leaves, present, node)
+    SELECT $1, $2::bigint, $3, $4, $5, $6
+     WHERE $2 + (SELECT coalesce(sum(size), 0) FROM blob WHERE node = $6) <= $7
+    ON CONFLICT (root) DO NOTHING
+"""
+_FIND: Final = "SELECT root, size, leaves, present, complete, node FROM blob WHERE root = $1"
+# The row lock makes one part wait for the other: no bit is lost and the last one completes.
+_MARK: Final = """
+    UPDATE blob
+       SET present = set_bit(present, $2, 1),
+           complete = bit_count(set_bit(present, $2, 1)) = parts
+     WHERE root = $1
+"""
+
+
+class BlobRows:
+    """Keeps which parts of file bodies are there."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        """Work on ``pool``."""
+        self._pool = pool
+
+    async def start(self, blob: Blob, *, quota: int) -> Blob | None:
+        """Store a body unless it is there; None if the node's bodies exceed ``quota``."""
+        await self._pool.execute(
+            _START,
+            blob.root,
+            blob.size,
+            blob.parts,
+            blob.leaves,
+            blob.present,
+            blob.node,
+            quota,
+        )
+        return await self.find(blob.root)
+
+    async def find(self, root: bytes) -> Blob | None:
+        """Return a body by its root."""
+        row = await self._pool.fetchrow(_FIND, root)
+        if row is None:
+            return None
+        return Blob(
+            row["root"], row["size"], row["leaves"], row["present"], row["complete"], row["node"]
+        )
+
+    async def mark(self, root: bytes, number: int) -> None:
+        """Mark a part as present, and the body as complete with its last one."""
+        await self._pool.execute(_MARK, root, number)

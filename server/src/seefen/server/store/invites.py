@@ -1,0 +1,64 @@
+"""The table of invites and of the requests left with them."""
+
+from typing import Final
+
+import asyncpg
+
+from seefen.server.enrolment import Invite
+
+# DO NOTHING and then read: what stands there first counts, for every number of processes.
+_ADD: Final = """
+    INSERT INTO invite (id, secret_hash, kind, node, roles, expires, open_until)
+    VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (id) DO NOTHING
+"""
+_FIND: Final = "SELECT * FROM invite WHERE id = $1"
+_LEAVE: Final = """
+    UPDATE invite SET draft = $2, open_until = greatest(open_until, $3)
+     WHERE id = $1 AND draft IS NULL
+"""
+_DRAFT: Final = "SELECT draft FROM invite WHERE id = $1"
+
+
+class InviteRows:
+    """Keeps invites."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        """Work on ``pool``."""
+        self._pool = pool
+
+    async def add(self, invite: Invite) -> Invite:
+        """Store an invite unless its id is taken; returns the one that stands there."""
+        await self._pool.execute(
+            _ADD,
+            invite.id,
+            invite.secret_hash,
+            invite.kind,
+            invite.node,
+            list(invite.roles),
+            invite.expires,
+        )
+        return _invite(await self._pool.fetchrow(_FIND, invite.id), "expires")
+
+    async def find(self, invite_id: bytes) -> Invite | None:
+        """Return an invite by its id; it ends when it is no longer open."""
+        found = await self._pool.fetchrow(_FIND, invite_id)
+        return None if found is None else _invite(found, "open_until")
+
+    async def leave(self, invite_id: bytes, draft: bytes, *, until: int) -> bytes:
+        """Store a request unless there is one; returns the one that stands there."""
+        await self._pool.execute(_LEAVE, invite_id, draft, until)
+        return bytes(await self._pool.fetchval(_DRAFT, invite_id))
+
+
+def _invite(row: "asyncpg.Record | None", ends: str) -> Invite:
+    if row is None:
+        raise LookupError("the invite was taken away while it was written")
+    return Invite(
+        id=row["id"],
+        secret_hash=row["secret_hash"],
+        kind=row["kind"],
+        node=row["node"],
+        roles=tuple(row["roles"]),
+        expires=row[ends],
+        draft=row["draft"],
+    )

@@ -1,0 +1,69 @@
+"""Log lines: JSON for an operator, no content, no ids, nothing that forges a line."""
+
+import io
+import json
+import logging
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from seefen.server import logs
+
+SECRET = b"s" * 32
+DEVICE = bytes(range(16))
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    stream = io.StringIO()
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure(SECRET, stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_an_id_is_written_as_a_hash_that_stays_the_same(stream: io.StringIO) -> None:
+    structlog.get_logger().info("socket.open", device=DEVICE)
+    structlog.get_logger().info("socket.end", device=DEVICE, code=1000)
+    first, second = lines(stream)
+    assert first["device"] == second["device"]
+    assert DEVICE.hex() not in stream.getvalue()
+    assert (second["code"], second["level"]) == (1000, "info")
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nb", "\x1b[2J", "\u202egpj", "\u2028", "\x00"])
+def test_no_value_forges_a_line(stream: io.StringIO, text: str) -> None:
+    structlog.get_logger().info("event", value=text)
+    (line,) = lines(stream)
+    assert line["value"] == text
+    assert stream.getvalue().isascii()
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_a_library_says_where_and_never_what(stream: io.StringIO) -> None:
+    try:
+        raise ValueError("canary-7781")
+    except ValueError:
+        logging.getLogger("aiohttp.server").exception("failed on %s", "canary-7782")
+    (line,) = lines(stream)
+    assert (line["library"], line["error"]) == ("aiohttp.server", "ValueError")
+    assert line["where"][0].startswith("test_logs.py:")
+    assert "canary" not in stream.getvalue()
+
+
+def test_only_its_owner_reads_a_log_file(tmp_path: Path) -> None:
+    path = tmp_path / "broker.log"
+    with logs.open_file(path) as file:
+        file.write("x\n")
+    assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
