@@ -12,7 +12,7 @@ What fails 1, 2 or 4 is kept as evidence, and the client stops sending.
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,7 @@ from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint, open_check
 from seefen.protocol.ledger.record import Core, Record
 from seefen.protocol.ledger.tree import EMPTY_ROOT, check_consistency
 from seefen.protocol.receipt import Entry, check_entry
-from seefen.protocol.statements import Case, CaseKey, Assign, Head, Release, Statement
+from seefen.protocol.statements import Assign, Case, CaseKey, Head, Release, Root, Statement
 from seefen.protocol.suite import sha256
 
 Prove = Callable[[str, int, int], Awaitable[tuple[bytes, ...]]]
@@ -50,15 +50,40 @@ class Trust:
     def __init__(self, vault: Vault, net: bytes, evidence: Path) -> None:
         self._vault = vault
         self._evidence = evidence
+        self._net = net
+        self._root: Root | None = None
+        self._states: dict[bytes, CaseState] = {}
         self.directory = Directory(net)
-        for kind, envelope, broken in vault.run(
+        self.reload()
+
+    def reload(self) -> None:
+        """Take the directory from the vault again, as after a page that was not true."""
+        self.directory = Directory(self._net)
+        for kind, envelope, broken in self._vault.run(
             "SELECT kind, envelope, broken FROM authority ORDER BY idx"
         ):
             if broken is None:
                 self.directory.apply(kind, envelope)
             else:
                 self.directory.skip(envelope)
-        self._states: dict[bytes, CaseState] = {}
+
+    def learn_root(self, page: AuthorityPage) -> None:
+        """Learn the log key from root version 1 before its checkpoint can be checked.
+
+        Raises:
+            UntrustedError: The first leaf does not found the network of the invite.
+        """
+        if self.directory.size == 0 and page.start == 0 and page.items:
+            first = Directory(self._net)
+            first.apply(page.items[0].kind, page.items[0].envelope)
+            self._root = first.root
+
+    @property
+    def root(self) -> Root:
+        """The newest root statement."""
+        if self.directory.size == 0 and self._root is not None:
+            return self._root
+        return self.directory.root
 
     # --- heads ---------------------------------------------------------------
 
@@ -69,7 +94,7 @@ class Trust:
 
     def origin(self, log: str) -> str:
         """Return the name of a log."""
-        return f"{self.directory.root.origin}/{log}"
+        return f"{self.root.origin}/{log}"
 
     async def accept(
         self, log: str, note: str, seen: int, proof: tuple[bytes, ...], prove: Prove
@@ -83,7 +108,7 @@ class Trust:
         Raises:
             UntrustedError: rule ``rewind``, ``fork`` or ``consistency``; evidence is kept.
         """
-        signed = open_checkpoint(note, self.origin(log), self.directory.root.log_key)
+        signed = open_checkpoint(note, self.origin(log), self.root.log_key)
         new, mine = signed.checkpoint, self.head(log)
         try:
             if new.size < mine.size:
@@ -234,6 +259,13 @@ class Trust:
                 stub.index, stub.kind, stub.case, stub.device, stub.case_n, None, None, None, None
             )
         )
+
+    def jump(self, stub: Stub) -> None:
+        """Go on behind a gap, after the alarm about it."""
+        state = self.require_state(stub.case)
+        numbers = {**state.numbers, stub.device: Last(stub.case_n - 1, None)}
+        self._states[stub.case] = replace(state, numbers=numbers)
+        self.take_stub(stub)
 
     def _keep(self, case: bytes, state: CaseState, device: bytes) -> None:
         self._states[case] = state

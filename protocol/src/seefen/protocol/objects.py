@@ -21,7 +21,7 @@ from seefen.protocol.encoding import encode
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.ledger.tree import CompactRange, leaf_hash
 from seefen.protocol.padding import pad, unpad
-from seefen.protocol.statements import Object
+from seefen.protocol.statements import Case, Object
 from seefen.protocol.suite import P, derive, random_bytes, seal, sha256, unseal
 
 PART_SIZE: Final = 1 << 20  # bytes of ciphertext in a part of a file
@@ -130,3 +130,22 @@ def _cover_context(obj: Object) -> bytes:
 def _key_context(obj: Object) -> bytes:
     bound = encode([obj.case, obj.gen, context(obj)])
     return P + b"content-key\x00" + bound
+
+
+def seal_title(case: Case, generation_key: bytes, title: bytes) -> Case:
+    """Return the version of a case with its title sealed under its new generation."""
+    sealed = seal(derive(generation_key, "title"), _title_context(case), pad(title))
+    return replace(case, title=sealed)
+
+
+def open_title(case: Case, generation_key: bytes) -> bytes:
+    """Return the title of a version of a case.
+
+    Raises:
+        UntrustedError: Sealed under another key, or for another version.
+    """
+    return unpad(unseal(derive(generation_key, "title"), _title_context(case), case.title))
+
+
+def _title_context(case: Case) -> bytes:
+    return P + b"title\x00" + encode([case.net, case.case, case.version])

@@ -1,0 +1,188 @@
+"""Cases and channels: open, add, remove, assign, hand over."""
+
+from seefen.client import keying
+from seefen.client.engine import Engine
+from seefen.client.sender import Parcel, Sender
+from seefen.client.views import CaseView, case_view
+from seefen.protocol import keys as handed
+from seefen.protocol.case import BOX_OF, CaseState, members_after
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import CaseTitle, encode_message
+from seefen.protocol.objects import open_title, seal_title
+from seefen.protocol.statements import Assign, Case, DeviceWrap, Member
+from seefen.protocol.suite import new_id, random_bytes, sha256
+
+
+class Casework:
+    """Changes of cases; a channel is a case whose keys go to the alert mailboxes."""
+
+    def __init__(self, engine: Engine, sender: Sender) -> None:
+        self._engine = engine
+        self._sender = sender
+
+    def find(self, number: str, form: str | None = None) -> CaseState:
+        """Return a case by number, or a channel by name.
+
+        Raises:
+            RefusedError: rule ``unknown-case``.
+        """
+        for case in self._engine.vault.cases():
+            state = self._engine.trust.require_state(case)
+            if state.number == number and form in (None, state.form):
+                return state
+        kind = "channel" if form == "channel" else "case"
+        raise RefusedError(
+            f"this device knows no {kind} {number}; it may not have been synced", rule="unknown-case"
+        )
+
+    def states(self, form: str) -> list[CaseState]:
+        """Return all cases, or all channels, by number."""
+        states = map(self._engine.trust.require_state, self._engine.vault.cases())
+        return sorted((s for s in states if s.form == form), key=lambda s: s.number)
+
+    async def open(self, form: str, number: str, title: str, members: tuple[str, ...]) -> CaseView:
+        """Open a case or a channel; its own node is the owner.
+
+        Raises:
+            RefusedError: No ``lead``, an unknown member, a name that is taken.
+        """
+        engine = self._engine
+        async with engine.lock:
+            self._check_members(members)
+            nodes = (engine.node, *sorted(set(members) - {engine.node}))
+            case = new_id()
+            for again in range(100):
+                name = number or self._next_number(again)
+                try:
+                    await self._sender.send(lambda p: _open(engine, p, case, form, name, title, nodes))
+                except OutOfTurnError as err:
+                    if err.rule != "number-taken" or number:
+                        raise
+                    continue
+                return case_view(engine, engine.trust.require_state(case))
+        raise RefusedError("no free case number was found", rule="number-taken")
+
+    async def change(
+        self, number: str, form: str, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()
+    ) -> CaseView:
+        """Add or remove members: the next version and the next key, together or not at all."""
+        engine = self._engine
+        async with engine.lock:
+            self._check_members(add)
+            case = self.find(number, form).case
+
+            def make(parcel: Parcel) -> None:
+                _change(engine, parcel, engine.trust.require_state(case), add, remove)
+
+            await self._sender.send(make)
+            return case_view(engine, engine.trust.require_state(case))
+
+    async def assign(self, number: str, devices: tuple[bytes, ...]) -> None:
+        """Hand the newest key of a case to devices of the own node.
+
+        Raises:
+            RefusedError: This device holds no key of the case.
+        """
+        engine = self._engine
+        async with engine.lock:
+            case = self.find(number, "case").case
+
+            def make(parcel: Parcel) -> None:
+                _assign(engine, parcel, engine.trust.require_state(case), devices)
+
+            await self._sender.send(make)
+
+    def _check_members(self, members: tuple[str, ...]) -> None:
+        for node in members:
+            reason = self._engine.directory.in_force(node, at=self._engine.now())
+            if reason == "unknown-node":
+                known = ", ".join(self._engine.directory.nodes())
+                raise RefusedError(f"there is no node {node}; known: {known}", rule="unknown-node")
+            if reason is not None:
+                raise RefusedError(f"{node} is {reason}", rule=reason)
+
+    def _next_number(self, again: int) -> str:
+        engine = self._engine
+        code = engine.directory.node(engine.node).code
+        prefix = f"SF-{keying.unix_year(engine.now())}-{code}-"
+        used = [s.number for s in self.states("case") if s.number.startswith(prefix)]
+        newest = max((int(number[-5:]) for number in used), default=0)
+        return f"{prefix}{newest + 1 + again:05d}"
+
+
+def title_of(engine: Engine, state: CaseState) -> str:
+    """Return the title of a case, empty while this device has no key for it."""
+    from seefen.protocol.errors import SeefenError
+    from seefen.protocol.messages import decode_message
+
+    for generation in reversed(state.generations):
+        if generation.statement.case_version != state.version:
+            continue
+        key = engine.case_key(state.case, generation.gen)
+        if key is not None:
+            try:
+                message = decode_message(open_title(state.head, key))
+            except SeefenError:
+                continue
+            return message.title if isinstance(message, CaseTitle) else ""
+    return ""
+
+
+def _open(
+    engine: Engine, parcel: Parcel, case: bytes, form: str, number: str, title: str, nodes: tuple[str, ...]
+) -> None:
+    key = random_bytes(32)
+    bare = parcel.activity(
+        Case, "case", case, version=1, prev=bytes(32), form=form, number=number,
+        members=tuple(Member(node, 1) for node in nodes), title=b"", retain_until=0,
+    )  # fmt: skip
+    statement = seal_title(bare, key, encode_message(CaseTitle(title=title)))
+    parcel.add(statement)
+    keying.add_generation(
+        engine, parcel, case=case, form=form, members=nodes, case_version=1, gen=1,
+        prev=bytes(32), reason="open", before=None, link=False, key=key,
+    )  # fmt: skip
+
+
+def _change(
+    engine: Engine, parcel: Parcel, state: CaseState, add: tuple[str, ...], remove: tuple[str, ...]
+) -> None:
+    members = members_after(state, add=add, remove=remove)
+    generation = state.generation
+    before = engine.case_key(state.case, generation.gen)
+    title = title_of(engine, state)
+    key = random_bytes(32)
+    bare = parcel.activity(
+        Case, "case", state.case, version=state.version + 1, prev=state.case_hash,
+        form=state.form, number=state.number, members=members, title=b"",
+        retain_until=state.head.retain_until,
+    )  # fmt: skip
+    parcel.add(seal_title(bare, key, encode_message(CaseTitle(title=title))), tag_key=before)
+    since = generation.position.authority_size
+    quiet = not any(engine.directory.revoked_since(node, since) for node in state.members)
+    keying.add_generation(
+        engine, parcel, case=state.case, form=state.form,
+        members=tuple(member.node for member in members), case_version=state.version + 1,
+        gen=generation.gen + 1, prev=generation.hash, reason="members", before=before,
+        link=bool(add) and not remove and quiet, key=key,
+    )  # fmt: skip
+
+
+def _assign(engine: Engine, parcel: Parcel, state: CaseState, devices: tuple[bytes, ...]) -> None:
+    generation = state.generation
+    key = keying.require_writer(engine, state)
+    wraps: list[DeviceWrap] = []
+    for device in devices:
+        found = engine.directory.require_active(device, at=engine.now())
+        wrap = handed.wrap_case_key(
+            key, found.kem, generation.statement,
+            purpose=handed.CASE_DEVICE, author=engine.keys.device,
+        )  # fmt: skip
+        parcel.wraps.append(wrap)
+        wraps.append(DeviceWrap(device, sha256(wrap)))
+    statement = parcel.activity(
+        Assign, "assign", state.case, gen=generation.gen, devices=tuple(wraps)
+    )
+    parcel.add(statement, tag_key=key)
+
+

@@ -1,0 +1,324 @@
+"""The connection to the broker: login, one socket, and HTTP for what is large.
+
+It moves bytes and believes none of them. TLS 1.3 to the network's private CA and no
+other; each token is bound to a key that lives in this process only.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import aiohttp
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from seefen.client.keyfile import DeviceKeys
+from seefen.protocol.encoding import BUNDLE_LIMIT, decode, encode
+from seefen.protocol.errors import (
+    MalformedError,
+    OutOfTurnError,
+    RefusedError,
+    SeefenError,
+    UntrustedError,
+)
+from seefen.protocol.frames import Frame, Problem
+from seefen.protocol.login import jkt, make_assertion, make_proof
+from seefen.protocol.suite import PlainKey
+
+FRAME_LIMIT: Final = 60_000  # bytes of a frame the broker takes; more goes by HTTP
+ANSWER_LIMIT: Final = 4 * BUNDLE_LIMIT
+TIMEOUT: Final = 30  # seconds for an answer on the socket
+RENEW_BEFORE: Final = 120  # seconds before the end of a token
+
+T = TypeVar("T")
+_KINDS: Final[dict[int, type[SeefenError]]] = {
+    400: MalformedError,
+    403: UntrustedError,
+    409: OutOfTurnError,
+    422: RefusedError,
+}
+
+
+class UnreachableError(SeefenError):
+    """The broker cannot be reached now; what was to be sent waits."""
+
+    status = 503
+
+
+class LoginError(SeefenError):
+    """The broker does not let this device in."""
+
+    status = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the broker is and which CA vouches for it (PEM)."""
+
+    url: str
+    ca: str
+
+
+def tls_context(ca: str) -> ssl.SSLContext:
+    """Return the only TLS that is spoken: 1.3, to this CA."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_verify_locations(cadata=ca)
+    return context
+
+
+def problem_error(status: int, rule: str, title: str) -> SeefenError:
+    """Return the error that a refusal of the broker stands for."""
+    if status == 401:
+        return LoginError(title, rule=rule)
+    if status in _KINDS:
+        return _KINDS[status](title, rule=rule)
+    return UnreachableError(title or f"the broker answered {status}", rule=rule or "broker")
+
+
+class Connection:
+    """One device's connection. ``pushed`` gets what the broker sends unasked."""
+
+    def __init__(self, address: Address, keys: DeviceKeys | None) -> None:
+        self._address = address
+        self._keys = keys
+        self._tls = tls_context(address.ca)
+        self._http: aiohttp.ClientSession | None = None
+        self._proof_key = PlainKey.generate()
+        self._token = ""
+        self._token_ends = 0.0
+        self._nonce = ""
+        self._socket: ClientConnection | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._answers: dict[int, asyncio.Future[Frame]] = {}
+        self._next = 0
+        self.pushed: Callable[[Frame], None] = lambda _: None
+        self.closed: Callable[[str], None] = lambda _: None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the socket is up."""
+        return self._socket is not None
+
+    async def open(self) -> None:
+        """Log in and open the socket.
+
+        Raises:
+            UnreachableError: The broker is not there.
+            LoginError, UntrustedError: It does not let this device in.
+        """
+        token = await self._fresh_token()
+        url = f"{self._address.url}/v1/socket"
+        headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
+        try:
+            self._socket = await connect(
+                url.replace("https://", "wss://", 1),
+                ssl=self._tls,
+                additional_headers=headers,
+                user_agent_header=None,
+                compression=None,
+                max_size=ANSWER_LIMIT,
+                open_timeout=TIMEOUT,
+                proxy=None,
+            )
+        except (OSError, WebSocketException, TimeoutError) as err:
+            raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
+        self._reader = asyncio.create_task(self._read(self._socket))
+
+    async def close(self) -> None:
+        """Close socket and HTTP."""
+        if self._reader is not None:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader
+        if self._socket is not None:
+            await self._socket.close()
+            self._socket = None
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def request(self, verb: str, body: object, answer: type[T]) -> T:
+        """Ask on the socket and return the decoded answer.
+
+        Raises:
+            UnreachableError: No socket, or no answer in time. What was sent may have been
+                recorded: the same bytes may be sent again.
+            SeefenError: The broker refused.
+        """
+        if self._socket is None:
+            await self.open()
+        await self._renew()
+        if self._socket is None:
+            raise UnreachableError("the broker does not answer", rule="broker")
+        self._next += 1
+        number = self._next
+        future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        self._answers[number] = future
+        try:
+            await self._socket.send(encode(Frame(number, verb, encode(body))))
+            async with asyncio.timeout(TIMEOUT):
+                frame = await future
+        except (ConnectionClosed, OSError, TimeoutError) as err:
+            raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
+        finally:
+            self._answers.pop(number, None)
+        if frame.verb == "problem":
+            problem = decode(frame.body, Problem)
+            raise problem_error(problem.status, problem.rule, problem.title)
+        return decode(frame.body, answer, limit=ANSWER_LIMIT)
+
+    async def http(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        json: Any = None,
+        invite: str = "",
+        media: str = "application/cbor",
+    ) -> bytes:
+        """Send one HTTP request and return the body of the answer.
+
+        Args:
+            invite: ``id.secret`` of an invite, instead of this device's token.
+
+        Raises:
+            UnreachableError: The broker is not there.
+            SeefenError: It refused.
+        """
+        headers = {"Content-Type": media} if body is not None else {}
+        url = f"{self._address.url}{path}"
+        if invite:
+            headers["Authorization"] = f"Invite {invite}"
+        elif self._keys is not None:
+            token = await self._fresh_token()
+            headers["Authorization"] = f"DPoP {token}"
+            headers["DPoP"] = self._proof(method, url.partition("?")[0], token)
+        status, data = await self._send(method, url, headers, body, json)
+        if status == 401 and not invite and self._keys is not None:
+            # The nonce has rotated meanwhile: once more with the one just given.
+            token = await self._fresh_token()
+            headers["DPoP"] = self._proof(method, url.partition("?")[0], token)
+            status, data = await self._send(method, url, headers, body, json)
+        _raise_problem(status, data)
+        return data
+
+    async def _send(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, json: Any
+    ) -> tuple[int, bytes]:
+        if self._http is None:
+            connector = aiohttp.TCPConnector(ssl=self._tls, limit=8)
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+            self._http = aiohttp.ClientSession(connector=connector, timeout=timeout)
+        try:
+            async with self._http.request(
+                method, url, headers=headers, data=body, json=json, allow_redirects=False
+            ) as response:
+                self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
+                return response.status, await response.read()
+        except ssl.SSLError as err:
+            raise UntrustedError(f"this is not our broker: {err.reason}", rule="tls") from None
+        except aiohttp.ClientConnectorCertificateError:
+            raise UntrustedError(
+                "this is not our broker: its certificate is not the network's", rule="tls"
+            ) from None
+        except (aiohttp.ClientError, OSError, TimeoutError) as err:
+            raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
+
+    # --- login ----------------------------------------------------------------
+
+    async def _fresh_token(self) -> str:
+        if time.monotonic() < self._token_ends - RENEW_BEFORE:
+            return self._token
+        if self._keys is None:
+            raise LoginError("no device to log in with", rule="login")
+        for _ in range(2):
+            await self._send("GET", f"{self._address.url}/v1/nonce", {}, None, None)
+            status, data = await self._ask_token(self._keys)
+            if status != 401:
+                break
+        _raise_problem(status, data)
+        answer = _json(data)
+        self._token = str(answer["token"])
+        self._token_ends = time.monotonic() + int(answer["expires_in"])
+        return self._token
+
+    async def _ask_token(self, keys: DeviceKeys) -> tuple[int, bytes]:
+        url = f"{self._address.url}/v1/token"
+        assertion = make_assertion(
+            keys.auth,
+            keys.device.hex(),
+            self._address.url,
+            self._nonce,
+            jkt(self._proof_key.public),
+            int(time.time()),
+        )
+        headers = {"DPoP": self._proof("POST", url, None)}
+        return await self._send("POST", url, headers, None, {"assertion": assertion})
+
+    def _proof(self, method: str, url: str, token: str | None) -> str:
+        return make_proof(self._proof_key, method, url, self._nonce, int(time.time()), token)
+
+    async def _renew(self) -> None:
+        """Open the socket anew before its token ends; nothing is lost by that."""
+        if self._socket is not None and time.monotonic() > self._token_ends - RENEW_BEFORE:
+            await self._drop()
+            await self.open()
+
+    async def _drop(self) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader
+            self._reader = None
+        if self._socket is not None:
+            await self._socket.close()
+            self._socket = None
+
+    # --- reading ----------------------------------------------------------------
+
+    async def _read(self, socket: ClientConnection) -> None:
+        reason = "the connection was closed"
+        try:
+            async for data in socket:
+                if isinstance(data, str):
+                    continue
+                self._hand_out(decode(data, Frame, limit=ANSWER_LIMIT))
+        except (ConnectionClosed, MalformedError) as err:
+            reason = str(err)
+        if socket.close_code == 4403:
+            reason = "this device was revoked"
+        self._socket = None
+        for future in self._answers.values():
+            if not future.done():
+                future.set_exception(ConnectionResetError(reason))
+        self.closed(reason)
+
+    def _hand_out(self, frame: Frame) -> None:
+        if frame.id == 0:
+            self.pushed(frame)
+            return
+        future = self._answers.get(frame.id)
+        if future is not None and not future.done():
+            future.set_result(frame)
+
+
+def _raise_problem(status: int, data: bytes) -> None:
+    if status < 400:
+        return
+    answer = _json(data)
+    raise problem_error(status, str(answer.get("rule", "")), str(answer.get("title", "")))
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    try:
+        value = msgspec.json.decode(data)
+    except msgspec.MsgspecError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,352 @@
+"""The engine: keeps a device in step with the broker.
+
+It fetches both logs, lets :mod:`seefen.client.trust` judge every byte, learns the keys
+that were handed to this device, and stores what it may show. One thing at a time: a lock
+orders syncing, sending and reading, so that numbers never cross.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from seefen.client.connection import Connection
+from seefen.client.keyfile import DeviceKeys
+from seefen.client.trust import Taken, Trust
+from seefen.client.vault import Vault
+from seefen.protocol import keys as handed
+from seefen.protocol.directory import Directory
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
+from seefen.protocol.frames import (
+    AuthorityItem,
+    AuthorityPage,
+    FeedFrom,
+    Item,
+    LogFrom,
+    Page,
+    Proof,
+    Span,
+    Stub,
+)
+from seefen.protocol.ledger.note import Checkpoint
+from seefen.protocol.messages import decode_cover
+from seefen.protocol.objects import open_cover
+from seefen.protocol.statements import Ack, Assign, CaseKey, Mailbox, Object
+from seefen.protocol.suite import KemKey, sha256
+
+PAGE: Final = 500
+
+
+class Engine:
+    """One device: its keys, vault, trust and connection."""
+
+    def __init__(
+        self, home: Path, keys: DeviceKeys, vault: Vault, trust: Trust, connection: Connection
+    ) -> None:
+        self.home = home
+        self.keys = keys
+        self.vault = vault
+        self.trust = trust
+        self.connection = connection
+        self.lock = asyncio.Lock()
+        self.alarms: list[str] = []
+        self.arrived: Callable[[Taken], None] = lambda _: None
+
+    @property
+    def directory(self) -> Directory:
+        """Who holds which key."""
+        return self.trust.directory
+
+    @property
+    def node(self) -> str:
+        """The node of this device."""
+        return self.directory.device(self.keys.device).node
+
+    def now(self) -> int:
+        """Return unix seconds by this machine's clock."""
+        return int(time.time())
+
+    def alarm(self, sentence: str) -> None:
+        """Keep an alarm: it is shown until the vault is gone."""
+        self.alarms.append(sentence)
+        self.vault.put("alarm", sentence.encode())
+
+    # --- both logs -------------------------------------------------------------
+
+    async def sync(self) -> int:
+        """Fetch and check everything new; return how many entries came.
+
+        Raises:
+            UnreachableError: No broker; the vault is as it was.
+            UntrustedError: The broker shows something that cannot be; evidence is kept.
+        """
+        await self.sync_authority()
+        return await self._sync_feed()
+
+    async def sync_authority(self) -> None:
+        """Replay what is new in the authority log."""
+        while True:
+            seen = self.trust.head("authority").size
+            start = self.directory.size
+            page = await self.connection.request(
+                "authority", LogFrom(start, PAGE, seen), AuthorityPage
+            )
+            await self.take_authority(page, seen)
+            if not page.items:
+                return
+
+    async def take_authority(self, page: AuthorityPage, seen: int) -> None:
+        """Take in a page of the authority log, all of it or nothing."""
+        self.trust.learn_root(page)
+        signed = await self.trust.accept(
+            "authority", page.checkpoint, seen, page.consistency, self.prove
+        )
+        try:
+            with self.vault.change():
+                self.alarms += self.trust.take_authority(page)
+                self.trust.check_replayed(signed.checkpoint)
+                for item in page.items:
+                    if item.kind == "mailbox" and item.wraps:
+                        self._learn_seed(item)
+        except UntrustedError as err:
+            self.trust.reload()
+            self.alarm(str(err))
+            raise
+
+    async def _sync_feed(self) -> int:
+        count = 0
+        while True:
+            cursor = self.vault.get_number("cursor")
+            seen = self.trust.head("activity").size
+            page = await self.connection.request("feed", FeedFrom(cursor, PAGE, seen), Page)
+            signed = await self.trust.accept(
+                "activity", page.checkpoint, seen, page.consistency, self.prove
+            )
+            count += self._take_page(page, signed.checkpoint)
+            if page.upto <= cursor or page.upto >= signed.checkpoint.size:
+                return count
+
+    def _take_page(self, page: Page, under: Checkpoint) -> int:
+        taken: list[Taken] = []
+        merged: list[Item | Stub] = sorted([*page.items, *page.stubs], key=_index)
+        touched: set[bytes] = set()
+        try:
+            with self.vault.change():
+                for piece in merged:
+                    if isinstance(piece, Stub):
+                        touched.add(piece.case)
+                        self._take_stub(piece)
+                    elif (one := self.take_item(piece, under)) is not None:
+                        taken.append(one)
+                self.vault.put_number("cursor", page.upto)
+        except BaseException:
+            for case in touched | {one.opened.statement.case for one in taken}:  # type: ignore[attr-defined]
+                self.trust.forget(case)
+            raise
+        for one in taken:
+            self.arrived(one)
+        return len(taken)
+
+    def take_item(self, item: Item, under: Checkpoint) -> Taken | None:
+        """Take one item in; what breaks a rule raises an alarm and has no effect.
+
+        Raises:
+            UntrustedError: The entry does not stand in the signed log.
+        """
+        if self.vault.has_entry(item.entry.index):
+            return None
+        taken = self.trust.take_entry(item.kind, item.entry, item.envelope, under)
+        try:
+            self.trust.follow(taken)
+        except SeefenError as err:
+            stub = _stub(taken)
+            self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
+            self._take_stub(stub)
+            return None
+        match taken.opened.statement:
+            case CaseKey() | Assign():
+                self._learn_case_key(taken, item.wraps)
+            case Object():
+                self._store_object(taken, taken.opened.statement, item.body)
+            case Ack():
+                self._store_step(taken, taken.opened.statement)
+            case _:
+                pass
+        return taken
+
+    def _take_stub(self, stub: Stub) -> None:
+        try:
+            self.trust.take_stub(stub)
+        except OutOfTurnError:
+            self.alarm(f"something was withheld before entry {stub.index}: a number is missing")
+            self.trust.jump(stub)
+
+    async def prove(self, log: str, old: int, new: int) -> tuple[bytes, ...]:
+        """Ask the broker for a consistency proof."""
+        return (await self.connection.request("consistency", Span(log, old, new), Proof)).hashes
+
+    # --- keys ------------------------------------------------------------------
+
+    def mailbox_seed(self, node: str, box: str, gen: int) -> bytes | None:
+        """Return the seed of a mailbox generation, walking back from newer ones."""
+        row = self.vault.one(
+            "SELECT seed FROM mailbox_seed WHERE node = ? AND box = ? AND gen = ?", node, box, gen
+        )
+        if row is not None:
+            return bytes(row[0])
+        newer = self.directory.mailbox(node, box, gen=gen + 1)
+        wanted = self.directory.mailbox(node, box, gen=gen)
+        if newer is None or wanted is None or not newer.link:
+            return None
+        seed = self.mailbox_seed(node, box, gen + 1)
+        if seed is None:
+            return None
+        older = handed.previous_seed(seed, newer, wanted)
+        self.keep_seed(wanted, older)
+        return older
+
+    def keep_seed(self, mailbox: Mailbox, seed: bytes) -> None:
+        """Keep the seed of a mailbox generation."""
+        self.vault.run(
+            "INSERT OR REPLACE INTO mailbox_seed VALUES (?, ?, ?, ?)",
+            mailbox.node, mailbox.box, mailbox.version, seed,
+        )  # fmt: skip
+
+    def case_key(self, case: bytes, gen: int) -> bytes | None:
+        """Return the key of a generation, if this device holds it."""
+        row = self.vault.one("SELECT key FROM case_key WHERE case_id = ? AND gen = ?", case, gen)
+        return None if row is None else bytes(row[0])
+
+    def keep_case_key(self, case: bytes, gen: int, key: bytes) -> None:
+        """Keep the key of a generation and open what waited for it."""
+        self.vault.run("INSERT OR REPLACE INTO case_key VALUES (?, ?, ?)", case, gen, key)
+        rows = self.vault.run(
+            "SELECT object, envelope FROM object WHERE case_id = ? AND cover IS NULL", case
+        )
+        for object_, envelope in rows:
+            self._open_cover(object_, _object(envelope))
+
+    def _learn_seed(self, item: AuthorityItem) -> None:
+            mailbox = open_envelope(item.envelope, "mailbox").statement
+        if not isinstance(mailbox, Mailbox) or mailbox.node != self.node:
+            return
+        mine = next((w.hash for w in mailbox.wraps if w.device == self.keys.device), None)
+        for wrapped in item.wraps:
+            if mine == sha256(wrapped):
+                self.keep_seed(mailbox, handed.unwrap_mailbox_seed(wrapped, self.keys.kem, mailbox))
+
+    def _learn_case_key(self, taken: Taken, wraps: tuple[bytes, ...]) -> None:
+        statement = taken.opened.statement
+        state = self.trust.require_state(statement.case)  # type: ignore[attr-defined]
+        if isinstance(statement, Assign):
+            casekey = state.generations[statement.gen - 1].statement
+            named, author = statement.devices, statement.device
+        elif isinstance(statement, CaseKey):
+            casekey, named, author = statement, statement.devices, statement.device
+        else:
+            return
+        if self.case_key(casekey.case, casekey.gen) is not None:
+            return
+        try:
+            key = self._key_from_mailbox(statement, casekey, state.box, wraps)
+            key = key or self._key_for_device(casekey, named, author, wraps)
+            key = key or self._key_from_link(casekey)
+        except UntrustedError as err:
+            self.alarm(f"the key of {state.number} does not open: {err} [{err.rule}]")
+            return
+        if key is not None:
+            self.keep_case_key(casekey.case, casekey.gen, key)
+
+    def _key_from_mailbox(
+        self, statement: object, casekey: CaseKey, box: str, wraps: tuple[bytes, ...]
+    ) -> bytes | None:
+        ours = next((w for w in casekey.mailboxes if w.node == self.node), None)
+        if ours is None or statement is not casekey:
+            return None
+        seed = self.mailbox_seed(self.node, box, ours.gen)
+        wrapped = next((w for w in wraps if sha256(w) == ours.hash), None)
+        if seed is None or wrapped is None:
+            return None
+        return handed.unwrap_case_key(
+            wrapped, KemKey.from_secret(seed), casekey,
+            purpose=handed.CASE_NODE, author=casekey.device, named=(ours.hash,),
+        )  # fmt: skip
+
+    def _key_for_device(
+        self, casekey: CaseKey, named: tuple[object, ...], author: bytes, wraps: tuple[bytes, ...]
+    ) -> bytes | None:
+        for wrap in named:
+            if getattr(wrap, "device", None) != self.keys.device:
+                continue
+            hash_ = getattr(wrap, "hash", b"")
+            wrapped = next((w for w in wraps if sha256(w) == hash_), None)
+            if wrapped is not None:
+                return handed.unwrap_case_key(
+                    wrapped, self.keys.kem, casekey,
+                    purpose=handed.CASE_DEVICE, author=author, named=(hash_,),
+                )  # fmt: skip
+        return None
+
+    def _key_from_link(self, casekey: CaseKey) -> bytes | None:
+        before = self.case_key(casekey.case, casekey.gen - 1)
+        if before is None or not casekey.link:
+            return None
+        return handed.next_key(before, casekey)
+
+    # --- what is stored ----------------------------------------------------------
+
+    def _store_object(self, taken: Taken, obj: Object, body: bytes) -> None:
+        self.vault.run(
+            "INSERT OR IGNORE INTO object (object, case_id, n, idx, at, envelope, sealed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            obj.object, obj.case, taken.core.n, taken.index, taken.core.at // 1000,
+            taken.opened.envelope, body or None,
+        )  # fmt: skip
+        if obj.supersedes is not None:
+            self._supersede(obj, obj.supersedes)
+        self._open_cover(obj.object, obj)
+
+    def _supersede(self, obj: Object, older: bytes) -> None:
+        row = self.vault.one("SELECT envelope FROM object WHERE object = ?", older)
+        if row is not None and (_object(row[0]).case, _object(row[0]).node) == (obj.case, obj.node):
+            # Only the author's own node replaces what it said.
+            self.vault.run("UPDATE object SET superseded_by = ? WHERE object = ?", obj.object, older)
+
+    def _open_cover(self, object_: bytes, obj: Object) -> None:
+        key = self.case_key(obj.case, obj.gen)
+        if key is None:
+            return
+        try:
+            cover = open_cover(obj, key)
+            decode_cover(cover)
+        except SeefenError as err:
+            self.alarm(f"the cover of a message from {obj.node} does not open: {err}")
+            return
+        self.vault.run("UPDATE object SET cover = ? WHERE object = ?", cover, object_)
+
+    def _store_step(self, taken: Taken, ack: Ack) -> None:
+        self.vault.run(
+            "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?)",
+            ack.object, ack.node, ack.step, taken.core.at // 1000, taken.core.officer,
+        )  # fmt: skip
+
+
+def _object(envelope: bytes) -> Object:
+    statement = open_envelope(envelope, "object").statement
+    if not isinstance(statement, Object):
+        raise UntrustedError("not an object", rule="wrong-kind")
+    return statement
+
+
+def _index(piece: Item | Stub) -> int:
+    return piece.index if isinstance(piece, Stub) else piece.entry.index
+
+
+def _stub(taken: Taken) -> Stub:
+    core = taken.core
+    return Stub(
+        taken.index, taken.opened.kind, bytes.fromhex(core.case), bytes.fromhex(core.device),
+        core.case_n,
+    )  # fmt: skip

@@ -1,0 +1,180 @@
+"""Key generations: who gets one, when a new one is due, and who may encrypt at all.
+
+Computed from verified statements alone, and closed when in doubt. A refusal names its
+letter: (a) fresh log, (b) root and members in force, (c) chain of the case, (d) coverage,
+(e) lost devices, (f) age. Where a new generation mends it, the sender issues one.
+"""
+
+import time
+
+from msgspec.structs import replace
+
+from seefen.client.engine import Engine
+from seefen.client.sender import Parcel
+from seefen.protocol import keys as handed
+from seefen.protocol.case import BOX_OF, CaseState, Position, stale
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.ledger.note import open_checkpoint
+from seefen.protocol.statements import CaseKey, DeviceWrap, LeftOut, NodeWrap
+from seefen.protocol.suite import key_commitment, random_bytes, sha256
+
+
+def here(engine: Engine) -> Position:
+    """Return the position at which a statement sent now would be judged."""
+    return Position(engine.directory.size, engine.trust.head("activity").size, engine.now())
+
+
+def require_fresh_log(engine: Engine) -> None:
+    """Check letter (a): the newest checkpoint is younger than the root allows.
+
+    Raises:
+        RefusedError: rule ``a-stale-log``. A broker that hides a revocation can do so
+            only this long (attack 11).
+    """
+    kept = engine.vault.head("activity")
+    if kept is None:
+        return
+    root = engine.directory.root
+    signed = open_checkpoint(kept[1], engine.trust.origin("activity"), root.log_key)
+    if engine.now() - signed.time > root.max_stale:
+        age = (engine.now() - signed.time) // 3600
+        raise RefusedError(
+            f"(a) the newest checkpoint is {age} h old: nothing is sent until the log is fresh",
+            rule="a-stale-log",
+        )
+
+
+def require_writer(engine: Engine, state: CaseState) -> bytes:
+    """Check letters (b) and (c) and return the newest key this device holds.
+
+    Raises:
+        RefusedError: rule ``b-...`` or ``c-...``.
+    """
+    position = here(engine)
+    reason = engine.directory.in_force(engine.node, at=position.at)
+    if reason is not None:
+        raise RefusedError(f"(b) your node is {reason}", rule=f"b-{reason}")
+    if engine.node not in state.members:
+        raise RefusedError(
+            f"(c) {engine.node} is no member of {state.number} any more", rule="c-not-a-member"
+        )
+    key = engine.case_key(state.case, state.generation.gen)
+    if key is None:
+        raise RefusedError(
+            f"(d) this device holds no key of {state.number}: ask a keyholder of your node "
+            "to assign the case to it",
+            rule="d-no-key",
+        )
+    return key
+
+
+def renewal_reason(engine: Engine, state: CaseState) -> str | None:
+    """Return why a new generation is due before the next object, or None."""
+    position = here(engine)
+    reason = stale(state, engine.directory, position)
+    if reason is not None:
+        return {"d": "members", "e": "revoked", "f": "age"}[reason[0]]
+    since = state.generation.position.authority_size
+    # A device of our own node left, for whatever reason: its copy of the key must age out.
+    return "revoked" if engine.directory.revoked_since(engine.node, since) else None
+
+
+def add_renewal(engine: Engine, parcel: Parcel, state: CaseState, reason: str) -> bytes:
+    """Add the next generation to a parcel and return its key."""
+    before = state.generation
+    return add_generation(
+        engine, parcel, case=state.case, form=state.form, members=state.members,
+        case_version=state.version, gen=before.gen + 1, prev=before.hash, reason=reason,
+        before=engine.case_key(state.case, before.gen), link=False,
+    )  # fmt: skip
+
+
+def add_generation(
+    engine: Engine,
+    parcel: Parcel,
+    *,
+    case: bytes,
+    form: str,
+    members: tuple[str, ...],
+    case_version: int,
+    gen: int,
+    prev: bytes,
+    reason: str,
+    before: bytes | None,
+    link: bool,
+    key: bytes | None = None,
+) -> bytes:
+    """Add a ``casekey`` and its wraps to a parcel and return the key.
+
+    Args:
+        before: The key of the generation before: members look for the tag under it.
+        link: Whether devices that hold ``before`` may walk on alone (members added only).
+        key: The key, when it had to be drawn before (the sealed title is under it).
+    """
+    net = engine.directory.net
+    key = key or random_bytes(32)
+    bare = parcel.activity(
+        CaseKey, "casekey", case, gen=gen, prev=prev, case_version=case_version,
+        key_id=key_commitment(key, net, case, gen), mailboxes=(), devices=(), left_out=(),
+        link=b"", reason=reason,
+    )  # fmt: skip
+    mailboxes: list[NodeWrap] = []
+    devices: list[DeviceWrap] = []
+    left_out: list[LeftOut] = []
+    for node in members:
+        _wrap_to_node(engine, parcel, bare, key, node, BOX_OF[form], mailboxes, devices, left_out)
+    casekey = replace(
+        bare,
+        mailboxes=tuple(mailboxes),
+        devices=tuple(devices),
+        left_out=tuple(left_out),
+        link=handed.link_next_key(before, key, bare) if link and before else b"",
+    )
+    parcel.add(casekey, tag_key=before)
+    return key
+
+
+def _wrap_to_node(
+    engine: Engine,
+    parcel: Parcel,
+    casekey: CaseKey,
+    key: bytes,
+    node: str,
+    box: str,
+    mailboxes: list[NodeWrap],
+    devices: list[DeviceWrap],
+    left_out: list[LeftOut],
+) -> None:
+    directory, author = engine.directory, engine.keys.device
+    reason = directory.in_force(node, at=engine.now())
+    if reason is not None:
+        left_out.append(LeftOut(node, reason))
+        return
+    mailbox = directory.mailbox(node, box)
+    if mailbox is not None and not directory.mailbox_stale(node, box):
+        wrap = handed.wrap_case_key(
+            key, mailbox.kem, casekey, purpose=handed.CASE_NODE, author=author
+        )
+        parcel.wraps.append(wrap)
+        mailboxes.append(NodeWrap(node, mailbox.version, sha256(wrap)))
+        return
+    # The mailbox is stale: to each remaining holder, one by one.
+    holders = directory.holders(node, box, at=engine.now())
+    reached = False
+    for holder in holders:
+        try:
+            wrap = handed.wrap_case_key(
+                key, holder.kem, casekey, purpose=handed.CASE_DEVICE, author=author
+            )
+        except RefusedError:
+            continue  # one poisoned key must not silence the others (attack 51)
+        parcel.wraps.append(wrap)
+        devices.append(DeviceWrap(holder.device, sha256(wrap)))
+        reached = True
+    if not reached:
+        left_out.append(LeftOut(node, "unusable-key" if holders else "no-holder"))
+
+
+def unix_year(at: int) -> int:
+    """Return the calendar year (UTC) of unix seconds."""
+    return time.gmtime(at).tm_year

@@ -1,0 +1,301 @@
+"""Sending: numbers, heads and signatures at the last moment, and never twice.
+
+What is about to leave is written to the vault first and repeated unchanged until the
+broker answers with a receipt or a refusal. After a refusal for order it is numbered and
+signed again. A receipt is believed only with proof and with our own tag in the record.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+from seefen.client.connection import FRAME_LIMIT, UnreachableError
+from seefen.client.engine import Engine
+from seefen.client.trust import Taken
+from seefen.protocol.bundle import Bundle, Content, Signed, encode_bundle
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.envelope import sign
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
+from seefen.protocol.frames import Ask, ContentKey, Item, Recorded, Released, Send
+from seefen.protocol.ledger.record import Record
+from seefen.protocol.receipt import Entry
+from seefen.protocol.statements import (
+    ACTIVITY_KINDS,
+    Activity,
+    Part,
+    Statement,
+)
+from seefen.protocol.suite import SUITE, SigningKey, new_id, random_bytes, sha256, tag
+
+TRIES: Final = 5
+S = TypeVar("S", bound=Statement)
+
+
+class Pending(Part, frozen=True):
+    """What is on its way: the exact bytes, so that a repeat gives the same receipt."""
+
+    verb: str
+    body: bytes
+    draft: int
+
+
+@dataclass(slots=True)
+class Parcel:
+    """A bundle being made: its statements take the next numbers in order."""
+
+    engine: Engine
+    signed: list[Signed] = field(default_factory=list[Signed])
+    wraps: list[bytes] = field(default_factory=list[bytes])
+    contents: list[Content] = field(default_factory=list[Content])
+    _taken: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    _objects: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+
+    def next_case_n(self, case: bytes) -> int:
+        """Return the device's next number in a case."""
+        state = self.engine.trust.state(case)
+        last = 0 if state is None else state.last(self.engine.keys.device).case_n
+        return last + self._taken.get(case, 0) + 1
+
+    def previous_object(self, case: bytes) -> bytes:
+        """Return the hash of the device's previous object in a case."""
+        if case in self._objects:
+            return self._objects[case]
+        state = self.engine.trust.state(case)
+        known = None if state is None else state.last(self.engine.keys.device).object_hash
+        return known or bytes(32)
+
+    def activity(self, type_: type[S], kind: str, case: bytes, **fields: Any) -> S:
+        """Make a statement of the activity log with the next numbers."""
+        engine = self.engine
+        number = engine.vault.get_number("device_n") + sum(self._taken.values()) + 1
+        return type_(
+            suite=SUITE, net=engine.directory.net, kind=kind, nonce=fields.pop("nonce", new_id()),
+            case=case, node=engine.node, device=engine.keys.device, device_n=number,
+            case_n=self.next_case_n(case), authority=engine.directory.head(),
+            activity=engine.trust.head("activity"), **fields,
+        )  # fmt: skip
+
+    def authority(self, type_: type[S], kind: str, chain: tuple[str, bytes | str], **fields: Any) -> S:
+        """Make a statement of the authority log, the next of its chain."""
+        directory = self.engine.directory
+        link = directory.link(chain)
+        return type_(
+            suite=SUITE, net=directory.net, kind=kind, nonce=new_id(),
+            version=1 if link is None else link.statement.version + 1,
+            prev=bytes(32) if link is None else link.hash, seen=directory.head(), **fields,
+        )  # fmt: skip
+
+    def add(self, statement: Statement, *keys: SigningKey, tag_key: bytes | None = None) -> bytes:
+        """Sign a statement, take its numbers and return its envelope.
+
+        Args:
+            tag_key: The key of the generation under which members look for the tag.
+        """
+        envelope = sign(statement, *(keys or (self.engine.keys.sign,)))
+        mark = b""
+        if isinstance(statement, Activity):
+            self._taken[statement.case] = self._taken.get(statement.case, 0) + 1
+            if statement.kind == "object":
+                self._objects[statement.case] = sha256(envelope)
+            mark = _tag(statement, tag_key)
+        self.signed.append(Signed(statement.kind, envelope, mark))
+        return envelope
+
+    def bundle(self) -> bytes:
+        """Return the bytes of the bundle."""
+        return encode_bundle(Bundle(tuple(self.signed), tuple(self.wraps), tuple(self.contents)))
+
+
+class Sender:
+    """Sends one thing after the other; the engine's lock must be held."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def send(
+        self, make: Callable[[Parcel], None | Awaitable[None]], *, draft: int = 0
+    ) -> list[Taken]:
+        """Build a bundle, send it until it is recorded, and take its entries in.
+
+        ``make`` may run several times: the broker refused an order that was not true any
+        more, the logs were fetched, and everything is numbered and signed again.
+
+        Raises:
+            UnreachableError: It stays pending and leaves when the broker is back.
+            SeefenError: The broker's refusal, or ours.
+        """
+        await self.settle()
+        for left in reversed(range(TRIES)):
+            parcel = Parcel(self._engine)
+            made = make(parcel)
+            if made is not None:
+                await made
+            self._put_pending(Pending("send", parcel.bundle(), draft))
+            try:
+                return await self._send_pending()
+            except OutOfTurnError as err:
+                await self._after_refusal(err, left)
+        raise AssertionError
+
+    async def ask(self, make: Callable[[Parcel], tuple[bytes, ...]]) -> tuple[Taken, dict[bytes, bytes]]:
+        """Send an access; return its entry and the wrapped content keys it released."""
+        await self.settle()
+        for left in reversed(range(TRIES)):
+            parcel = Parcel(self._engine)
+            objects = make(parcel)
+            signed = parcel.signed[0]
+            ask = Ask(signed.envelope, signed.tag, objects, 0)
+            self._put_pending(Pending("access", encode(ask), 0))
+            try:
+                return await self._ask_pending()
+            except OutOfTurnError as err:
+                await self._after_refusal(err, left)
+        raise AssertionError
+
+    async def settle(self) -> None:
+        """Bring what was on its way to its end: a lost answer is asked for again."""
+        pending = self._pending()
+        if pending is None:
+            return
+        try:
+            if pending.verb == "send":
+                await self._send_pending()
+            else:
+                await self._ask_pending()
+        except UnreachableError:
+            raise
+        except SeefenError:
+            # Refused now: it was never recorded. Its draft is still there.
+            self._engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
+            await self._engine.sync()
+
+    async def _after_refusal(self, err: OutOfTurnError, left: int) -> None:
+        self._engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
+        if left == 0 or err.rule in ("number-taken", "other-bytes", "parts-missing"):
+            raise err
+        await self._engine.sync()
+
+    async def _send_pending(self) -> list[Taken]:
+        pending = self._pending()
+        if pending is None:
+            return []
+        seen = self._engine.trust.head("activity").size
+        body = Send(pending.body, seen)
+        try:
+            if len(pending.body) > FRAME_LIMIT:
+                data = await self._engine.connection.http("POST", "/v1/bundles", body=encode(body))
+                recorded = decode(data, Recorded, limit=1 << 24)
+            else:
+                recorded = await self._engine.connection.request("send", body, Recorded)
+        except UnreachableError:
+            raise
+        except OutOfTurnError:
+            raise
+        except SeefenError:
+            self._engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
+            raise
+        return await self._take_recorded(pending, recorded, seen)
+
+    async def _take_recorded(self, pending: Pending, recorded: Recorded, seen: int) -> list[Taken]:
+        engine = self._engine
+        bundle = decode(pending.body, Bundle, limit=1 << 23)
+        taken: list[Taken] = []
+        if recorded.entries:
+            signed = await engine.trust.accept(
+                "activity", recorded.checkpoint, seen, recorded.consistency, engine.prove
+            )
+            mine = [s for s in bundle.statements if s.kind in ACTIVITY_KINDS]
+            if len(mine) != len(recorded.entries):
+                raise UntrustedError("the receipt is not about what was sent", rule="receipt")
+            bodies = {content.object: content.body for content in bundle.contents}
+            with engine.vault.change():
+                for one, entry in zip(mine, recorded.entries, strict=True):
+                    _check_tag(one.tag, entry)
+                    item = Item(one.kind, entry, one.envelope, bundle.wraps, b"")
+                    result = engine.take_item(item, signed.checkpoint)
+                    if result is not None:
+                        taken.append(result)
+                        self._count(result)
+                for object_, body in bodies.items():
+                    content = next(c for c in bundle.contents if c.object == object_)
+                    engine.vault.run(
+                        "UPDATE object SET sealed = ?, wrapped = ? WHERE object = ?",
+                        body or None, content.key, object_,
+                    )  # fmt: skip
+                self._done(pending)
+        else:
+            self._done(pending)
+        if recorded.authority:
+            await engine.sync_authority()
+        return taken
+
+    async def _ask_pending(self) -> tuple[Taken, dict[bytes, bytes]]:
+        engine = self._engine
+        pending = self._pending()
+        if pending is None:
+            raise UntrustedError("nothing was asked", rule="receipt")
+        kept = decode(pending.body, Ask)
+        seen = engine.trust.head("activity").size
+        ask = Ask(kept.envelope, kept.tag, kept.objects, seen)
+        try:
+            released = await engine.connection.request("access", ask, Released)
+        except (UnreachableError, OutOfTurnError):
+            raise
+        except SeefenError:
+            engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
+            raise
+        signed = await engine.trust.accept(
+            "activity", released.checkpoint, seen, released.consistency, engine.prove
+        )
+        _check_tag(kept.tag, released.entry)
+        with engine.vault.change():
+            item = Item("access", released.entry, kept.envelope, (), b"")
+            taken = engine.take_item(item, signed.checkpoint)
+            if taken is None:
+                taken = engine.trust.take_entry(
+                    "access", released.entry, kept.envelope, signed.checkpoint
+                )
+            else:
+                self._count(taken)
+            self._done(pending)
+        return taken, _keys_for(kept.objects, released.keys)
+
+    def _count(self, taken: Taken) -> None:
+        number = taken.opened.statement.device_n  # type: ignore[attr-defined]
+        if number > self._engine.vault.get_number("device_n"):
+            self._engine.vault.put_number("device_n", number)
+
+    def _put_pending(self, pending: Pending) -> None:
+        self._engine.vault.put("pending", encode(pending))
+
+    def _pending(self) -> Pending | None:
+        value = self._engine.vault.get("pending")
+        return None if value is None else decode(value, Pending, limit=1 << 23)
+
+    def _done(self, pending: Pending) -> None:
+        self._engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
+        if pending.draft:
+            self._engine.vault.run("DELETE FROM draft WHERE id = ?", pending.draft)
+
+
+def _tag(statement: Activity, key: bytes | None) -> bytes:
+    if key is None:
+        return random_bytes(16)
+    if statement.kind in ("case", "casekey"):
+        # No device: the next version has one tag, whoever writes it.
+        number = getattr(statement, "version", None) or getattr(statement, "gen", 0)
+        return tag(key, statement.kind, statement.case, b"", number)
+    return tag(key, statement.kind, statement.case, statement.device, statement.case_n)
+
+
+def _check_tag(expected: bytes, entry: Entry) -> None:
+    if Record.decode(entry.record).tag != expected:
+        raise UntrustedError("the entry does not carry our tag", rule="receipt")
+
+
+def _keys_for(objects: tuple[bytes, ...], keys: tuple[ContentKey, ...]) -> dict[bytes, bytes]:
+    found = {key.object: key.key for key in keys}
+    if found.keys() != set(objects):
+        raise RefusedError("the broker released other keys than were asked for", rule="receipt")
+    return found
+
