@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from seefen.protocol.access import Reason, commit_reason
+from seefen.protocol.access import Reason, commit_reason, seal_reason
 from seefen.protocol.bundle import Bundle, Content, Signed
 from seefen.protocol.case import BOX_OF, Generation, members_after
 from seefen.protocol.envelope import sign
@@ -27,6 +27,7 @@ from seefen.protocol.statements import (
     DeviceWrap,
     Head,
     LeftOut,
+    Mailbox,
     Member,
     NodeWrap,
     Object,
@@ -154,6 +155,8 @@ def access(
     reason: Reason | None = None,
 ) -> Ask:
     """Return an access that asks for ``objects``."""
+    reason = reason or commit_reason("")
+    audits = audit_mailboxes(network, by.node, network.cases[case].owner)
     statement = Access(
         **_numbers(network, by, "access", case),
         scope=scope,
@@ -163,11 +166,17 @@ def access(
         purpose="tracing",
         basis="national-law",
         emergency=False,
-        detail=(reason or commit_reason("")).detail,
-        reasons=(),
+        detail=reason.detail,
+        reasons=seal_reason(reason, case=case, device=by.device, audits=audits),
     )
     signed = _sign(network, by, statement)
     return Ask(signed.envelope, signed.tag, objects, seen)
+
+
+def audit_mailboxes(network: Network, *nodes: str) -> tuple[Mailbox, ...]:
+    """Return the audit mailboxes to which a reason is sealed."""
+    found = (network.directory.mailbox(node, "audit") for node in dict.fromkeys(nodes))
+    return tuple(mailbox for mailbox in found if mailbox is not None)
 
 
 def ack(network: Network, by: Machine, case: bytes, obj: bytes, step: str = "delivered") -> Bundle:

@@ -2,7 +2,7 @@
 
 The commitment fixes the text (attack 33) and its random salt stops guessing it from the
 log (attack 34). No reason is a commitment to the empty text, never zeros: the log must
-not tell which accesses have one.
+not tell which accesses have one. It is padded, so that its length does not tell either.
 
 The format is ``docs/spec/access.md``.
 """
@@ -13,6 +13,7 @@ from typing import Final
 
 from seefen.protocol.encoding import encode
 from seefen.protocol.errors import MalformedError, RefusedError, UntrustedError
+from seefen.protocol.padding import pad, unpad
 from seefen.protocol.statements import Access, Mailbox, SealedReason
 from seefen.protocol.suite import SUITE, KemKey, P, commit, random_bytes, sha256, unwrap, wrap
 
@@ -48,7 +49,7 @@ def seal_reason(
     sealed: list[SealedReason] = []
     for mailbox in audits:
         info = _info(mailbox, case, device, reason.detail)
-        plain = reason.salt + reason.text.encode()
+        plain = reason.salt + pad(reason.text.encode())
         sealed.append(SealedReason(mailbox.node, mailbox.version, wrap(plain, mailbox.kem, info)))
     return tuple(sealed)
 
@@ -69,8 +70,8 @@ def open_reason(access: Access, mailbox: Mailbox, seed: bytes) -> str:
 
 
 def _check(plain: bytes, detail: bytes) -> str:
-    salt, text = plain[:_SALT], plain[_SALT:]
-    if len(salt) != _SALT or commit(salt, text) != detail:
+    salt, text = plain[:_SALT], unpad(plain[_SALT:])
+    if commit(salt, text) != detail:
         raise UntrustedError("the reason is not the one committed to", rule="mis-sealed")
     try:
         return text.decode()

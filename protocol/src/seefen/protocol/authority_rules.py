@@ -21,7 +21,7 @@ from seefen.protocol.statements import (
     Root,
     Suspend,
 )
-from seefen.protocol.suite import SUITE, check_kem, check_public, sha256
+from seefen.protocol.suite import SUITE, check_kem, check_plain, check_public, sha256
 
 if TYPE_CHECKING:
     from seefen.protocol.directory import ChainKey, Directory
@@ -72,11 +72,16 @@ def check(directory: Directory, opened: Opened, *, at: int | None) -> None:
 
 def _check_root(directory: Directory, opened: Opened, root: Root) -> None:
     _check_keys(root.keys, root.threshold)
+    check_plain(root.log_key)
     if root.suite_min > SUITE:
         raise RefusedError("the network needs a newer suite: update seefen", rule="suite-min")
+    if root.quorum > len(root.witnesses):
+        raise RefusedError("the quorum asks for more witnesses than there are", rule="witnesses")
     quorums = [Quorum(root.keys, root.threshold)]
     if root.version > 1:
         before = directory.root
+        if root.origin != before.origin:
+            raise RefusedError("the logs keep their names", rule="root-changed")
         quorums.append(Quorum(before.keys, before.threshold))
     check_signed_by_quorums(opened, *quorums)
 
@@ -98,16 +103,16 @@ def _check_node(directory: Directory, opened: Opened, node: Node) -> None:
     if before.code != node.code:
         raise RefusedError("the code of a node never changes", rule="code-taken")
     added = [key for key in node.admins if key not in before.admins]
-    quorums = [Quorum(before.admins, before.threshold)]
+    quorums = [Quorum(directory.acting_admins(node.node), before.threshold)]
     if added:
         quorums.append(Quorum(added, len(added)))
     check_signed_by_quorums(opened, *quorums)
 
 
 def _check_suspend(directory: Directory, opened: Opened, suspend: Suspend) -> None:
-    node = directory.node(suspend.node)
-    root = directory.root
-    _check_one_of(opened, Quorum(root.keys, root.threshold), Quorum(node.admins, node.threshold))
+    node, root = directory.node(suspend.node), directory.root
+    admins = directory.acting_admins(suspend.node)
+    _check_one_of(opened, Quorum(root.keys, root.threshold), Quorum(admins, node.threshold))
 
 
 def _check_device(directory: Directory, opened: Opened, device: Device, at: int | None) -> None:
@@ -118,6 +123,7 @@ def _check_device(directory: Directory, opened: Opened, device: Device, at: int 
     if not 0 < device.expires - device.starts <= CERTIFICATE_LIFE:
         raise RefusedError("a certificate lasts at most one year", rule="certificate-life")
     check_public(device.sign)
+    check_plain(device.auth)
     check_kem(device.kem)
     if device.version == 1:
         if directory.has_sign_key(device.sign):
@@ -129,26 +135,32 @@ def _check_device(directory: Directory, opened: Opened, device: Device, at: int 
     if directory.revoked(device.device) is not None:
         raise UntrustedError("this device was revoked", rule="revoked")
     # The device signs too: an admin cannot pass off somebody's key as his (attack 8).
-    check_signed_by_quorums(opened, Quorum(node.admins, node.threshold), Quorum([device.sign], 1))
+    admins = directory.acting_admins(device.node)
+    check_signed_by_quorums(opened, Quorum(admins, node.threshold), Quorum([device.sign], 1))
 
 
 def _check_revoke(directory: Directory, opened: Opened, revoke: Revoke) -> None:
     device = directory.device(revoke.device)
     if device.node != revoke.node:
         raise RefusedError("this device belongs to another node", rule="device-changed")
-    root = directory.root
-    _check_one_of(
-        opened,
-        Quorum(directory.node(device.node).admins, 1),
-        Quorum([device.sign], 1),
-        Quorum(root.keys, root.threshold),
-    )
+    admins, root = directory.acting_admins(device.node), directory.root
+    spare = len(admins) - directory.node(device.node).threshold
+    if revoke.reason in ("left", "replaced") and device.sign in admins and spare < 1:
+        # A loss cannot wait; an orderly leave can, until another admin is named.
+        raise RefusedError("the node would have too few admins left", rule="last-admin")
+    allowed = [Quorum(admins, 1), Quorum(root.keys, root.threshold)]
+    if revoke.version == 1:
+        # Later ones are for worse news only: a thief must not reopen or repeat it.
+        allowed.append(Quorum([device.sign], 1))
+    _check_one_of(opened, *allowed)
 
 
 def _check_mailbox(directory: Directory, opened: Opened, mailbox: Mailbox, at: int | None) -> None:
-    holders = directory.holders(mailbox.node, mailbox.box, at=at)
+    # Whoever holds the box whatever the date: on a replay there is none, and the list
+    # of those who count must be the same for everybody.
+    holders = directory.holders(mailbox.node, mailbox.box)
     author = next((d for d in holders if d.device == mailbox.device), None)
-    if author is None:
+    if author is None or not directory.is_active(author.device, at=at):
         raise UntrustedError(
             f"only a holder may renew the {mailbox.box} mailbox of {mailbox.node}", rule="role"
         )
@@ -156,14 +168,29 @@ def _check_mailbox(directory: Directory, opened: Opened, mailbox: Mailbox, at: i
     check_kem(mailbox.kem)
     wrapped = [w.device for w in mailbox.wraps]
     left_out = {left.who: left.reason for left in mailbox.left_out}
-    listed = sorted([d.hex() for d in wrapped] + list(left_out))
+    listed = sorted([d.hex() for d in wrapped] + [left.who for left in mailbox.left_out])
     if listed != sorted(d.device.hex() for d in holders):
         # A ghost that no admin certified can get no wrap (attack 1).
         raise UntrustedError("the wraps do not cover exactly the holders", rule="coverage")
     for holder in holders:
-        reason = left_out.get(holder.device.hex())
-        if reason is not None and not (reason == "unusable-key" and not key_encrypts(holder.kem)):
-            raise UntrustedError("a holder was left out without reason", rule="left-out")
+        _check_left_out(directory, holder, left_out.get(holder.device.hex()), at)
+
+
+def _check_left_out(
+    directory: Directory, holder: Device, reason: str | None, at: int | None
+) -> None:
+    expired = at is not None and not directory.is_active(holder.device, at=at)
+    if reason is None:
+        if expired:
+            raise UntrustedError("a device that is out of date gets no key", rule="coverage")
+        return
+    # Without a date "expired" is believed: who is left out wrongly renews the mailbox.
+    true = {
+        "expired": expired or at is None,
+        "unusable-key": not key_encrypts(holder.kem),
+    }
+    if not true.get(reason, False):
+        raise UntrustedError("a holder was left out without reason", rule="left-out")
 
 
 def key_encrypts(public: bytes) -> bool:
@@ -178,7 +205,8 @@ def key_encrypts(public: bytes) -> bool:
 def _check_one_of(opened: Opened, *alternatives: Quorum) -> None:
     signers = opened.signers
     for quorum in alternatives:
-        if signers <= {sha256(key) for key in quorum.keys}:
+        ids = {sha256(key) for key in quorum.keys}
+        if signers <= ids and len(signers) == quorum.threshold:
             check_signed_by_quorums(opened, quorum)
             return
     raise UntrustedError("not signed by the keys this needs", rule="wrong-signers")

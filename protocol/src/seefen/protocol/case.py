@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from seefen.protocol.authority_rules import key_encrypts
-from seefen.protocol.directory import Directory
+from seefen.protocol.directory import BOX_ROLES, Directory
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.statements import Case, CaseKey, Member, NodeWrap
 
@@ -142,10 +142,16 @@ class CaseState:
         return self.numbers.get(device, Last(0, None))
 
 
-def stale(state: CaseState, directory: Directory, position: Position) -> str | None:
+def stale(
+    state: CaseState, directory: Directory, position: Position, *, node: str = ""
+) -> str | None:
     """Return why the newest generation must not be written under, or None.
 
     The letters are those of "who may read", ``docs/spec/statements.md`` section 5.
+
+    Args:
+        node: The writer's node. Only it knows whom it assigned, so only its writers
+            answer for a reader of theirs who left.
     """
     generation = state.generation
     size = position.authority_size
@@ -165,11 +171,37 @@ def stale(state: CaseState, directory: Directory, position: Position) -> str | N
     if any(directory.lost_since(node, since, size=size) for node in state.members):
         # We need not know which cases a lost device held (attack 65).
         return "e-device-lost"
+    if state.form == "case" and _reader_left(state, directory, node, since, size):
+        return "e-reader-left"
     if position.at - generation.position.at > ROTATION_AGE:
         return "f-age"
     if state.object_count - generation.object_count_before > ROTATION_OBJECTS:
         return "f-volume"
     return None
+
+
+def _reader_left(state: CaseState, directory: Directory, node: str, since: int, size: int) -> bool:
+    """Tell whether a device of ``node`` that held the newest key was revoked since."""
+    if not directory.revoked_since(node, since, size=size):
+        return False
+    named = _named(state, state.generation.gen)
+    return directory.holder_lost_since(node, state.box, since, size=size) or any(
+        device.device in named
+        for device in directory.devices(node, size=size)
+        if directory.revoked(device.device, size=size) is not None
+    )
+
+
+def _named(state: CaseState, gen: int) -> frozenset[bytes]:
+    """Return the devices that hold a key by name, or walked on to it by a link."""
+    named: frozenset[bytes] = frozenset()
+    for generation in reversed(state.generations[:gen]):
+        named |= state.assigned.get(generation.gen, frozenset[bytes]())
+        named |= {wrap.device for wrap in generation.statement.devices}
+        named |= {generation.statement.device}
+        if not generation.statement.link:
+            break
+    return named
 
 
 def unreachable(
@@ -200,20 +232,13 @@ def require_may_read(
     found = directory.require_active(device, size=size, at=position.at)
     if not 1 <= gen <= len(state.generations):
         raise RefusedError("there is no such key generation", rule="not-a-reader")
-    generation = state.generations[gen - 1]
-    if found.node in generation.nodes:
-        holders = directory.holders(found.node, state.box, size=size, at=position.at)
-        if any(holder.device == device for holder in holders):
-            return
-    direct = {w.device for w in generation.statement.devices}
-    assigned = state.assigned.get(gen, frozenset[bytes]())
-    if device in direct | assigned | {generation.statement.device}:
+    # Members were only added where there is a link: no holder of a mailbox needs it, his
+    # node got a wrap; a device named before walks on alone.
+    holds = bool(BOX_ROLES[state.box] & set(found.roles))
+    if holds and state.generations[gen - 1].mailbox_of(found.node) is not None:
         return
-    if gen > 1 and generation.statement.link:
-        # Members were only added: who held the key before walks on alone.
-        require_may_read(state, directory, device, gen - 1, position)
-        return
-    raise RefusedError("the key of this object was not given to this device", rule="not-a-reader")
+    if device not in _named(state, gen):
+        raise RefusedError("the key was not given to this device", rule="not-a-reader")
 
 
 def may_read(

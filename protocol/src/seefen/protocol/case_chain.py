@@ -17,8 +17,8 @@ from seefen.protocol.case import (
     Position,
     require_may_read,
     stale,
-    unreachable,
 )
+from seefen.protocol.coverage import check_coverage, link_allowed
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened, check_signed_by
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
@@ -40,6 +40,7 @@ WATCH_LIMIT: Final = 12 * 3600  # seconds an access may last
 CLOCK_SLACK: Final = 300  # seconds an officer's clock may run ahead of the broker's
 CASE_NUMBER: Final = re.compile(r"\ASF-[0-9]{4}-([A-Z]{3})-[0-9]{5}\Z")
 CHANNEL_NAME: Final = re.compile(r"\A[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
+STUB_KINDS: Final = ("access", "ack", "assign", "object")  # the rest goes to every member
 WRITERS: Final = ("field", "keyholder", "lead")
 
 
@@ -60,6 +61,8 @@ def apply(
     if not isinstance(statement, Activity):
         raise UntrustedError("not a kind of the activity log", rule="unknown-kind")
     device = _check_author(statement, opened, directory, position)
+    if state is not None:
+        _check_place(state, statement.case, position)
     if state is None:
         if not isinstance(statement, Case):
             raise UntrustedError("there is no such case", rule="unknown-case")
@@ -73,18 +76,42 @@ def apply(
     return _number(after, statement, opened, position)
 
 
+def check_stub(state: CaseState, stub: Stub, directory: Directory, node: str) -> None:
+    """Check that ``node`` was rightly given a stub in place of a statement.
+
+    Objects are written under the newest key only, so a node that has it gets them all:
+    a stub then is a statement withheld (attack 13).
+
+    Args:
+        state: The case just before the stub.
+        node: The node of the reader.
+
+    Raises:
+        UntrustedError: rule ``withheld``.
+    """
+    covered = bool(state.generations) and node in state.covered(state.generation.gen, directory)
+    own = directory.device(stub.device).node == node
+    if (stub.kind == "object" and covered) or (stub.kind == "assign" and own):
+        raise UntrustedError(f"an {stub.kind} for this node was withheld", rule="withheld")
+
+
 def skip(state: CaseState, stub: Stub, position: Position) -> CaseState:
     """Return the state after a statement that was not for us, by its number alone.
 
     Raises:
+        UntrustedError: Every member gets statements of this kind.
         OutOfTurnError: A number is missing before it: something was withheld.
     """
+    _check_place(state, stub.case, position)
+    if stub.kind not in STUB_KINDS:
+        raise UntrustedError(f"a {stub.kind} is for every member", rule="withheld")
     last = state.last(stub.device)
     if stub.case_n != last.case_n + 1:
         raise OutOfTurnError("a number is missing in this case", rule="number")
     hash_ = None if stub.kind == "object" else _known_object(last)
     numbers = {**state.numbers, stub.device: Last(stub.case_n, hash_)}
     count = state.object_count + (stub.kind == "object")
+    position = max(state.position, position, key=_by_index)
     return replace(state, numbers=numbers, object_count=count, position=position)
 
 
@@ -113,7 +140,7 @@ def _follow(
             _check_object(state, statement, directory, position)
             return replace(state, object_count=state.object_count + 1)
         case Access():
-            _check_access(state, statement, position)
+            _check_access(state, statement, directory, position)
         case Ack():
             _check_ack(state, statement, directory)
         case _:
@@ -125,7 +152,21 @@ def _number(state: CaseState, statement: Activity, opened: Opened, position: Pos
     last = state.last(statement.device)
     hash_ = opened.hash if isinstance(statement, Object) else _known_object(last)
     numbers = {**state.numbers, statement.device: Last(statement.case_n, hash_)}
+    position = max(state.position, position, key=_by_index)
     return replace(state, numbers=numbers, position=position)
+
+
+def _by_index(position: Position) -> int:
+    return position.index
+
+
+def _check_place(state: CaseState, case: bytes, position: Position) -> None:
+    if case != state.case:
+        raise UntrustedError("this belongs to another case", rule="unknown-case")
+    first, second = sorted((state.position, position), key=_by_index)
+    if first.authority_size > second.authority_size:
+        # Else a broker could date what a thief signs before his revoke (attack 26).
+        raise UntrustedError("the log goes back to an older authority log", rule="fork")
 
 
 def _known_object(last: Last) -> bytes | None:
@@ -139,6 +180,7 @@ def _check_author(
     if statement.net != directory.net:
         raise UntrustedError("this belongs to another network", rule="net")
     size = position.authority_size
+    directory.root_at(size)  # known that far, or every question below has an older answer
     device = directory.require_active(statement.device, size=size, at=position.at)
     if device.node != statement.node:
         raise UntrustedError("this device belongs to another node", rule="wrong-node")
@@ -161,6 +203,7 @@ def _check_first_case(case: Case, directory: Directory, position: Position, auth
         raise RefusedError("all members of version 1 joined in version 1", rule="members")
     _check_number(case, directory.node(author.node, size=position.authority_size).code)
     _check_lead_and_members(case, directory, position)
+    _check_authority_seen(case, tuple(m.node for m in case.members), directory, position)
 
 
 def _check_next_case(
@@ -203,8 +246,8 @@ def _check_case_key(
     else:
         require_may_read(state, directory, key.device, before.gen, position)
     _check_authority_seen(key, state.members, directory, position)
-    _check_coverage(state, key, directory, position)
-    if key.link and not _link_allowed(state, key, directory, position):
+    check_coverage(state, key, directory, position)
+    if key.link and not link_allowed(state, key, directory, position):
         raise RefusedError("a link is allowed only when members were added", rule="link")
 
 
@@ -215,6 +258,7 @@ def _check_assign(
     size = position.authority_size
     directory.require_role(assign.device, "keyholder", size=size, at=position.at)
     require_may_read(state, directory, assign.device, assign.gen, position)
+    _check_authority_seen(assign, (assign.node,), directory, position)
     for wrap in assign.devices:
         device = directory.require_active(wrap.device, size=size, at=position.at)
         if device.node != assign.node:
@@ -225,9 +269,9 @@ def _check_object(state: CaseState, obj: Object, directory: Directory, position:
     """Check an object: its place in the author's chain and the key it is under."""
     if obj.gen != state.generation.gen:
         raise OutOfTurnError("written under an old key: renew it first", rule="stale-generation")
-    reason = stale(state, directory, position)
+    reason = stale(state, directory, position, node=obj.node)
     if reason is not None:
-        raise OutOfTurnError("the key must be renewed first", rule="stale-generation")
+        raise OutOfTurnError(f"the key must be renewed first ({reason})", rule="stale-generation")
     if (obj.case_version, obj.case_head) != (state.version, state.case_hash):
         raise OutOfTurnError("the case was changed meanwhile", rule="not-next")
     directory.require_role(obj.device, *WRITERS, size=position.authority_size, at=position.at)
@@ -238,7 +282,9 @@ def _check_object(state: CaseState, obj: Object, directory: Directory, position:
         raise OutOfTurnError("this is not the author's next object", rule="number")
 
 
-def _check_access(state: CaseState, access: Access, position: Position) -> None:
+def _check_access(
+    state: CaseState, access: Access, directory: Directory, position: Position
+) -> None:
     """Check the shape of an access; what it releases is decided at the gate."""
     if not state.was_member(access.node):
         raise RefusedError("this node is no member of the case", rule="not-a-reader")
@@ -250,16 +296,29 @@ def _check_access(state: CaseState, access: Access, position: Position) -> None:
         raise RefusedError("an access lasts at most 12 hours", rule="until")
     if access.starts > position.index:
         raise RefusedError("an access cannot start beyond the log", rule="scope")
-    nodes = [reason.node for reason in access.reasons]
-    if len(set(nodes)) != len(nodes) or not set(nodes) <= {access.node, state.owner}:
+    _check_reasons(state, access, directory)
+
+
+def _check_reasons(state: CaseState, access: Access, directory: Directory) -> None:
+    """Check that the reason is sealed to both sides' auditors, also one without text."""
+    seen = access.authority.size
+    given = [(reason.node, reason.gen) for reason in access.reasons]
+    allowed: set[tuple[str, int]] = set()
+    needed: set[tuple[str, int]] = set()
+    for node in {access.node, state.owner}:
+        mailbox = directory.mailbox(node, "audit", size=seen)
+        if mailbox is not None:
+            allowed.add((node, mailbox.version))
+            if not directory.mailbox_stale(node, "audit", size=seen):
+                needed.add((node, mailbox.version))
+    if len(set(given)) != len(given) or not needed <= set(given) <= allowed:
         raise RefusedError("a reason goes to the reader's and the owner's auditors", rule="reasons")
 
 
 def _check_ack(state: CaseState, ack: Ack, directory: Directory) -> None:
     """Check that an ack comes from a node that could get the object."""
-    if not any(
-        ack.node in state.covered(generation.gen, directory) for generation in state.generations
-    ):
+    newest_first = range(len(state.generations), 0, -1)
+    if not any(ack.node in state.covered(gen, directory) for gen in newest_first):
         raise RefusedError("this node is no member of the case", rule="not-a-reader")
 
 
@@ -290,72 +349,3 @@ def _check_authority_seen(
     if statement.authority.size < needed:
         # Written without knowing a revocation or a new key at a member.
         raise OutOfTurnError("something changed at a member: sync first", rule="old-authority")
-
-
-def _check_coverage(
-    state: CaseState, key: CaseKey, directory: Directory, position: Position
-) -> None:
-    size = position.authority_size
-    by_mailbox = {wrap.node: wrap.gen for wrap in key.mailboxes}
-    left_out = {left.who: left.reason for left in key.left_out}
-    direct: dict[str, set[bytes]] = {}
-    for wrap in key.devices:
-        direct.setdefault(directory.device(wrap.device, size=size).node, set()).add(wrap.device)
-    listed = sorted([*(wrap.node for wrap in key.mailboxes), *direct, *left_out])
-    if listed != sorted(state.members):
-        raise UntrustedError("the key does not cover exactly the members", rule="coverage")
-    for node, reason in left_out.items():
-        if reason not in _reasons(state, directory, position, node):
-            raise UntrustedError(f"{node} was left out without reason", rule="left-out")
-    for node in (*by_mailbox, *direct):
-        if directory.in_force(node, size=size, at=position.at) is not None:
-            raise UntrustedError(f"{node} is not in force", rule="coverage")
-    for node, gen in by_mailbox.items():
-        _check_mailbox(state, gen, node, directory, size)
-    _check_direct(state, direct, directory, position)
-
-
-def _check_direct(
-    state: CaseState, direct: dict[str, set[bytes]], directory: Directory, position: Position
-) -> None:
-    for node, devices in direct.items():
-        size = position.authority_size
-        holders = directory.holders(node, state.box, size=size, at=position.at)
-        if not devices <= {holder.device for holder in holders}:
-            raise UntrustedError("wrapped to a device that is no holder", rule="coverage")
-
-
-def _reasons(
-    state: CaseState, directory: Directory, position: Position, node: str
-) -> set[str | None]:
-    """Return the true reasons for leaving a node out; empty when there is none."""
-    size, at = position.authority_size, position.at
-    reasons = {directory.in_force(node, size=size, at=at)} - {None}
-    if unreachable(state, directory, position, frozenset((node,))):
-        holders = directory.holders(node, state.box, size=size, at=at)
-        reasons.add("unusable-key" if holders else "no-holder")
-    return reasons
-
-
-def _check_mailbox(state: CaseState, gen: int, node: str, directory: Directory, size: int) -> None:
-    newest = directory.mailbox(node, state.box, size=size)
-    if newest is None or newest.version != gen:
-        raise OutOfTurnError(f"the {state.box} mailbox of {node} was renewed", rule="old-authority")
-    if directory.mailbox_stale(node, state.box, size=size):
-        # A lost device could still open this mailbox (attack 28).
-        raise UntrustedError(f"the mailbox of {node} is stale", rule="stale-mailbox")
-
-
-def _link_allowed(state: CaseState, key: CaseKey, directory: Directory, position: Position) -> bool:
-    if key.reason != "members" or not state.generations:
-        return False
-    before = state.generations[-1]
-    versions = state.versions
-    old = {m.node for m in versions[before.statement.case_version - 1].members}
-    since, size = before.position.authority_size, position.authority_size
-    lost = any(directory.revoked_since(n, since, size=size) for n in old)
-    return (
-        old < set(state.members)
-        and not lost
-        and not (state.covered(before.gen, directory) - state.covered_by(key, directory))
-    )

@@ -11,7 +11,6 @@ The rules are ``docs/spec/statements.md``, section 3.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -41,8 +40,13 @@ BOX_ROLES: Final[dict[str, frozenset[str]]] = {
     "audit": frozenset({"auditor"}),
 }
 
+# Authority indices, rising: what tells later what happened since.
+_INDICES: Final = ("_changes", "_losses", "_box_losses")
+
 ChainKey = tuple[str, bytes | str]
 A = TypeVar("A", bound=Authority)
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,14 @@ class Directory:
         self.net = net
         self._tree = CompactRange()
         self._roots: list[bytes] = [EMPTY_ROOT]
-        self._chains: dict[ChainKey, list[Link]] = {}
-        self._devices_of: dict[str, list[bytes]] = defaultdict(list)
-        self._sign_keys: set[bytes] = set()
+        # Values are tuples: a copy then shares them, and trying a bundle out costs little.
+        self._chains: dict[ChainKey, tuple[Link, ...]] = {}
+        self._devices_of: dict[str, tuple[bytes, ...]] = {}
+        self._device_of_key: dict[bytes, bytes] = {}
         self._codes: dict[str, str] = {}
-        self._changes: dict[str, list[int]] = defaultdict(list)
-        self._losses: dict[str, list[int]] = defaultdict(list)
-        self._box_losses: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._changes: dict[str, tuple[int, ...]] = {}
+        self._losses: dict[str, tuple[int, ...]] = {}
+        self._box_losses: dict[tuple[str, str], tuple[int, ...]] = {}
 
     # --- the log -----------------------------------------------------------
 
@@ -95,7 +100,8 @@ class Directory:
 
         Args:
             at: Unix seconds against which dates are judged; None on a replay, where
-                the order in the log is all that is known.
+                the order in the log is all that is known. Whatever passes with a date
+                passes without one, so that all come to the same directory.
 
         Raises:
             MalformedError, UntrustedError, OutOfTurnError, RefusedError: The rule
@@ -113,18 +119,15 @@ class Directory:
 
     def skip(self, envelope: bytes) -> None:
         """Count a leaf that broke a rule: it stands in the log and has no effect."""
-        self._append(envelope)
+        self._count(envelope)
 
     def copy(self) -> "Directory":
         """Return an independent copy, for trying a bundle out."""
         other = Directory(self.net)
-        other._tree = self._tree.copy()
+        other._tree = CompactRange(self._tree.size, self._tree.hashes)
         other._roots = self._roots.copy()
-        other._chains = {key: links.copy() for key, links in self._chains.items()}
-        other._sign_keys = self._sign_keys.copy()
-        other._codes = self._codes.copy()
-        for name in ("_devices_of", "_changes", "_losses", "_box_losses"):
-            getattr(other, name).update((k, v.copy()) for k, v in getattr(self, name).items())
+        for name in ("_chains", "_devices_of", "_device_of_key", "_codes", *_INDICES):
+            setattr(other, name, getattr(self, name).copy())
         return other
 
     # --- questions ---------------------------------------------------------
@@ -148,10 +151,11 @@ class Directory:
 
     def link(self, key: ChainKey, *, size: int | None = None) -> Link | None:
         """Return the newest link of a chain as of ``size``."""
-        links = self._chains.get(key, [])
-        if size is not None:
-            links = links[: bisect_left(links, size, key=lambda link: link.index)]
-        return links[-1] if links else None
+        # From the end: chains are short, and questions are about what is new.
+        for link in reversed(self._chains.get(key, ())):
+            if size is None or link.index < size:
+                return link
+        return None
 
     def nodes(self) -> tuple[str, ...]:
         """Return the names of all nodes ever admitted, sorted."""
@@ -181,7 +185,8 @@ class Directory:
 
     def devices(self, node: str, *, size: int | None = None) -> tuple[Device, ...]:
         """Return every device a node ever had, in the order of admission."""
-        found = (self.latest(("device", d), Device, size=size) for d in self._devices_of[node])
+        ids = self._devices_of.get(node, ())
+        found = (self.latest(("device", device), Device, size=size) for device in ids)
         return tuple(device for device in found if device is not None)
 
     def revoked(self, device: bytes, *, size: int | None = None) -> Link | None:
@@ -256,7 +261,7 @@ class Directory:
         """Return a generation of a mailbox (the newest, if ``gen`` is None)."""
         if gen is None:
             return self.latest(("mailbox", f"{node}/{box}"), Mailbox, size=size)
-        links = self._chains.get(("mailbox", f"{node}/{box}"), [])
+        links = self._chains.get(("mailbox", f"{node}/{box}"), ())
         if not 1 <= gen <= len(links) or (size is not None and links[gen - 1].index >= size):
             return None
         return _expect(links[gen - 1].statement, Mailbox)
@@ -264,7 +269,13 @@ class Directory:
     def mailbox_stale(self, node: str, box: str, *, size: int | None = None) -> bool:
         """Tell whether a holder was lost after the newest generation of a mailbox."""
         link = self.link(("mailbox", f"{node}/{box}"), size=size)
-        return link is not None and self._any_since(self._box_losses[node, box], link.index, size)
+        return link is not None and self.holder_lost_since(node, box, link.index, size=size)
+
+    def holder_lost_since(
+        self, node: str, box: str, since: int, *, size: int | None = None
+    ) -> bool:
+        """Tell whether a device stopped holding a mailbox: revoked, or its role taken."""
+        return self._any_since(self._box_losses.get((node, box), ()), since, size)
 
     def lost_since(self, node: str, since: int, *, size: int | None = None) -> bool:
         """Tell whether a device was lost or compromised, or the node suspended.
@@ -272,18 +283,18 @@ class Directory:
         Args:
             since: Authority size from which on to look.
         """
-        return self._any_since(self._losses[node], since, size)
+        return self._any_since(self._losses.get(node, ()), since, size)
 
     def revoked_since(self, node: str, since: int, *, size: int | None = None) -> bool:
         """Tell whether any device of a node was revoked, for whatever reason."""
-        links = [self.revoked(d, size=size) for d in self._devices_of[node]]
+        links = [self.revoked(d, size=size) for d in self._devices_of.get(node, ())]
         return any(link is not None and link.index >= since for link in links)
 
     def last_change(self, nodes: tuple[str, ...], *, size: int | None = None) -> int:
         """Return the smallest size that includes the last change at any of ``nodes``."""
         newest = 0
         for node in nodes:
-            changes = self._changes[node]
+            changes = self._changes.get(node, ())
             end = len(changes) if size is None else bisect_left(changes, size)
             if end:
                 newest = max(newest, changes[end - 1] + 1)
@@ -291,7 +302,18 @@ class Directory:
 
     def has_sign_key(self, public: bytes) -> bool:
         """Tell whether a device already holds this signature key."""
-        return public in self._sign_keys
+        return public in self._device_of_key
+
+    def acting_admins(self, node: str) -> tuple[bytes, ...]:
+        """Return the admin keys of a node without those of revoked devices.
+
+        A stolen admin's device must not go on certifying devices after its revoke.
+        """
+        return tuple(
+            key
+            for key in self.node(node).admins
+            if key not in self._device_of_key or self.revoked(self._device_of_key[key]) is None
+        )
 
     def code_owner(self, code: str) -> str | None:
         """Return the node that has a three-letter code, or None."""
@@ -322,53 +344,54 @@ class Directory:
     def _take(self, key: ChainKey, statement: Authority, opened: Opened) -> None:
         index = self.size
         before = self.link(key)
-        self._chains.setdefault(key, []).append(Link(statement, index, opened.hash))
+        link = Link(statement, index, opened.hash)
+        self._chains[key] = (*self._chains.get(key, ()), link)
+        if isinstance(statement, Node | Suspend | Device | Revoke | Mailbox):
+            _append(self._changes, statement.node, index)
         match statement:
             case Node():
                 self._codes[statement.code] = statement.node
-                self._changes[statement.node].append(index)
             case Device():
                 self._take_device(statement, before, index)
             case Revoke():
                 self._take_revoke(statement, index)
             case Suspend():
-                self._changes[statement.node].append(index)
-                self._losses[statement.node].append(index)
-            case Mailbox():
-                self._changes[statement.node].append(index)
+                _append(self._losses, statement.node, index)
             case _:
                 pass
-        self._append(opened.envelope)
+        self._count(opened.envelope)
 
     def _take_device(self, device: Device, before: Link | None, index: int) -> None:
-        self._changes[device.node].append(index)
-        self._sign_keys.add(device.sign)
+        self._device_of_key[device.sign] = device.device
         if before is None:
-            self._devices_of[device.node].append(device.device)
+            _append(self._devices_of, device.node, device.device)
             return
         roles_before = set(_expect(before.statement, Device).roles)
         for box, roles in BOX_ROLES.items():
             if roles & roles_before and not roles & set(device.roles):
-                self._box_losses[device.node, box].append(index)
+                _append(self._box_losses, (device.node, box), index)
 
     def _take_revoke(self, revoke: Revoke, index: int) -> None:
-        self._changes[revoke.node].append(index)
         lost = revoke.reason in ("lost", "compromised")
         if lost:
-            self._losses[revoke.node].append(index)
+            _append(self._losses, revoke.node, index)
         roles = set(self.device(revoke.device).roles)
         for box, holding in BOX_ROLES.items():
             if holding & roles and (lost or box != "alert"):
-                self._box_losses[revoke.node, box].append(index)
+                _append(self._box_losses, (revoke.node, box), index)
 
-    def _append(self, envelope: bytes) -> None:
+    def _count(self, envelope: bytes) -> None:
         self._tree.append(leaf_hash(envelope))
         self._roots.append(self._tree.root())
 
     @staticmethod
-    def _any_since(indices: list[int], since: int, size: int | None) -> bool:
+    def _any_since(indices: tuple[int, ...], since: int, size: int | None) -> bool:
         start = bisect_left(indices, since)
         return start < len(indices) and (size is None or indices[start] < size)
+
+
+def _append(lists: dict[K, tuple[V, ...]], key: K, value: V) -> None:
+    lists[key] = (*lists.get(key, ()), value)
 
 
 def _expect(statement: Statement, type_: type[A]) -> A:
