@@ -1,0 +1,138 @@
+"""The vault: encrypted, for one process, and nothing half-written."""
+
+from pathlib import Path
+
+import pytest
+
+from seefen.client.vault import StoredEntry, Vault
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.statements import Head
+
+KEY = bytes(range(32))
+CASE = b"c" * 16
+DEVICE = b"d" * 16
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "vault.db"
+
+
+def test_what_was_put_is_there_after_opening_again(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    vault.put("name", b"value")
+    vault.put_number("device_n", 41)
+    vault.close()
+
+    again = Vault.open(path, KEY)
+    assert again.get("name") == b"value"
+    assert again.get_number("device_n") == 41
+    assert again.get("never") is None
+    assert again.get_number("never") == 0
+    again.close()
+
+
+def test_nothing_readable_stands_on_the_disk(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    with vault.change():
+        for number in range(50):
+            vault.put(f"canary-name-{number}", b"canary-value " * 100)
+    on_disk = [file.read_bytes() for file in path.parent.iterdir()]
+    vault.close()
+    on_disk += [file.read_bytes() for file in path.parent.iterdir()]
+
+    assert any(len(data) > 50_000 for data in on_disk)
+    for data in on_disk:
+        assert b"canary" not in data
+        assert b"SQLite format" not in data
+        assert b"CREATE TABLE" not in data
+
+
+def test_another_key_does_not_open_it(path: Path) -> None:
+    Vault.open(path, KEY).close()
+
+    with pytest.raises(RefusedError, match="damaged or does not belong") as caught:
+        Vault.open(path, bytes(32))
+    assert caught.value.rule == "vault"
+
+
+def test_a_second_process_gets_a_clear_answer(path: Path) -> None:
+    # Two with one vault would use the same numbers twice: to partners that is a clone.
+    vault = Vault.open(path, KEY)
+    with pytest.raises(RefusedError, match="another seefen is running") as caught:
+        Vault.open(path, KEY)
+    assert caught.value.rule == "vault-busy"
+    vault.close()
+
+    Vault.open(path, KEY).close()
+
+
+def test_a_change_stands_whole_or_not_at_all(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    vault.put("kept", b"before")
+    with pytest.raises(ZeroDivisionError):
+        _change_and_fail(vault)
+
+    assert vault.get("kept") == b"before"
+    assert not vault.has_entry(7)
+    vault.close()
+
+
+def test_a_change_inside_a_change_falls_with_it(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    with pytest.raises(ZeroDivisionError):
+        _change_twice_and_fail(vault)
+
+    assert vault.get("inner") is None
+    vault.close()
+
+
+def test_a_head_never_goes_back(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    assert vault.head("activity") is None
+    vault.put_head("activity", Head(9, b"9" * 32), "nine")
+    vault.put_head("activity", Head(4, b"4" * 32), "four")
+
+    assert vault.head("activity") == (Head(9, b"9" * 32), "nine")
+    assert vault.head("authority") is None
+    vault.close()
+
+
+def test_a_newer_note_over_the_same_head_is_kept_for_its_time(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    vault.put_head("activity", Head(9, b"9" * 32), "at nine")
+    vault.put_head("activity", Head(9, b"9" * 32), "at ten")
+
+    assert vault.head("activity") == (Head(9, b"9" * 32), "at ten")
+    vault.close()
+
+
+def test_entries_come_back_in_the_order_of_the_log(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    for index in (12, 3, 8):
+        vault.add_entry(_entry(index, kind="object" if index == 8 else "case"))
+
+    assert [entry.index for entry in vault.entries(CASE)] == [3, 8, 12]
+    assert [entry.index for entry in vault.entries(CASE, "object")] == [8]
+    assert list(vault.entries(b"x" * 16)) == []
+    assert vault.has_entry(8)
+    assert vault.cases() == [CASE]
+    vault.close()
+
+
+def _change_and_fail(vault: Vault) -> None:
+    with vault.change():
+        vault.put("kept", b"after")
+        vault.add_entry(_entry(7))
+        raise ZeroDivisionError
+
+
+def _change_twice_and_fail(vault: Vault) -> None:
+    with vault.change():
+        with vault.change():
+            vault.put("inner", b"1")
+        raise ZeroDivisionError
+
+
+def _entry(index: int, kind: str = "case") -> StoredEntry:
+    return StoredEntry(index, kind, CASE, DEVICE, index, 1, 1_790_000_000, b"envelope", None)
