@@ -1,0 +1,184 @@
+"""File bodies: parts in any order, each checked, none marked before it is on the disk."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from seefen.protocol.errors import MalformedError, OutOfTurnError, UntrustedError
+from seefen.protocol.ledger.tree import leaf_hash
+from seefen.protocol.objects import PART_SIZE, parts_root
+from seefen.protocol.suite import random_bytes
+from seefen.server import blobs as module
+from seefen.server.blobs import Blobs
+from seefen.server.errors import AbsentError, FullError
+from seefen.server.store.blobs import BlobRows
+from tests.support.access import access_tables
+
+NODE = "skopje-border"
+
+
+@dataclass
+class File:
+    """A sealed body, cut as the sender cuts it."""
+
+    body: bytes
+
+    @property
+    def parts(self) -> list[bytes]:
+        return [self.body[i : i + PART_SIZE] for i in range(0, len(self.body), PART_SIZE)]
+
+    @property
+    def leaves(self) -> bytes:
+        return b"".join(leaf_hash(part) for part in self.parts)
+
+    @property
+    def root(self) -> bytes:
+        return parts_root(leaf_hash(part) for part in self.parts)
+
+
+@pytest.fixture
+async def pool() -> AsyncGenerator["asyncpg.Pool[asyncpg.Record]", None]:
+    async with access_tables() as pool:
+        yield pool
+
+
+def make(pool: "asyncpg.Pool[asyncpg.Record]", folder: Path, *, quota: int = 64) -> Blobs:
+    return Blobs(BlobRows(pool), folder, free_percent=0, quota_mebibytes=quota)
+
+
+@pytest.fixture
+def blobs(pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path) -> Blobs:
+    return make(pool, tmp_path)
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture(scope="module")
+def file() -> File:
+    return File(random_bytes(10 * PART_SIZE + 12_345))
+
+
+async def test_parts_come_in_any_order_in_parallel_and_again(blobs: Blobs, file: File) -> None:
+    begun = await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    assert begun.missing == list(range(11))
+    order = [7, 0, 10, 3, 3, 9, 1, 8, 2, 6, 5]
+    await asyncio.gather(*(blobs.put(file.root, i, file.parts[i]) for i in order))
+    half = await blobs.find(file.root)
+    assert (half.missing, half.complete) == ([4], False)
+    await blobs.put(file.root, 4, file.parts[4])
+    assert (await blobs.find(file.root)).complete
+    got = [await blobs.get(file.root, i) for i in range(11)]
+    assert b"".join(got) == file.body
+
+
+async def test_it_goes_on_where_it_was_cut(
+    blobs: Blobs, file: File, pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path
+) -> None:
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    await blobs.put(file.root, 2, file.parts[2])
+    after = make(pool, tmp_path)
+    again = await after.start(file.root, len(file.body), file.leaves, node=NODE)
+    assert again.missing == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10]
+    assert await after.get(file.root, 2) == file.parts[2]
+
+
+async def test_other_bytes_are_refused_and_leave_nothing(
+    blobs: Blobs, file: File, tmp_path: Path
+) -> None:
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    changed = bytes([file.parts[0][0] ^ 1]) + file.parts[0][1:]
+    for number, data in ((0, changed), (0, file.parts[1]), (0, b""), (10, file.parts[10] + b"x")):
+        with pytest.raises(UntrustedError):
+            await blobs.put(file.root, number, data)
+    assert files_in(tmp_path) == []
+    assert len((await blobs.find(file.root)).missing) == 11
+
+
+async def test_leaves_must_give_the_root_and_fit_the_size(blobs: Blobs, file: File) -> None:
+    with pytest.raises(UntrustedError):
+        await blobs.start(bytes(32), len(file.body), file.leaves, node=NODE)
+    for size in (0, PART_SIZE, len(file.body) + PART_SIZE):
+        with pytest.raises(MalformedError):
+            await blobs.start(file.root, size, file.leaves, node=NODE)
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    with pytest.raises(OutOfTurnError):
+        await blobs.start(file.root, len(file.body) - 1, file.leaves, node=NODE)
+
+
+async def test_what_is_not_there_is_absent(blobs: Blobs, file: File) -> None:
+    with pytest.raises(AbsentError):
+        await blobs.find(file.root)
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    for number in (0, 11, 1 << 40):
+        with pytest.raises(AbsentError):
+            await blobs.get(file.root, number)
+    with pytest.raises(AbsentError):
+        await blobs.put(file.root, 11, b"x")
+
+
+async def test_a_part_is_marked_only_after_it_is_on_the_disk(
+    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+
+    def power_cut(*_: object, **__: object) -> None:
+        raise OSError(5, "power cut")
+
+    monkeypatch.setattr(module, "write_durably", power_cut)
+    with pytest.raises(OSError, match="power cut"):
+        await blobs.put(file.root, 0, file.parts[0])
+    assert 0 in (await blobs.find(file.root)).missing
+
+
+async def test_a_full_disk_is_said_and_not_crashed_on(
+    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "write_durably", full)
+    with pytest.raises(FullError):
+        await blobs.put(file.root, 0, file.parts[0])
+
+
+async def test_nothing_is_taken_when_little_is_free(
+    pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path, file: File
+) -> None:
+    blobs = Blobs(BlobRows(pool), tmp_path, free_percent=100, quota_mebibytes=64)
+    with pytest.raises(FullError) as caught:
+        await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    assert caught.value.rule == "disk"
+
+
+async def test_a_node_fills_its_own_share_only(
+    pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path, file: File
+) -> None:
+    blobs = make(pool, tmp_path, quota=11)
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    second = File(random_bytes(PART_SIZE))
+    with pytest.raises(FullError) as caught:
+        await blobs.start(second.root, PART_SIZE, second.leaves, node=NODE)
+    assert caught.value.rule == "quota"
+    await blobs.start(second.root, PART_SIZE, second.leaves, node="belgrade-ffp")
+
+
+async def test_a_part_that_was_lost_from_the_disk_is_taken_again(
+    blobs: Blobs, file: File, tmp_path: Path
+) -> None:
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    await blobs.put(file.root, 0, file.parts[0])
+    (path,) = files_in(tmp_path)
+    path.unlink()
+    with pytest.raises(AbsentError):
+        await blobs.get(file.root, 0)
+    await blobs.put(file.root, 0, file.parts[0])
+    assert await blobs.get(file.root, 0) == file.parts[0]

@@ -1,0 +1,162 @@
+"""Joining: what an invite opens, and what it never opens."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, replace
+
+import pytest
+
+from seefen.protocol.bundle import Bundle, Content, Signed, decode_bundle, encode_bundle
+from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError, UntrustedError
+from seefen.protocol.suite import new_id, random_bytes, sha256
+from seefen.server.enrolment import DAY, Enrolment, Invite
+from seefen.server.store.invites import InviteRows
+from tests.support.access import Clock, access_tables
+from tests.support.network import Network
+
+NODE, OTHER, NEW = "skopje-border", "belgrade-ffp", "tirana-border"
+
+
+@dataclass
+class Desk:
+    enrolment: Enrolment
+    network: Network
+    clock: Clock
+    secret: bytes
+
+    def invite(self, kind: str = "node", node: str = NEW) -> Invite:
+        expires = self.clock.now + 2 * DAY
+        return Invite(new_id(), sha256(self.secret), kind, node, (), expires)
+
+    def credential(self, invite: Invite) -> str:
+        return f"{invite.id.hex()}.{self.secret.hex()}"
+
+    async def opened(self, kind: str = "node", node: str = NEW) -> Invite:
+        invite = self.invite(kind, node)
+        if kind == "node":
+            await self.enrolment.invite_node(invite)
+        else:
+            await self.enrolment.invite_device(invite, by=self.network.of(node, "admin").device)
+        return await self.enrolment.open(self.credential(invite))
+
+
+@pytest.fixture
+async def desk() -> AsyncGenerator[Desk, None]:
+    network = Network.founded(NODE, OTHER)
+    clock = Clock(network.at)
+    async with access_tables() as pool:
+        enrolment = Enrolment(InviteRows(pool), directory=lambda: network.directory, clock=clock)
+        yield Desk(enrolment, network, clock, random_bytes(32))
+
+
+async def test_a_node_asks_and_is_admitted(desk: Desk) -> None:
+    invite = await desk.opened()
+    assert desk.enrolment.state(invite) == "waiting"
+    bundle = desk.network.admit(NEW)
+    await desk.enrolment.ask(invite, encode_bundle(bundle))
+    await desk.enrolment.ask(invite, encode_bundle(bundle))
+    invite = await desk.enrolment.open(desk.credential(invite))
+    assert invite.draft is not None
+    assert decode_bundle(invite.draft) == bundle
+    assert desk.enrolment.state(invite) == "asked"
+    desk.enrolment.check_admission(invite, bundle)
+    desk.network.take(bundle)
+    assert desk.enrolment.state(invite) == "admitted"
+
+
+async def test_a_device_asks_and_its_admin_sends_the_bundle(desk: Desk) -> None:
+    invite = await desk.opened("device", NODE)
+    bundle = desk.network.enrol(NODE, ("field",))
+    with pytest.raises(MalformedError):
+        await desk.enrolment.ask(invite, encode_bundle(bundle))  # mailboxes are the admin's
+    draft = Bundle(bundle.statements[:1], (), ())
+    await desk.enrolment.ask(invite, encode_bundle(draft))
+    with pytest.raises(RefusedError):
+        desk.enrolment.check_admission(invite, draft)
+
+
+async def test_a_second_request_with_one_invite_is_refused(desk: Desk) -> None:
+    invite = await desk.opened()
+    await desk.enrolment.ask(invite, encode_bundle(desk.network.admit(NEW)))
+    with pytest.raises(OutOfTurnError) as caught:
+        await desk.enrolment.ask(invite, encode_bundle(desk.network.admit(NEW)))
+    assert caught.value.rule == "other-bytes"
+
+
+async def test_an_unknown_invite_and_a_wrong_secret_hear_the_same(desk: Desk) -> None:
+    invite = await desk.opened()
+    answers: set[tuple[str, str]] = set()
+    for credential in (
+        f"{new_id().hex()}.{desk.secret.hex()}",
+        f"{invite.id.hex()}.{bytes(32).hex()}",
+        f"{invite.id.hex()}.{desk.secret.hex()[:-2]}",
+        "",
+        "x.y",
+        f"{invite.id.hex()}.{sha256(desk.secret).hex()}",
+    ):
+        with pytest.raises(UntrustedError) as caught:
+            await desk.enrolment.open(credential)
+        answers.add((caught.value.rule, str(caught.value)))
+    assert len(answers) == 1
+
+
+async def test_an_invite_ends_but_waits_for_who_asked_in_time(desk: Desk) -> None:
+    late, asked = await desk.opened(), await desk.opened()
+    desk.clock.now += 2 * DAY - 1
+    await desk.enrolment.ask(asked, encode_bundle(desk.network.admit(NEW)))
+    desk.clock.now += DAY
+    await desk.enrolment.open(desk.credential(asked))
+    with pytest.raises(UntrustedError) as caught:
+        await desk.enrolment.open(desk.credential(late))
+    assert caught.value.rule == "invite-ended"
+
+
+async def test_with_an_invite_nothing_is_said_about_another_node(desk: Desk) -> None:
+    invite = await desk.opened()
+    for bundle in (desk.network.admit("zagreb-ffp"), desk.network.renew(NODE, "case")):
+        with pytest.raises(MalformedError):
+            await desk.enrolment.ask(invite, encode_bundle(bundle))
+        with pytest.raises(MalformedError):
+            desk.enrolment.check_admission(invite, bundle)
+
+
+async def test_a_request_carries_no_content_key(desk: Desk) -> None:
+    invite = await desk.opened()
+    good = desk.network.admit(NEW)
+    content = Content(new_id(), bytes(104), b"")
+    bad = Bundle(good.statements, good.wraps, (content,))
+    with pytest.raises(MalformedError):
+        await desk.enrolment.ask(invite, encode_bundle(bad))
+
+
+async def test_a_revocation_is_no_request(desk: Desk) -> None:
+    invite = await desk.opened()
+    bundle = desk.network.revoke(desk.network.of(NODE))
+    with pytest.raises(MalformedError):
+        await desk.enrolment.ask(invite, encode_bundle(bundle))
+    with pytest.raises(MalformedError):
+        await desk.enrolment.ask(invite, encode_bundle(Bundle((Signed("node", b"", b""),), (), ())))
+
+
+async def test_only_an_admin_invites_and_only_to_his_node(desk: Desk) -> None:
+    desk.network.take(desk.network.enrol(NODE, ("field",)))
+    field = next(m for m in desk.network.machines.values() if m.roles == ("field",))
+    admin = desk.network.of(OTHER, "admin")
+    for by in (field, admin):
+        with pytest.raises(UntrustedError):
+            await desk.enrolment.invite_device(desk.invite("device", NODE), by=by.device)
+
+
+async def test_a_node_that_is_in_the_network_is_not_invited(desk: Desk) -> None:
+    with pytest.raises(RefusedError) as caught:
+        await desk.enrolment.invite_node(desk.invite(node=NODE))
+    assert caught.value.rule == "known-node"
+
+
+async def test_an_invite_may_be_stored_again_but_not_changed(desk: Desk) -> None:
+    invite = desk.invite()
+    await desk.enrolment.invite_node(invite)
+    await desk.enrolment.invite_node(invite)
+    with pytest.raises(OutOfTurnError):
+        await desk.enrolment.invite_node(replace(invite, node="zagreb-ffp"))
+    with pytest.raises(RefusedError):
+        await desk.enrolment.invite_node(replace(invite, expires=desk.clock.now + 31 * DAY))
