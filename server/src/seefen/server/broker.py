@@ -1,0 +1,352 @@
+"""The broker: what it promises to devices, in one place.
+
+It takes bundles and accesses, says where they stand, and shows both logs as the database
+has them. It knows neither HTTP nor SQL.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from seefen.protocol.bundle import Bundle
+from seefen.protocol.directory import Directory
+from seefen.protocol.envelope import Opened, open_envelope
+from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError, SeefenError
+from seefen.protocol.frames import (
+    Ask,
+    AuditPage,
+    AuthorityPage,
+    ContentKey,
+    FeedFrom,
+    LogFrom,
+    Page,
+    Proof,
+    Recorded,
+    RecordPage,
+    Released,
+    Span,
+)
+from seefen.protocol.statements import Activity, Device, Object, Root
+from seefen.protocol.suite import PlainKey
+from seefen.server.alarms import alarm
+from seefen.server.errors import UnreachableError
+from seefen.server.feed import Feed
+from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
+from seefen.server.pages import Pages
+from seefen.server.proofs import Prover
+from seefen.server.push import Deliver, Push
+from seefen.server.recovery import LedgerChangedError, recover
+from seefen.server.releases import Watches
+from seefen.server.rows import Heads, LogHead, Storage
+from seefen.server.sequencer import Sequencer
+
+LOOK_SECONDS: Final = 0.5
+
+
+class Broker:
+    """One broker process. :meth:`open` makes one, :meth:`close` ends it."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        sequencer: Sequencer,
+        prover: Prover,
+        watches: Watches,
+        *,
+        log_key: PlainKey,
+        clock: Callable[[], float],
+    ) -> None:
+        """Put the parts together."""
+        self._storage = storage
+        self._sequencer = sequencer
+        self._prover = prover
+        self._watches = watches
+        self._log_key = log_key
+        self._clock = clock
+        self._feed = Feed(storage, sequencer, prover)
+        self._pages = Pages(storage, prover)
+        self._push = Push(sequencer, prover, storage, self._feed, watches, clock, self._sign)
+        self._looking: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def open(
+        cls, store: Storage, *, log_key: PlainKey, clock: Callable[[], float]
+    ) -> "Broker":
+        """Check the ledger, and begin to take bundles.
+
+        Args:
+            store: Where the ledger is.
+            log_key: Signs checkpoints; the root statement names it.
+            clock: Unix seconds.
+
+        Raises:
+            LedgerChangedError: The ledger was changed outside.
+            RefusedError: The network names another log key.
+        """
+        prover = Prover(store, log_key)
+        known = await recover(store, prover)
+        if known.directory.size:
+            _check_log_key(known.directory.root, log_key)
+        watches = Watches(await store.open_accesses(int(clock())))
+        sequencer = Sequencer(store, known, prover, clock)
+        broker = cls(store, sequencer, prover, watches, log_key=log_key, clock=clock)
+        broker._begin()
+        return broker
+
+    async def close(self) -> None:
+        """Stop; whoever still waits is told to ask again."""
+        if self._looking is not None:
+            self._looking.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._looking
+        await self._push.close()
+        await self._sequencer.close()
+
+    @property
+    def directory(self) -> Directory:
+        """The directory as committed; empty (``size`` 0) before the network is founded."""
+        return self._sequencer.known.directory
+
+    async def found(self, bundle: Bundle) -> Recorded:
+        """Found the network with root version 1.
+
+        Raises:
+            SeefenError: It is founded already, or the root names another log key.
+        """
+        job = BundleJob(None, bundle, founding=True)
+        root = job.opened[0].statement
+        if isinstance(root, Root):
+            _check_log_key(root, self._log_key)
+        return await self._recorded(await self._sequencer.write(job), None, 0)
+
+    async def submit(self, device: bytes | None, bundle: Bundle, seen: int) -> Recorded:
+        """Commit a bundle and return where it stands; the same bundle again, the same place.
+
+        Args:
+            device: Who is logged in; None for what the root has signed.
+            bundle: All of it or nothing.
+            seen: Activity size from which growth is proved.
+
+        Raises:
+            SeefenError: The rule it breaks; nothing of it stands.
+            UnreachableError: It may or may not stand: ask again with the same bytes.
+        """
+        job = BundleJob(device, bundle)
+        try:
+            await self._require_parts(job)
+            done = await self._sequencer.write(job)
+        except UnreachableError:
+            raise
+        except SeefenError as err:
+            done = await self._stands_already(device, job.opened, err)
+            await self._check_same_contents(job)
+        return await self._recorded(done, device, seen)
+
+    async def ask(self, device: bytes, ask: Ask) -> Released:
+        """Log an access and return the content keys it opens.
+
+        The same access again, while it lasts, gives keys again and no second entry.
+
+        Raises:
+            SeefenError: The rule that refuses it; nothing was logged, nothing is given.
+        """
+        opened = open_envelope(ask.envelope, "access")
+        job = AskJob(device, opened, ask.tag, ask.objects)
+        try:
+            done = await self._sequencer.write(job)
+        except UnreachableError:
+            raise
+        except SeefenError as err:
+            before = await self._stands_already(device, (opened,), err)
+            again = AskAgainJob(device, before.activity[0].idx, job.access, ask.objects)
+            opens = await self._sequencer.write(again)
+            done = Done((), before.activity, opens.heads, opens.keys, opens.disclosure)
+        return await self._released(done, device, ask)
+
+    async def feed(self, device: bytes, ask: FeedFrom) -> Page:
+        """Return what a device's node is to receive from a cursor on."""
+        certificate = self._active(device)
+        heads = await self._heads()
+        size = heads.activity.size
+        filled = await self._feed.fill(
+            certificate, self.directory, cursor=ask.cursor, size=size, limit=ask.limit
+        )
+        consistency = await self._grown(device, ask.seen, heads)
+        checkpoint = self._sign("activity", heads.activity)
+        return Page(filled.items, filled.stubs, filled.upto, checkpoint, consistency)
+
+    async def authority(self, device: bytes | None, ask: LogFrom) -> AuthorityPage:
+        """Return leaves of the authority log; ``device`` None: the holder of an invite."""
+        if device is not None:
+            self._active(device)
+        head = (await self._heads()).authority
+        stop = min(ask.start + ask.limit, head.size)
+        items = await self._pages.authority(device, start=ask.start, stop=stop)
+        consistency = await self._prover.consistency("authority", ask.seen, head.size)
+        return AuthorityPage(ask.start, items, self._sign("authority", head), consistency)
+
+    async def records(self, device: bytes, ask: LogFrom) -> RecordPage:
+        """Return records of the activity log: commitments, open to every node."""
+        self._active(device)
+        heads = await self._heads()
+        stop = min(ask.start + ask.limit, heads.activity.size)
+        records = tuple(await self._storage.records(ask.start, stop))
+        consistency = await self._grown(device, ask.seen, heads)
+        return RecordPage(ask.start, records, self._sign("activity", heads.activity), consistency)
+
+    async def audit(self, device: bytes, ask: LogFrom) -> AuditPage:
+        """Return the entries that a device's node may open, to its auditors and admins.
+
+        Raises:
+            UntrustedError: rule ``role``.
+        """
+        certificate = self.directory.require_role(device, "auditor", "admin", at=self._now())
+        heads = await self._heads()
+        items, upto = await self._pages.audit(
+            certificate.node, start=ask.start, size=heads.activity.size, limit=ask.limit
+        )
+        consistency = await self._grown(device, ask.seen, heads)
+        return AuditPage(items, upto, self._sign("activity", heads.activity), consistency)
+
+    async def consistency(self, span: Span) -> Proof:
+        """Return the proof that a log grew from one size to another; empty if there is none."""
+        return Proof(await self._prover.consistency(span.log, span.old, span.new))
+
+    async def checkpoint(self, log: str) -> str:
+        """Return the signed checkpoint of the head that the database holds."""
+        heads = await self._heads()
+        if log not in ("authority", "activity"):
+            raise MalformedError("there is no such log", rule="unknown-log")
+        return self._sign(log, heads.authority if log == "authority" else heads.activity)
+
+    def attach(
+        self, device: bytes, deliver: Deliver, revoked: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Push to a line of a device from now on; returns what ends that.
+
+        ``deliver`` gets a verb and the body of a frame. ``revoked`` is called once when the
+        device is no longer in force; the line has ended then.
+
+        Raises:
+            UntrustedError: The device is not in force.
+        """
+        return self._push.attach(device, deliver, revoked)
+
+    def _begin(self) -> None:
+        self._sequencer.start()
+        self._push.start()
+        self._looking = asyncio.create_task(self._look(), name="look")
+
+    async def _look(self) -> None:
+        """See what other processes write, and end lines whose certificate has run out."""
+        warned: Heads | None = None
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self._push.cut()
+            self._watches.prune(self._now())
+            with suppress(UnreachableError):
+                warned = await self._look_once(warned)
+
+    async def _look_once(self, warned: Heads | None) -> Heads | None:
+        heads = await self._storage.heads()
+        if heads in (self._sequencer.known.heads, warned):
+            return warned
+        try:
+            await self._sequencer.write(LookJob())
+        except LedgerChangedError as err:
+            alarm("ledger-changed", text=str(err))
+            return heads
+        return None
+
+    async def _require_parts(self, job: BundleJob) -> None:
+        roots = set(job.files.values())
+        if roots and roots - await self._storage.blob_complete(roots):
+            raise OutOfTurnError("parts of a file are missing: upload them", rule="parts-missing")
+
+    async def _stands_already(
+        self, device: bytes | None, opened: tuple[Opened, ...], error: SeefenError
+    ) -> Done:
+        """Return where statements stand that were refused because they stand already.
+
+        Raises:
+            SeefenError: ``error``, when they do not.
+        """
+        authority, activity = await self._storage.placed([o.hash for o in opened])
+        known = self._sequencer.known
+        if len(authority) + len(activity) < len(opened):
+            self._suspect(opened, error)
+            raise error
+        if device is not None:
+            known.directory.require_active(device, at=self._now())
+        if any(row.device != device for row in activity):
+            raise error
+        heads = await self._heads()
+        return Done(tuple(row.idx for row in authority), tuple(activity), heads, {}, None)
+
+    def _suspect(self, opened: tuple[Opened, ...], error: SeefenError) -> None:
+        """Raise an alarm when a refusal looks like a copied device or a forged object."""
+        if error.rule == "other-bytes":
+            alarm("other-bytes", objects=[_object_id(o) for o in opened])
+        if error.rule == "number":
+            used = self._sequencer.known.has_number
+            for statement in (o.statement for o in opened):
+                if isinstance(statement, Activity) and used(statement.device, statement.device_n):
+                    alarm("cloned-device", device=statement.device, number=statement.device_n)
+
+    async def _check_same_contents(self, job: BundleJob) -> None:
+        for content in job.contents.values():
+            body = None if content.object in job.files else content.body
+            if not await self._storage.same_contents(content.object, body, content.key):
+                alarm("other-bytes", object=content.object)
+                raise OutOfTurnError("this object was sent with other bytes", rule="other-bytes")
+
+    async def _recorded(self, done: Done, device: bytes | None, seen: int) -> Recorded:
+        entries = await self._prover.entries(done.activity, done.heads.activity.size)
+        consistency = await self._grown(device, seen, done.heads)
+        checkpoint = self._sign("activity", done.heads.activity)
+        return Recorded(done.authority, entries, checkpoint, consistency)
+
+    async def _released(self, done: Done, device: bytes, ask: Ask) -> Released:
+        (entry,) = await self._prover.entries(done.activity, done.heads.activity.size)
+        keys = tuple(
+            ContentKey(o, done.keys[o].reveal(done.disclosure, device=device))
+            for o in dict.fromkeys(ask.objects)
+            if o in done.keys
+        )
+        consistency = await self._grown(device, ask.seen, done.heads)
+        return Released(entry, keys, self._sign("activity", done.heads.activity), consistency)
+
+    async def _grown(self, device: bytes | None, seen: int, heads: Heads) -> tuple[bytes, ...]:
+        size = heads.activity.size
+        if device is not None:
+            self._push.told(device, size)
+        return await self._prover.consistency("activity", seen, size)
+
+    async def _heads(self) -> Heads:
+        """Return the heads in the database, caught up with if another process wrote them."""
+        heads = await self._storage.heads()
+        known = self._sequencer.known.heads
+        if heads.activity.size > known.activity.size or heads.authority.size > known.authority.size:
+            with suppress(SeefenError):
+                await self._sequencer.write(LookJob())
+        return heads
+
+    def _sign(self, log: str, head: LogHead) -> str:
+        origin = self.directory.root.origin
+        return self._prover.checkpoint(origin, log, head, self._now())
+
+    def _active(self, device: bytes) -> Device:
+        return self.directory.require_active(device, at=self._now())
+
+    def _now(self) -> int:
+        return int(self._clock())
+
+
+def _check_log_key(root: Root, log_key: PlainKey) -> None:
+    if root.log_key != log_key.public:
+        raise RefusedError("the network names another log key than this broker's", rule="log-key")
+
+
+def _object_id(opened: Opened) -> bytes | None:
+    return opened.statement.object if isinstance(opened.statement, Object) else None

@@ -1,0 +1,27 @@
+"""Loading what a job needs to be judged, a query for each kind of thing."""
+
+from seefen.server.cases import rebuild_case
+from seefen.server.rows import Reads
+from seefen.server.view import Known, Needs
+
+
+async def load(known: Known, needs: Needs, reads: Reads) -> None:
+    """Load what is missing into what is known.
+
+    What another commit has taught meanwhile is newer, and stays.
+    """
+    for case in needs.cases:
+        rows = await reads.case(case)
+        if known.missing(Needs(cases=frozenset((case,)))):
+            known.learn_case(case, None if rows is None else rebuild_case(case, rows))
+    if needs.devices:
+        numbers = await reads.device_numbers(needs.devices)
+        for device in known.missing(Needs(devices=needs.devices)).devices:
+            known.learn_device(device, numbers.get(device, 0))
+    if needs.objects:
+        objects = await reads.objects(needs.objects)
+        for object_ in known.missing(Needs(objects=needs.objects)).objects:
+            known.learn_object(object_, objects.get(object_))
+    for owner, number in needs.numbers:
+        taken = await reads.number_taken(owner, number)
+        known.learn_number(owner, number, taken=taken)

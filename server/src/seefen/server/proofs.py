@@ -1,0 +1,175 @@
+"""Proofs and checkpoints: what the broker signs, and how anybody can check it.
+
+The right edge of both trees lives in memory; full tiles of the activity log are fetched
+and kept, those of the small authority log are all here. A checkpoint is signed for the
+head that the database holds, never for one that is only remembered: if somebody rewinds
+the log behind the broker's back, everyone must see it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from seefen.protocol.ledger.note import Checkpoint, sign_checkpoint
+from seefen.protocol.ledger.tiles import Edge, Tile, TileId, edge_rows
+from seefen.protocol.ledger.tree import (
+    CompactRange,
+    Plan,
+    Proof,
+    consistency_plan,
+    inclusion_plan,
+    leaf_hash,
+)
+from seefen.protocol.receipt import Entry
+from seefen.protocol.suite import PlainKey
+from seefen.server.rows import LeafRow, LogHead, Reads
+
+TILES_KEPT: Final = 1024  # about 40 KB each
+CHECKPOINTS_KEPT: Final = 64
+WIDTH_BITS: Final = 8
+
+
+class Log:
+    """One log: its edge, its full tiles, its compact range."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.edge = Edge()
+        self.range = CompactRange()
+        self.tiles: OrderedDict[TileId, Tile] = OrderedDict()
+
+    @property
+    def size(self) -> int:
+        """How many leaves are committed."""
+        return self.edge.size
+
+    def preview(self, leaves: Sequence[bytes]) -> "Growth":
+        """Return what the log would be with more leaves; nothing changes yet."""
+        longer = CompactRange(self.range.size, self.range.hashes)
+        for leaf in leaves:
+            longer.append(leaf)
+        edge, full = None, dict[TileId, Tile]()
+        if longer.size >> WIDTH_BITS > self.size >> WIDTH_BITS:
+            # A reader must find each tile at the edge or in the store: so the edge moves
+            # on only after the commit, and what it completes is worked out beside it.
+            node = self.edge.reader({})
+            rows = [
+                [node((level * WIDTH_BITS, index)) for index in row]
+                for level, row in enumerate(edge_rows(self.size))
+            ]
+            edge = Edge.resume(self.size, rows)
+            full = edge.extend(leaves)
+        return Growth(self, longer, leaves, edge, full)
+
+
+class Growth:
+    """What a log becomes when a group is committed."""
+
+    def __init__(
+        self,
+        log: Log,
+        longer: CompactRange,
+        leaves: Sequence[bytes],
+        edge: Edge | None,
+        full: dict[TileId, Tile],
+    ) -> None:
+        self._log = log
+        self._range = longer
+        self._leaves = leaves
+        self._edge = edge
+        self.full = full
+
+    @property
+    def head(self) -> LogHead:
+        """The head to be written."""
+        return LogHead(self._range.size, self._range.root(), self._range.encode())
+
+    def commit(self) -> None:
+        """Move the log on: the database has it."""
+        log = self._log
+        log.range = self._range
+        log.tiles.update(self.full)
+        if self._edge is None:
+            log.edge.extend(self._leaves)
+        else:
+            log.edge = self._edge
+
+
+class Prover:
+    """Builds proofs and signs checkpoints for both logs."""
+
+    def __init__(self, reads: Reads, log_key: PlainKey) -> None:
+        self.authority = Log("authority")
+        self.activity = Log("activity")
+        self._reads = reads
+        self._log_key = log_key
+        self._checkpoints: OrderedDict[tuple[str, LogHead, int], str] = OrderedDict()
+
+    def checkpoint(self, origin: str, log: str, head: LogHead, at: int) -> str:
+        """Return the signed checkpoint of a head, once a second at most."""
+        key = (f"{origin}/{log}", head, at)
+        note = self._checkpoints.get(key)
+        if note is None:
+            note = sign_checkpoint(Checkpoint(key[0], head.size, head.root), self._log_key, at)
+            self._checkpoints[key] = note
+            if len(self._checkpoints) > CHECKPOINTS_KEPT:
+                self._checkpoints.popitem(last=False)
+        return note
+
+    async def entries(self, rows: Sequence[LeafRow], size: int) -> tuple[Entry, ...]:
+        """Return entries with their proofs in the tree of ``size``.
+
+        A proof is empty where there can be none, because the log was changed behind our
+        back; whoever checks it finds that out.
+        """
+        indices = [row.idx for row in rows if row.idx < size]
+        built: dict[int, Proof] = {}
+        if size <= self.activity.size:
+            plan = inclusion_plan(indices, size)
+            built = dict(zip(indices, await self._build(self.activity, plan), strict=False))
+        return tuple(
+            Entry(row.idx, row.record, row.core, row.salt, built.get(row.idx, ())) for row in rows
+        )
+
+    async def consistency(self, log: str, old: int, new: int) -> Proof:
+        """Return the proof that the tree of ``new`` leaves begins as that of ``old``.
+
+        It is empty where there can be none: one who has seen a longer log sees the
+        shorter checkpoint beside it.
+        """
+        kept = self.authority if log == "authority" else self.activity
+        if not 0 < old < new <= kept.size:
+            return ()
+        built = await self._build(kept, consistency_plan(old, new))
+        return built[0] if built else ()
+
+    async def _build(self, log: Log, plan: Plan) -> tuple[Proof, ...]:
+        nodes = plan.nodes()
+        while missing := log.edge.missing(nodes, log.tiles.keys()):
+            found = await self._reads.tiles(missing)
+            if len(found) < len(missing):
+                return ()
+            log.tiles.update((tile, Tile.decode(data)) for tile, data in found.items())
+        proofs = plan.build(log.edge.reader(log.tiles))
+        if log is self.activity:
+            while len(log.tiles) > TILES_KEPT:
+                log.tiles.popitem(last=False)
+        return proofs
+
+
+async def load_edge(reads: Reads, size: int) -> Edge:
+    """Return the edge of the activity log, made again from records and full tiles.
+
+    Raises:
+        ValueError: Records or tiles are missing.
+    """
+    levels: list[Iterable[bytes]] = []
+    for level, row in enumerate(edge_rows(size)):
+        if level == 0:
+            records = await reads.records(row.start, row.stop)
+            levels.append([leaf_hash(record) for record in records])
+        else:
+            ids = [TileId(level - 1, n) for n in row]
+            tiles = await reads.tiles(ids)
+            levels.append([Tile.decode(tiles[i]).root() for i in ids if i in tiles])
+    return Edge.resume(size, [list(level) for level in levels])

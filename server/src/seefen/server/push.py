@@ -1,0 +1,255 @@
+"""Push: what happens, to the devices that are on line, as it happens.
+
+A push is a convenience: the feed has the same, and whoever misses one asks there. A key
+goes out only with the release entry that was committed before it.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from seefen.protocol.encoding import encode
+from seefen.protocol.errors import SeefenError
+from seefen.protocol.frames import AuthorityItem, AuthorityPage, Item
+from seefen.protocol.frames import Push as PushFrame
+from seefen.protocol.receipt import Entry
+from seefen.protocol.statements import Object
+from seefen.server.alarms import alarm
+from seefen.server.feed import Feed
+from seefen.server.parcels import Parcel
+from seefen.server.proofs import Prover
+from seefen.server.releases import MOST, ReleaseJob, Watches
+from seefen.server.rows import Changes, Heads, LogHead, Storage
+from seefen.server.sequencer import Sequencer
+
+Deliver = Callable[[str, bytes], None]
+
+
+@dataclass(eq=False, slots=True)
+class _Line:
+    """A socket of a device."""
+
+    device: bytes
+    node: str
+    deliver: Deliver
+    revoked: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The key that goes with a push, and the entry it goes under."""
+
+    entry: Entry
+    envelope: bytes
+    key: bytes
+
+
+class Push:
+    """Delivers to lines; cuts those of devices that are no longer in force."""
+
+    def __init__(
+        self,
+        sequencer: Sequencer,
+        prover: Prover,
+        storage: Storage,
+        feed: Feed,
+        watches: Watches,
+        clock: Callable[[], float],
+        sign: Callable[[str, LogHead], str],
+    ) -> None:
+        self._sequencer = sequencer
+        self._prover = prover
+        self._storage = storage
+        self._feed = feed
+        self._watches = watches
+        self._clock = clock
+        self._sign = sign
+        self._lines: dict[bytes, list[_Line]] = defaultdict(list)
+        self._told: dict[bytes, int] = {}
+        self._batches: asyncio.Queue[tuple[Changes, Heads]] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        sequencer.listen(self._committed)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._task = asyncio.create_task(self._run(), name="push")
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def attach(
+        self, device: bytes, deliver: Deliver, revoked: Callable[[], None]
+    ) -> Callable[[], None]:
+        """Deliver to a line of ``device`` from now on; returns what ends that.
+
+        Raises:
+            UntrustedError: The device is not in force.
+        """
+        directory = self._sequencer.known.directory
+        found = directory.require_active(device, at=int(self._clock()))
+        line = _Line(device, found.node, deliver, revoked)
+        self._lines[device].append(line)
+
+        def detach() -> None:
+            self._drop(line)
+
+        return detach
+
+    def told(self, device: bytes, size: int) -> None:
+        """Note which activity size a device has a checkpoint of."""
+        if device in self._lines:
+            self._told[device] = max(size, self._told.get(device, 0))
+
+    def cut(self) -> None:
+        """End the lines of devices that are no longer in force."""
+        directory, at = self._sequencer.known.directory, int(self._clock())
+        for device, lines in list(self._lines.items()):
+            if not directory.is_active(device, at=at):
+                for line in list(lines):
+                    self._drop(line)
+                    line.revoked()
+
+    def _drop(self, line: _Line) -> None:
+        lines = self._lines.get(line.device, [])
+        if line in lines:
+            lines.remove(line)
+        if not lines:
+            self._lines.pop(line.device, None)
+            self._told.pop(line.device, None)
+
+    def _committed(self, changes: Changes, heads: Heads) -> None:
+        self._watches.add(changes.accesses)
+        if changes.authority:
+            self.cut()
+        self._batches.put_nowait((changes, heads))
+
+    async def _run(self) -> None:
+        while True:
+            batches = [await self._batches.get()]
+            while not self._batches.empty():
+                batches.append(self._batches.get_nowait())
+            try:
+                await self._deliver(batches)
+            except SeefenError as err:
+                # Nobody misses anything for good: the feed has it.
+                alarm("push-failed", failed=err.rule)
+            except Exception as err:
+                alarm("push-failed", failed=type(err).__name__)
+
+    async def _deliver(self, batches: list[tuple[Changes, Heads]]) -> None:
+        if not self._lines:
+            return
+        for changes, heads in batches:
+            if changes.authority:
+                await self._deliver_authority(changes, heads.authority)
+        rows = [row for changes, _ in batches for row in changes.activity]
+        directory = self._sequencer.known.directory
+        parcels = [p for p in await self._feed.parcels(rows, directory) if self._on_line(p)]
+        if not parcels:
+            return
+        keys = await self._release(parcels)
+        head = self._sequencer.known.heads.activity
+        bodies = await self._storage.bodies([p.body_of for p in parcels if p.body_of is not None])
+        for parcel in parcels:
+            body = bodies.get(parcel.body_of or b"", b"")
+            await self._deliver_parcel(parcel, body, keys, head)
+
+    def _on_line(self, parcel: Parcel) -> list[bytes]:
+        """Return the devices on line that get a parcel; its author has it."""
+        return [
+            device
+            for device, lines in self._lines.items()
+            if lines and lines[0].node in parcel.nodes and device != parcel.row.device
+        ]
+
+    async def _release(self, parcels: list[Parcel]) -> dict[tuple[int, bytes], _Key]:
+        """Commit a release for each object and node on watch; return keys by (entry, device)."""
+        jobs = [(p, job) for p in parcels for job in self._release_jobs(p)]
+        writes = (self._sequencer.write(job) for _, job in jobs)
+        results = await asyncio.gather(*writes, return_exceptions=True)
+        size = self._sequencer.known.activity_size
+        keys: dict[tuple[int, bytes], _Key] = {}
+        for (parcel, job), done in zip(jobs, results, strict=True):
+            if isinstance(done, SeefenError):
+                continue  # without a release there is no key: the device asks by itself
+            if isinstance(done, BaseException):
+                raise done
+            (entry,) = await self._prover.entries(done.activity, size)
+            for device in job.readers:
+                key = done.keys[job.wanted[0]].reveal(done.disclosure, device=device)
+                keys[parcel.row.idx, device] = _Key(entry, job.envelope, key)
+        return keys
+
+    def _release_jobs(self, parcel: Parcel) -> list[ReleaseJob]:
+        obj = parcel.statement
+        if not isinstance(obj, Object):
+            return []
+        by_node: dict[str, list[bytes]] = defaultdict(list)
+        for device in self._on_line(parcel):
+            by_node[self._lines[device][0].node].append(device)
+        jobs: list[ReleaseJob] = []
+        for node, devices in sorted(by_node.items()):
+            rows = self._watches.open(
+                obj.case, devices, index=parcel.row.idx, at=int(self._clock())
+            )
+            for start in range(0, len(rows), MOST):
+                part = rows[start : start + MOST]
+                jobs.append(ReleaseJob(obj.net, obj.case, obj.object, node, part))
+        return jobs
+
+    async def _deliver_parcel(
+        self, parcel: Parcel, body: bytes, keys: dict[tuple[int, bytes], _Key], head: LogHead
+    ) -> None:
+        checkpoint = self._sign("activity", head)
+        directory = self._sequencer.known.directory
+        made: dict[object, bytes] = {}
+        items: dict[tuple[bytes, ...], Item] = {}
+        for device in self._on_line(parcel):
+            certificate = directory.device(device)
+            named = parcel.wraps(certificate)
+            if named not in items:
+                (items[named],) = await self._feed.items([(parcel, body)], certificate, head.size)
+            key = keys.get((parcel.row.idx, device))
+            told = self._told.get(device, 0)
+            # Devices in the same position get the same bytes: encoded once for all.
+            same = (named, told, key.entry.index if key else None)
+            if same not in made:
+                proof = await self._prover.consistency("activity", told, head.size)
+                made[same] = encode(
+                    PushFrame(
+                        items[named],
+                        key.entry if key else None,
+                        key.envelope if key else b"",
+                        key.key if key else b"",
+                        checkpoint,
+                        proof,
+                    )
+                )
+            self._hand_over(device, "push", made[same])
+            self.told(device, head.size)
+
+    async def _deliver_authority(self, changes: Changes, head: LogHead) -> None:
+        start = changes.authority[0].idx
+        page = AuthorityPage(
+            start,
+            tuple(AuthorityItem(row.kind, row.envelope, ()) for row in changes.authority),
+            self._sign("authority", head),
+            await self._prover.consistency("authority", start, head.size),
+        )
+        body = encode(page)
+        for device in list(self._lines):
+            self._hand_over(device, "authority", body)
+
+    def _hand_over(self, device: bytes, verb: str, body: bytes) -> None:
+        for line in list(self._lines.get(device, ())):
+            try:
+                line.deliver(verb, body)
+            except Exception as err:
+                alarm("line-broken", failed=type(err).__name__)
+                self._drop(line)

@@ -1,0 +1,124 @@
+"""Coming up, and catching up with what another process has written.
+
+Nothing the database says is signed on trust: leaves are hashed from the stored bytes, and
+what comes out must be the root in the head row.
+"""
+
+from seefen.protocol.directory import Directory
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import SeefenError
+from seefen.protocol.ledger.tree import leaf_hash
+from seefen.protocol.statements import Access
+from seefen.protocol.suite import sha256
+from seefen.server.alarms import alarm
+from seefen.server.entries import access_row
+from seefen.server.errors import UnreachableError
+from seefen.server.proofs import Prover, load_edge
+from seefen.server.rows import (
+    AccessRow,
+    AuthorityRow,
+    Changes,
+    Heads,
+    LeafRow,
+    LogHead,
+    Reads,
+)
+from seefen.server.view import Known, unfounded
+
+
+class LedgerChangedError(UnreachableError):
+    """The ledger in the database is not the one this broker wrote: nothing is added."""
+
+    def __init__(self, what: str) -> None:
+        """Make an error that says ``what`` does not agree."""
+        super().__init__(f"the ledger was changed outside: {what}", rule="ledger-changed")
+
+
+async def recover(reads: Reads, prover: Prover) -> Known:
+    """Return what is known at the start, and bring ``prover`` to the end of both logs.
+
+    Raises:
+        LedgerChangedError: Head row, leaves and roots do not agree.
+    """
+    heads = await reads.heads()
+    counted = await reads.leaf_count()
+    sizes = (heads.authority.size, heads.activity.size)
+    if counted != sizes:
+        raise LedgerChangedError(f"{counted} leaves stand there, the head says {sizes}")
+    rows = await reads.authority(0, heads.authority.size)
+    known = Known(heads, replay(unfounded(), rows))
+    growth = prover.authority.preview([leaf_hash(row.envelope) for row in rows])
+    _check("authority", growth.head, heads.authority)
+    growth.commit()
+    try:
+        edge = await load_edge(reads, heads.activity.size)
+    except ValueError:
+        raise LedgerChangedError("leaves or tiles of the activity log are missing") from None
+    range_ = edge.compact()
+    found = LogHead(range_.size, range_.root(), range_.encode())
+    _check("activity", found, heads.activity)
+    prover.activity.edge, prover.activity.range = edge, range_
+    return known
+
+
+async def catch_up(known: Known, prover: Prover, heads: Heads, reads: Reads) -> Changes:
+    """Take in what another process has committed, and return it.
+
+    Raises:
+        LedgerChangedError: It does not follow from what this process knows.
+    """
+    before = known.heads
+    for old, new in ((before.authority, heads.authority), (before.activity, heads.activity)):
+        if new.size < old.size:
+            raise LedgerChangedError(f"a log of {old.size} leaves has {new.size} now")
+    authority = await reads.authority(before.authority.size, heads.authority.size)
+    activity = await reads.activity(before.activity.size, heads.activity.size)
+    growths = (
+        prover.authority.preview([leaf_hash(row.envelope) for row in authority]),
+        prover.activity.preview([leaf_hash(row.record) for row in activity]),
+    )
+    _check("authority", growths[0].head, heads.authority)
+    _check("activity", growths[1].head, heads.activity)
+    directory = replay(known.directory, authority)
+    for growth in growths:
+        growth.commit()
+    known.heads, known.directory = heads, directory
+    objects = [row.object for row in activity if row.object is not None]
+    known.forget((row.case for row in activity), objects)
+    for row in activity:
+        if row.device is not None and row.device_n is not None:
+            known.learn_device(row.device, row.device_n)
+    return Changes(authority=authority, activity=activity, accesses=_accesses(activity))
+
+
+def replay(directory: Directory, rows: list[AuthorityRow]) -> Directory:
+    """Return the directory after more leaves; what breaks a rule has no effect."""
+    if not rows:
+        return directory
+    if directory.size == 0:
+        after = Directory(sha256(open_envelope(rows[0].envelope, "root").payload))
+    else:
+        after = directory.copy()
+    for row in rows:
+        try:
+            after.apply(row.kind, row.envelope)
+        except SeefenError as err:
+            # Whoever can write to the database can do this; nobody is taken in by it.
+            alarm("broken-leaf", index=row.idx, broken=err.rule)
+            after.skip(row.envelope)
+    return after
+
+
+def _accesses(rows: list[LeafRow]) -> list[AccessRow]:
+    found: list[AccessRow] = []
+    for row in rows:
+        if row.kind == "access":
+            access = open_envelope(row.envelope, "access").statement
+            if isinstance(access, Access) and access.scope != "object":
+                found.append(access_row(access, row.idx))
+    return found
+
+
+def _check(log: str, found: LogHead, head: LogHead) -> None:
+    if found != head:
+        raise LedgerChangedError(f"the {log} log does not have the root in the head row")

@@ -1,0 +1,104 @@
+"""Releases: the broker's own entries, one before each push of a key.
+
+Who has a watch open said beforehand why he reads. What is then pushed to him is written
+down first: one entry per object and node, naming its devices and the accesses they have.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Final
+
+from seefen.protocol.encoding import encode
+from seefen.protocol.envelope import Envelope
+from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.statements import Release
+from seefen.protocol.suite import SUITE, new_id
+from seefen.server.entries import release_entry_of
+from seefen.server.jobs import Job
+from seefen.server.judging import require_may_read_now
+from seefen.server.rows import AccessRow
+from seefen.server.view import Layer, Needs
+
+MOST: Final = 256  # accesses one core can name
+
+
+class Watches:
+    """The accesses to whole cases that are open."""
+
+    def __init__(self, rows: Iterable[AccessRow]) -> None:
+        self._by_case: dict[bytes, dict[bytes, AccessRow]] = defaultdict(dict)
+        self.add(rows)
+
+    def add(self, rows: Iterable[AccessRow]) -> None:
+        """Take in accesses; of two by one device in a case, the one that lasts longer."""
+        for row in rows:
+            before = self._by_case[row.case].get(row.device)
+            if before is None or before.until <= row.until:
+                self._by_case[row.case][row.device] = row
+
+    def open(
+        self, case: bytes, devices: Iterable[bytes], *, index: int, at: int
+    ) -> tuple[AccessRow, ...]:
+        """Return the accesses of ``devices`` that cover an object at ``index``."""
+        rows = self._by_case.get(case, {})
+        found = (rows[device] for device in devices if device in rows)
+        return tuple(row for row in found if row.starts <= index and at < row.until)
+
+    def prune(self, at: int) -> None:
+        """Forget what has ended."""
+        for case, rows in list(self._by_case.items()):
+            self._by_case[case] = {d: row for d, row in rows.items() if at < row.until}
+            if not self._by_case[case]:
+                del self._by_case[case]
+
+
+class ReleaseJob(Job):
+    """One release: an object to the devices of one node that have a watch open."""
+
+    def __init__(
+        self, net: bytes, case: bytes, object_: bytes, node: str, accesses: tuple[AccessRow, ...]
+    ) -> None:
+        """Release ``object_`` under ``accesses``, of as many as still may read it."""
+        super().__init__(
+            Needs(cases=frozenset((case,)), objects=frozenset((object_,))), wanted=(object_,)
+        )
+        self.envelope = b""
+        self._node = node
+        self._net = net
+        self._case = case
+        self._accesses = accesses
+
+    def judge(self, layer: Layer) -> None:
+        """Try it on a layer."""
+        facts = layer.object(self.wanted[0])
+        if facts is None:
+            raise RefusedError("there is no such object", rule="scope")
+        granted = [row for row in self._accesses if _may(layer, row, facts.gen)]
+        if not granted:
+            raise RefusedError("nobody on watch may read this", rule="not-a-reader")
+        self.readers = tuple(row.device for row in granted)
+        release = Release(
+            SUITE,
+            self._net,
+            "release",
+            new_id(),
+            self._case,
+            self.wanted[0],
+            self._node,
+            self.readers,
+            tuple(row.idx for row in granted),
+        )
+        self.envelope = encode(Envelope(encode(release), ()))
+        row = release_entry_of(layer, release, self.envelope, facts.n)
+        layer.changes.activity.append(row)
+        layer.activity_size += 1
+
+
+def _may(layer: Layer, access: AccessRow, gen: int) -> bool:
+    if access.until <= layer.at // 1000:
+        return False
+    try:
+        require_may_read_now(layer, access.case, access.device, gen)
+    except SeefenError:
+        return False
+    return True

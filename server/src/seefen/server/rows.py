@@ -1,0 +1,282 @@
+"""What is kept of the ledger, row by row, and the verbs of whoever keeps it.
+
+The promises (sequencer, feed, push) speak to the store through :class:`Reads` and
+:class:`Storage` alone; they know no SQL.
+"""
+
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from seefen.protocol.ledger.tiles import TileId
+from seefen.server.gate import Protected
+
+
+class TakenError(Exception):
+    """A row with this id stands already: something in the group is not what it seemed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """How long a log is, its root, and the compact range to append to."""
+
+    size: int
+    root: bytes
+    range: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The one head row: both logs, and the time of the last commit (unix milliseconds)."""
+
+    authority: LogHead
+    activity: LogHead
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorityRow:
+    """A leaf of the authority log."""
+
+    idx: int
+    kind: str
+    hash: bytes
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LeafRow:
+    """A leaf of the activity log: the record, what opens it, and the statement."""
+
+    idx: int
+    record: bytes
+    core: bytes
+    salt: bytes
+    detail_salt: bytes | None
+    kind: str
+    case: bytes
+    node: str
+    device: bytes | None
+    device_n: int | None
+    case_n: int | None
+    object: bytes | None
+    hash: bytes
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRow:
+    """An object as it is stored: where it stands, its body and its content key."""
+
+    object: bytes
+    idx: int
+    case: bytes
+    gen: int
+    n: int
+    node: str
+    expires: int
+    body: bytes | None
+    content_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """What must be known of an object to judge an access or an ack to it."""
+
+    object: bytes
+    idx: int
+    case: bytes
+    gen: int
+    n: int
+    node: str
+    expires: int
+    acks: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRow:
+    """An access that may still be open."""
+
+    idx: int
+    device: bytes
+    case: bytes
+    scope: str
+    starts: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRow:
+    """A statement from which the state of a case is built, and the objects before it."""
+
+    idx: int
+    kind: str
+    hash: bytes
+    envelope: bytes
+    record: bytes
+    core: bytes
+    objects_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """A device's last number in a case, and the hash of its last object."""
+
+    device: bytes
+    case_n: int
+    object_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRows:
+    """Everything the state of a case is built from; ``last`` is its newest statement."""
+
+    chain: list[ChainRow]
+    devices: list[DeviceRow]
+    objects: int
+    last: ChainRow
+
+
+@dataclass(slots=True)
+class Changes:
+    """What a commit writes besides the head."""
+
+    authority: list[AuthorityRow] = field(default_factory=list[AuthorityRow])
+    activity: list[LeafRow] = field(default_factory=list[LeafRow])
+    objects: list[ObjectRow] = field(default_factory=list[ObjectRow])
+    accesses: list[AccessRow] = field(default_factory=list[AccessRow])
+    acks: list[tuple[bytes, str, str]] = field(default_factory=list[tuple[bytes, str, str]])
+    wraps: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
+    numbers: list[tuple[str, str, bytes]] = field(default_factory=list[tuple[str, str, bytes]])
+    members: list[tuple[bytes, str, int]] = field(default_factory=list[tuple[bytes, str, int]])
+    tiles: dict[TileId, bytes] = field(default_factory=dict[TileId, bytes])
+
+    def extend(self, other: "Changes") -> None:
+        """Take in what another change writes, after this one."""
+        self.authority += other.authority
+        self.activity += other.activity
+        self.objects += other.objects
+        self.accesses += other.accesses
+        self.acks += other.acks
+        self.wraps |= other.wraps
+        self.numbers += other.numbers
+        self.members += other.members
+        self.tiles |= other.tiles
+
+
+class Reads(Protocol):
+    """What can be asked of the store, inside a transaction or outside."""
+
+    async def heads(self) -> Heads:
+        """Return the head row as it stands in the database now."""
+        ...
+
+    async def authority(self, start: int, stop: int) -> list[AuthorityRow]:
+        """Return the leaves ``start <= idx < stop`` of the authority log."""
+        ...
+
+    async def activity(self, start: int, stop: int) -> list[LeafRow]:
+        """Return the leaves ``start <= idx < stop`` of the activity log."""
+        ...
+
+    async def records(self, start: int, stop: int) -> list[bytes]:
+        """Return the records ``start <= idx < stop`` of the activity log."""
+        ...
+
+    async def leaf_count(self) -> tuple[int, int]:
+        """Return how many leaves stand in the authority and in the activity log."""
+        ...
+
+    async def tiles(self, ids: Iterable[TileId]) -> dict[TileId, bytes]:
+        """Return those full tiles of the activity log that are there."""
+        ...
+
+    async def case(self, case: bytes) -> CaseRows | None:
+        """Return what the state of a case is built from."""
+        ...
+
+    async def device_numbers(self, devices: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the last number of each device, 0 for one that never wrote."""
+        ...
+
+    async def objects(self, objects: Iterable[bytes]) -> dict[bytes, ObjectFacts]:
+        """Return what is known of those objects that are there."""
+        ...
+
+    async def number_taken(self, owner: str, number: str) -> bool:
+        """Tell whether an owner has given a case number."""
+        ...
+
+    async def blob_complete(self, roots: Iterable[bytes]) -> set[bytes]:
+        """Return the roots of those file bodies of which every part is there."""
+        ...
+
+
+class Writing(Reads, Protocol):
+    """One write transaction."""
+
+    async def lock(self) -> Heads:
+        """Lock the head row and return it: from here to the end nobody else writes."""
+        ...
+
+    async def write(self, changes: Changes, heads: Heads) -> None:
+        """Write everything and the new head.
+
+        Raises:
+            TakenError: An id or a number stands already.
+        """
+        ...
+
+    async def content_keys(self, objects: Iterable[bytes]) -> dict[bytes, Protected]:
+        """Return the wrapped content keys, still closed."""
+        ...
+
+
+class Storage(Reads, Protocol):
+    """The store, outside a transaction."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Writing]:
+        """Open a write transaction; it commits at the end of the block.
+
+        Raises:
+            UnreachableError: The database is away or slow. Whether it has committed is
+                then not known.
+        """
+        ...
+
+    async def placed(self, hashes: Iterable[bytes]) -> tuple[list[AuthorityRow], list[LeafRow]]:
+        """Return the leaves of both logs that hold these envelopes."""
+        ...
+
+    async def same_contents(self, object_: bytes, body: bytes | None, content_key: bytes) -> bool:
+        """Tell whether an object was stored with exactly these bytes."""
+        ...
+
+    async def feed(self, node: str, cursor: int, stop: int, limit: int) -> list[LeafRow]:
+        """Return entries ``cursor <= idx < stop`` of cases the node has joined by then."""
+        ...
+
+    async def joined(self, node: str, start: int, stop: int) -> list[tuple[bytes, int]]:
+        """Return the cases that a node joined at ``start <= idx < stop``, in order."""
+        ...
+
+    async def backlog(self, case: bytes, stop: int) -> list[LeafRow]:
+        """Return the entries of a case before ``stop``."""
+        ...
+
+    async def entitled(self, node: str, start: int, stop: int, limit: int) -> list[LeafRow]:
+        """Return the entries that the auditors of a node may open."""
+        ...
+
+    async def wraps(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return those wraps that are there, by hash."""
+        ...
+
+    async def bodies(self, objects: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the sealed bodies of those objects that are messages."""
+        ...
+
+    async def open_accesses(self, at: int) -> list[AccessRow]:
+        """Return the accesses to whole cases that last beyond ``at``."""
+        ...

@@ -1,0 +1,263 @@
+"""The sequencer: one task takes everything that waits and commits it as one group.
+
+A job is judged when it arrives, on top of what is committed and what is on its way, while
+the database is busy with the group before. Then the group locks the head row; if the head
+is the one it was judged on, all of it still holds and is written at once. If another
+process has written, the group catches up under the lock and is judged again.
+
+Memory is never ahead of the database: layers are folded in after COMMIT. When the outcome
+of a COMMIT is unknown, callers are told to ask again, and the next lock shows which it was.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from seefen.protocol.case import CaseState
+from seefen.protocol.errors import OutOfTurnError, SeefenError
+from seefen.protocol.ledger.tree import leaf_hash
+from seefen.server.alarms import alarm
+from seefen.server.errors import UnreachableError
+from seefen.server.gate import Gate, Protected
+from seefen.server.jobs import Done, Job
+from seefen.server.loading import load
+from seefen.server.proofs import Growth, Prover
+from seefen.server.recovery import catch_up
+from seefen.server.rows import Changes, Heads, Reads, Storage, TakenError
+from seefen.server.view import Known, Layer, Needs
+
+Listener = Callable[[Changes, Heads], None]
+
+
+@dataclass
+class _Group:
+    """What is committed together, and whether it is."""
+
+    layer: Layer
+    jobs: list[tuple[Job, Changes]] = field(default_factory=list[tuple[Job, Changes]])
+    committed: bool = False
+    settled: "asyncio.Future[None]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Sequencer:
+    """Orders everything that changes state or releases a key."""
+
+    def __init__(
+        self, storage: Storage, known: Known, prover: Prover, clock: Callable[[], float]
+    ) -> None:
+        self.known = known
+        self._storage = storage
+        self._prover = prover
+        self._clock = clock
+        self._gate = Gate()
+        self._gate.committed(known.activity_size)
+        self._listeners: list[Listener] = []
+        self._open = _Group(Layer.on(known))
+        self._flying: _Group | None = None
+        self._work = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to commit."""
+        self._task = asyncio.create_task(self._run(), name="sequencer")
+
+    async def close(self) -> None:
+        """Stop; whoever still waits is told to ask again."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        self._fail(self._open, _stopping())
+        self._open.settled.set_result(None)
+
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` with everything that was committed, in order."""
+        self._listeners.append(listener)
+
+    async def case(self, case: bytes) -> CaseState | None:
+        """Return the committed state of a case, None if there is no such case."""
+        await self._load(Needs(cases=frozenset((case,))), self._storage)
+        return self.known.case(case)
+
+    async def write(self, job: Job) -> Done:
+        """Return what became of a job once it is committed.
+
+        Raises:
+            SeefenError: A rule says no, and nothing of the job stands.
+            UnreachableError: It may or may not stand: ask again with the same bytes.
+        """
+        await self._load(job.needs, self._storage)
+        try:
+            self._add(job)
+        except SeefenError:
+            uncommitted = self._open if self._open.jobs else self._flying
+            if uncommitted is None:
+                raise
+            # Judged on what is not committed yet: only what is committed counts for a no.
+            await asyncio.shield(uncommitted.settled)
+            await self._load(job.needs, self._storage)
+            self._add(job)
+        return await job.done
+
+    def _add(self, job: Job) -> None:
+        trial = Layer.on(self._open.layer, at=int(self._clock() * 1000))
+        job.judge(trial)
+        self._open.layer.absorb(trial)
+        self._open.jobs.append((job, trial.changes))
+        self._work.set()
+
+    async def _load(self, needs: Needs, reads: Reads) -> None:
+        while missing := self.known.missing(needs):
+            await load(self.known, missing, reads)
+
+    async def _run(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            if not self._open.jobs:
+                continue
+            group = self._flying = self._open
+            self._open = _Group(Layer.on(group.layer))
+            try:
+                await self._commit(group)
+            except SeefenError as err:
+                self._fail(group, err)
+            except asyncio.CancelledError:
+                self._fail(group, _stopping())
+                raise
+            except Exception as err:
+                alarm("sequencer-failed", error=type(err).__name__)
+                self._fail(group, UnreachableError("the broker failed: ask again", rule="failed"))
+            await self._rebase(group)
+            self._flying = None
+            group.settled.set_result(None)
+
+    async def _commit(self, group: _Group) -> None:
+        try:
+            await self._try_commit(group)
+            return
+        except TakenError:
+            # Somebody brought an id that stands: look at each, then go on without him.
+            ids = [row.object for row in group.layer.changes.objects]
+            for object_, facts in (await self._storage.objects(ids)).items():
+                self.known.learn_object(object_, facts)
+            await self._judge_again(group, self._storage)
+        with suppress(TakenError):
+            await self._try_commit(group)
+            return
+        for job, _ in group.jobs:
+            alone = _Group(Layer.on(self.known), [(job, Changes())])
+            await self._judge_again(alone, self._storage)
+            try:
+                await self._try_commit(alone)
+            except TakenError:
+                _refuse(job, OutOfTurnError("an id in it stands already", rule="other-bytes"))
+
+    async def _try_commit(self, group: _Group) -> None:
+        if not group.jobs:
+            return
+        async with self._storage.transaction() as writing:
+            heads = await writing.lock()
+            if heads != self.known.heads:
+                foreign = await catch_up(self.known, self._prover, heads, writing)
+                self._tell(foreign, heads)
+                await self._judge_again(group, writing)
+            changes = group.layer.changes
+            growths = self._growths(changes)
+            if changes.authority or changes.activity:
+                heads = Heads(growths[0].head, growths[1].head, group.layer.at)
+                await writing.write(changes, heads)
+            wanted = {o for job, _ in group.jobs for o in job.wanted}
+            keys = await writing.content_keys(wanted) if wanted else {}
+        self._committed(group, heads, growths, keys)
+
+    def _growths(self, changes: Changes) -> tuple[Growth, Growth]:
+        """Return what both logs become, hashed from the very bytes that are stored."""
+        authority = [leaf_hash(row.envelope) for row in changes.authority]
+        activity = [leaf_hash(row.record) for row in changes.activity]
+        growths = (
+            self._prover.authority.preview(authority),
+            self._prover.activity.preview(activity),
+        )
+        changes.tiles = {tile: full.encode() for tile, full in growths[1].full.items()}
+        return growths
+
+    def _committed(
+        self,
+        group: _Group,
+        heads: Heads,
+        growths: tuple[Growth, Growth],
+        keys: dict[bytes, Protected],
+    ) -> None:
+        for growth in growths:
+            growth.commit()
+        self.known.absorb(group.layer, heads)
+        group.committed = True
+        self._gate.committed(heads.activity.size)
+        self._tell(group.layer.changes, heads)
+        for job, changes in group.jobs:
+            if not job.done.done():
+                job.done.set_result(self._done(job, changes, heads, keys))
+
+    def _done(self, job: Job, changes: Changes, heads: Heads, keys: dict[bytes, Protected]) -> Done:
+        disclosure = None
+        if job.wanted:
+            index = changes.activity[-1].idx if job.opens_under is None else job.opens_under
+            disclosure = self._gate.disclose(index, objects=job.wanted, devices=job.readers)
+        return Done(
+            tuple(row.idx for row in changes.authority),
+            tuple(changes.activity),
+            heads,
+            {o: keys[o] for o in job.wanted if o in keys},
+            disclosure,
+        )
+
+    def _tell(self, changes: Changes, heads: Heads) -> None:
+        if changes.authority or changes.activity:
+            for listener in self._listeners:
+                listener(changes, heads)
+
+    async def _judge_again(self, group: _Group, reads: Reads) -> None:
+        """Judge every job of a group on what is committed now; those that fail are told."""
+        jobs, group.jobs = group.jobs, []
+        group.layer = Layer.on(self.known)
+        for job, _ in jobs:
+            try:
+                await self._load(job.needs, reads)
+                trial = Layer.on(group.layer, at=int(self._clock() * 1000))
+                job.judge(trial)
+            except SeefenError as err:
+                _refuse(job, err)
+            else:
+                group.layer.absorb(trial)
+                group.jobs.append((job, trial.changes))
+
+    async def _rebase(self, before: _Group) -> None:
+        """Put what has arrived meanwhile on the ground that is committed now."""
+        if before.committed and self._open.layer.below is before.layer:
+            self._open.layer.below = self.known
+            return
+        waiting, self._open = self._open, _Group(Layer.on(self.known))
+        for job, _ in waiting.jobs:
+            try:
+                await self._load(job.needs, self._storage)
+                self._add(job)
+            except SeefenError as err:
+                _refuse(job, err)
+        waiting.settled.set_result(None)
+
+    def _fail(self, group: _Group, error: SeefenError) -> None:
+        for job, _ in group.jobs:
+            _refuse(job, error)
+
+
+def _refuse(job: Job, error: SeefenError) -> None:
+    if not job.done.done():
+        job.done.set_exception(error)
+
+
+def _stopping() -> UnreachableError:
+    return UnreachableError("the broker stops: ask again", rule="stopping")

@@ -1,0 +1,114 @@
+"""The store: all SQL of the broker, and nothing but SQL.
+
+One write transaction at a time goes through a connection of its own; everything else
+reads through the pool.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import asyncpg
+
+from seefen.server.errors import UnreachableError
+from seefen.server.store.feed import FeedReads
+from seefen.server.store.migrations import migrate
+from seefen.server.store.outage import AWAY, away
+from seefen.server.store.reads import Pool, Proxy
+from seefen.server.store.writes import LedgerWriting
+
+CONNECTIONS: Final = 10
+COMMAND_SECONDS: Final = 10.0
+SETTINGS: Final = {
+    "application_name": "seefen",
+    "synchronous_commit": "on",  # a receipt promises that the entry outlives a power cut
+    "lock_timeout": "2s",
+    "statement_timeout": "5s",
+    "idle_in_transaction_session_timeout": "5s",  # a stuck process must not stop the others
+    "jit": "off",
+    "timezone": "UTC",
+}
+
+
+class Store(FeedReads):
+    """The database of one broker."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Use ``pool``; :meth:`open` makes one."""
+        super().__init__(pool)
+        self.pool = pool
+        self._writer: Proxy | None = None
+        self._writing = asyncio.Lock()
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, dsn: str) -> "AsyncIterator[Store]":
+        """Connect, bring the tables up to date, and close at the end.
+
+        Raises:
+            UnreachableError: The database does not answer.
+        """
+        try:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=2,
+                max_size=CONNECTIONS,
+                command_timeout=COMMAND_SECONDS,
+                server_settings=SETTINGS,
+            )
+        except AWAY as err:
+            raise away(err) from err
+        store = cls(pool)
+        try:
+            async with pool.acquire() as connection:
+                await migrate(connection)
+            yield store
+        finally:
+            await store.close()
+
+    async def close(self) -> None:
+        """Give every connection back and end."""
+        await self._drop_writer()
+        try:
+            await asyncio.wait_for(self.pool.close(), COMMAND_SECONDS)
+        except TimeoutError:
+            self.pool.terminate()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[LedgerWriting]:
+        """Open a write transaction; it commits at the end of the block.
+
+        Raises:
+            UnreachableError: The database is away or slow. Whether it has committed is
+                then not known.
+        """
+        async with self._writing:
+            try:
+                connection = await self._connection()
+                async with connection.transaction():
+                    yield LedgerWriting(connection)
+            except AWAY as err:
+                await self._drop_writer()
+                raise away(err) from err
+            except UnreachableError:
+                await self._drop_writer()
+                raise
+            except asyncio.CancelledError:
+                await self._drop_writer()
+                raise
+
+    async def _connection(self) -> Proxy:
+        if self._writer is None or self._writer.is_closed():
+            await self._drop_writer()
+            self._writer = await self.pool.acquire(timeout=COMMAND_SECONDS)
+        return self._writer
+
+    async def _drop_writer(self) -> None:
+        """End the writer's connection: a transaction left open would hold the head row."""
+        connection, self._writer = self._writer, None
+        if connection is not None:
+            with suppress(*AWAY):
+                connection.terminate()
+            with suppress(*AWAY):
+                await self.pool.release(connection)

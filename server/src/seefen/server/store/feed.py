@@ -1,0 +1,107 @@
+"""What is asked of the ledger to fill pages for nodes and auditors."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from seefen.server.rows import AccessRow, AuthorityRow, LeafRow
+from seefen.server.store.outage import translated
+from seefen.server.store.reads import LedgerReads
+
+# A release carries no number and misses nowhere: only auditors ask for it.
+_FEED: Final = """
+    SELECT leaf.* FROM activity_leaf AS leaf
+      JOIN case_member AS member ON member.case_id = leaf.case_id AND member.node = $1
+     WHERE leaf.idx >= $2 AND leaf.idx < $3 AND leaf.idx >= member.joined
+       AND leaf.kind <> 'release'
+     ORDER BY leaf.idx LIMIT $4
+"""
+_JOINED: Final = """
+    SELECT case_id, joined FROM case_member
+     WHERE node = $1 AND joined >= $2 AND joined < $3 ORDER BY joined
+"""
+_BACKLOG: Final = """
+    SELECT * FROM activity_leaf
+     WHERE case_id = $1 AND idx < $2 AND kind <> 'release' ORDER BY idx
+"""
+# The actor's own node, the node that received a release, and the owner of the case.
+_ENTITLED: Final = """
+    SELECT leaf.* FROM activity_leaf AS leaf
+      JOIN case_number AS owned ON owned.case_id = leaf.case_id
+     WHERE leaf.idx >= $2 AND leaf.idx < $3 AND (leaf.node = $1 OR owned.owner = $1)
+     ORDER BY leaf.idx LIMIT $4
+"""
+_PLACED_AUTHORITY: Final = """
+    SELECT idx, kind, hash, envelope FROM authority_leaf
+     WHERE hash = ANY($1::bytea[]) ORDER BY idx
+"""
+_PLACED: Final = """
+    SELECT * FROM activity_leaf WHERE hash = ANY($1::bytea[]) ORDER BY idx
+"""
+_SAME: Final = """
+    SELECT content_key = $3 AND body IS NOT DISTINCT FROM $2 FROM object WHERE object_id = $1
+"""
+_WRAPS: Final = "SELECT hash, data FROM wrap WHERE hash = ANY($1::bytea[])"
+_BODIES: Final = """
+    SELECT object_id, body FROM object WHERE object_id = ANY($1::bytea[]) AND body IS NOT NULL
+"""
+_ACCESSES: Final = """
+    SELECT idx, device_id, case_id, scope, starts, until FROM access
+     WHERE until > $1 ORDER BY idx
+"""
+
+
+class FeedReads(LedgerReads):
+    """Questions whose answers go to devices."""
+
+    @translated
+    async def feed(self, node: str, cursor: int, stop: int, limit: int) -> list[LeafRow]:
+        """Return entries ``cursor <= idx < stop`` of cases the node has joined by then."""
+        rows = await self._database.fetch(_FEED, node, cursor, stop, limit)
+        return [LeafRow(*row) for row in rows]
+
+    @translated
+    async def joined(self, node: str, start: int, stop: int) -> list[tuple[bytes, int]]:
+        """Return the cases that a node joined at ``start <= idx < stop``, in order."""
+        rows = await self._database.fetch(_JOINED, node, start, stop)
+        return [(row["case_id"], row["joined"]) for row in rows]
+
+    @translated
+    async def backlog(self, case: bytes, stop: int) -> list[LeafRow]:
+        """Return the entries of a case before ``stop``."""
+        return [LeafRow(*row) for row in await self._database.fetch(_BACKLOG, case, stop)]
+
+    @translated
+    async def entitled(self, node: str, start: int, stop: int, limit: int) -> list[LeafRow]:
+        """Return the entries that the auditors of a node may open."""
+        rows = await self._database.fetch(_ENTITLED, node, start, stop, limit)
+        return [LeafRow(*row) for row in rows]
+
+    @translated
+    async def placed(self, hashes: Iterable[bytes]) -> tuple[list[AuthorityRow], list[LeafRow]]:
+        """Return the leaves of both logs that hold these envelopes."""
+        wanted = list(hashes)
+        authority = await self._database.fetch(_PLACED_AUTHORITY, wanted)
+        activity = await self._database.fetch(_PLACED, wanted)
+        return [AuthorityRow(*row) for row in authority], [LeafRow(*row) for row in activity]
+
+    @translated
+    async def same_contents(self, object_: bytes, body: bytes | None, content_key: bytes) -> bool:
+        """Tell whether an object was stored with exactly these bytes."""
+        return bool(await self._database.fetchval(_SAME, object_, body, content_key))
+
+    @translated
+    async def wraps(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return those wraps that are there, by hash."""
+        rows = await self._database.fetch(_WRAPS, list(hashes))
+        return {row["hash"]: row["data"] for row in rows}
+
+    @translated
+    async def bodies(self, objects: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the sealed bodies of those objects that are messages."""
+        rows = await self._database.fetch(_BODIES, list(objects))
+        return {row["object_id"]: row["body"] for row in rows}
+
+    @translated
+    async def open_accesses(self, at: int) -> list[AccessRow]:
+        """Return the accesses to whole cases that last beyond ``at``."""
+        return [AccessRow(*row) for row in await self._database.fetch(_ACCESSES, at)]

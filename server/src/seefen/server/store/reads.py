@@ -1,0 +1,194 @@
+"""What the ledger is asked for what judging and committing need."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from seefen.protocol.ledger.tiles import TileId
+from seefen.server.recovery import LedgerChangedError
+from seefen.server.rows import (
+    AuthorityRow,
+    CaseRows,
+    ChainRow,
+    DeviceRow,
+    Heads,
+    LeafRow,
+    LogHead,
+    ObjectFacts,
+)
+from seefen.server.store.outage import translated
+
+Row: TypeAlias = asyncpg.Record
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Proxy: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+_HEADS: Final = """
+    SELECT authority_size, authority_root, authority_range,
+           activity_size, activity_root, activity_range, at
+      FROM ledger_head
+"""
+_AUTHORITY: Final = """
+    SELECT idx, kind, hash, envelope FROM authority_leaf
+     WHERE idx >= $1 AND idx < $2 ORDER BY idx
+"""
+# The columns of activity_leaf are those of LeafRow, in the same order.
+_ACTIVITY: Final = "SELECT * FROM activity_leaf WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+_RECORDS: Final = """
+    SELECT record FROM activity_leaf WHERE idx >= $1 AND idx < $2 ORDER BY idx
+"""
+_COUNT: Final = """
+    SELECT (SELECT count(*) FROM authority_leaf), (SELECT count(*) FROM activity_leaf)
+"""
+_TILES: Final = """
+    SELECT level, n, data FROM log_tile
+     WHERE (level, n) IN (SELECT * FROM unnest($1::smallint[], $2::bigint[]))
+"""
+# Chain statements, and the newest statement of all; how many objects came before each.
+_CASE: Final = """
+    SELECT * FROM (
+        SELECT idx, kind, hash, envelope, record, core,
+               count(*) FILTER (WHERE kind = 'object') OVER (ORDER BY idx) AS objects,
+               lead(idx) OVER (ORDER BY idx) IS NULL AS newest
+          FROM activity_leaf WHERE case_id = $1 AND kind <> 'release'
+    ) AS statement
+     WHERE newest OR kind IN ('case', 'casekey', 'assign') ORDER BY idx
+"""
+_CASE_DEVICES: Final = """
+    SELECT device_id, max(case_n) AS case_n,
+           (array_agg(hash ORDER BY case_n DESC) FILTER (WHERE kind = 'object'))[1] AS object_hash
+      FROM activity_leaf WHERE case_id = $1 AND device_id IS NOT NULL GROUP BY device_id
+"""
+_DEVICE_NUMBERS: Final = """
+    SELECT device.id, coalesce(
+               (SELECT max(device_n) FROM activity_leaf WHERE device_id = device.id), 0) AS n
+      FROM unnest($1::bytea[]) AS device (id)
+"""
+_OBJECTS: Final = """
+    SELECT object_id, idx, case_id, gen, n, node, expires
+      FROM object WHERE object_id = ANY($1::bytea[])
+"""
+_ACKS: Final = "SELECT object_id, node, step FROM ack WHERE object_id = ANY($1::bytea[])"
+_NUMBER: Final = "SELECT EXISTS (SELECT FROM case_number WHERE owner = $1 AND number = $2)"
+_BLOBS: Final = "SELECT root FROM blob WHERE complete AND root = ANY($1::bytea[])"
+
+
+class LedgerReads:
+    """Questions to the ledger, on a pool or inside a transaction."""
+
+    def __init__(self, database: "Pool | Proxy") -> None:
+        """Ask ``database``."""
+        self._database = database
+
+    @translated
+    async def heads(self) -> Heads:
+        """Return the head row as it stands in the database now."""
+        return heads_in(await self._database.fetchrow(_HEADS))
+
+    @translated
+    async def authority(self, start: int, stop: int) -> list[AuthorityRow]:
+        """Return the leaves ``start <= idx < stop`` of the authority log."""
+        return [AuthorityRow(*row) for row in await self._database.fetch(_AUTHORITY, start, stop)]
+
+    @translated
+    async def activity(self, start: int, stop: int) -> list[LeafRow]:
+        """Return the leaves ``start <= idx < stop`` of the activity log."""
+        return [LeafRow(*row) for row in await self._database.fetch(_ACTIVITY, start, stop)]
+
+    @translated
+    async def records(self, start: int, stop: int) -> list[bytes]:
+        """Return the records ``start <= idx < stop`` of the activity log."""
+        return [row[0] for row in await self._database.fetch(_RECORDS, start, stop)]
+
+    @translated
+    async def leaf_count(self) -> tuple[int, int]:
+        """Return how many leaves stand in the authority and in the activity log."""
+        row = await self._database.fetchrow(_COUNT)
+        return (0, 0) if row is None else (row[0], row[1])
+
+    @translated
+    async def tiles(self, ids: Iterable[TileId]) -> dict[TileId, bytes]:
+        """Return those full tiles of the activity log that are there."""
+        wanted = list(ids)
+        levels, numbers = [tile.level for tile in wanted], [tile.n for tile in wanted]
+        rows = await self._database.fetch(_TILES, levels, numbers)
+        return {TileId(row["level"], row["n"]): row["data"] for row in rows}
+
+    @translated
+    async def case(self, case: bytes) -> CaseRows | None:
+        """Return what the state of a case is built from."""
+        found = await self._database.fetch(_CASE, case)
+        if not found:
+            return None
+        rows = [_chain_row(row) for row in found]
+        devices = await self._database.fetch(_CASE_DEVICES, case)
+        return CaseRows(
+            chain=[row for row in rows if row.kind in ("case", "casekey", "assign")],
+            devices=[DeviceRow(*row) for row in devices],
+            objects=found[-1]["objects"],
+            last=rows[-1],
+        )
+
+    @translated
+    async def device_numbers(self, devices: Iterable[bytes]) -> dict[bytes, int]:
+        """Return the last number of each device, 0 for one that never wrote."""
+        rows = await self._database.fetch(_DEVICE_NUMBERS, list(devices))
+        return {row["id"]: row["n"] for row in rows}
+
+    @translated
+    async def objects(self, objects: Iterable[bytes]) -> dict[bytes, ObjectFacts]:
+        """Return what is known of those objects that are there."""
+        ids = list(objects)
+        rows = await self._database.fetch(_OBJECTS, ids)
+        acks: dict[bytes, set[tuple[str, str]]] = defaultdict(set)
+        for ack in await self._database.fetch(_ACKS, ids) if rows else ():
+            acks[ack["object_id"]].add((ack["node"], ack["step"]))
+        return {
+            row["object_id"]: ObjectFacts(
+                row["object_id"],
+                row["idx"],
+                row["case_id"],
+                row["gen"],
+                row["n"],
+                row["node"],
+                row["expires"],
+                frozenset(acks[row["object_id"]]),
+            )
+            for row in rows
+        }
+
+    @translated
+    async def number_taken(self, owner: str, number: str) -> bool:
+        """Tell whether an owner has given a case number."""
+        return bool(await self._database.fetchval(_NUMBER, owner, number))
+
+    @translated
+    async def blob_complete(self, roots: Iterable[bytes]) -> set[bytes]:
+        """Return the roots of those file bodies of which every part is there."""
+        return {row[0] for row in await self._database.fetch(_BLOBS, list(roots))}
+
+
+def heads_in(row: "Row | None") -> Heads:
+    """Return the heads in a row.
+
+    Raises:
+        LedgerChangedError: There is no row.
+    """
+    if row is None:
+        raise LedgerChangedError("the head row is missing")
+    values: tuple[Any, ...] = tuple(row)
+    return Heads(LogHead(*values[0:3]), LogHead(*values[3:6]), values[6])
+
+
+def _chain_row(row: "Row") -> ChainRow:
+    return ChainRow(
+        row["idx"],
+        row["kind"],
+        row["hash"],
+        row["envelope"],
+        row["record"],
+        row["core"],
+        row["objects"],
+    )
