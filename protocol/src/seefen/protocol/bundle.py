@@ -88,6 +88,6 @@ def match_wraps(bundle: Bundle, statements: tuple[Statement, ...]) -> dict[Hash,
     """
     wraps = {sha256(wrap): wrap for wrap in bundle.wraps}
     named = {name for statement in statements for name in named_wraps(statement)}
-    if wraps.keys() != named:
+    if wraps.keys() != named or len(wraps) != len(bundle.wraps):
         raise MalformedError("the wraps are not the ones the statements name", rule="wraps")
     return wraps
