@@ -1,14 +1,17 @@
 """Cases and channels: open, add, remove, assign, hand over."""
 
+from functools import partial
+
 from seefen.client import keying
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
-from seefen.client.views import CaseView, case_view
+from seefen.client.values import CaseView
+from seefen.client.views import case_view, title_of
 from seefen.protocol import keys as handed
-from seefen.protocol.case import BOX_OF, CaseState, members_after
+from seefen.protocol.case import CaseState, members_after
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import CaseTitle, encode_message
-from seefen.protocol.objects import open_title, seal_title
+from seefen.protocol.objects import seal_title
 from seefen.protocol.statements import Assign, Case, DeviceWrap, Member
 from seefen.protocol.suite import new_id, random_bytes, sha256
 
@@ -32,7 +35,8 @@ class Casework:
                 return state
         kind = "channel" if form == "channel" else "case"
         raise RefusedError(
-            f"this device knows no {kind} {number}; it may not have been synced", rule="unknown-case"
+            f"this device knows no {kind} {number}; it may not have been synced",
+            rule="unknown-case",
         )
 
     def states(self, form: str) -> list[CaseState]:
@@ -54,7 +58,7 @@ class Casework:
             for again in range(100):
                 name = number or self._next_number(again)
                 try:
-                    await self._sender.send(lambda p: _open(engine, p, case, form, name, title, nodes))
+                    await self._sender.send(partial(_open, engine, case, form, name, title, nodes))
                 except OutOfTurnError as err:
                     if err.rule != "number-taken" or number:
                         raise
@@ -110,38 +114,44 @@ class Casework:
         return f"{prefix}{newest + 1 + again:05d}"
 
 
-def title_of(engine: Engine, state: CaseState) -> str:
-    """Return the title of a case, empty while this device has no key for it."""
-    from seefen.protocol.errors import SeefenError
-    from seefen.protocol.messages import decode_message
-
-    for generation in reversed(state.generations):
-        if generation.statement.case_version != state.version:
-            continue
-        key = engine.case_key(state.case, generation.gen)
-        if key is not None:
-            try:
-                message = decode_message(open_title(state.head, key))
-            except SeefenError:
-                continue
-            return message.title if isinstance(message, CaseTitle) else ""
-    return ""
-
-
 def _open(
-    engine: Engine, parcel: Parcel, case: bytes, form: str, number: str, title: str, nodes: tuple[str, ...]
+    engine: Engine,
+    case: bytes,
+    form: str,
+    number: str,
+    title: str,
+    nodes: tuple[str, ...],
+    parcel: Parcel,
 ) -> None:
     key = random_bytes(32)
     bare = parcel.activity(
-        Case, "case", case, version=1, prev=bytes(32), form=form, number=number,
-        members=tuple(Member(node, 1) for node in nodes), title=b"", retain_until=0,
-    )  # fmt: skip
+        Case,
+        "case",
+        case,
+        version=1,
+        prev=bytes(32),
+        form=form,
+        number=number,
+        members=tuple(Member(node, 1) for node in nodes),
+        title=b"",
+        retain_until=0,
+    )
     statement = seal_title(bare, key, encode_message(CaseTitle(title=title)))
     parcel.add(statement)
     keying.add_generation(
-        engine, parcel, case=case, form=form, members=nodes, case_version=1, gen=1,
-        prev=bytes(32), reason="open", before=None, link=False, key=key,
-    )  # fmt: skip
+        engine,
+        parcel,
+        case=case,
+        form=form,
+        members=nodes,
+        case_version=1,
+        gen=1,
+        prev=bytes(32),
+        reason="open",
+        before=None,
+        link=False,
+        key=key,
+    )
 
 
 def _change(
@@ -153,19 +163,34 @@ def _change(
     title = title_of(engine, state)
     key = random_bytes(32)
     bare = parcel.activity(
-        Case, "case", state.case, version=state.version + 1, prev=state.case_hash,
-        form=state.form, number=state.number, members=members, title=b"",
+        Case,
+        "case",
+        state.case,
+        version=state.version + 1,
+        prev=state.case_hash,
+        form=state.form,
+        number=state.number,
+        members=members,
+        title=b"",
         retain_until=state.head.retain_until,
-    )  # fmt: skip
+    )
     parcel.add(seal_title(bare, key, encode_message(CaseTitle(title=title))), tag_key=before)
     since = generation.position.authority_size
     quiet = not any(engine.directory.revoked_since(node, since) for node in state.members)
     keying.add_generation(
-        engine, parcel, case=state.case, form=state.form,
-        members=tuple(member.node for member in members), case_version=state.version + 1,
-        gen=generation.gen + 1, prev=generation.hash, reason="members", before=before,
-        link=bool(add) and not remove and quiet, key=key,
-    )  # fmt: skip
+        engine,
+        parcel,
+        case=state.case,
+        form=state.form,
+        members=tuple(member.node for member in members),
+        case_version=state.version + 1,
+        gen=generation.gen + 1,
+        prev=generation.hash,
+        reason="members",
+        before=before,
+        link=bool(add) and not remove and quiet,
+        key=key,
+    )
 
 
 def _assign(engine: Engine, parcel: Parcel, state: CaseState, devices: tuple[bytes, ...]) -> None:
@@ -175,14 +200,15 @@ def _assign(engine: Engine, parcel: Parcel, state: CaseState, devices: tuple[byt
     for device in devices:
         found = engine.directory.require_active(device, at=engine.now())
         wrap = handed.wrap_case_key(
-            key, found.kem, generation.statement,
-            purpose=handed.CASE_DEVICE, author=engine.keys.device,
-        )  # fmt: skip
+            key,
+            found.kem,
+            generation.statement,
+            purpose=handed.CASE_DEVICE,
+            author=engine.keys.device,
+        )
         parcel.wraps.append(wrap)
         wraps.append(DeviceWrap(device, sha256(wrap)))
     statement = parcel.activity(
         Assign, "assign", state.case, gen=generation.gen, devices=tuple(wraps)
     )
     parcel.add(statement, tag_key=key)
-
-

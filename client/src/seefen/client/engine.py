@@ -93,16 +93,14 @@ class Engine:
             page = await self.connection.request(
                 "authority", LogFrom(start, PAGE, seen), AuthorityPage
             )
-            await self.take_authority(page, seen)
+            await self.take_authority(page)
             if not page.items:
                 return
 
-    async def take_authority(self, page: AuthorityPage, seen: int) -> None:
+    async def take_authority(self, page: AuthorityPage) -> None:
         """Take in a page of the authority log, all of it or nothing."""
         self.trust.learn_root(page)
-        signed = await self.trust.accept(
-            "authority", page.checkpoint, seen, page.consistency, self.prove
-        )
+        signed = await self.trust.accept("authority", page.checkpoint, page.consistency, self.prove)
         try:
             with self.vault.change():
                 self.alarms += self.trust.take_authority(page)
@@ -122,7 +120,7 @@ class Engine:
             seen = self.trust.head("activity").size
             page = await self.connection.request("feed", FeedFrom(cursor, PAGE, seen), Page)
             signed = await self.trust.accept(
-                "activity", page.checkpoint, seen, page.consistency, self.prove
+                "activity", page.checkpoint, page.consistency, self.prove
             )
             count += self._take_page(page, signed.checkpoint)
             if page.upto <= cursor or page.upto >= signed.checkpoint.size:
@@ -211,8 +209,11 @@ class Engine:
         """Keep the seed of a mailbox generation."""
         self.vault.run(
             "INSERT OR REPLACE INTO mailbox_seed VALUES (?, ?, ?, ?)",
-            mailbox.node, mailbox.box, mailbox.version, seed,
-        )  # fmt: skip
+            mailbox.node,
+            mailbox.box,
+            mailbox.version,
+            seed,
+        )
 
     def case_key(self, case: bytes, gen: int) -> bytes | None:
         """Return the key of a generation, if this device holds it."""
@@ -226,10 +227,10 @@ class Engine:
             "SELECT object, envelope FROM object WHERE case_id = ? AND cover IS NULL", case
         )
         for object_, envelope in rows:
-            self._open_cover(object_, _object(envelope))
+            self._open_cover(object_, object_of(envelope))
 
     def _learn_seed(self, item: AuthorityItem) -> None:
-            mailbox = open_envelope(item.envelope, "mailbox").statement
+        mailbox = open_envelope(item.envelope, "mailbox").statement
         if not isinstance(mailbox, Mailbox) or mailbox.node != self.node:
             return
         mine = next((w.hash for w in mailbox.wraps if w.device == self.keys.device), None)
@@ -270,9 +271,13 @@ class Engine:
         if seed is None or wrapped is None:
             return None
         return handed.unwrap_case_key(
-            wrapped, KemKey.from_secret(seed), casekey,
-            purpose=handed.CASE_NODE, author=casekey.device, named=(ours.hash,),
-        )  # fmt: skip
+            wrapped,
+            KemKey.from_secret(seed),
+            casekey,
+            purpose=handed.CASE_NODE,
+            author=casekey.device,
+            named=(ours.hash,),
+        )
 
     def _key_for_device(
         self, casekey: CaseKey, named: tuple[object, ...], author: bytes, wraps: tuple[bytes, ...]
@@ -284,9 +289,13 @@ class Engine:
             wrapped = next((w for w in wraps if sha256(w) == hash_), None)
             if wrapped is not None:
                 return handed.unwrap_case_key(
-                    wrapped, self.keys.kem, casekey,
-                    purpose=handed.CASE_DEVICE, author=author, named=(hash_,),
-                )  # fmt: skip
+                    wrapped,
+                    self.keys.kem,
+                    casekey,
+                    purpose=handed.CASE_DEVICE,
+                    author=author,
+                    named=(hash_,),
+                )
         return None
 
     def _key_from_link(self, casekey: CaseKey) -> bytes | None:
@@ -301,18 +310,25 @@ class Engine:
         self.vault.run(
             "INSERT OR IGNORE INTO object (object, case_id, n, idx, at, envelope, sealed)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            obj.object, obj.case, taken.core.n, taken.index, taken.core.at // 1000,
-            taken.opened.envelope, body or None,
-        )  # fmt: skip
+            obj.object,
+            obj.case,
+            taken.core.n,
+            taken.index,
+            taken.core.at // 1000,
+            taken.opened.envelope,
+            body or None,
+        )
         if obj.supersedes is not None:
             self._supersede(obj, obj.supersedes)
         self._open_cover(obj.object, obj)
 
     def _supersede(self, obj: Object, older: bytes) -> None:
         row = self.vault.one("SELECT envelope FROM object WHERE object = ?", older)
-        if row is not None and (_object(row[0]).case, _object(row[0]).node) == (obj.case, obj.node):
+        old = None if row is None else object_of(row[0])
+        if old is not None and (old.case, old.node) == (obj.case, obj.node):
             # Only the author's own node replaces what it said.
-            self.vault.run("UPDATE object SET superseded_by = ? WHERE object = ?", obj.object, older)
+            sql = "UPDATE object SET superseded_by = ? WHERE object = ?"
+            self.vault.run(sql, obj.object, older)
 
     def _open_cover(self, object_: bytes, obj: Object) -> None:
         key = self.case_key(obj.case, obj.gen)
@@ -329,11 +345,16 @@ class Engine:
     def _store_step(self, taken: Taken, ack: Ack) -> None:
         self.vault.run(
             "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?)",
-            ack.object, ack.node, ack.step, taken.core.at // 1000, taken.core.officer,
-        )  # fmt: skip
+            ack.object,
+            ack.node,
+            ack.step,
+            taken.core.at // 1000,
+            taken.core.officer,
+        )
 
 
-def _object(envelope: bytes) -> Object:
+def object_of(envelope: bytes) -> Object:
+    """Return the object in an envelope of the vault, which was verified when it came in."""
     statement = open_envelope(envelope, "object").statement
     if not isinstance(statement, Object):
         raise UntrustedError("not an object", rule="wrong-kind")
@@ -347,6 +368,9 @@ def _index(piece: Item | Stub) -> int:
 def _stub(taken: Taken) -> Stub:
     core = taken.core
     return Stub(
-        taken.index, taken.opened.kind, bytes.fromhex(core.case), bytes.fromhex(core.device),
+        taken.index,
+        taken.opened.kind,
+        bytes.fromhex(core.case),
+        bytes.fromhex(core.device),
         core.case_n,
-    )  # fmt: skip
+    )

@@ -71,7 +71,11 @@ class DeviceKeys:
     def generate(cls) -> Self:
         """Make the keys of a new device."""
         return cls(
-            new_id(), SigningKey.generate(), PlainKey.generate(), KemKey.generate(), random_bytes(32)
+            new_id(),
+            SigningKey.generate(),
+            PlainKey.generate(),
+            KemKey.generate(),
+            random_bytes(32),
         )
 
 
@@ -79,12 +83,62 @@ def write_key_file(
     path: Path, keys: DeviceKeys, passphrase: str, *, memory_kib: int = MEMORY_KIB
 ) -> None:
     """Write the key file in one step: the old one stands until the new one is on the disk."""
-    salt = random_bytes(16)
     secrets = Secrets(keys.sign.secret, keys.auth.secret, keys.kem.secret, keys.vault)
+    write_sealed(path, keys.device, encode(secrets), passphrase, memory_kib=memory_kib)
+
+
+def write_root_key(
+    path: Path, key: SigningKey, passphrase: str, *, memory_kib: int = MEMORY_KIB
+) -> None:
+    """Write a root key to a file of its own."""
+    write_sealed(path, key.key_id[:16], key.secret, passphrase, memory_kib=memory_kib)
+
+
+def read_root_key(path: Path, passphrase: str) -> SigningKey:
+    """Return the root key in a file.
+
+    Raises:
+        RefusedError: There is no file, or it does not open.
+    """
+    _, secret = read_sealed(path, passphrase)
+    if len(secret) != 64:
+        raise RefusedError(f"{path} is not a root key", rule="passphrase")
+    return SigningKey.from_secret(secret)
+
+
+def write_sealed(
+    path: Path, owner: bytes, secret: bytes, passphrase: str, *, memory_kib: int = MEMORY_KIB
+) -> None:
+    """Write a secret under a passphrase; ``owner`` (16 bytes) is part of the seal."""
+    salt = random_bytes(16)
     key = _key(passphrase, salt, memory_kib, PASSES, LANES)
-    sealed = seal(key, _context(keys.device), encode(secrets))
-    data = encode(KeyFile(1, keys.device, salt, memory_kib, PASSES, LANES, sealed))
-    replace_file(path, data)
+    sealed = seal(key, _context(owner), secret)
+    replace_file(path, encode(KeyFile(1, owner, salt, memory_kib, PASSES, LANES, sealed)))
+
+
+def read_sealed(path: Path, passphrase: str) -> tuple[bytes, bytes]:
+    """Return owner and secret of a sealed file.
+
+    Raises:
+        RefusedError: There is no file, or it does not open: rule ``no-device``,
+            ``passphrase``.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise RefusedError(
+            f"there is no {path.name} in {path.parent}: join first, or name another folder",
+            rule="no-device",
+        ) from None
+    try:
+        file = decode(data, KeyFile)
+        key = _key(passphrase, file.salt, file.memory_kib, file.passes, file.lanes)
+        return file.device, unseal(key, _context(file.device), file.sealed)
+    except (MalformedError, UntrustedError):
+        raise RefusedError(
+            f"{path.name} does not open: wrong passphrase, or the file is damaged",
+            rule="passphrase",
+        ) from None
 
 
 def read_key_file(path: Path, passphrase: str) -> DeviceKeys:
@@ -94,21 +148,13 @@ def read_key_file(path: Path, passphrase: str) -> DeviceKeys:
         RefusedError: There is no file, or it does not open: rule ``no-device``,
             ``passphrase``.
     """
+    device, data = read_sealed(path, passphrase)
     try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise RefusedError(f"there is no device in {path.parent}", rule="no-device") from None
-    try:
-        file = decode(data, KeyFile)
-        key = _key(passphrase, file.salt, file.memory_kib, file.passes, file.lanes)
-        secrets = decode(unseal(key, _context(file.device), file.sealed), Secrets)
-    except (MalformedError, UntrustedError):
-        raise RefusedError(
-            "the key file does not open: wrong passphrase, or the file is damaged",
-            rule="passphrase",
-        ) from None
+        secrets = decode(data, Secrets)
+    except MalformedError:
+        raise RefusedError(f"{path} is not the key file of a device", rule="passphrase") from None
     return DeviceKeys(
-        file.device,
+        device,
         SigningKey.from_secret(secrets.sign),
         PlainKey.from_secret(secrets.auth),
         KemKey.from_secret(secrets.kem),

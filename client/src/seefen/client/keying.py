@@ -83,10 +83,18 @@ def add_renewal(engine: Engine, parcel: Parcel, state: CaseState, reason: str) -
     """Add the next generation to a parcel and return its key."""
     before = state.generation
     return add_generation(
-        engine, parcel, case=state.case, form=state.form, members=state.members,
-        case_version=state.version, gen=before.gen + 1, prev=before.hash, reason=reason,
-        before=engine.case_key(state.case, before.gen), link=False,
-    )  # fmt: skip
+        engine,
+        parcel,
+        case=state.case,
+        form=state.form,
+        members=state.members,
+        case_version=state.version,
+        gen=before.gen + 1,
+        prev=before.hash,
+        reason=reason,
+        before=engine.case_key(state.case, before.gen),
+        link=False,
+    )
 
 
 def add_generation(
@@ -114,10 +122,19 @@ def add_generation(
     net = engine.directory.net
     key = key or random_bytes(32)
     bare = parcel.activity(
-        CaseKey, "casekey", case, gen=gen, prev=prev, case_version=case_version,
-        key_id=key_commitment(key, net, case, gen), mailboxes=(), devices=(), left_out=(),
-        link=b"", reason=reason,
-    )  # fmt: skip
+        CaseKey,
+        "casekey",
+        case,
+        gen=gen,
+        prev=prev,
+        case_version=case_version,
+        key_id=key_commitment(key, net, case, gen),
+        mailboxes=(),
+        devices=(),
+        left_out=(),
+        link=b"",
+        reason=reason,
+    )
     mailboxes: list[NodeWrap] = []
     devices: list[DeviceWrap] = []
     left_out: list[LeftOut] = []

@@ -22,13 +22,15 @@ from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import (
     ACTIVITY_KINDS,
     Activity,
+    Authority,
     Part,
     Statement,
 )
 from seefen.protocol.suite import SUITE, SigningKey, new_id, random_bytes, sha256, tag
 
 TRIES: Final = 5
-S = TypeVar("S", bound=Statement)
+A = TypeVar("A", bound=Activity)
+U = TypeVar("U", bound=Authority)
 
 
 class Pending(Part, frozen=True):
@@ -64,26 +66,41 @@ class Parcel:
         known = None if state is None else state.last(self.engine.keys.device).object_hash
         return known or bytes(32)
 
-    def activity(self, type_: type[S], kind: str, case: bytes, **fields: Any) -> S:
+    def activity(self, type_: type[A], kind: str, case: bytes, **fields: Any) -> A:
         """Make a statement of the activity log with the next numbers."""
         engine = self.engine
         number = engine.vault.get_number("device_n") + sum(self._taken.values()) + 1
         return type_(
-            suite=SUITE, net=engine.directory.net, kind=kind, nonce=fields.pop("nonce", new_id()),
-            case=case, node=engine.node, device=engine.keys.device, device_n=number,
-            case_n=self.next_case_n(case), authority=engine.directory.head(),
-            activity=engine.trust.head("activity"), **fields,
-        )  # fmt: skip
+            suite=SUITE,
+            net=engine.directory.net,
+            kind=kind,
+            nonce=fields.pop("nonce", new_id()),
+            case=case,
+            node=engine.node,
+            device=engine.keys.device,
+            device_n=number,
+            case_n=self.next_case_n(case),
+            authority=engine.directory.head(),
+            activity=engine.trust.head("activity"),
+            **fields,
+        )
 
-    def authority(self, type_: type[S], kind: str, chain: tuple[str, bytes | str], **fields: Any) -> S:
+    def authority(
+        self, type_: type[U], kind: str, chain: tuple[str, bytes | str], **fields: Any
+    ) -> U:
         """Make a statement of the authority log, the next of its chain."""
         directory = self.engine.directory
         link = directory.link(chain)
         return type_(
-            suite=SUITE, net=directory.net, kind=kind, nonce=new_id(),
+            suite=SUITE,
+            net=directory.net,
+            kind=kind,
+            nonce=new_id(),
             version=1 if link is None else link.statement.version + 1,
-            prev=bytes(32) if link is None else link.hash, seen=directory.head(), **fields,
-        )  # fmt: skip
+            prev=bytes(32) if link is None else link.hash,
+            seen=directory.head(),
+            **fields,
+        )
 
     def add(self, statement: Statement, *keys: SigningKey, tag_key: bytes | None = None) -> bytes:
         """Sign a statement, take its numbers and return its envelope.
@@ -113,7 +130,7 @@ class Sender:
         self._engine = engine
 
     async def send(
-        self, make: Callable[[Parcel], None | Awaitable[None]], *, draft: int = 0
+        self, make: Callable[[Parcel], Awaitable[None] | None], *, draft: int = 0
     ) -> list[Taken]:
         """Build a bundle, send it until it is recorded, and take its entries in.
 
@@ -137,7 +154,9 @@ class Sender:
                 await self._after_refusal(err, left)
         raise AssertionError
 
-    async def ask(self, make: Callable[[Parcel], tuple[bytes, ...]]) -> tuple[Taken, dict[bytes, bytes]]:
+    async def ask(
+        self, make: Callable[[Parcel], tuple[bytes, ...]]
+    ) -> tuple[Taken, dict[bytes, bytes]]:
         """Send an access; return its entry and the wrapped content keys it released."""
         await self.settle()
         for left in reversed(range(TRIES)):
@@ -194,15 +213,15 @@ class Sender:
         except SeefenError:
             self._engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
             raise
-        return await self._take_recorded(pending, recorded, seen)
+        return await self._take_recorded(pending, recorded)
 
-    async def _take_recorded(self, pending: Pending, recorded: Recorded, seen: int) -> list[Taken]:
+    async def _take_recorded(self, pending: Pending, recorded: Recorded) -> list[Taken]:
         engine = self._engine
         bundle = decode(pending.body, Bundle, limit=1 << 23)
         taken: list[Taken] = []
         if recorded.entries:
             signed = await engine.trust.accept(
-                "activity", recorded.checkpoint, seen, recorded.consistency, engine.prove
+                "activity", recorded.checkpoint, recorded.consistency, engine.prove
             )
             mine = [s for s in bundle.statements if s.kind in ACTIVITY_KINDS]
             if len(mine) != len(recorded.entries):
@@ -220,8 +239,10 @@ class Sender:
                     content = next(c for c in bundle.contents if c.object == object_)
                     engine.vault.run(
                         "UPDATE object SET sealed = ?, wrapped = ? WHERE object = ?",
-                        body or None, content.key, object_,
-                    )  # fmt: skip
+                        body or None,
+                        content.key,
+                        object_,
+                    )
                 self._done(pending)
         else:
             self._done(pending)
@@ -245,7 +266,7 @@ class Sender:
             engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
             raise
         signed = await engine.trust.accept(
-            "activity", released.checkpoint, seen, released.consistency, engine.prove
+            "activity", released.checkpoint, released.consistency, engine.prove
         )
         _check_tag(kept.tag, released.entry)
         with engine.vault.change():
@@ -283,7 +304,7 @@ def _tag(statement: Activity, key: bytes | None) -> bytes:
         return random_bytes(16)
     if statement.kind in ("case", "casekey"):
         # No device: the next version has one tag, whoever writes it.
-        number = getattr(statement, "version", None) or getattr(statement, "gen", 0)
+        number = int(getattr(statement, "version", 0) or getattr(statement, "gen", 0))
         return tag(key, statement.kind, statement.case, b"", number)
     return tag(key, statement.kind, statement.case, statement.device, statement.case_n)
 
@@ -298,4 +319,3 @@ def _keys_for(objects: tuple[bytes, ...], keys: tuple[ContentKey, ...]) -> dict[
     if found.keys() != set(objects):
         raise RefusedError("the broker released other keys than were asked for", rule="receipt")
     return found
-

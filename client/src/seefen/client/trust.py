@@ -97,12 +97,12 @@ class Trust:
         return f"{self.root.origin}/{log}"
 
     async def accept(
-        self, log: str, note: str, seen: int, proof: tuple[bytes, ...], prove: Prove
+        self, log: str, note: str, proof: tuple[bytes, ...], prove: Prove
     ) -> SignedCheckpoint:
         """Check a checkpoint against the highest head and keep the higher one.
 
         Args:
-            seen: The size from which ``proof`` leads to this checkpoint.
+            proof: Of consistency; it fits when the request named our newest head.
             prove: Asks the broker for another consistency proof.
 
         Raises:
@@ -115,14 +115,24 @@ class Trust:
                 # Older than what we know is fine only if it is a part of it.
                 await self._check_part(log, new, mine, prove)
                 return signed
-            if seen != mine.size:
-                proof = await prove(log, mine.size, new.size)
-            check_consistency(mine.size, mine.root, new.size, new.root, proof)
+            await self._check_growth(log, mine, new, proof, prove)
         except UntrustedError as err:
             self._keep_evidence(log, note, err)
             raise
         self._vault.put_head(log, Head(new.size, new.root), note)
         return signed
+
+    async def _check_growth(
+        self, log: str, mine: Head, new: Checkpoint, proof: tuple[bytes, ...], prove: Prove
+    ) -> None:
+        try:
+            check_consistency(mine.size, mine.root, new.size, new.root, proof)
+        except UntrustedError as err:
+            if err.rule == "fork" or mine.size == new.size:
+                raise
+            # Our head moved on while the answer was on its way: ask for the right proof.
+            proof = await prove(log, mine.size, new.size)
+            check_consistency(mine.size, mine.root, new.size, new.root, proof)
 
     async def _check_part(self, log: str, new: Checkpoint, mine: Head, prove: Prove) -> None:
         try:
@@ -166,8 +176,11 @@ class Trust:
                     alarms.append(f"signed record {index} has no effect: {err}")
                 self._vault.run(
                     "INSERT INTO authority VALUES (?, ?, ?, ?)",
-                    index, item.kind, item.envelope, broken,
-                )  # fmt: skip
+                    index,
+                    item.kind,
+                    item.envelope,
+                    broken,
+                )
         return alarms
 
     def check_replayed(self, checkpoint: Checkpoint) -> None:
@@ -237,9 +250,16 @@ class Trust:
         self._keep(case, state, device)
         self._vault.add_entry(
             StoredEntry(
-                taken.index, taken.opened.kind, case, device, case_n,
-                position.authority_size, position.at, taken.opened.envelope, None,
-            )  # fmt: skip
+                taken.index,
+                taken.opened.kind,
+                case,
+                device,
+                case_n,
+                position.authority_size,
+                position.at,
+                taken.opened.envelope,
+                None,
+            )
         )
         return state
 
@@ -272,8 +292,11 @@ class Trust:
         last = state.last(device)
         self._vault.run(
             "INSERT OR REPLACE INTO number VALUES (?, ?, ?, ?)",
-            case, device, last.case_n, last.object_hash,
-        )  # fmt: skip
+            case,
+            device,
+            last.case_n,
+            last.object_hash,
+        )
 
     def forget(self, case: bytes) -> None:
         """Drop the state in memory, after a transaction that was rolled back."""
@@ -319,15 +342,23 @@ class Trust:
         ) or (0, 0, 0)
         position = Position(newest[1], newest[0], newest[2])
         return CaseState(
-            case, tuple(versions), case_hash, position, opened_at, tuple(generations),
-            assigned, numbers, self._count_objects(case, newest[0] + 1),
-        )  # fmt: skip
+            case,
+            tuple(versions),
+            case_hash,
+            position,
+            opened_at,
+            tuple(generations),
+            assigned,
+            numbers,
+            self._count_objects(case, newest[0] + 1),
+        )
 
     def _count_objects(self, case: bytes, before: int) -> int:
         row = self._vault.one(
             "SELECT count(*) FROM entry WHERE case_id = ? AND kind = 'object' AND idx < ?",
-            case, before,
-        )  # fmt: skip
+            case,
+            before,
+        )
         return 0 if row is None else row[0]
 
 

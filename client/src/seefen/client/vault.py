@@ -51,7 +51,8 @@ CREATE TABLE IF NOT EXISTS draft (
   fields BLOB NOT NULL, bundle BLOB, path TEXT, problem TEXT);
 CREATE TABLE IF NOT EXISTS record (idx INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS mark (
-  object BLOB, field TEXT, text TEXT, strong TEXT, weak TEXT, PRIMARY KEY (object, field, text)) WITHOUT ROWID;
+  object BLOB, field TEXT, text TEXT, strong TEXT, weak TEXT,
+  PRIMARY KEY (object, field, text)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS mark_strong ON mark (strong);
 CREATE INDEX IF NOT EXISTS mark_weak ON mark (weak);
 """
@@ -106,6 +107,13 @@ class Vault:
             raise RefusedError(
                 f"{path} is damaged or does not belong to the key file beside it", rule="vault"
             ) from None
+        return cls(db)
+
+    @classmethod
+    def in_memory(cls) -> "Vault":
+        """Return a vault that is gone when it is closed: for those who have no device."""
+        db = apsw.Connection(":memory:")
+        db.execute(SCHEMA)
         return cls(db)
 
     def close(self) -> None:

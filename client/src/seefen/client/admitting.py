@@ -1,0 +1,224 @@
+"""Admitting: fetch the request, compare six words, sign.
+
+A node is admitted by holders of the root keys, who need no device; an officer's device by
+an admin of its node.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from seefen.client.connection import Connection
+from seefen.client.engine import Engine
+from seefen.client.invites import Invite, read_invite
+from seefen.client.joining import ANSWER_LIMIT, fetch_authority, spoken_words
+from seefen.client.mailboxes import next_mailbox
+from seefen.client.sender import Parcel, Sender
+from seefen.client.trust import Trust
+from seefen.client.vault import Vault
+from seefen.protocol.bundle import Bundle, Signed, decode_bundle, encode_bundle
+from seefen.protocol.directory import BOX_ROLES, Directory
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.envelope import add_signature, open_envelope, sign
+from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
+from seefen.protocol.frames import Recorded, Send
+from seefen.protocol.statements import Device, Node
+from seefen.protocol.suite import SigningKey
+
+POLL: Final = 0.5  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request to join: compare ``words`` on the telephone before signing."""
+
+    words: tuple[str, ...]
+    kind: str
+    node: str
+    roles: tuple[str, ...]
+    invite: Invite
+    bundle: Bundle = field(repr=False)
+
+
+async def read_request(file: Path, *, wait_s: float = 0) -> Request:
+    """Fetch the request that was left for an invite.
+
+    Args:
+        wait_s: Seconds to wait for somebody to ask with it.
+
+    Raises:
+        RefusedError: rule ``no-request``: nobody has asked yet.
+        UntrustedError: The request is not for this invite.
+    """
+    invite = read_invite(file)
+    connection = Connection(invite.address, None)
+    try:
+        data = await _fetch(connection, invite, wait_s)
+    finally:
+        await connection.close()
+    bundle = decode_bundle(data)
+    roles = _check(bundle, invite)
+    words = spoken_words(bytes.fromhex(invite.net), data)
+    return Request(words, invite.kind, invite.node, roles, invite, bundle)
+
+
+async def admit_node(request: Request, root_keys: tuple[SigningKey, ...]) -> None:
+    """Sign a node in with root keys and bring the finished bundle to the broker.
+
+    Raises:
+        RefusedError: It is a device's request, or too few keys.
+        UntrustedError: The keys are not this network's.
+    """
+    if request.kind != "node":
+        raise RefusedError(
+            "this is an officer's device: an admin of its node admits it", rule="kind"
+        )
+    invite = request.invite
+    connection = Connection(invite.address, None)
+    vault = Vault.in_memory()
+    try:
+        trust = Trust(vault, bytes.fromhex(invite.net), Path("evidence"))
+        await fetch_authority(connection, trust, invite)
+        bundle = _sign_as_root(trust.directory, request.bundle, root_keys)
+        data = await connection.http(
+            "POST",
+            f"/v1/admissions/{invite.id}",
+            body=encode(Send(encode_bundle(bundle), 0)),
+            invite=invite.credential,
+        )
+        decode(data, Recorded, limit=ANSWER_LIMIT)
+    finally:
+        await connection.close()
+        vault.close()
+
+
+async def admit_device(engine: Engine, sender: Sender, request: Request) -> None:
+    """Sign an officer's device in, and hand its mailboxes over, in one bundle.
+
+    Raises:
+        RefusedError: Another node's device, or this device is no admin.
+    """
+    if request.kind != "device" or request.node != engine.node:
+        raise RefusedError(
+            f"this request is for {request.node}: holders of root keys, or its admin, admit it",
+            rule="kind",
+        )
+    engine.directory.require_role(engine.keys.device, "admin", at=engine.now())
+    async with engine.lock:
+        await engine.sync()
+        await sender.send(lambda parcel: _add_device(engine, parcel, request.bundle))
+
+
+async def _fetch(connection: Connection, invite: Invite, wait_s: float) -> bytes:
+    rounds = int(wait_s / POLL) + 1
+    for left in reversed(range(rounds)):
+        try:
+            return await connection.http(
+                "GET", f"/v1/joins/{invite.id}/request", invite=invite.credential
+            )
+        except SeefenError:
+            if left == 0:
+                raise RefusedError(
+                    f"nobody has asked to join with the invite of {invite.node} yet",
+                    rule="no-request",
+                ) from None
+            await asyncio.sleep(POLL)
+    raise AssertionError
+
+
+def _check(bundle: Bundle, invite: Invite) -> tuple[str, ...]:
+    kinds = [signed.kind for signed in bundle.statements]
+    start = ["node", "device"] if invite.kind == "node" else ["device"]
+    if kinds[: len(start)] != start or set(kinds[len(start) :]) - {"mailbox"}:
+        raise UntrustedError("the request asks for other things than an admission", rule="request")
+    roles: tuple[str, ...] = ()
+    for signed in bundle.statements:
+        statement = open_envelope(signed.envelope, signed.kind).statement
+        if getattr(statement, "node", None) != invite.node:
+            raise UntrustedError("the request is for another node", rule="request")
+        if isinstance(statement, Device):
+            roles = statement.roles
+    if invite.kind == "device" and set(roles) != set(invite.roles):
+        raise UntrustedError("the request asks for other roles than the invite", rule="request")
+    return roles
+
+
+def _sign_as_root(
+    directory: Directory, bundle: Bundle, root_keys: tuple[SigningKey, ...]
+) -> Bundle:
+    root = directory.root
+    ours = [key for key in root_keys if key.public in root.keys]
+    if len(ours) != len(root_keys):
+        raise UntrustedError("one of these is no root key of this network", rule="root-key")
+    if len(ours) < root.threshold:
+        raise RefusedError(f"{root.threshold} root keys are needed to admit a node", rule="quorum")
+    first, *rest = bundle.statements
+    envelope = first.envelope
+    for key in ours[: root.threshold]:
+        envelope = add_signature(envelope, "node", key)
+    finished = Bundle((Signed("node", envelope, b""), *rest), bundle.wraps, ())
+    trial = directory.copy()
+    for signed in finished.statements:
+        trial.apply(signed.kind, signed.envelope)
+    node = trial.node(_node_of(first))
+    if directory.in_force(node.node) != "unknown-node":
+        raise RefusedError(f"there is a node {node.node} already", rule="node-taken")
+    return finished
+
+
+def _node_of(signed: Signed) -> str:
+    statement = open_envelope(signed.envelope, "node").statement
+    if not isinstance(statement, Node):
+        raise UntrustedError("the request has no node", rule="request")
+    return statement.node
+
+
+def _add_device(engine: Engine, parcel: Parcel, bundle: Bundle) -> None:
+    first, *rest = bundle.statements
+    envelope = add_signature(first.envelope, "device", engine.keys.sign)
+    parcel.signed.append(Signed("device", envelope, b""))
+    trial = engine.directory.copy()
+    device = trial.apply("device", envelope, at=engine.now()).statement
+    if not isinstance(device, Device):
+        raise UntrustedError("the request has no device", rule="request")
+    for signed in rest:
+        trial.apply(signed.kind, signed.envelope, at=engine.now())
+        parcel.signed.append(signed)
+    parcel.wraps += bundle.wraps
+    for box, roles in BOX_ROLES.items():
+        if roles & set(device.roles) and trial.mailbox(engine.node, box) is not None:
+            add_mailbox(engine, parcel, trial, box)
+
+
+def add_mailbox(engine: Engine, parcel: Parcel, directory: Directory, box: str) -> bool:
+    """Add the next generation of a mailbox of the own node, if this device holds it.
+
+    Args:
+        directory: With every holder in it that shall get a wrap.
+    """
+    node = engine.node
+    current = directory.mailbox(node, box)
+    holders = directory.holders(node, box, at=engine.now())
+    if not any(holder.device == engine.keys.device for holder in holders):
+        return False
+    covered = current is not None and (
+        {wrap.device for wrap in current.wraps} == {holder.device for holder in holders}
+    )
+    if covered and not directory.mailbox_stale(node, box):
+        return False
+    previous = None if current is None else engine.mailbox_seed(node, box, current.version)
+    mailbox, wraps = next_mailbox(
+        directory,
+        node,
+        box,
+        engine.keys.device,
+        holders=holders,
+        previous_seed=previous,
+        seen=engine.directory.head(),
+    )
+    envelope = sign(mailbox, engine.keys.sign)
+    directory.apply("mailbox", envelope, at=engine.now())
+    parcel.signed.append(Signed("mailbox", envelope, b""))
+    parcel.wraps += wraps
+    return True

@@ -1,0 +1,284 @@
+"""The client: one device of a node, for the command line, for a desk, and for programs.
+
+    async with Client.open(home, passphrase) as client:
+        sent = await client.cases.send("SF-2026-SKP-00001", "See the annex.")
+
+Opening works without the broker: what is in the vault can be read and what is sent waits
+in the outbox. All methods raise :class:`seefen.protocol.errors.SeefenError` with a ``rule``
+and a sentence for a person.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from seefen.client import marks
+from seefen.client.auditing import Audit
+from seefen.client.casework import Casework
+from seefen.client.connection import Connection, LoginError, UnreachableError
+from seefen.client.devices import Devices
+from seefen.client.engine import Engine
+from seefen.client.faces import Alerts, Cases, Channels, Files, Traces
+from seefen.client.invites import Invite
+from seefen.client.keyfile import NAME, read_key_file
+from seefen.client.messaging import Messaging, silent
+from seefen.client.outbox import Outbox
+from seefen.client.pushes import Pushes
+from seefen.client.reading import Reader
+from seefen.client.sender import Sender
+from seefen.client.trust import Trust
+from seefen.client.values import CheckResult, DueView, Event, NodeView, Opened, Sent, Synced
+from seefen.client.vault import NAME as VAULT
+from seefen.client.vault import Vault
+from seefen.client.views import object_view, row_of
+from seefen.client.watching import Watch
+from seefen.protocol.case import CaseState
+from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.ledger.note import open_checkpoint
+
+RETRY: Final = (1, 2, 5, 10, 20)  # seconds between two tries to reach the broker
+
+
+class Client:
+    """An open device. Make it with :meth:`open`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._sender = Sender(engine)
+        self._outbox = Outbox(engine, self._sender)
+        self._casework = Casework(engine, self._sender)
+        self._reader = Reader(engine, self._sender)
+        self._messaging = Messaging(engine, self._outbox, self._casework)
+        self._online = False
+        self.watch = Watch(engine, self._reader, self._casework)
+        self._pushes = Pushes(engine, self._reader, self.watch)
+        self.devices = Devices(engine, self._sender)
+        self.audit = Audit(engine)
+        self.channels = Channels(engine, self._casework)
+        self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
+        self.alerts = Alerts(self._casework, self._messaging, self.read, self.find)
+        self.traces = Traces(self._casework, self._messaging, self.find)
+        self.files = Files(self._reader, self.find)
+        self._keeper: asyncio.Task[None] | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, home: Path, passphrase: str) -> "AsyncIterator[Client]":
+        """Open the device in ``home``; it is closed at the end of the block.
+
+        Raises:
+            RefusedError: rule ``no-device``, ``passphrase``, ``vault-busy``, ``not-joined``.
+        """
+        keys = await asyncio.to_thread(read_key_file, home / NAME, passphrase)
+        vault = Vault.open(home / VAULT, keys.vault)
+        try:
+            kept = vault.get("invite")
+            if kept is None or vault.get("joined") is None:
+                raise RefusedError(
+                    "this device was not admitted yet: run `seefen join` again", rule="not-joined"
+                )
+            invite = msgspec.json.decode(kept, type=Invite)
+            trust = Trust(vault, bytes.fromhex(invite.net), home / "evidence")
+            engine = Engine(home, keys, vault, trust, Connection(invite.address, keys))
+            client = cls(engine)
+            try:
+                await client._start()
+                yield client
+            finally:
+                await client._stop()
+        finally:
+            vault.close()
+
+    # --- who and where ----------------------------------------------------------
+
+    @property
+    def online(self) -> bool:
+        """Whether the broker is reachable now."""
+        return self._online
+
+    @property
+    def node(self) -> str:
+        """The node of this device."""
+        return self._engine.node
+
+    @property
+    def device_hex(self) -> str:
+        """The id of this device."""
+        return self._engine.keys.device.hex()
+
+    @property
+    def officer(self) -> str:
+        """The pseudonym of its officer."""
+        return self._engine.directory.device(self._engine.keys.device).officer
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What this device may do."""
+        return self._engine.directory.device(self._engine.keys.device).roles
+
+    @property
+    def network(self) -> str:
+        """The name of the network."""
+        return self._engine.directory.root.name
+
+    @property
+    def quorum(self) -> int:
+        """How many witnesses must cosign; with 0 split views are possible."""
+        return self._engine.directory.root.quorum
+
+    @property
+    def alarm(self) -> str | None:
+        """The last alarm, as a sentence; evidence is in the folder ``evidence``."""
+        value = self._engine.vault.get("alarm")
+        return None if value is None else value.decode()
+
+    @property
+    def checkpoint_at(self) -> int:
+        """When the broker signed the newest head of the log that was verified here."""
+        kept = self._engine.vault.head("activity")
+        if kept is None:
+            return 0
+        trust = self._engine.trust
+        return open_checkpoint(kept[1], trust.origin("activity"), trust.root.log_key).time
+
+    def nodes(self) -> list[NodeView]:
+        """Return the nodes of the network."""
+        directory = self._engine.directory
+        return [
+            NodeView(
+                name,
+                directory.node(name).title,
+                directory.in_force(name, at=self._engine.now()),
+                len(directory.devices(name)),
+            )
+            for name in directory.nodes()
+        ]
+
+    # --- in step ------------------------------------------------------------------
+
+    async def sync(self) -> Synced:
+        """Fetch what is new and send what waits; without the broker nothing changes.
+
+        Raises:
+            LoginError: This device is not let in any more.
+            UntrustedError: The broker shows something that cannot be; evidence is kept.
+        """
+        engine = self._engine
+        engine.alarms.clear()
+        try:
+            async with engine.lock:
+                new = await engine.sync()
+                await self._outbox.flush(silent)
+                await self._pushes.acknowledge()
+        except UnreachableError:
+            self._online = False
+            return Synced(0, tuple(engine.alarms))
+        self._online = True
+        return Synced(new, tuple(engine.alarms))
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Yield what happens, as it happens; goes on when the broker comes back."""
+        while True:
+            yield await self._pushes.queue.get()
+
+    # --- reading --------------------------------------------------------------------
+
+    async def read(
+        self,
+        ref: str,
+        purpose: str | None = None,
+        basis: str | None = None,
+        reason: str = "",
+        *,
+        emergency: bool = False,
+    ) -> Opened:
+        """Open a message. Purpose and basis are remembered for the case and shift.
+
+        Raises:
+            RefusedError: rule ``purpose-needed``, ``d-no-key``, ``not-a-reader``.
+        """
+        state, number = self.find(ref)
+        self._reader.remember(state.case, purpose, basis, reason)
+        opened = await self._reader.read(state, number, emergency=emergency)
+        row = row_of(self._engine, state, number)
+        return replace(opened, view=object_view(self._engine, row))
+
+    def find(self, ref: str) -> tuple[CaseState, int]:
+        """Return case and number that a reference ``CASE#n`` names.
+
+        Raises:
+            RefusedError: rule ``reference`` or ``unknown-case``.
+        """
+        case, _, number = ref.partition("#")
+        if not number.isdecimal():
+            raise RefusedError(f"{ref!r} is no reference: write CASE#number", rule="reference")
+        return self._casework.find(case), int(number)
+
+    def due(self) -> list[DueView]:
+        """Return what waits for an answer of this node, from covers alone."""
+        return self._messaging.due()
+
+    def check(self, serial: str) -> CheckResult:
+        """Look for a serial number, plate or headstamp in the own vault only."""
+        return marks.check(self._engine, serial)
+
+    # --- drafts and queue -------------------------------------------------------------
+
+    def queued(self) -> list[Sent]:
+        """Return what waits in the outbox, with the last problem of each."""
+        return [
+            Sent(None, queued=True, problem=problem, size=draft.body_size)
+            for _, draft, problem in self._outbox.waiting()
+        ]
+
+    def draft(self, name: str) -> bytes | None:
+        """Return what was kept of a form that was not sent."""
+        return self._engine.vault.get(f"form/{name}")
+
+    def keep_draft(self, name: str, data: bytes) -> None:
+        """Keep a half-filled form; it survives everything."""
+        self._engine.vault.put(f"form/{name}", data)
+
+    def forget_draft(self, name: str) -> None:
+        """Drop a half-filled form."""
+        self._engine.vault.run("DELETE FROM setting WHERE name = ?", f"form/{name}")
+
+    # --- life ---------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        connection = self._engine.connection
+        connection.pushed = self._pushes.take
+        connection.closed = self._closed
+        self._pushes.start()
+        with contextlib.suppress(LoginError):
+            await self.sync()
+        self._keeper = asyncio.create_task(self._keep_connected())
+
+    async def _stop(self) -> None:
+        if self._keeper is not None:
+            self._keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._keeper
+        await self._pushes.stop()
+        await self._engine.connection.close()
+
+    def _closed(self, reason: str) -> None:
+        self._online = False
+        self._pushes.tell("closed", reason)
+
+    async def _keep_connected(self) -> None:
+        tries = 0
+        while True:
+            await asyncio.sleep(RETRY[min(tries, len(RETRY) - 1)])
+            if self._engine.connection.is_open:
+                tries = 0
+                continue
+            tries += 1
+            with contextlib.suppress(SeefenError):
+                await self.sync()

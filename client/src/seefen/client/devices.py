@@ -1,0 +1,158 @@
+"""Devices of the own node: invite, admit, revoke."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from seefen.client import admitting
+from seefen.client.admitting import Request, add_mailbox
+from seefen.client.engine import Engine
+from seefen.client.invites import Invite, write_invite
+from seefen.client.sender import Parcel, Sender
+from seefen.client.values import DeviceView
+from seefen.protocol.directory import BOX_ROLES
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.statements import Device, Revoke
+from seefen.protocol.suite import new_id, random_bytes, sha256
+
+INVITE_LIFE: Final = 48 * 3600  # seconds
+ROLES: Final = ("admin", "auditor", "field", "keyholder", "lead")
+
+
+class Devices:
+    """What admins do, and what everybody may see."""
+
+    def __init__(self, engine: Engine, sender: Sender) -> None:
+        self._engine = engine
+        self._sender = sender
+
+    def list(self) -> list[DeviceView]:
+        """Return the devices of the own node, in the order of admission."""
+        engine = self._engine
+        return [self._view(device) for device in engine.directory.devices(engine.node)]
+
+    async def invite(self, roles: tuple[str, ...], path: Path) -> Path:
+        """Write an invite for an officer's device and tell the broker its hash.
+
+        Raises:
+            RefusedError: No admin, or an unknown role.
+            UnreachableError: The broker must know the invite before it is of use.
+        """
+        engine = self._engine
+        engine.directory.require_role(engine.keys.device, "admin", at=engine.now())
+        if not roles or set(roles) - set(ROLES):
+            raise RefusedError(f"roles are {', '.join(ROLES)}", rule="roles")
+        kept = msgspec.json.decode(engine.vault.get("invite") or b"{}", type=Invite)
+        secret = random_bytes(32)
+        invite = Invite(
+            v=1,
+            network=kept.network,
+            net=kept.net,
+            broker=kept.broker,
+            ca=kept.ca,
+            pin=kept.pin,
+            kind="device",
+            node=engine.node,
+            id=new_id().hex(),
+            secret=secret.hex(),
+            expires=engine.now() + INVITE_LIFE,
+            roles=tuple(sorted(set(roles))),
+        )
+        body = {
+            "id": invite.id,
+            "secret_hash": sha256(secret).hex(),
+            "node": invite.node,
+            "roles": list(invite.roles),
+            "expires": invite.expires,
+        }
+        await engine.connection.http("POST", "/v1/invites", json=body)
+        write_invite(path, invite)
+        return path
+
+    async def admit(self, request: Request) -> None:
+        """Let an officer's device in; the words were compared before."""
+        await admitting.admit_device(self._engine, self._sender, request)
+
+    def find(self, text: str) -> Device:
+        """Return a device of the own node by officer or by the start of its id.
+
+        Raises:
+            RefusedError: None, or several.
+        """
+        engine = self._engine
+        found = [
+            device
+            for device in engine.directory.devices(engine.node)
+            if text == device.officer or (len(text) >= 4 and device.device.hex().startswith(text))
+        ]
+        active = [d for d in found if engine.directory.revoked(d.device) is None] or found
+        if len(active) != 1:
+            known = ", ".join(
+                f"{d.officer} ({d.device.hex()[:8]})"
+                for d in active or engine.directory.devices(engine.node)
+            )
+            what = "several devices" if active else "no device"
+            raise RefusedError(
+                f"{what} of {engine.node} fit {text!r}: {known}", rule="unknown-device"
+            )
+        return active[0]
+
+    async def revoke(self, text: str, reason: str, since: int | None = None) -> DeviceView:
+        """End a device at once; then renew the mailboxes it held, where this device can.
+
+        Raises:
+            RefusedError: Unknown, or revoked already.
+        """
+        engine = self._engine
+        async with engine.lock:
+            await engine.sync()
+            device = self.find(text)
+            if engine.directory.revoked(device.device) is not None:
+                raise RefusedError(f"{text} was revoked already", rule="revoked")
+
+            def make(parcel: Parcel) -> None:
+                statement = parcel.authority(
+                    Revoke,
+                    "revoke",
+                    ("revoke", device.device),
+                    node=engine.node,
+                    device=device.device,
+                    reason=reason,
+                    since=since,
+                )
+                parcel.add(statement)
+
+            await self._sender.send(make)
+            await self._renew_mailboxes()
+            return self._view(device)
+
+    async def _renew_mailboxes(self) -> None:
+        engine = self._engine
+        for box in BOX_ROLES:
+            if not engine.directory.mailbox_stale(engine.node, box):
+                continue
+            trial = engine.directory.copy()
+            parcel = Parcel(engine)
+            if not add_mailbox(engine, parcel, trial, box):
+                continue
+
+            def make(fresh: Parcel, made: Parcel = parcel) -> None:
+                fresh.signed += made.signed
+                fresh.wraps += made.wraps
+
+            await self._sender.send(make)
+
+    def _view(self, device: Device) -> DeviceView:
+        link = self._engine.directory.revoked(device.device)
+        revoke = None if link is None else link.statement
+        return DeviceView(
+            device=device.device.hex(),
+            officer=device.officer,
+            node=device.node,
+            roles=device.roles,
+            expires=device.expires,
+            revoked=revoke.reason if isinstance(revoke, Revoke) else "",
+            revoked_at=None,
+            ours=device.device == self._engine.keys.device,
+        )

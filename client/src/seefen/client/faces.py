@@ -1,0 +1,211 @@
+"""The groups of commands: channels, cases, alerts, traces, files."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from seefen.client.casework import Casework
+from seefen.client.devices import Devices
+from seefen.client.engine import Engine
+from seefen.client.messaging import Messaging, silent
+from seefen.client.outbox import Progress
+from seefen.client.reading import Reader
+from seefen.client.values import CaseView, ObjectView, Opened, Reach, Sent
+from seefen.client.views import case_view, object_view, row_of
+from seefen.protocol.case import CaseState
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages import Note, SeizureAlert, TraceReply, TraceRequest
+
+Reaches: TypeAlias = list[Reach]
+Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
+
+
+class Read(Protocol):
+    """Opens a message by its reference."""
+
+    def __call__(
+        self, ref: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
+    ) -> Awaitable[Opened]:
+        """Open it."""
+        ...
+
+
+class Channels:
+    """Standing cases whose keys go to every device that holds alerts."""
+
+    def __init__(self, engine: Engine, casework: Casework) -> None:
+        self._engine = engine
+        self._casework = casework
+
+    async def open(self, name: str, members: Sequence[str]) -> CaseView:
+        """Open a channel; its own node is the owner."""
+        return await self._casework.open("channel", name, name, tuple(members))
+
+    def list(self) -> list[CaseView]:
+        """Return the channels this device knows."""
+        return [case_view(self._engine, s) for s in self._casework.states("channel")]
+
+    async def add(self, name: str, nodes: Sequence[str]) -> CaseView:
+        """Let nodes read from now on."""
+        return await self._casework.change(name, "channel", add=tuple(nodes))
+
+    async def remove(self, name: str, nodes: Sequence[str]) -> CaseView:
+        """Take nodes out; what they have read they know."""
+        return await self._casework.change(name, "channel", remove=tuple(nodes))
+
+
+class Cases:
+    """Cases: members, messages, files."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        casework: Casework,
+        messaging: Messaging,
+        devices: Devices,
+        find: Find,
+    ) -> None:
+        self._engine = engine
+        self._casework = casework
+        self._messaging = messaging
+        self._devices = devices
+        self._find = find
+
+    async def open(
+        self, title: str, members: Sequence[str], from_alert: str | None = None
+    ) -> CaseView:
+        """Open a case; its own node is the owner. The alert it grew out of is noted in it."""
+        alert: ObjectView | None = None
+        if from_alert is not None:
+            state, number = self._find(from_alert)
+            alert = object_view(self._engine, row_of(self._engine, state, number))
+        view = await self._casework.open("case", "", title, tuple(members))
+        if alert is not None:
+            state = self._casework.find(view.number)
+            await self._messaging.note_from_alert(state, alert)
+            view = case_view(self._engine, self._casework.find(view.number))
+        return view
+
+    def list(self) -> list[CaseView]:
+        """Return the cases this device knows."""
+        return [case_view(self._engine, s) for s in self._casework.states("case")]
+
+    def show(self, number: str) -> CaseView:
+        """Return a case with the covers of all its objects."""
+        return case_view(self._engine, self._casework.find(number), objects=True)
+
+    async def send(
+        self,
+        number: str,
+        text: str,
+        files: Sequence[Path] = (),
+        progress: Progress = silent,
+    ) -> Sent:
+        """Send a note with files; files alone get a note that says so."""
+        state = self._casework.find(number)
+        note = Note(text=text or f"{len(files)} file(s)")
+        return await self._messaging.send(state, note, tuple(files), progress=progress)
+
+    async def add(self, number: str, nodes: Sequence[str]) -> CaseView:
+        """Let nodes read from now on, not what came before."""
+        return await self._casework.change(number, "case", add=tuple(nodes))
+
+    async def remove(self, number: str, nodes: Sequence[str]) -> CaseView:
+        """Take nodes out; what they have read they know."""
+        return await self._casework.change(number, "case", remove=tuple(nodes))
+
+    async def assign(self, number: str, device: str) -> CaseView:
+        """Hand the case to a device of the own node, by officer or start of its id."""
+        found = self._devices.find(device)
+        await self._casework.assign(number, (found.device,))
+        return case_view(self._engine, self._casework.find(number))
+
+
+class Alerts:
+    """Seizure alerts in channels."""
+
+    def __init__(self, casework: Casework, messaging: Messaging, read: Read, find: Find) -> None:
+        self._casework = casework
+        self._messaging = messaging
+        self._read = read
+        self._find = find
+
+    async def send(
+        self,
+        alert: SeizureAlert,
+        channel: str,
+        photos: Sequence[Path] = (),
+        progress: Progress = silent,
+    ) -> Sent:
+        """Send an alert first and small; photographs follow."""
+        state = self._casework.find(channel, "channel")
+        return await self._messaging.send(state, alert, tuple(photos), progress=progress)
+
+    def list(self) -> list[ObjectView]:
+        """Return all alerts this device knows, the newest first."""
+        return self._messaging.alerts()
+
+    async def show(
+        self, ref: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
+    ) -> Opened:
+        """Open an alert, which leaves an entry."""
+        opened = await self._read(ref, purpose, basis, reason)
+        if not isinstance(opened.message, SeizureAlert):
+            raise RefusedError(f"{ref} is no alert: `seefen case show {ref}`", rule="no-alert")
+        return opened
+
+    async def answer(self, ref: str, answer: str, cause: str = "") -> Sent:
+        """Answer: taken, passed_on, not_ours or rejected."""
+        return await self._messaging.answer(self._find(ref), answer, cause)
+
+    def reach(self, ref: str) -> Reaches:
+        """Return, node by node, how far an alert got."""
+        return self._messaging.reach(self._find(ref))
+
+
+class Traces:
+    """Trace requests and their answers."""
+
+    def __init__(self, casework: Casework, messaging: Messaging, find: Find) -> None:
+        self._casework = casework
+        self._messaging = messaging
+        self._find = find
+
+    async def ask(
+        self,
+        number: str,
+        request: TraceRequest,
+        files: Sequence[Path] = (),
+        progress: Progress = silent,
+    ) -> Sent:
+        """Ask the members of a case for a trace."""
+        state = self._casework.find(number, "case")
+        return await self._messaging.send(state, request, tuple(files), progress=progress)
+
+    async def answer(
+        self, ref: str, reply: TraceReply, files: Sequence[Path] = (), progress: Progress = silent
+    ) -> Sent:
+        """Answer a trace request."""
+        return await self._messaging.reply(self._find(ref), reply, tuple(files), progress)
+
+
+class Files:
+    """Files that others sent."""
+
+    def __init__(self, reader: Reader, find: Find) -> None:
+        self._reader = reader
+        self._find = find
+
+    async def get(
+        self,
+        ref: str,
+        folder: Path,
+        purpose: str | None = None,
+        basis: str | None = None,
+        reason: str = "",
+        progress: Progress = silent,
+    ) -> Path:
+        """Fetch, check and open a file into a folder; return where it is."""
+        state, number = self._find(ref)
+        self._reader.remember(state.case, purpose, basis, reason)
+        return await self._reader.fetch(state, number, folder, progress)

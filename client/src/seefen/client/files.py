@@ -1,0 +1,265 @@
+"""Files: sealed as a stream, moved in parts, opened only whole.
+
+The sealed stream begins with the description of the file (name, size, hash), so that
+nothing of it stands outside. Parts are a mebibyte of ciphertext, travel in any order, and
+each is checked against the root that the author signed before it is kept.
+"""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from seefen.client.connection import Connection, UnreachableError
+from seefen.client.names import safe_name
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.ledger.tree import leaf_hash, split_hashes
+from seefen.protocol.messages import FileNote, decode_message
+from seefen.protocol.objects import PART_SIZE, body_context, part_count, parts_root
+from seefen.protocol.padding import padding
+from seefen.protocol.statements import Object
+from seefen.protocol.suite import Opener, Sealer
+
+Progress = Callable[[str, int, int], None]
+HEAD_LIMIT: Final = 64 * 1024
+AT_ONCE: Final = 4  # parts on the way at a time
+TRIES: Final = 6
+
+
+def seal_file(
+    path: Path, sealed: Path, key: bytes, obj: Object, head: bytes, progress: Progress
+) -> tuple[int, bytes]:
+    """Seal a file and its description; return size and root of the ciphertext.
+
+    A part is hashed in a thread while the next one is sealed; its leaf hashes are kept
+    beside the sealed bytes, so that nothing is hashed twice.
+    """
+    size = path.stat().st_size
+    plain_size = 4 + len(head) + size
+    leaves: list[Future[bytes]] = []
+    sealer = Sealer(key, body_context(obj))
+    written, done = 0, 0
+    with ThreadPoolExecutor(1) as hasher, sealed.open("wb") as target:
+        buffer = bytearray(sealer.update(len(head).to_bytes(4, "big") + head))
+        for chunk in _chunks(path):
+            buffer += sealer.update(chunk)
+            done += len(chunk)
+            written += _write_parts(buffer, target.write, hasher, leaves)
+            progress(path.name, done, size)
+        if done != size:
+            raise RefusedError(f"{path.name} changed while it was read: send it again", rule="file")
+        buffer += sealer.update(padding(plain_size)) + sealer.finish()
+        written += _write_parts(buffer, target.write, hasher, leaves)
+        if buffer or not leaves:
+            part = bytes(buffer)
+            target.write(part)
+            leaves.append(hasher.submit(leaf_hash, part))
+            written += len(part)
+        target.flush()
+        os.fsync(target.fileno())
+        hashes = [leaf.result() for leaf in leaves]
+    _leaves_of(sealed).write_bytes(b"".join(hashes))
+    return written, parts_root(hashes)
+
+
+def discard(sealed: Path) -> None:
+    """Delete a sealed file and its leaf hashes."""
+    sealed.unlink(missing_ok=True)
+    _leaves_of(sealed).unlink(missing_ok=True)
+
+
+async def upload(
+    connection: Connection, sealed: Path, root: bytes, name: str, progress: Progress
+) -> None:
+    """Bring the parts of a sealed file to the broker; what it has already is not sent again.
+
+    Raises:
+        UnreachableError: Cut too often; the parts that arrived are kept.
+    """
+    size = sealed.stat().st_size
+    url = f"/v1/blobs/{root.hex()}"
+    leaves = _leaves_of(sealed).read_bytes()
+    answer = await connection.http("PUT", f"{url}?size={size}", body=leaves)
+    missing = list(msgspec.json.decode(answer)["missing"])
+    total = part_count(size)
+    sent = total - len(missing)
+
+    async def send(index: int) -> None:
+        nonlocal sent
+        data = await asyncio.to_thread(_read_part, sealed, index)
+        await connection.http(
+            "PUT", f"{url}/parts/{index}", body=data, media="application/octet-stream"
+        )
+        sent += 1
+        progress(name, min(sent * PART_SIZE, size), size)
+
+    await _all(missing, send)
+
+
+async def download(connection: Connection, obj: Object, sealed: Path, progress: Progress) -> None:
+    """Fetch a sealed file; parts that are there and right are not fetched again.
+
+    Raises:
+        UntrustedError: A part is not the one that was signed.
+        UnreachableError: Cut too often; what arrived is kept.
+    """
+    url = f"/v1/blobs/{obj.body_root.hex()}"
+    hashes = split_hashes(await connection.http("GET", f"{url}/leaves"))
+    if len(hashes) != part_count(obj.body_size) or parts_root(hashes) != obj.body_root:
+        raise UntrustedError("the list of parts is not the one that was signed", rule="body")
+    missing = await asyncio.to_thread(_missing_parts, sealed, hashes, obj.body_size)
+    done = len(hashes) - len(missing)
+
+    async def fetch(index: int) -> None:
+        nonlocal done
+        data = await connection.http("GET", f"{url}/parts/{index}")
+        await asyncio.to_thread(_keep_part, sealed, index, data, hashes[index])
+        done += 1
+        progress("", min(done * PART_SIZE, obj.body_size), obj.body_size)
+
+    await _all(missing, fetch)
+
+
+def open_file(obj: Object, key: bytes, sealed: Path, folder: Path) -> tuple[Path, bytes]:
+    """Open a sealed file into a folder; return where it is, and its description's bytes.
+
+    Nothing has its name before the whole stream was checked: plaintext comes out of the
+    seal chunk by chunk, and a cut stream must not look like a file.
+
+    Raises:
+        UntrustedError: The stream or its hash is not what was signed.
+    """
+    beside = folder / f".{obj.object.hex()}.opening"
+    try:
+        head = _unseal_to(obj, key, sealed, beside)
+        note = decode_message(head)
+        if not isinstance(note, FileNote):
+            raise UntrustedError("the file has no description", rule="body")
+        with beside.open("rb+") as file:
+            file.truncate(note.size)
+            file.flush()
+            os.fsync(file.fileno())
+        with beside.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").digest() != note.sha256:
+                raise UntrustedError("the file is not the one its author described", rule="body")
+        path = _free_name(folder, safe_name(note.name))
+        beside.replace(path)
+        return path, head
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _unseal_to(obj: Object, key: bytes, sealed: Path, target: Path) -> bytes:
+    opener = Opener(key, body_context(obj))
+    start = bytearray()
+    head: bytes | None = None
+    with target.open("wb") as out:
+        for chunk in _chunks(sealed):
+            start += opener.update(chunk)
+            if head is None:
+                head = _take_head(start)
+            if head is not None:
+                out.write(start)
+                start.clear()
+        start += opener.finish()
+        head = head if head is not None else _take_head(start)
+        if head is None:
+            raise UntrustedError("the file has no description", rule="body")
+        out.write(start)
+    return head
+
+
+def _take_head(start: bytearray) -> bytes | None:
+    if len(start) < 4:
+        return None
+    length = int.from_bytes(start[:4], "big")
+    if length > HEAD_LIMIT:
+        raise UntrustedError("the description of the file is too long", rule="body")
+    if len(start) < 4 + length:
+        return None
+    head = bytes(start[4 : 4 + length])
+    del start[: 4 + length]
+    return head
+
+
+def _write_parts(
+    buffer: bytearray,
+    write: Callable[[bytes], object],
+    hasher: ThreadPoolExecutor,
+    leaves: list[Future[bytes]],
+) -> int:
+    written = 0
+    while len(buffer) > PART_SIZE:
+        part = bytes(buffer[:PART_SIZE])
+        del buffer[:PART_SIZE]
+        write(part)
+        leaves.append(hasher.submit(leaf_hash, part))
+        written += len(part)
+    return written
+
+
+async def _all(indices: list[int], move: Callable[[int], Awaitable[None]]) -> None:
+    """Move all parts, a few at a time; a cut is tried again after a pause."""
+    waiting = iter(indices)
+
+    async def work() -> None:
+        for index in waiting:
+            for left in reversed(range(TRIES)):
+                try:
+                    await move(index)
+                    break
+                except UnreachableError:
+                    if left == 0:
+                        raise
+                    await asyncio.sleep(0.2 * (TRIES - left))
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(AT_ONCE):
+            group.create_task(work())
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(PART_SIZE):
+            yield chunk
+
+
+def _read_part(sealed: Path, index: int) -> bytes:
+    with sealed.open("rb") as file:
+        file.seek(index * PART_SIZE)
+        return file.read(PART_SIZE)
+
+
+def _missing_parts(sealed: Path, hashes: list[bytes], size: int) -> list[int]:
+    if not sealed.exists():
+        with sealed.open("wb") as file:
+            file.truncate(size)
+        return list(range(len(hashes)))
+    return [i for i, known in enumerate(hashes) if leaf_hash(_read_part(sealed, i)) != known]
+
+
+def _keep_part(sealed: Path, index: int, data: bytes, expected: bytes) -> None:
+    if leaf_hash(data) != expected:
+        raise UntrustedError(f"part {index} is not the one that was signed", rule="body")
+    with sealed.open("r+b") as file:
+        file.seek(index * PART_SIZE)
+        file.write(data)
+
+
+def _free_name(folder: Path, name: str) -> Path:
+    path = folder / name
+    stem, suffix = path.stem, path.suffix
+    for number in range(2, 10_000):
+        if not path.exists():
+            return path
+        path = folder / f"{stem} ({number}){suffix}"
+    raise RefusedError(f"{folder} is full of files named {name}", rule="file")
+
+
+def _leaves_of(sealed: Path) -> Path:
+    return sealed.with_suffix(".leaves")

@@ -1,0 +1,69 @@
+"""Marks: serial numbers, plates and headstamps of what this device has read.
+
+``check`` looks into the own vault only; nothing is asked of anybody.
+"""
+
+from collections.abc import Iterator
+
+from seefen.client.engine import Engine
+from seefen.client.values import CheckResult, Hit
+from seefen.client.vault import Vault
+from seefen.client.views import hit, rows
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.matching import Exactness, compare, scripts, strong_key, weak_key
+from seefen.protocol.messages import Form, Item, SeizureAlert, TraceRequest
+
+
+def keep(vault: Vault, object_: bytes, message: Form) -> None:
+    """Index the marks of a message that was opened."""
+    vault.many(
+        "INSERT OR IGNORE INTO mark VALUES (?, ?, ?, ?, ?)",
+        [
+            (object_, field, text, strong_key(text), weak_key(text))
+            for field, text in marks_of(message)
+            if strong_key(text)
+        ],
+    )
+
+
+def marks_of(message: Form) -> Iterator[tuple[str, str]]:
+    """Return field and text of each mark in a message."""
+    items: tuple[Item, ...] = ()
+    if isinstance(message, SeizureAlert):
+        items = message.items
+        if message.vehicle.plate:
+            yield "plate", message.vehicle.plate
+        for lot in message.ammunition:
+            if lot.headstamp_as_read:
+                yield "headstamp", lot.headstamp_as_read
+    elif isinstance(message, TraceRequest):
+        items = (message.item,)
+    for item in items:
+        if item.serial_as_read:
+            yield "serial", item.serial_as_read
+
+
+def check(engine: Engine, text: str) -> CheckResult:
+    """Look for a mark in the own vault: exact, look-alike or possible.
+
+    Raises:
+        RefusedError: Nothing to look for.
+    """
+    if not strong_key(text):
+        raise RefusedError("give a serial number, plate or headstamp as read", rule="form")
+    found: dict[Exactness, list[Hit]] = {exactness: [] for exactness in Exactness}
+    all_marks = engine.vault.run("SELECT object, field, text FROM mark")
+    for object_, field, known in all_marks:
+        exactness = compare(text, known)
+        if exactness is Exactness.NOTHING:
+            continue
+        for row in rows(engine, "object = ?", object_):
+            found[exactness].append(hit(engine, row, field, known, exactness.value))
+    return CheckResult(
+        exact=tuple(found[Exactness.EXACT]),
+        look_alike=tuple(found[Exactness.LOOK_ALIKE]),
+        possible=tuple(found[Exactness.POSSIBLE]),
+        searched=len(all_marks),
+        scripts=tuple(sorted(scripts(text))),
+        key=strong_key(text),
+    )

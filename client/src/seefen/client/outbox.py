@@ -1,0 +1,314 @@
+"""The outbox: what is to be said waits here until it stands in the log.
+
+A draft holds the sealed body and everything that does not depend on the moment of
+sending; numbers, heads, key and signature come when it leaves. ``message_id`` in the body
+lets readers drop a double.
+"""
+
+import asyncio
+import hashlib
+import mimetypes
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from seefen.client import files, keying, marks
+from seefen.client.connection import UnreachableError
+from seefen.client.engine import Engine
+from seefen.client.sender import Parcel, Sender
+from seefen.client.trust import Taken
+from seefen.client.values import Sent
+from seefen.protocol.bundle import Content
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.ledger.tree import leaf_hash
+from seefen.protocol.messages import (
+    FileNote,
+    Message,
+    decode_message,
+    encode_cover,
+    encode_message,
+)
+from seefen.protocol.objects import (
+    body_context,
+    new_content_key,
+    parts_root,
+    seal_cover,
+    wrap_content_key,
+)
+from seefen.protocol.padding import pad
+from seefen.protocol.statements import Count, Hash, Id, Object, Part
+from seefen.protocol.suite import SUITE, new_id, seal
+
+Progress = Callable[[str, int, int], None]
+MEDIA: Final = {".x3p": "application/x-x3p"}
+
+
+class Draft(Part, frozen=True):
+    """What is known before sending. ``file`` names the sealed bytes in the outbox folder."""
+
+    case: Id
+    object: Id
+    nonce: Id
+    created_at: Count
+    handling: str
+    reply_to: Id | None
+    supersedes: Id | None
+    file: str
+    name: str
+    cover: bytes
+    body: bytes
+    content_key: Hash
+    body_size: Count
+    body_root: Hash
+    plain: bytes
+
+
+class Outbox:
+    """Drafts, and their way out."""
+
+    def __init__(self, engine: Engine, sender: Sender) -> None:
+        self._engine = engine
+        self._sender = sender
+
+    @property
+    def folder(self) -> Path:
+        """Where sealed files wait."""
+        return self._engine.home / "outbox"
+
+    def add_message(
+        self,
+        case: bytes,
+        message: Message,
+        *,
+        reply_to: bytes | None = None,
+        supersedes: bytes | None = None,
+    ) -> tuple[int, bytes]:
+        """Keep a message to be sent; return the draft's number and the object's id.
+
+        Raises:
+            RefusedError: The form is not filled in as it must be.
+        """
+        message.check()
+        bare = self._bare(case, file=False)
+        key = new_content_key()
+        plain = encode_message(message)
+        body = seal(key, body_context(bare), pad(plain))
+        draft = Draft(
+            case,
+            bare.object,
+            bare.nonce,
+            bare.created_at,
+            message.handling,
+            reply_to,
+            supersedes,
+            "",
+            "",
+            encode_cover(message.cover()),
+            body,
+            key,
+            len(body),
+            parts_root([leaf_hash(body)]),
+            plain,
+        )
+        return self._keep(draft), bare.object
+
+    async def add_file(
+        self, case: bytes, path: Path, *, of: bytes, role: str, handling: str, progress: Progress
+    ) -> int:
+        """Seal a file into the outbox folder; return the draft's number.
+
+        Raises:
+            RefusedError: The file cannot be read.
+        """
+        bare = self._bare(case, file=True)
+        key = new_content_key()
+        self.folder.mkdir(exist_ok=True)
+        sealed = self.folder / f"{bare.object.hex()}.sealed"
+        try:
+            size = path.stat().st_size
+            digest = await asyncio.to_thread(_digest, path)
+            media = MEDIA.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
+            note = FileNote(
+                name=path.name,
+                size=size,
+                sha256=digest,
+                role=role,
+                of=of,
+                handling=handling,
+                media_type=media or "application/octet-stream",
+                created_at=bare.created_at,
+            )
+            note.check()
+            plain = encode_message(note)
+            body_size, root = await asyncio.to_thread(
+                files.seal_file, path, sealed, key, bare, plain, progress
+            )
+        except OSError as err:
+            files.discard(sealed)
+            raise RefusedError(f"{path} cannot be read: {err.strerror}", rule="file") from None
+        draft = Draft(
+            case,
+            bare.object,
+            bare.nonce,
+            bare.created_at,
+            handling,
+            of,
+            None,
+            sealed.name,
+            path.name,
+            encode_cover(note.cover()),
+            b"",
+            key,
+            body_size,
+            root,
+            plain,
+        )
+        return self._keep(draft)
+
+    def waiting(self) -> list[tuple[int, Draft, str | None]]:
+        """Return the drafts in the order they were made, with the last problem of each."""
+        found = self._engine.vault.run("SELECT id, fields, problem FROM draft ORDER BY id")
+        return [(id_, decode(data, Draft, limit=1 << 22), problem) for id_, data, problem in found]
+
+    async def flush(self, progress: Progress) -> list[Sent]:
+        """Send what waits; stop where the broker is out of reach. The lock must be held."""
+        sent: list[Sent] = []
+        for id_, draft, _ in self.waiting():
+            try:
+                sent.append(await self._send(id_, draft, progress))
+            except UnreachableError as err:
+                sent.append(Sent(None, queued=True, problem=str(err), size=draft.body_size))
+                break
+            except SeefenError as err:
+                self._engine.vault.run(
+                    "UPDATE draft SET problem = ? WHERE id = ?", f"{err} [{err.rule}]", id_
+                )
+                sent.append(Sent(None, queued=True, problem=str(err), size=draft.body_size))
+        return sent
+
+    def drop(self, id_: int) -> None:
+        """Delete a draft that was never sent."""
+        for number, draft, _ in self.waiting():
+            if number == id_ and draft.file:
+                files.discard(self.folder / draft.file)
+        self._engine.vault.run("DELETE FROM draft WHERE id = ?", id_)
+
+    async def _send(self, id_: int, draft: Draft, progress: Progress) -> Sent:
+        engine = self._engine
+        keying.require_fresh_log(engine)
+        if engine.vault.one("SELECT 1 FROM object WHERE object = ?", draft.object):
+            # Recorded, and the reply was lost: the feed brought it meanwhile.
+            self._engine.vault.run("DELETE FROM draft WHERE id = ?", id_)
+            return self._recorded(draft, None)
+        if draft.file:
+            sealed = self.folder / draft.file
+            await files.upload(engine.connection, sealed, draft.body_root, draft.name, progress)
+        taken = await self._sender.send(
+            lambda parcel: _add_object(engine, parcel, draft), draft=id_
+        )
+        # The author has read what he wrote: his own body needs no access.
+        engine.vault.run("UPDATE object SET body = ? WHERE object = ?", draft.plain, draft.object)
+        marks.keep(engine.vault, draft.object, decode_message(draft.plain))
+        if draft.file:
+            files.discard(self.folder / draft.file)
+        return self._recorded(draft, taken[-1] if taken else None)
+
+    def _recorded(self, draft: Draft, taken: Taken | None) -> Sent:
+        state = self._engine.trust.require_state(draft.case)
+        row = self._engine.vault.one(
+            "SELECT n, idx, at FROM object WHERE object = ?", draft.object
+        ) or (0, taken.index if taken else None, None)
+        left_out = tuple((left.who, left.reason) for left in state.generation.statement.left_out)
+        return Sent(
+            f"{state.number}#{row[0]}",
+            queued=False,
+            problem=None,
+            left_out=left_out,
+            size=draft.body_size + len(draft.cover),
+            index=row[1],
+            recorded_at=row[2],
+        )
+
+    def _bare(self, case: bytes, *, file: bool) -> Object:
+        """Return an object with only the fields a seal is bound to."""
+        engine = self._engine
+        head = engine.directory.head()
+        return Object(
+            SUITE,
+            engine.directory.net,
+            "object",
+            new_id(),
+            case,
+            engine.node,
+            engine.keys.device,
+            1,
+            1,
+            head,
+            head,
+            new_id(),
+            bytes(32),
+            1,
+            1,
+            bytes(32),
+            engine.now(),
+            None,
+            None,
+            0,
+            "H2",
+            file,
+            b"",
+            0,
+            bytes(32),
+        )
+
+    def _keep(self, draft: Draft) -> int:
+        self._engine.vault.run(
+            "INSERT INTO draft (case_id, made_at, fields) VALUES (?, ?, ?)",
+            draft.case,
+            draft.created_at,
+            encode(draft),
+        )
+        row = self._engine.vault.one("SELECT max(id) FROM draft")
+        return 0 if row is None else int(row[0])
+
+
+def _add_object(engine: Engine, parcel: Parcel, draft: Draft) -> None:
+    state = engine.trust.require_state(draft.case)
+    key = keying.require_writer(engine, state)
+    gen = state.generation.gen
+    reason = keying.renewal_reason(engine, state)
+    if reason is not None:
+        key = keying.add_renewal(engine, parcel, state, reason)
+        gen += 1
+    obj = parcel.activity(
+        Object,
+        "object",
+        draft.case,
+        nonce=draft.nonce,
+        object=draft.object,
+        prev=parcel.previous_object(draft.case),
+        case_version=state.version,
+        gen=gen,
+        case_head=state.case_hash,
+        created_at=draft.created_at,
+        reply_to=draft.reply_to,
+        supersedes=draft.supersedes,
+        expires=0,
+        handling=draft.handling,
+        file=bool(draft.file),
+        cover=b"",
+        body_size=draft.body_size,
+        body_root=draft.body_root,
+    )
+    obj = replace(obj, cover=seal_cover(obj, key, draft.cover))
+    parcel.add(obj, tag_key=key)
+    wrapped = wrap_content_key(obj, key, draft.content_key)
+    parcel.contents.append(Content(draft.object, wrapped, draft.body))
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").digest()

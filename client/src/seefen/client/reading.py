@@ -1,0 +1,261 @@
+"""Reading: purpose and legal basis first, the entry in the log second, the body last.
+
+Purpose and basis are stated once per case and shift; each opening still leaves an entry
+of its own. No body is shown without the verified receipt.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from seefen.client import files, marks
+from seefen.client.engine import Engine
+from seefen.client.sender import Parcel, Sender
+from seefen.client.trust import Taken
+from seefen.client.values import ObjectView, Opened
+from seefen.client.views import Row, object_view, remembered, row_of, rows
+from seefen.protocol.access import Reason, commit_reason, seal_reason
+from seefen.protocol.case import CaseState
+from seefen.protocol.encoding import encode
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.messages import Message, decode_message
+from seefen.protocol.objects import open_message, unwrap_content_key
+from seefen.protocol.statements import Access, Ack, Mailbox
+
+SHIFT: Final = 12 * 3600  # seconds
+PURPOSES: Final = (
+    "prevention",
+    "detection",
+    "investigation",
+    "prosecution",
+    "trace",
+    "border-control",
+)
+BASES: Final = ("pcc-see", "bilateral", "unfp", "untoc-20", "iti", "national-law", "mla")
+
+
+class Reader:
+    """Opens bodies under accesses."""
+
+    def __init__(self, engine: Engine, sender: Sender) -> None:
+        self._engine = engine
+        self._sender = sender
+
+    def remember(self, case: bytes, purpose: str | None, basis: str | None, reason: str) -> None:
+        """Keep purpose and basis of a case for this shift, when both are given."""
+        if purpose and basis:
+            until = self._engine.now() + SHIFT
+            value = encode([purpose, basis, reason, until])
+            self._engine.vault.put(f"basis/{case.hex()}", value)
+
+    def stated(self, case: CaseState) -> tuple[str, str, str]:
+        """Return what was stated for a case in this shift.
+
+        Raises:
+            RefusedError: rule ``purpose-needed``.
+        """
+        purpose, basis, reason = remembered(self._engine, case.case)
+        if not purpose:
+            raise RefusedError(
+                f"say once per shift why you open {case.number}: purpose and legal basis",
+                rule="purpose-needed",
+            )
+        return purpose, basis, reason
+
+    async def read(self, state: CaseState, number: int, *, emergency: bool = False) -> Opened:
+        """Open a message; its entry stands in the log before the key comes.
+
+        Raises:
+            RefusedError: rule ``purpose-needed``, or this device may not read it.
+        """
+        engine = self._engine
+        async with engine.lock:
+            row = row_of(engine, state, number)
+            if row.statement.file:
+                raise RefusedError(f"{state.number}#{number} is a file: fetch it", rule="is-a-file")
+            index = await self._open(state, row, emergency=emergency)
+            row = row_of(engine, state, number)
+            if row.message is None:
+                raise UntrustedError("the body was not opened", rule="body")
+            return Opened(object_view(engine, row), row.message, index, self._files_of(row))
+
+    async def fetch(
+        self, state: CaseState, number: int, folder: Path, progress: files.Progress
+    ) -> Path:
+        """Fetch a file and open it into a folder.
+
+        Raises:
+            RefusedError: It is no file, or this device may not read it.
+        """
+        engine = self._engine
+        async with engine.lock:
+            row = row_of(engine, state, number)
+            obj = row.statement
+            if not obj.file:
+                raise RefusedError(f"{state.number}#{number} is a message: open it", rule="no-file")
+            _, key = await self._release(state, row, emergency=False)
+            sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"
+            sealed.parent.mkdir(exist_ok=True)
+            await files.download(engine.connection, obj, sealed, progress)
+            folder.mkdir(parents=True, exist_ok=True)
+            path, head = files.open_file(obj, key, sealed, folder)
+            sealed.unlink()
+            engine.vault.run("UPDATE object SET body = ? WHERE object = ?", head, obj.object)
+            await self.acknowledge(row, "read")
+            return path
+
+    async def acknowledge(self, row: Row, step: str) -> None:
+        """Tell the author's node how far an object got; a second time is no matter."""
+        engine = self._engine
+        obj = row.statement
+        done = f"step/{step}/{obj.object.hex()}"
+        if obj.node == engine.node or engine.vault.get(done) is not None:
+            return
+        key = engine.case_key(obj.case, obj.gen)
+
+        def make(parcel: Parcel) -> None:
+            ack = parcel.activity(Ack, "ack", obj.case, object=obj.object, step=step)
+            parcel.add(ack, tag_key=key)
+
+        try:
+            await self._sender.send(make)
+        except RefusedError as err:
+            if err.rule != "acknowledged":
+                raise
+        engine.vault.put(done, b"1")
+
+    async def access(
+        self,
+        state: CaseState,
+        scope: str,
+        object_: bytes | None,
+        ask: tuple[bytes, ...],
+        until: int,
+        *,
+        emergency: bool = False,
+    ) -> tuple[Taken, dict[bytes, bytes]]:
+        """State purpose and basis to the log; return the entry and the released keys."""
+        engine = self._engine
+        purpose, basis, text = self.stated(state)
+        reason = commit_reason(text)
+        key = engine.case_key(state.case, state.generation.gen)
+        sealed = seal_reason(
+            reason, case=state.case, device=engine.keys.device, audits=self._audits(state)
+        )
+
+        def make(parcel: Parcel) -> tuple[bytes, ...]:
+            access = parcel.activity(
+                Access,
+                "access",
+                state.case,
+                scope=scope,
+                object=object_,
+                starts=0,
+                until=until,
+                purpose=purpose,
+                basis=basis,
+                emergency=emergency,
+                detail=reason.detail,
+                reasons=sealed,
+            )
+            parcel.add(access, tag_key=key)
+            return ask
+
+        taken, keys = await self._sender.ask(make)
+        self._keep_access(taken, reason)
+        return taken, keys
+
+    def keep_key(self, row: Row, wrapped: bytes, index: int, until: int) -> None:
+        """Open a body whose key was released under the entry ``index``, and keep it."""
+        engine = self._engine
+        obj = row.statement
+        generation_key = engine.case_key(obj.case, obj.gen)
+        if generation_key is None:
+            raise RefusedError("this device holds no key of this message", rule="d-no-key")
+        content_key = unwrap_content_key(obj, generation_key, wrapped)
+        engine.vault.run("UPDATE object SET wrapped = ? WHERE object = ?", wrapped, obj.object)
+        sealed = engine.vault.one("SELECT sealed FROM object WHERE object = ?", obj.object)
+        if obj.file or sealed is None or sealed[0] is None:
+            return
+        body = open_message(obj, content_key, sealed[0])
+        message = decode_message(body)
+        if not isinstance(message, Message):
+            raise UntrustedError("this object holds no message", rule="message")
+        with engine.vault.change():
+            engine.vault.run(
+                "UPDATE object SET body = ?, shown_until = ? WHERE object = ?",
+                body,
+                until,
+                obj.object,
+            )
+            engine.vault.put(f"shown/{obj.object.hex()}", encode(index))
+            double = engine.vault.one(
+                "SELECT object FROM object WHERE case_id = ? AND message_id = ?",
+                obj.case,
+                message.message_id,
+            )
+            if double is None:
+                engine.vault.run(
+                    "UPDATE object SET message_id = ? WHERE object = ?",
+                    message.message_id,
+                    obj.object,
+                )
+            marks.keep(engine.vault, obj.object, message)
+
+    async def _open(self, state: CaseState, row: Row, *, emergency: bool) -> int:
+        engine = self._engine
+        shown = engine.vault.one("SELECT shown_until FROM object WHERE object = ?", row.object)
+        if row.body is not None and row.statement.device == engine.keys.device:
+            return row.index  # his own words: he sealed them here
+        if row.body is not None and shown is not None and shown[0] > engine.now():
+            # Already entered in the log in this shift, by an access or under a watch.
+            return engine.vault.get_number(f"shown/{row.object.hex()}")
+        index, _ = await self._release(state, row, emergency=emergency)
+        await self.acknowledge(row, "read")
+        return index
+
+    async def _release(self, state: CaseState, row: Row, *, emergency: bool) -> tuple[int, bytes]:
+        engine = self._engine
+        obj = row.statement
+        generation_key = engine.case_key(obj.case, obj.gen)
+        if generation_key is None:
+            raise RefusedError(
+                f"this device holds no key of {state.number}#{row.n}: it was sent before your "
+                "node or device was let in, or after it was removed",
+                rule="d-no-key",
+            )
+        until = engine.now() + SHIFT
+        taken, keys = await self.access(
+            state, "object", obj.object, (obj.object,), until, emergency=emergency
+        )
+        self.keep_key(row, keys[obj.object], taken.index, until)
+        return taken.index, unwrap_content_key(obj, generation_key, keys[obj.object])
+
+    def _audits(self, state: CaseState) -> list[Mailbox]:
+        directory = self._engine.directory
+        nodes = sorted({self._engine.node, state.owner})
+        found = (directory.mailbox(node, "audit") for node in nodes)
+        return [mailbox for mailbox in found if mailbox is not None]
+
+    def _keep_access(self, taken: Taken, reason: Reason) -> None:
+        access = taken.opened.statement
+        if not isinstance(access, Access):
+            raise UntrustedError("the receipt is not about an access", rule="receipt")
+        self._engine.vault.run(
+            "INSERT OR REPLACE INTO access VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            taken.index,
+            access.case,
+            access.scope,
+            access.object,
+            taken.opened.envelope,
+            access.until,
+            reason.text,
+            reason.salt,
+        )
+
+    def _files_of(self, row: Row) -> tuple[ObjectView, ...]:
+        engine = self._engine
+        return tuple(
+            object_view(engine, other)
+            for other in rows(engine, "case_id = ?", row.case)
+            if other.statement.file and other.statement.reply_to == row.object
+        )

@@ -1,0 +1,265 @@
+"""What the library gives back: plain frozen values. Times are unix seconds."""
+
+from dataclasses import dataclass
+
+from seefen.protocol.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectView:
+    """An object as a list shows it, from its cover alone."""
+
+    ref: str
+    number: int
+    case: str
+    type: str
+    subject: str
+    urgency: str
+    due_at: int | None
+    handling: str
+    sender: str
+    officer: str
+    created_at: int
+    recorded_at: int
+    file: bool
+    name: str
+    size: int
+    state: str
+    answer: str
+    answered_by: str
+    reply_to: str
+    superseded_by: str
+    items: str
+    evaluation: str
+    tlp: str
+    unwitnessed: bool
+    fetched: bool
+    cover_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseView:
+    """A case or channel; ``objects`` only where one case is shown."""
+
+    form: str
+    number: str
+    title: str
+    owner: str
+    members: tuple[str, ...]
+    generation: int
+    left_out: tuple[tuple[str, str], ...]
+    object_count: int
+    opened_at: int
+    unread: int
+    readable: bool
+    purpose: str
+    basis: str
+    objects: tuple[ObjectView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A body that was opened: its entry stands in the log."""
+
+    view: ObjectView
+    message: Message
+    entry_index: int
+    files: tuple[ObjectView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far an object got at one node."""
+
+    node: str
+    recorded_at: int
+    delivered_at: int | None
+    read_at: int | None
+    answer: str | None
+    answered_by: str
+    answered_at: int | None
+    left_out: str | None
+    phone: str = ""
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of something to send: recorded with a reference, or queued."""
+
+    ref: str | None
+    queued: bool
+    problem: str | None
+    size: int
+    left_out: tuple[tuple[str, str], ...] = ()
+    index: int | None = None
+    recorded_at: int | None = None
+    files: tuple["Sent", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WatchView:
+    """A watch over a channel, as it stands in the log."""
+
+    channel: str
+    until: int
+    entry_index: int
+    purpose: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueView:
+    """Something that waits for an answer."""
+
+    ref: str
+    case: str
+    what: str
+    sender: str
+    due_at: int | None
+    urgency: str
+    ours: str
+    officer: str
+    subject: str
+    handling: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A place in the own vault where a mark was found, and how exactly."""
+
+    ref: str
+    field: str
+    text: str
+    exactness: str
+    sender: str
+    created_at: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What the own vault says to a mark, and what was searched."""
+
+    exact: tuple[Hit, ...]
+    look_alike: tuple[Hit, ...]
+    possible: tuple[Hit, ...]
+    searched: int
+    scripts: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """A device of the own node."""
+
+    device: str
+    officer: str
+    node: str
+    roles: tuple[str, ...]
+    expires: int
+    revoked: str
+    revoked_at: int | None
+    ours: bool
+    last_seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A node; ``in_force`` says why not, or None."""
+
+    name: str
+    title: str
+    in_force: str | None
+    devices: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """An entry as an auditor sees it, checked on this machine."""
+
+    index: int
+    at: int
+    node: str
+    officer: str
+    device: str
+    what: str
+    ref: str
+    case: str
+    type: str
+    purpose: str
+    basis: str
+    reason: str | None
+    emergency: bool
+    proved: bool
+    size: int
+    scope: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The audit on one page."""
+
+    ok: bool
+    entries: int
+    proved: int
+    first: int
+    last: int
+    consultations: int
+    disclosures: int
+    refused: int
+    emergency: int
+    gaps: tuple[str, ...]
+    flags: tuple[tuple[str, str], ...]
+    problems: tuple[str, ...]
+    limits: tuple[str, ...]
+    quorum: int
+    head: int
+    at: int
+    node: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What a check of the whole log found, and what nobody could see."""
+
+    problems: tuple[str, ...]
+    checked: int
+    head: int
+    limits: tuple[str, ...]
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """What a sync brought."""
+
+    new: int
+    alarms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened just now."""
+
+    at: int
+    what: str
+    case: str
+    ref: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedView:
+    """A device that was admitted."""
+
+    node: str
+    network: str
+    device: str
+    officer: str
+    roles: tuple[str, ...]
+    admitted_at: int
+    admitted_by: str
+    founded_at: int

@@ -1,0 +1,219 @@
+"""From vault rows to what a person sees: covers in lists, steps, answers."""
+
+import msgspec
+
+from seefen.client.engine import Engine, object_of
+from seefen.client.values import CaseView, Hit, ObjectView
+from seefen.protocol.case import CaseState
+from seefen.protocol.encoding import decode
+from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.messages import (
+    Answer,
+    CaseTitle,
+    Cover,
+    FileNote,
+    Message,
+    decode_cover,
+    decode_message,
+)
+from seefen.protocol.objects import open_title
+from seefen.protocol.statements import Object
+
+ROW = (
+    "SELECT object, case_id, n, idx, at, envelope, cover, sealed IS NOT NULL, body,"
+    " superseded_by FROM object"
+)
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A row of the table of objects."""
+
+    object: bytes
+    case: bytes
+    n: int
+    index: int
+    at: int
+    envelope: bytes
+    cover: bytes | None
+    has_sealed: int
+    body: bytes | None
+    superseded_by: bytes | None
+
+    @property
+    def statement(self) -> Object:
+        """The signed object."""
+        return object_of(self.envelope)
+
+    @property
+    def opened_cover(self) -> Cover | None:
+        """The cover, or None while this device has no key."""
+        return None if self.cover is None else decode_cover(self.cover)
+
+    @property
+    def message(self) -> Message | None:
+        """The message, once its body was opened."""
+        form = None if self.body is None else decode_message(self.body)
+        return form if isinstance(form, Message) else None
+
+
+def rows(engine: Engine, where: str, *values: object) -> list[Row]:
+    """Return the objects that fulfil a condition, in the order of the log."""
+    found = engine.vault.run(f"{ROW} WHERE {where} ORDER BY idx", *values)
+    return [Row(*row) for row in found]
+
+
+def row_of(engine: Engine, state: CaseState, number: int) -> Row:
+    """Return the object with a number in a case.
+
+    Raises:
+        RefusedError: rule ``unknown-object``.
+    """
+    found = rows(engine, "case_id = ? AND n = ?", state.case, number)
+    if not found:
+        raise RefusedError(
+            f"this device has no {state.number}#{number}: it may be older than your membership",
+            rule="unknown-object",
+        )
+    return found[0]
+
+
+def object_view(engine: Engine, row: Row) -> ObjectView:
+    """Return an object as a list shows it."""
+    state = engine.trust.require_state(row.case)
+    obj, cover, message = row.statement, row.opened_cover, row.message
+    answer, by, _ = answer_of(engine, row, engine.node)
+    delivered = (
+        step_at(engine, row.object, engine.node, "delivered") if obj.node != engine.node else None
+    )
+    return ObjectView(
+        ref=f"{state.number}#{row.n}",
+        number=row.n,
+        case=state.number,
+        type=cover.type if cover else "",
+        subject=cover.subject if cover else "",
+        urgency=cover.urgency if cover else "",
+        due_at=_due_at(cover, delivered or row.at),
+        handling=obj.handling,
+        sender=obj.node,
+        officer=engine.directory.device(obj.device).officer,
+        created_at=obj.created_at,
+        recorded_at=row.at,
+        file=obj.file,
+        name=message.name if isinstance(message, FileNote) else "",
+        size=obj.body_size,
+        state=state_of(engine, row),
+        answer=answer or "",
+        answered_by=by,
+        reply_to=_ref(engine, obj.reply_to),
+        superseded_by=_ref(engine, row.superseded_by),
+        items=cover.items if cover else "",
+        evaluation=f"{message.source_eval}{message.info_eval}" if message else "",
+        tlp=message.tlp if message else "",
+        unwitnessed=False,
+        fetched=row.body is not None,
+        cover_open=cover is not None,
+    )
+
+
+def case_view(engine: Engine, state: CaseState, *, objects: bool = False) -> CaseView:
+    """Return a case as a person sees it."""
+    found = rows(engine, "case_id = ?", state.case)
+    purpose, basis, _ = remembered(engine, state.case)
+    generation = state.generations[-1] if state.generations else None
+    left_out = generation.statement.left_out if generation else ()
+    unread = [r for r in found if r.body is None and r.statement.node != engine.node]
+    return CaseView(
+        form=state.form,
+        number=state.number,
+        title=title_of(engine, state),
+        owner=state.owner,
+        members=state.members,
+        generation=generation.gen if generation else 0,
+        left_out=tuple((left.who, left.reason) for left in left_out),
+        object_count=state.object_count,
+        opened_at=state.opened_at.at,
+        unread=len([r for r in unread if not r.statement.file]),
+        readable=generation is not None and engine.case_key(state.case, generation.gen) is not None,
+        purpose=purpose,
+        basis=basis,
+        objects=tuple(object_view(engine, row) for row in found) if objects else (),
+    )
+
+
+def title_of(engine: Engine, state: CaseState) -> str:
+    """Return the title of a case, empty while this device has no key for it."""
+    for generation in reversed(state.generations):
+        key = engine.case_key(state.case, generation.gen)
+        if generation.statement.case_version != state.version or key is None:
+            continue
+        try:
+            message = decode_message(open_title(state.head, key))
+        except SeefenError:
+            continue  # the key that came with this version is the one; a later one is not
+        return message.title if isinstance(message, CaseTitle) else ""
+    return ""
+
+
+def answer_of(engine: Engine, row: Row, node: str) -> tuple[str | None, str, int | None]:
+    """Return what a node answered to an object: answer, officer, when."""
+    for reply in reversed(rows(engine, "case_id = ?", row.case)):
+        obj = reply.statement
+        if obj.node != node or obj.reply_to != row.object:
+            continue
+        cover, message = reply.opened_cover, reply.message
+        if isinstance(message, Answer) and message.of == row.object:
+            answer: str | None = message.answer
+        elif cover is not None and cover.type in ("Answer", "TraceReply") and cover.what:
+            answer = cover.what[0].code
+        else:
+            continue
+        return answer, engine.directory.device(obj.device).officer, reply.at
+    return None, "", None
+
+
+def step_at(engine: Engine, object_: bytes, node: str, step: str) -> int | None:
+    """Return when an object reached a step at a node."""
+    sql = "SELECT at FROM step WHERE object = ? AND node = ? AND step = ?"
+    row = engine.vault.one(sql, object_, node, step)
+    return None if row is None else int(row[0])
+
+
+def state_of(engine: Engine, row: Row) -> str:
+    """Return how far an object got at the node it got least far, or how far we got with it."""
+    obj = row.statement
+    if obj.node != engine.node:
+        return "read" if row.body is not None else "delivered"
+    state = engine.trust.require_state(row.case)
+    others = state.covered(obj.gen, engine.directory) - {obj.node}
+    for step in ("read", "delivered"):
+        if others and all(step_at(engine, row.object, node, step) for node in others):
+            return step
+    return "recorded"
+
+
+def remembered(engine: Engine, case: bytes) -> tuple[str, str, str]:
+    """Return purpose, basis and reason remembered for a case in this shift."""
+    value = engine.vault.get(f"basis/{case.hex()}")
+    if value is None:
+        return "", "", ""
+    purpose, basis, reason, until = decode(value, tuple[str, str, str, int])
+    return (purpose, basis, reason) if until > engine.now() else ("", "", "")
+
+
+def hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:
+    """Return a place where a mark was found."""
+    view = object_view(engine, row)
+    return Hit(view.ref, field, text, exactness, view.sender, view.created_at, view.subject)
+
+
+def _due_at(cover: Cover | None, start: int) -> int | None:
+    return start + cover.due_s if cover is not None and cover.due_s else None
+
+
+def _ref(engine: Engine, object_: bytes | None) -> str:
+    if object_ is None:
+        return ""
+    found = rows(engine, "object = ?", object_)
+    if not found:
+        return ""
+    return f"{engine.trust.require_state(found[0].case).number}#{found[0].n}"
