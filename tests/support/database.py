@@ -34,7 +34,13 @@ async def empty_database() -> AsyncGenerator[str, None]:
     try:
         yield postgres().dsn.replace("/postgres?", f"/{name}?")
     finally:
-        await _execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await drop_database(name)
+
+
+async def drop_database(name_or_dsn: str) -> None:
+    """Take a database away from whoever uses it; twice is harmless."""
+    name = name_or_dsn.split("?")[0].rpartition("/")[2]
+    await _execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 async def _execute(query: str) -> None:

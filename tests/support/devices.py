@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import aiohttp
@@ -18,6 +20,7 @@ from tests.support.network import Machine
 
 P = TypeVar("P", bound=Part)
 LIMIT = 1 << 26  # bytes of an answer
+NODE = "skopje-border"  # the node of a test that needs one
 
 
 class RefusedByBrokerError(Exception):
@@ -36,6 +39,7 @@ class WebDevice:
         self.machine = machine
         self.dpop = PlainKey.generate()
         self.token = ""
+        self.sockets: list[aiohttp.ClientWebSocketResponse] = []
         self.tls: ssl.SSLContext = device_context(ca)
         self.http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self.tls), skip_auto_headers=("User-Agent",)
@@ -45,6 +49,8 @@ class WebDevice:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        for ws in self.sockets:
+            await ws.close()
         await self.http.close()
 
     async def nonce(self) -> str:
@@ -100,7 +106,8 @@ class WebDevice:
         sent = headers if headers is not None else await self.headers(method, path.split("?")[0])
         if data is not None:
             sent = {"Content-Type": content_type, **sent}
-        async with self.http.request(method, self.url + path, data=data, headers=sent) as answer:
+        body = None if data is None else io.BytesIO(data)
+        async with self.http.request(method, self.url + path, data=body, headers=sent) as answer:
             return answer.status, await answer.read()
 
     async def socket(self) -> Socket:
@@ -109,6 +116,7 @@ class WebDevice:
         ws = await self.http.ws_connect(
             f"{self.url}/v1/socket", headers=headers, max_msg_size=LIMIT
         )
+        self.sockets.append(ws)
         return Socket(ws)
 
 
@@ -154,3 +162,6 @@ class Socket:
             if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED):
                 break
         return self.ws.close_code
+
+
+Connect = Callable[..., WebDevice]

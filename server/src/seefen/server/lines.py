@@ -24,6 +24,10 @@ class Lines:
         """How many lines are open."""
         return sum(len(lines) for lines in self._open.values())
 
+    def of(self, device: bytes) -> tuple[Line, ...]:
+        """Return the lines of a device, the oldest first."""
+        return tuple(self._open.get(device, ()))
+
     def add(self, device: bytes, line: Line) -> None:
         """Take a new line; the oldest one too many ends.
 

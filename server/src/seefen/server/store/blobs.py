@@ -2,9 +2,9 @@
 
 from typing import Final
 
-import asyncpg
-
 from seefen.server.blobs import Blob
+from seefen.server.store.outage import translated
+from seefen.server.store.reads import Pool
 
 _START: Final = """
     INSERT INTO blob (root, size, parts, leaves, present, node)
@@ -25,10 +25,11 @@ _MARK: Final = """
 class BlobRows:
     """Keeps which parts of file bodies are there."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         """Work on ``pool``."""
         self._pool = pool
 
+    @translated
     async def start(self, blob: Blob, *, quota: int) -> Blob | None:
         """Store a body unless it is there; None if the node's bodies exceed ``quota``."""
         await self._pool.execute(
@@ -43,6 +44,7 @@ class BlobRows:
         )
         return await self.find(blob.root)
 
+    @translated
     async def find(self, root: bytes) -> Blob | None:
         """Return a body by its root."""
         row = await self._pool.fetchrow(_FIND, root)
@@ -52,6 +54,7 @@ class BlobRows:
             row["root"], row["size"], row["leaves"], row["present"], row["complete"], row["node"]
         )
 
+    @translated
     async def mark(self, root: bytes, number: int) -> None:
         """Mark a part as present, and the body as complete with its last one."""
         await self._pool.execute(_MARK, root, number)

@@ -5,6 +5,8 @@ from typing import Final
 import asyncpg
 
 from seefen.server.enrolment import Invite
+from seefen.server.store.outage import translated
+from seefen.server.store.reads import Pool
 
 # DO NOTHING and then read: what stands there first counts, for every number of processes.
 _ADD: Final = """
@@ -22,10 +24,11 @@ _DRAFT: Final = "SELECT draft FROM invite WHERE id = $1"
 class InviteRows:
     """Keeps invites."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         """Work on ``pool``."""
         self._pool = pool
 
+    @translated
     async def add(self, invite: Invite) -> Invite:
         """Store an invite unless its id is taken; returns the one that stands there."""
         await self._pool.execute(
@@ -39,11 +42,13 @@ class InviteRows:
         )
         return _invite(await self._pool.fetchrow(_FIND, invite.id), "expires")
 
+    @translated
     async def find(self, invite_id: bytes) -> Invite | None:
         """Return an invite by its id; it ends when it is no longer open."""
         found = await self._pool.fetchrow(_FIND, invite_id)
         return None if found is None else _invite(found, "open_until")
 
+    @translated
     async def leave(self, invite_id: bytes, draft: bytes, *, until: int) -> bytes:
         """Store a request unless there is one; returns the one that stands there."""
         await self._pool.execute(_LEAVE, invite_id, draft, until)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-import asyncpg
-
+from seefen.server.store.outage import translated
+from seefen.server.store.reads import Pool
 from seefen.server.tokens import TokenRow
 
 _ADD: Final = """
@@ -16,14 +16,16 @@ _FIND: Final = "SELECT device, jkt, expires FROM token WHERE hash = $1"
 class TokenRows:
     """Keeps the hashes of tokens."""
 
-    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    def __init__(self, pool: Pool) -> None:
         """Work on ``pool``."""
         self._pool = pool
 
+    @translated
     async def add(self, token_hash: bytes, row: TokenRow, *, now: int) -> None:
         """Store a token, and forget those that ended before ``now``."""
         await self._pool.execute(_ADD, token_hash, row.device, row.jkt, row.expires, now)
 
+    @translated
     async def find(self, token_hash: bytes) -> TokenRow | None:
         """Return a token by its hash."""
         found = await self._pool.fetchrow(_FIND, token_hash)

@@ -1,0 +1,147 @@
+"""Put together: the only place where the web, the promises and the store meet."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from seefen.protocol.directory import Directory
+from seefen.protocol.suite import PlainKey
+from seefen.server import tls
+from seefen.server.blobs import Blobs
+from seefen.server.broker import Broker
+from seefen.server.config import Config, SetupError, split_address
+from seefen.server.enrolment import Enrolment
+from seefen.server.files import make_folder
+from seefen.server.lines import Lines
+from seefen.server.rates import Rates
+from seefen.server.store import Store
+from seefen.server.store.blobs import BlobRows
+from seefen.server.store.invites import InviteRows
+from seefen.server.store.outage import AWAY
+from seefen.server.store.tokens import TokenRows
+from seefen.server.tokens import Tokens
+from seefen.server.web.connections import listen, mark_requests
+from seefen.server.web.limits import STATEMENTS, add_headers, limits
+from seefen.server.web.problems import problems
+from seefen.server.web.routes import add_routes
+from seefen.server.web.services import SERVICES, Services
+
+Clock = Callable[[], int]
+
+STOP_SECONDS: Final = 5.0
+
+
+def now() -> int:
+    """Return the Unix time in seconds: the only clock of the broker."""
+    return int(time.time())
+
+
+@asynccontextmanager
+async def open_services(
+    config: Config, dsn: str, *, clock: Clock = now
+) -> AsyncGenerator[Services, None]:
+    """Open the store and everything that stands on it."""
+    log_key = read_log_key(config)
+    make_folder(config.blobs)
+    async with Store.open(dsn) as store:
+        broker = await Broker.open(store, log_key=log_key, clock=clock)
+        try:
+            yield _services(config, store, broker, clock)
+        finally:
+            await broker.close()
+
+
+def _services(config: Config, store: Store, broker: Broker, clock: Clock) -> Services:
+    def directory() -> Directory:
+        return broker.directory
+
+    async def is_ready() -> bool:
+        try:
+            async with asyncio.timeout(2):
+                return bool(await store.pool.fetchval("SELECT true"))
+        except AWAY:
+            return False
+
+    return Services(
+        broker=broker,
+        tokens=Tokens(
+            TokenRows(store.pool),
+            url=config.url,
+            seconds=config.token_seconds,
+            directory=directory,
+            clock=clock,
+        ),
+        rates=Rates(config, time.monotonic),
+        enrolment=Enrolment(InviteRows(store.pool), directory=directory, clock=clock),
+        blobs=Blobs(
+            BlobRows(store.pool),
+            config.blobs,
+            free_percent=config.free_disk_percent,
+            quota_mebibytes=config.quota_mebibytes_per_node,
+        ),
+        lines=Lines(config.sockets_per_device),
+        socket_seconds=config.socket_seconds,
+        clock=clock,
+        is_ready=is_ready,
+    )
+
+
+def make_app(services: Services) -> web.Application:
+    """Return the web application over ``services``."""
+    app = web.Application(middlewares=[mark_requests, problems, limits], client_max_size=STATEMENTS)
+    app[SERVICES] = services
+    app.on_response_prepare.append(add_headers)
+    add_routes(app)
+    return app
+
+
+@asynccontextmanager
+async def listening(config: Config, services: Services) -> AsyncGenerator[None, None]:
+    """Answer at the configured address until the block ends.
+
+    Raises:
+        SetupError: The port is taken, or is not ours to take.
+    """
+    host, port = split_address(config.listen)
+    runner = web.AppRunner(make_app(services), shutdown_timeout=STOP_SECONDS)
+    await runner.setup()
+    if runner.server is None:
+        raise RuntimeError("the runner has no server after its setup")
+    context = tls.server_context(config.data)
+    try:
+        try:
+            server = await listen(runner.server, host, port, context)
+        except OSError as err:
+            raise SetupError(
+                f"cannot listen on {config.listen}: {err.strerror or 'the port is taken'}",
+                hint="stop what uses the port, or change listen in seefen.toml",
+            ) from None
+        try:
+            yield
+        finally:
+            server.close()
+            services.lines.end_all()
+    finally:
+        await runner.cleanup()
+
+
+def read_log_key(config: Config) -> PlainKey:
+    """Return the key that signs the checkpoints of this broker.
+
+    Raises:
+        SetupError: It is not there, or others may read it.
+    """
+    try:
+        mode = config.log_key.stat().st_mode
+        secret = bytes.fromhex(config.log_key.read_text().strip())
+    except (OSError, ValueError):
+        raise SetupError(f"the log key {config.log_key} cannot be read") from None
+    if mode & 0o077:
+        raise SetupError(
+            f"others than its owner may read {config.log_key}", hint=f"chmod 600 {config.log_key}"
+        )
+    return PlainKey.from_secret(secret)

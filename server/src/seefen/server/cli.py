@@ -1,0 +1,190 @@
+"""The commands of ``seefen-server``."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import asyncpg
+
+from seefen.protocol.errors import SeefenError
+from seefen.protocol.suite import derive
+from seefen.server import doctor, logs, setup, tls
+from seefen.server.app import listening, now, open_services, read_log_key
+from seefen.server.config import DATABASE_URL, Config, SetupError, read_config
+from seefen.server.database import Database, any_database, own_database
+
+DATA = "SEEFEN_DATA"
+T = TypeVar("T")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    # So that a stop while the database starts unwinds like any other end.
+    signal.signal(signal.SIGTERM, _interrupt)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except SetupError as err:
+        _say(f"error: {err}")
+        if err.hint:
+            _say(f"hint: {err.hint}")
+        return 1
+    except (OSError, asyncpg.PostgresError, SeefenError) as err:
+        _say(f"error: {err}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def init(options: argparse.Namespace) -> int:
+    """Make a broker; or, with a root statement, open its network."""
+    data: Path = options.data.absolute()
+    if options.root is not None:
+        config = read_config(data)
+        with own_database(config) as database:
+            root = _run(setup.open_network(config, database.dsn, options.root))
+        print(f"the network {root.name} is open: seefen-server serve --data {data}")  # noqa: T201
+        return 0
+    config = setup.make_broker(
+        data, name=options.name, address=options.address, listen=options.listen
+    )
+    config = _with_environment(config)
+    with own_database(config) as database:
+        _run(_touch(config, database.dsn))
+    setup.seal_settings(config)
+    path = data / setup.BROKER_FILE
+    print(path.read_text(), end="")  # noqa: T201
+    print(f"next, on the machine of the root keys: seefen found {path}", file=sys.stderr)  # noqa: T201
+    return 0
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Run the broker until it is told to stop."""
+    config = read_config(options.data.absolute())
+    stream = None if options.log is None else logs.open_file(options.log)
+    logs.configure(derive(read_log_key(config).secret, "log-ids"), stream)
+    tls.renew_certificate(config.data, config.host, datetime.fromtimestamp(now(), UTC))
+    with own_database(config) as database:
+        try:
+            _run(_serve(config, database))
+        finally:
+            # The database is being stopped in order: a second Ctrl-C must not tear it.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return 0
+
+
+def invite(options: argparse.Namespace) -> int:
+    """Write the invite of a node."""
+    config = read_config(options.data.absolute())
+    path: Path = options.out or Path(f"{options.node}.invite")
+    if path.exists():
+        raise SetupError(f"{path} is there already", hint="give another file with --out")
+    with any_database(config) as database:
+        content = _run(setup.invite_node(config, database.dsn, options.node, hours=options.hours))
+    setup.write_invite(path, content)
+    print(f"{path}: hand it over in person or by a channel you trust, then: seefen join {path}")  # noqa: T201
+    return 0
+
+
+def examine(options: argparse.Namespace) -> int:
+    """Say what is wrong with a broker, if anything."""
+    config = read_config(options.data.absolute())
+    findings = doctor.examine_files(config)
+    with any_database(config) as database:
+        findings += _run(doctor.examine_database(config, database.dsn))
+    for finding in findings:
+        print(finding)  # noqa: T201
+    return 0 if all(finding.good for finding in findings) else 1
+
+
+async def _serve(config: Config, database: Database) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_services(config, database.dsn) as services:
+        setup.require_open(config, services.broker.directory.size)
+        async with listening(config, services):
+            watch = asyncio.create_task(_keep_running(database))
+            print(f"seefen-server: {config.name} is ready at {config.url}", flush=True)  # noqa: T201
+            await stop.wait()
+            watch.cancel()
+
+
+async def _keep_running(database: Database) -> None:
+    """Start the embedded database again when it was killed; requests wait or get 503."""
+    while database.embedded is not None:
+        await asyncio.sleep(1)
+        if not database.embedded.is_running:
+            await asyncio.to_thread(database.embedded.start)
+
+
+async def _touch(config: Config, dsn: str) -> None:
+    """Make the tables, so that a database that cannot hold them is found now."""
+    async with open_services(config, dsn):
+        pass
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        import uvloop  # not made for every system; asyncio's own loop will do
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _with_environment(config: Config) -> Config:
+    return replace(config, database=os.environ.get(DATABASE_URL))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="seefen-server", description="The seefen broker.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = _command(commands, "init", init, "make a broker, or open its network with --root")
+    one.add_argument("--address", default="127.0.0.1:8443", help="where devices reach it")
+    one.add_argument("--listen", help="where it listens, if that is another address")
+    one.add_argument("--name", default="seefen", help="the name of the network")
+    one.add_argument("--root", type=Path, metavar="FILE", help="root version 1, signed")
+    one = _command(commands, "serve", serve, "run the broker")
+    one.add_argument("--log", type=Path, metavar="FILE", help="JSON lines; default: stderr")
+    one = _command(commands, "invite", invite, "write the invite of a node")
+    one.add_argument("node", metavar="NODE", help="its name, as in skopje-border")
+    one.add_argument("--out", type=Path, metavar="FILE", help="default: NODE.invite")
+    one.add_argument("--hours", type=int, default=48, help="how long it may be used")
+    _command(commands, "doctor", examine, "look for what is wrong")
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    default = os.environ.get(DATA)
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        default=None if default is None else Path(default),
+        required=default is None,
+        help=f"the broker's data folder (or {DATA})",
+    )
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(f"seefen-server: {text}", file=sys.stderr)  # noqa: T201

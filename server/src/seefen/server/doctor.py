@@ -1,0 +1,158 @@
+"""What can be wrong with a broker, looked at one by one."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from seefen.protocol.errors import SeefenError
+from seefen.protocol.suite import KemKey, PlainKey, SigningKey, new_id, random_bytes, verify
+from seefen.server import tls
+from seefen.server.app import now, read_log_key
+from seefen.server.config import Config
+from seefen.server.errors import UnreachableError
+from seefen.server.files import write_durably
+from seefen.server.proofs import Prover
+from seefen.server.recovery import LedgerChangedError, recover
+from seefen.server.store import Store
+from seefen.server.store.soundness import Soundness, ask_soundness
+
+CLOCK_SECONDS: Final = 5.0
+WARN_DAYS: Final = 21
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look has shown, in a line."""
+
+    good: bool
+    text: str
+
+    def __str__(self) -> str:
+        """The line as the operator sees it."""
+        return f"{'ok' if self.good else '!!'}  {self.text}"
+
+
+def examine_files(config: Config) -> list[Finding]:
+    """Look at everything that needs no database."""
+    checks: tuple[Callable[[Config], Finding], ...] = (
+        _suite,
+        _folder,
+        _keys,
+        _certificates,
+        _disk,
+        _blobs,
+    )
+    return [_guarded(check, config) for check in checks]
+
+
+async def examine_database(config: Config, dsn: str) -> list[Finding]:
+    """Look at the database and at the logs in it."""
+    try:
+        async with Store.open(dsn) as store:
+            sound = await ask_soundness(dsn)
+            return [
+                _clock(sound),
+                _settings(sound),
+                await _ledger(store, read_log_key(config)),
+                await asyncio.to_thread(_bodies, config, sound),
+            ]
+    except UnreachableError as err:
+        return [Finding(good=False, text=f"database: {err}")]
+
+
+def _suite(_: Config) -> Finding:
+    key = SigningKey.generate()
+    verify(key.public, b"doctor", key.sign(b"doctor", power=True), power=True)
+    KemKey.generate()
+    return Finding(good=True, text="cryptography: ML-KEM, ML-DSA and Ed25519 are there")
+
+
+def _folder(config: Config) -> Finding:
+    mode = config.data.stat().st_mode & 0o777
+    good = mode & 0o066 == 0
+    return Finding(good, f"data folder: {config.data} has mode {mode:o}")
+
+
+def _keys(config: Config) -> Finding:
+    keys = (config.log_key, config.data / tls.CA_KEY, config.data / tls.KEY)
+    open_keys = [path.name for path in keys if path.stat().st_mode & 0o077]
+    if open_keys:
+        return Finding(good=False, text=f"keys: others may read {', '.join(open_keys)}: chmod 600")
+    return Finding(good=True, text="keys: only their owner may read them")
+
+
+def _certificates(config: Config) -> Finding:
+    at = datetime.fromtimestamp(now(), UTC)
+    ca = tls.days_left(config.data / tls.CA_CERTIFICATE, at)
+    server = tls.days_left(config.data / tls.CERTIFICATE, at)
+    text = f"certificates: good for {server} days, their CA for {ca} days"
+    if server <= WARN_DAYS:
+        text += ": restart the broker, it renews at its start"
+    return Finding(min(ca, server) > WARN_DAYS, text)
+
+
+def _disk(config: Config) -> Finding:
+    disk = shutil.disk_usage(config.data)
+    free = disk.free * 100 // disk.total
+    return Finding(free >= config.free_disk_percent, f"disk: {free} % are free")
+
+
+def _blobs(config: Config) -> Finding:
+    path = config.blobs / f"doctor-{new_id().hex()}"
+    wrote = random_bytes(1 << 20)
+    began = time.perf_counter()
+    try:
+        write_durably(path, wrote)
+        good = path.read_bytes() == wrote
+    finally:
+        path.unlink(missing_ok=True)
+    milliseconds = (time.perf_counter() - began) * 1000
+    return Finding(
+        good, f"folder of file bodies: 1 MiB written, synced and read in {milliseconds:.0f} ms"
+    )
+
+
+def _clock(sound: Soundness) -> Finding:
+    apart = abs(sound.clock - time.time())
+    return Finding(apart < CLOCK_SECONDS, f"clock: {apart:.1f} s from the database's")
+
+
+def _settings(sound: Soundness) -> Finding:
+    if sound.unsafe:
+        unsafe = ", ".join(sound.unsafe)
+        return Finding(good=False, text=f"database: a power cut takes commits back: {unsafe}")
+    return Finding(good=True, text="database: what it commits outlives a power cut")
+
+
+async def _ledger(store: Store, log_key: PlainKey) -> Finding:
+    try:
+        known = await recover(store, Prover(store, log_key))
+    except (LedgerChangedError, SeefenError) as err:
+        return Finding(good=False, text=f"ledger: {err}")
+    heads = known.heads
+    sizes = f"{heads.authority.size} authority and {heads.activity.size} activity entries"
+    return Finding(good=True, text=f"ledger: {sizes} give the roots in the head row")
+
+
+def _bodies(config: Config, sound: Soundness) -> Finding:
+    names = ((root.hex(), parts) for root, parts in sound.bodies)
+    missing = sum(
+        not (config.blobs / name[:2] / name / str(number)).exists()
+        for name, parts in names
+        for number in range(parts)
+    )
+    if missing:
+        text = f"file bodies: {missing} parts are not in {config.blobs}: restore them"
+        return Finding(good=False, text=text)
+    return Finding(good=True, text=f"file bodies: all parts of {len(sound.bodies)} are there")
+
+
+def _guarded(check: Callable[[Config], Finding], config: Config) -> Finding:
+    try:
+        return check(config)
+    except (OSError, ValueError) as err:
+        return Finding(good=False, text=f"{check.__name__[1:]}: {err}")

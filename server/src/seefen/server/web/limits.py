@@ -1,0 +1,97 @@
+"""What every request must keep to, and what every answer carries."""
+
+import asyncio
+from typing import Final
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from seefen.server.web.problems import ProblemError
+from seefen.server.web.services import SERVICES
+
+STATEMENTS: Final = 256 * 1024  # bytes of a body, where nothing else is said
+CHUNK: Final = 64 * 1024
+SLOWEST: Final = 1024  # bytes a second that a body must come with
+PATIENCE: Final = 10.0  # seconds before that counts
+_CLOSE: Final = {"Connection": "close"}
+
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
+}
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the headers of every answer on it, and take away what names the software."""
+    response.headers.update(HEADERS)
+    response.headers["DPoP-Nonce"] = request.app[SERVICES].tokens.nonce()
+    response.headers.popall(hdrs.SERVER, None)
+
+
+@web.middleware
+async def limits(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse what no client of ours sends, before anything reads it."""
+    if hdrs.ORIGIN in request.headers:
+        # Only web pages send it, and no page has business here (attack 43).
+        raise ProblemError(403, "origin", "web pages may not talk to the broker")
+    if hdrs.CONTENT_ENCODING in request.headers:
+        # A few compressed kilobytes can unpack to gigabytes (attack 50).
+        raise ProblemError(415, "content-encoding", "bodies are not compressed here")
+    if hdrs.UPGRADE in request.headers and _has_body(request):
+        # A body before an upgrade is read by proxies and servers in two ways (attack 50).
+        raise ProblemError(400, "upgrade-body", "an upgrade has no body")
+    return await handler(request)
+
+
+async def read_body(
+    request: web.Request, *, limit: int = STATEMENTS, content_type: str | None = None
+) -> bytes:
+    """Return the body of a request, which must not be long, slow or of another type.
+
+    Raises:
+        ProblemError: 413, 408 or 415.
+    """
+    if content_type is not None and request.content_type != content_type:
+        raise ProblemError(415, "content-type", f"the body must be {content_type}")
+    if (request.content_length or 0) > limit:
+        raise _too_long(limit)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    body = bytearray()
+    while chunk := await _next_chunk(request):
+        body += chunk
+        if len(body) > limit:
+            raise _too_long(limit)
+        if len(body) < (loop.time() - began - PATIENCE) * SLOWEST:
+            raise _too_slow()
+    return bytes(body)
+
+
+async def _next_chunk(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await request.content.read(CHUNK)
+    except TimeoutError:
+        raise _too_slow() from None
+    except (ConnectionError, web.RequestPayloadError):
+        raise ProblemError(400, "body", "the body ended before its end", headers=_CLOSE) from None
+
+
+def _has_body(request: web.Request) -> bool:
+    length = request.headers.get(hdrs.CONTENT_LENGTH, "0")
+    return hdrs.TRANSFER_ENCODING in request.headers or length != "0"
+
+
+def _too_long(limit: int) -> ProblemError:
+    return ProblemError(413, "too-long", f"at most {limit} bytes", headers=_CLOSE)
+
+
+def _too_slow() -> ProblemError:
+    return ProblemError(408, "too-slow", "the body comes too slowly", headers=_CLOSE)

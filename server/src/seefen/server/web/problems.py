@@ -1,0 +1,100 @@
+"""Refusals as problem documents (RFC 9457): one place turns errors into answers.
+
+``{"type": "about:blank", "title": ..., "status": ..., "rule": ...}``: the title is a
+sentence for a person, the rule a short name for a program. What nobody expected becomes
+500 without a word about it, and a log line that says where and not what.
+"""
+
+import json
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from seefen.protocol.errors import SeefenError
+from seefen.server import logs
+from seefen.server.errors import TooManyError, UnreachableError
+
+CONTENT_TYPE: Final = "application/problem+json"
+AGAIN_SECONDS: Final = "2"
+UNEXPECTED: Final = (500, "unexpected", "something went wrong at the broker")
+
+_HTTP: Final = {
+    404: ("not-found", "there is nothing at this address"),
+    405: ("method", "this address does not take this method"),
+    413: ("too-long", "the body is longer than this address takes"),
+    417: ("expect", "this expectation cannot be met"),
+}
+
+
+class ProblemError(Exception):
+    """A refusal that is about HTTP and not about what was said."""
+
+    def __init__(
+        self, status: int, rule: str, title: str, *, headers: dict[str, str] | None = None
+    ) -> None:
+        """Make a refusal; ``headers`` go with the answer."""
+        super().__init__(title)
+        self.status = status
+        self.rule = rule
+        self.title = title
+        self.headers = headers or {}
+
+
+def body(status: int, rule: str, title: str) -> bytes:
+    """Return a problem document."""
+    document = {"type": "about:blank", "title": title, "status": status, "rule": rule}
+    return json.dumps(document).encode("ascii")
+
+
+def response(
+    status: int, rule: str, title: str, headers: dict[str, str] | None = None
+) -> web.Response:
+    """Return a problem document as an answer."""
+    return web.Response(
+        status=status, body=body(status, rule, title), content_type=CONTENT_TYPE, headers=headers
+    )
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever is raised further in into an answer."""
+    try:
+        return await handler(request)
+    except ProblemError as err:
+        return response(err.status, err.rule, err.title, err.headers)
+    except SeefenError as err:
+        return of_error(err)
+    except web.HTTPException as err:
+        return _of_http(err)
+    except Exception as err:
+        log_unexpected(request.match_info.route.resource, err)
+        return response(*UNEXPECTED)
+
+
+def of_error(err: SeefenError) -> web.Response:
+    """Return the answer to an error that the protocol or the broker raised."""
+    headers: dict[str, str] = {}
+    if isinstance(err, TooManyError):
+        headers = {"Retry-After": str(err.seconds)}
+    elif isinstance(err, UnreachableError):
+        structlog.get_logger().error("database.away", rule=err.rule)
+        headers = {"Retry-After": AGAIN_SECONDS}
+    return response(err.status, err.rule or err.kind, str(err), headers)
+
+
+def log_unexpected(place: object, err: BaseException) -> None:
+    """Write down where something nobody expected came from, never what it says."""
+    canonical = getattr(place, "canonical", place)
+    structlog.get_logger().error(
+        "unexpected", route=canonical, error=type(err).__name__, where=logs.where(err)
+    )
+
+
+def _of_http(err: web.HTTPException) -> web.Response:
+    phrase = HTTPStatus(err.status).phrase.lower()
+    rule, title = _HTTP.get(err.status, (phrase.replace(" ", "-"), phrase))
+    allow = {"Allow": err.headers["Allow"]} if "Allow" in err.headers else None
+    return response(err.status, rule, title, allow)

@@ -1,0 +1,191 @@
+"""The socket: one line to a device, for what it asks and for what happens meanwhile.
+
+Requests of one socket are answered in their order. What is sent waits in a queue of 256;
+a device that does not read is cut, not waited for. The line ends when its token ends and
+was not renewed, after twelve hours, and within a second when the device is revoked.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import WSMsgType, web
+
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.errors import MalformedError, SeefenError, UntrustedError
+from seefen.protocol.frames import Frame, Problem, Renew
+from seefen.server.web import verbs
+from seefen.server.web.problems import UNEXPECTED, ProblemError, log_unexpected
+from seefen.server.web.services import Call
+
+FRAME_LIMIT: Final = 64 * 1024  # bytes of a frame from a device; longer bundles go by HTTP
+HEARTBEAT: Final = 20.0  # seconds
+QUEUE: Final = 256  # frames that wait for a device to read
+GOODBYE: Final = 0.8  # seconds for the last word; then the line is cut
+UNASKED: Final = 0
+
+MALFORMED: Final = 4400
+ENDED: Final = 4401
+REVOKED: Final = 4403
+SLOW: Final = 4429
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    code: int
+    rule: str
+    title: str
+
+
+async def get_socket(call: Call) -> web.WebSocketResponse:
+    """Keep a line to a device until one of the two ends it."""
+    socket = web.WebSocketResponse(
+        compress=False, max_msg_size=FRAME_LIMIT, heartbeat=HEARTBEAT, timeout=GOODBYE
+    )
+    if not socket.can_prepare(call.request):
+        raise ProblemError(426, "upgrade", "this address is for WebSockets", headers=_UPGRADE)
+    await socket.prepare(call.request)
+    await _Line(call, socket).keep()
+    return socket
+
+
+_UPGRADE: Final = {"Upgrade": "websocket", "Connection": "Upgrade"}
+
+
+class _Line:
+    """One open socket of one device."""
+
+    def __init__(self, call: Call, socket: web.WebSocketResponse) -> None:
+        self._call = call
+        self._services = call.services
+        self._device = call.device
+        self._socket = socket
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
+        self._loop = asyncio.get_running_loop()
+        self._ending: asyncio.Future[_Ending] = self._loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
+        seconds = self._services.socket_seconds
+        self._last = self._services.clock() + seconds
+
+    async def keep(self) -> None:
+        """Answer and push until the end."""
+        services = self._services
+        try:
+            detach = services.broker.attach(self._device, self._deliver, self._revoked)
+        except UntrustedError as err:
+            # Revoked since its token was checked.
+            await self._say_goodbye(_Ending(REVOKED, err.rule, str(err)))
+            return
+        services.lines.add(self._device, self)
+        tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
+        try:
+            self._live_until(self._expires())
+            ending = await self._ending
+        finally:
+            detach()
+            services.lines.remove(self._device, self)
+            if self._timer is not None:
+                self._timer.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        await self._say_goodbye(ending)
+
+    def end(self, code: int, rule: str, title: str) -> None:
+        """End the line; the first reason counts."""
+        if not self._ending.done():
+            self._ending.set_result(_Ending(code, rule, title))
+
+    def _deliver(self, verb: str, body: bytes) -> None:
+        self._put(UNASKED, verb, body)
+
+    def _revoked(self) -> None:
+        self.end(REVOKED, "revoked", "this device was revoked")
+
+    def _put(self, number: int, verb: str, body: bytes) -> None:
+        try:
+            self._queue.put_nowait(encode(Frame(number, verb, body)))
+        except asyncio.QueueFull:
+            self.end(SLOW, "slow", "this device does not read what is sent to it")
+
+    async def _write(self) -> None:
+        while True:
+            frame = await self._queue.get()
+            try:
+                await self._socket.send_bytes(frame)
+            except ConnectionError:
+                self.end(1006, "gone", "the connection is gone")
+                return
+
+    async def _read(self) -> None:
+        async for message in self._socket:
+            if message.type is not WSMsgType.BINARY:
+                self.end(MALFORMED, "frame", "frames are binary")
+                return
+            try:
+                frame = decode(message.data, Frame, limit=FRAME_LIMIT)
+            except MalformedError as err:
+                self.end(MALFORMED, "frame", str(err))
+                return
+            await self._answer(frame)
+        self.end(self._socket.close_code or 1006, "gone", "the connection is gone")
+
+    async def _answer(self, frame: Frame) -> None:
+        try:
+            if frame.id == UNASKED:
+                raise MalformedError("requests are numbered from 1", rule="frame")
+            if frame.verb == "renew":
+                body = await self._renew(frame.body)
+            else:
+                body = await verbs.run(self._services.broker, self._device, frame.verb, frame.body)
+        except SeefenError as err:
+            self._refuse(frame.id, err.status, err.rule or err.kind, str(err))
+        except Exception as err:
+            log_unexpected(f"socket {frame.verb if frame.verb in verbs.VERBS else '?'}", err)
+            self._refuse(frame.id, *UNEXPECTED)
+        else:
+            self._put(frame.id, "ok", body)
+
+    def _refuse(self, number: int, status: int, rule: str, title: str) -> None:
+        self._put(number, "problem", encode(Problem(status, rule, title)))
+
+    async def _renew(self, body: bytes) -> bytes:
+        renew = decode(body, Renew)
+        path = self._call.request.rel_url.raw_path
+        row = await self._services.tokens.check(renew.token, renew.proof, "GET", path)
+        if row.device != self._device:
+            raise UntrustedError("this token is of another device", rule="login")
+        self._live_until(row.expires)
+        return b""
+
+    def _expires(self) -> int:
+        return self._call.token.expires if self._call.token is not None else 0
+
+    def _live_until(self, expires: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        left = min(expires, self._last) - self._services.clock()
+        self._timer = self._loop.call_later(
+            max(0, left), self.end, ENDED, "ended", "this login has ended: log in again"
+        )
+
+    async def _say_goodbye(self, ending: _Ending) -> None:
+        problem = Problem(ending.code, ending.rule, ending.title)
+        try:
+            async with asyncio.timeout(GOODBYE):
+                if not self._socket.closed:
+                    with suppress(ConnectionError):
+                        await self._socket.send_bytes(
+                            encode(Frame(UNASKED, "bye", encode(problem)))
+                        )
+                    await self._socket.close(code=_wire_code(ending.code))
+        except TimeoutError:
+            # Who does not read his goodbye keeps no line: a revoked device least of all.
+            if (transport := self._call.request.transport) is not None:
+                transport.abort()
+
+
+def _wire_code(code: int) -> int:
+    # 1005 and 1006 stand for "none was sent" and may not be sent themselves.
+    return 1000 if code in (1005, 1006) else code

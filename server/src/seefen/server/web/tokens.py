@@ -1,0 +1,45 @@
+"""Login: a nonce, and a token for an assertion."""
+
+from typing import Any
+
+from msgspec import DecodeError as NotJsonError
+from msgspec import Struct, json
+
+from seefen.protocol.errors import MalformedError, UntrustedError
+from seefen.server.web.callers import address_of, refuse
+from seefen.server.web.limits import read_body
+from seefen.server.web.services import Call
+
+_LONGEST = 16 * 1024
+
+
+class _Login(Struct, frozen=True, forbid_unknown_fields=True):
+    assertion: str
+
+
+async def get_nonce(call: Call) -> dict[str, Any]:
+    """Answer with the nonce that a login and every proof must carry now."""
+    return {"nonce": call.services.tokens.nonce()}
+
+
+async def post_token(call: Call) -> dict[str, Any]:
+    """Answer with a token, for a login that proves a device in force."""
+    services, request = call.services, call.request
+    address = address_of(request)
+    # Before anything is verified: what costs us work is what an attacker would repeat.
+    services.rates.require_open(address)
+    services.rates.login(address)
+    data = await read_body(request, limit=_LONGEST, content_type="application/json")
+    try:
+        proofs = request.headers.getall("DPoP", [])
+        if len(proofs) != 1:
+            raise MalformedError("a login needs one DPoP header", rule="login")
+        assertion = json.decode(data, type=_Login).assertion
+        row = services.tokens.check_login(assertion, proofs[0], request.rel_url.raw_path)
+    except (MalformedError, UntrustedError) as err:
+        refuse(services, request, err)
+    except NotJsonError:
+        refuse(services, request, MalformedError("this is not a login", rule="login"))
+    services.rates.logged_in(row.device)
+    token = await services.tokens.issue(row)
+    return {"token": token, "expires_in": services.tokens.seconds}

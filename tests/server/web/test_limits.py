@@ -1,0 +1,216 @@
+"""What every request must keep to, and what every answer carries."""
+
+import asyncio
+import json
+import resource
+from contextlib import suppress
+
+import pytest
+
+from seefen.server.web import connections, limits
+from tests.support.broker import LocalBroker
+from tests.support.devices import Connect, WebDevice
+from tests.support.wire import exchange, head, wire
+
+POLICY = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+SPECIFIED = (
+    b"Content-Security-Policy: " + POLICY,
+    b"X-Content-Type-Options: nosniff",
+    b"Referrer-Policy: no-referrer",
+    b"Cache-Control: no-store",
+    b"Cross-Origin-Resource-Policy: same-origin",
+    b"Cross-Origin-Opener-Policy: same-origin",
+    b"Strict-Transport-Security: max-age=63072000",
+)
+
+
+async def send(broker: LocalBroker, sent: bytes, *, seconds: float = 15) -> tuple[int, bytes]:
+    return await exchange(broker.config.url, broker.ca, sent, seconds=seconds)
+
+
+def rule(answer: bytes) -> str:
+    document = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert document.keys() == {"type", "title", "status", "rule"}
+    assert document["type"] == "about:blank"
+    found: str = document["rule"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (head("GET", "/healthz"), 200),
+        (head("GET", "/v1/nonce"), 200),
+        (head("GET", "/nowhere"), 404),
+        (head("DELETE", "/v1/nonce"), 405),
+        (head("GET", "/v1/socket"), 401),
+        (head("GET", "/healthz", "Origin: https://evil.example"), 403),
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nbad header\r\n\r\n", 400),
+    ],
+)
+async def test_every_answer_carries_the_headers_and_names_no_software(
+    broker: LocalBroker, sent: bytes, status: int
+) -> None:
+    got, answer = await send(broker, sent)
+    assert got == status
+    fields = answer.partition(b"\r\n\r\n")[0]
+    for field in SPECIFIED:
+        assert field in fields, field
+    for absent in (b"\r\nServer:", b"Access-Control", b"aiohttp", b"Python"):
+        assert absent not in fields
+    assert answer.count(b"HTTP/1.") == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        (head("GET", "/nowhere"), 404, "not-found"),
+        (head("GET", "/v1/blobs/xyz"), 404, "not-found"),
+        (head("PATCH", "/v1/bundles"), 405, "method"),
+        (head("HEAD", "/v1/nonce"), 405, ""),
+        (head("POST", "/v1/token", "Content-Encoding: gzip", "Content-Length: 0"), 415,
+         "content-encoding"),
+        (head("POST", "/v1/token", "Content-Type: text/plain", "Content-Length: 0"), 415,
+         "content-type"),
+        (head("GET", "/v1/socket", "Connection: Upgrade", "Upgrade: websocket",
+              "Content-Length: 4") + b"GET ", 400, "upgrade-body"),
+        (head("GET", "/v1/socket", "Connection: Upgrade", "Upgrade: websocket",
+              "Transfer-Encoding: chunked"), 400, "upgrade-body"),
+        (head("POST", "/v1/token", "Content-Type: application/json", "Content-Length: 16385"), 413,
+         "too-long"),
+        (head("POST", "/v1/token", "Content-Length: 1", "Transfer-Encoding: chunked"), 400,
+         "request"),
+        (head("POST", "/v1/token", "Content-Length: 1", "Content-Length: 2"), 400, "request"),
+        (head("GET", "/" + "a" * 9000), 400, "request"),
+        (head("GET", "/healthz", "X: " + "a" * 9000), 400, "request"),
+        (head("GET", "/healthz", *(f"X-{n}: 1" for n in range(70))), 400, "request"),
+    ],
+)  # fmt: skip
+async def test_what_no_client_of_ours_sends_is_refused(
+    broker: LocalBroker, sent: bytes, status: int, said: str
+) -> None:
+    got, answer = await send(broker, sent)
+    assert got == status, answer
+    if said:
+        assert rule(answer) == said
+
+
+async def test_attack_43_a_web_page_gets_403_everywhere(broker: LocalBroker) -> None:
+    for path in ("/healthz", "/v1/nonce", "/v1/bundles", "/nowhere"):
+        for origin in ("https://evil.example", "null", broker.config.url):
+            status, answer = await send(broker, head("POST", path, f"Origin: {origin}"))
+            assert (status, rule(answer)) == (403, "origin")
+
+
+async def test_attack_43_a_page_cannot_open_the_socket_with_stolen_headers(
+    broker: LocalBroker, device: WebDevice
+) -> None:
+    stolen = await device.headers("GET", "/v1/socket")
+    fields = (f"{name}: {value}" for name, value in stolen.items())
+    sent = head("GET", "/v1/socket", "Connection: Upgrade", "Upgrade: websocket",
+                "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==",
+                "Origin: https://evil.example", *fields)  # fmt: skip
+    status, answer = await send(broker, sent)
+    assert (status, rule(answer)) == (403, "origin")
+
+
+async def test_a_preflight_gets_no_permission(broker: LocalBroker) -> None:
+    asked = ("Origin: https://evil.example", "Access-Control-Request-Method: POST")
+    status, answer = await send(broker, head("OPTIONS", "/v1/token", *asked))
+    assert status == 403
+    assert b"Access-Control-Allow" not in answer
+
+
+async def test_attack_50_a_million_fields_cost_nothing(broker: LocalBroker) -> None:
+    thousand = b"".join(b"X-%d: 1\r\n" % n for n in range(1000))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with wire(broker.config.url, broker.ca) as (reader, writer):
+        writer.write(head("GET", "/")[:-2])
+        with suppress(ConnectionError):
+            for _ in range(1000):
+                writer.write(thousand)
+                await writer.drain()
+            assert (await reader.readline()).startswith(b"HTTP/1.0 400")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 64 * 1024  # KiB
+
+
+async def test_attack_50_a_head_that_drips_is_cut(
+    broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
+    async with wire(broker.config.url, broker.ca) as (reader, writer):
+        for byte in head("GET", "/healthz")[:-2]:
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.02)
+            if reader.at_eof():
+                break
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+
+
+async def test_attack_50_a_second_head_that_drips_is_cut_too(
+    broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
+    async with wire(broker.config.url, broker.ca) as (reader, writer):
+        writer.write(head("GET", "/healthz"))
+        assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+        writer.write(b"GET /health")
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+
+
+async def test_a_connection_lives_on_between_requests(
+    broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    async with wire(broker.config.url, broker.ca) as (reader, writer):
+        for _ in range(3):
+            writer.write(head("GET", "/healthz"))
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200")
+            await asyncio.sleep(0.4)
+
+
+async def test_attack_50_a_body_that_drips_is_refused(
+    broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PATIENCE", 0.3)
+    fields = ("Content-Type: application/json", "Content-Length: 1000")
+    status, answer = await send(broker, head("POST", "/v1/token", *fields) + b"{")
+    assert (status, rule(answer)) == (408, "too-slow")
+
+
+async def test_a_body_without_a_length_is_cut_at_the_limit(broker: LocalBroker) -> None:
+    chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
+    fields = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+    status, answer = await send(broker, head("POST", "/v1/token", *fields) + 3 * chunk)
+    assert (status, rule(answer)) == (413, "too-long")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "limit"),
+    [
+        ("POST", "/v1/bundles", 4 * 1024 * 1024 + 64),
+        ("POST", "/v1/invites", 256 * 1024),
+        ("PUT", f"/v1/blobs/{'0' * 64}?size=1", 256 * 1024),
+        ("PUT", f"/v1/blobs/{'0' * 64}/parts/0", 1024 * 1024),
+    ],
+)
+async def test_each_address_has_its_limit(
+    device: WebDevice, method: str, path: str, limit: int
+) -> None:
+    kind = "application/json" if path == "/v1/invites" else "application/cbor"
+    status, answer = await device.request(method, path, b"x" * (limit + 1), content_type=kind)
+    assert (status, json.loads(answer)["rule"]) == (413, "too-long")
+    status, _ = await device.request(method, path, b"x" * limit, content_type=kind)
+    assert status in (400, 403, 404)
+
+
+async def test_the_host_field_changes_nothing(connect: Connect, broker: LocalBroker) -> None:
+    device = await connect().login()
+    fields = await device.headers("GET", "/v1/log/authority/checkpoint")
+    lines = [f"{name}: {value}" for name, value in fields.items()]
+    sent = head("GET", "/v1/log/authority/checkpoint", *lines).replace(b"broker", b"evil.example")
+    assert (await send(broker, sent))[0] == 200
