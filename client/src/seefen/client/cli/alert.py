@@ -1,0 +1,186 @@
+"""``seefen alert``: seizures, told to a whole channel within a minute."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from seefen.client.cli import dialogue, forms, sending, times
+from seefen.client.cli.arguments import (
+    Ref,
+    UsageError,
+    case_name,
+    distinct,
+    existing_file,
+    handling,
+)
+from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
+from seefen.client.cli.dialogue import Answers
+from seefen.client.cli.session import Session, opened
+from seefen.client.cli.views import alerts, objects
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages import SeizureAlert
+
+group = typer.Typer(no_args_is_help=True, help="Seizure alerts, in a channel of many nodes.")
+DRAFT: Final = "alert"
+ANSWERS: Final = {
+    "taken": "taken",
+    "passed-on": "passed_on",
+    "not-ours": "not_ours",
+    "rejected": "rejected",
+}
+
+Photos = Annotated[
+    list[Path] | None,
+    typer.Option("--photo", parser=existing_file, metavar="FILE", help="May be given often."),
+]
+Channel = Annotated[
+    str | None,
+    typer.Option("--channel", parser=case_name, metavar="CHANNEL", help="Needed if you have two."),
+]
+Form = Annotated[
+    Path | None,
+    typer.Option("--form", parser=existing_file, metavar="FILE.json", help="All fields as JSON."),
+]
+Handling = Annotated[
+    str, typer.Option("--handling", parser=handling, metavar="H0..H3", help="Handling code [H2].")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(group, name="alert")
+
+
+@group.command()
+def send(
+    context: typer.Context,
+    channel: Channel = None,
+    form: Form = None,
+    photo: Photos = None,
+    where: Annotated[str, typer.Option(metavar="TEXT", help="Tabanovce > Preševo, out")] = "",
+    carrying: Annotated[str, typer.Option(metavar="TEXT", help="12 pistols, 340 rounds")] = "",
+    vehicle: Annotated[str, typer.Option(metavar="TEXT", help="VW Passat B6 grey SK-0000-ZZ")] = "",
+    moving: Annotated[bool, typer.Option("--moving", help="Car or accomplice is moving.")] = False,
+    serials: Annotated[str, typer.Option(metavar="TEXT", help="EV-19070413, EV-1907?4??")] = "",
+    hidden: Annotated[str, typer.Option(metavar="TEXT", help="spare wheel, rear panel")] = "",
+    more: Annotated[str, typer.Option(metavar="TEXT", help="Anything else, no names.")] = "",
+    handling: Handling = "",
+) -> None:
+    """Send an alert: seefen alert send --photo wheel.jpg asks; --form or options do not."""
+    photos = distinct(photo, "photo")
+    still = "yes" if moving else ""
+    said = Answers(where, carrying, vehicle, still, serials, hidden, more, handling)
+    given = None if form is None else forms.seizure_alert(form)
+    if given is not None and not said.is_empty:
+        raise UsageError("--form and the options say it twice", "put all of it into the form")
+    if given is None and not said.is_empty:
+        given = dialogue.alert_of(said, times.now())
+    with opened(context) as session:
+        into = channel or _only_channel(session)
+        alert = given or _asked(session)
+        if alert is None:
+            session.screen.say(alerts.draft_kept())
+            return
+        with session.screen.progress() as report:
+            sent = session.do(
+                lambda client: client.alerts.send(alert, into, photos=photos, progress=report)
+            )
+        if given is None:
+            session.do(lambda client: client.forget_draft(DRAFT))
+        sending.finish(session, sent)
+
+
+def _asked(session: Session) -> SeizureAlert | None:
+    if not session.screen.can_ask:
+        raise UsageError(
+            "what to send is missing, and nobody is there to ask",
+            "give --form FILE.json, or --where and --carrying",
+        )
+    said = dialogue.answers_from(session.do(lambda client: client.draft(DRAFT)))
+    if not said.is_empty:
+        session.screen.say(alerts.draft_found())
+
+    def keep(now: Answers) -> None:
+        data = json.dumps(asdict(now)).encode()
+        session.do(lambda client: client.keep_draft(DRAFT, data))
+
+    return dialogue.compose(session.screen, said, times.now(), keep)
+
+
+def _only_channel(session: Session) -> str:
+    channels = session.do(lambda client: client.channels.list())
+    if len(channels) == 1:
+        return channels[0].number
+    if not channels:
+        raise RefusedError("your node is in no channel yet", rule="no-channel")
+    names = ", ".join(view.number for view in channels)
+    raise UsageError("it is not said which channel", f"--channel, one of: {names}")
+
+
+@group.command("list")
+def list_(context: typer.Context) -> None:
+    """List alerts, the newest first."""
+    with opened(context) as session:
+        session.screen.show(session.do(lambda client: client.alerts.list()), alerts.listed)
+
+
+@group.command()
+def show(
+    context: typer.Context,
+    ref: Ref,
+    purpose: Purpose = None,
+    basis: Basis = None,
+    reason: Reason = "",
+) -> None:
+    """Open an alert, which leaves an entry: seefen alert show seefen-border#1."""
+    given = Conditions(purpose, basis, reason)
+    with opened(context) as session:
+        read = under(
+            session,
+            given,
+            lambda client, terms: client.alerts.show(
+                str(ref), purpose=terms.purpose, basis=terms.basis, reason=terms.reason
+            ),
+        )
+        session.screen.show(read, objects.opened)
+
+
+def _answer(text: str) -> str:
+    found = ANSWERS.get(text.strip().lower().replace("_", "-").replace(" ", "-"))
+    if found is None:
+        raise UsageError(f"'{text}' is not an answer", f"one of: {', '.join(ANSWERS)}")
+    return found
+
+
+@group.command()
+def answer(
+    context: typer.Context,
+    ref: Ref,
+    how: Annotated[
+        str,
+        typer.Argument(
+            parser=_answer, metavar="ANSWER", help="taken, passed-on, not-ours, rejected."
+        ),
+    ],
+    cause: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why rejected; to whom passed on.")
+    ] = "",
+) -> None:
+    """Say what your node does about it: seefen alert answer seefen-border#1 taken."""
+    if how in {"rejected", "passed_on"} and not cause.strip():
+        missing = "why it is rejected" if how == "rejected" else "to whom it was passed on"
+        raise UsageError(f"{missing} is missing", "--cause 'a few words'")
+    with opened(context) as session:
+        sent = session.do(lambda client: client.alerts.answer(str(ref), how, cause=cause))
+        sending.finish(session, sent)
+
+
+@group.command()
+def reach(context: typer.Context, ref: Ref) -> None:
+    """Show node by node how far an alert got: seefen alert reach seefen-border#1."""
+    with opened(context) as session:
+        found = session.do(lambda client: client.alerts.reach(str(ref)))
+        session.screen.show(found, lambda rows: alerts.reached(str(ref), rows))

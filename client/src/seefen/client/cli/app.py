@@ -1,0 +1,107 @@
+"""All commands together, and :func:`main`, the only place that turns errors into exit codes."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from seefen.client.cli import (
+    alert,
+    audit,
+    case,
+    channel,
+    device,
+    file,
+    found,
+    join,
+    officer,
+    status,
+    trace,
+    watch,
+    work,
+)
+from seefen.client.cli.arguments import existing_file, folder
+from seefen.client.cli.complaints import STOPPED, explain
+from seefen.client.cli.screen import complain
+from seefen.client.cli.settings import Settings, hoisted, home_folder
+
+_GROUPS: Final = (
+    found, join, officer, watch, channel, alert, case, trace, file, work, device, audit, status,
+)  # fmt: skip
+
+app = typer.Typer(
+    name="seefen",
+    help="Sealed cases and alerts between the nodes of the network, each reading on record.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"seefen {version('seefen-client')}")
+        raise typer.Exit
+
+
+@app.callback()
+def global_options(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(parser=folder, metavar="DIR", help="Folder of vault and keys (SEEFEN_HOME)."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
+    passphrase_file: Annotated[
+        Path | None,
+        typer.Option(parser=existing_file, metavar="FILE", help="Passphrase, for scripts."),
+    ] = None,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take what holds for all commands."""
+    context.obj = Settings(home_folder(home), json, passphrase_file)
+
+
+for _group in _GROUPS:
+    _group.register(app)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    0 done, 1 refused or failed, 2 not a command, 3 nothing reachable and therefore queued,
+    130 stopped with Ctrl-C. Prints to ``sys.stdout`` and ``sys.stderr`` as they are now.
+    """
+    try:
+        words = hoisted(sys.argv[1:] if argv is None else argv)
+        code = app(words, prog_name="seefen", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except (KeyboardInterrupt, typer.Abort):
+        complain("stopped", "what was queued stays queued; a draft is kept")
+        return STOPPED
+    except SystemExit as stop:  # the parser's own answer to a closed pipe
+        return stop.code if isinstance(stop.code, int) else 1
+    except BrokenPipeError:
+        # The reader of our output went away (a pager that was closed): no error of ours.
+        return 0
+    except Exception as error:  # the last resort of a program: a sentence, never a traceback
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    if os.environ.get("SEEFEN_DEBUG"):
+        traceback.print_exception(error, file=sys.stderr)
+    complaint = explain(error)
+    complain(complaint.message, complaint.hint)
+    return complaint.code

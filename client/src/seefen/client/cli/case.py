@@ -1,0 +1,155 @@
+"""``seefen case``: what belongs together, and who is in it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seefen.client.cli import sending
+from seefen.client.cli.arguments import (
+    CaseName,
+    NodeNames,
+    Reference,
+    UsageError,
+    case_name,
+    distinct,
+    existing_file,
+    node_name,
+    reference,
+)
+from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
+from seefen.client.cli.session import opened
+from seefen.client.cli.views import cases, objects
+
+group = typer.Typer(no_args_is_help=True, help="Cases: members, messages, files.")
+_TITLE_LIMIT = 200
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(group, name="case")
+
+
+def _title(text: str) -> str:
+    if not text.strip() or len(text) > _TITLE_LIMIT:
+        raise UsageError("a title has 1 to 200 characters", "--title 'Tabanovce, 12 pistols'")
+    return text.strip()
+
+
+def _case_or_object(text: str) -> str | Reference:
+    return reference(text) if "#" in text else case_name(text)
+
+
+@group.command("open")
+def open_(
+    context: typer.Context,
+    title: Annotated[
+        str, typer.Option(parser=_title, metavar="TEXT", help="Only members can read it.")
+    ],
+    from_alert: Annotated[
+        Reference | None,
+        typer.Option(parser=reference, metavar="REF", help="The alert it grows out of."),
+    ] = None,
+    member: Annotated[
+        list[str] | None,
+        typer.Option(parser=node_name, metavar="NODE", help="May be given often."),
+    ] = None,
+) -> None:
+    """Open a case: seefen case open --title M57 --from-alert seefen-border#1 --member NODE."""
+    members = distinct(member, "member")
+    alert = None if from_alert is None else str(from_alert)
+    with opened(context) as session:
+        made = session.do(lambda client: client.cases.open(title, members, from_alert=alert))
+        session.screen.show(made, cases.opened)
+
+
+@group.command("list")
+def list_(context: typer.Context) -> None:
+    """List the cases of your node."""
+    with opened(context) as session:
+        session.screen.show(session.do(lambda client: client.cases.list()), cases.case_list)
+
+
+@group.command()
+def show(
+    context: typer.Context,
+    case: Annotated[
+        str | Reference,
+        typer.Argument(
+            parser=_case_or_object, metavar="CASE[#n]", help="A case, or what is in it."
+        ),
+    ],
+    purpose: Purpose = None,
+    basis: Basis = None,
+    reason: Reason = "",
+) -> None:
+    """Show a case, or with #n open one message in it: seefen case show SF-2026-SKP-00418#3."""
+    given = Conditions(purpose, basis, reason)
+    with opened(context) as session:
+        if isinstance(case, str):
+            found = session.do(lambda client: client.cases.show(case))
+            session.screen.show(found, cases.whole)
+            return
+        read = under(
+            session,
+            given,
+            lambda client, terms: client.read(
+                str(case), purpose=terms.purpose, basis=terms.basis, reason=terms.reason
+            ),
+        )
+        session.screen.show(read, objects.opened)
+
+
+@group.command()
+def send(
+    context: typer.Context,
+    case: CaseName,
+    text: Annotated[
+        str, typer.Option("--text", "-t", help="A note; '-' reads it from stdin.")
+    ] = "",
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("--file", parser=existing_file, metavar="FILE", help="May be given often."),
+    ] = None,
+) -> None:
+    """Send a note or files: seefen case send SF-2026-SKP-00418 --text 'See annex' --file a.pdf."""
+    files = distinct(file, "file")
+    note = sending.note(text)
+    if not note and not files:
+        raise UsageError("there is nothing to send", "give --text, --file or both")
+    with opened(context) as session:
+        with session.screen.progress() as report:
+            sent = session.do(
+                lambda client: client.cases.send(case, note, files=files, progress=report)
+            )
+        sending.finish(session, sent)
+
+
+@group.command()
+def add(context: typer.Context, case: CaseName, nodes: NodeNames) -> None:
+    """Let nodes read from now on: seefen case add SF-2026-SKP-00418 sarajevo-lab."""
+    chosen = distinct(nodes, "node", least=1)
+    with opened(context) as session:
+        changed = session.do(lambda client: client.cases.add(case, chosen))
+        session.screen.show(changed, lambda view: cases.added(view, chosen))
+
+
+@group.command()
+def remove(context: typer.Context, case: CaseName, nodes: NodeNames) -> None:
+    """Take nodes out: seefen case remove SF-2026-SKP-00418 sarajevo-lab."""
+    chosen = distinct(nodes, "node", least=1)
+    with opened(context) as session:
+        changed = session.do(lambda client: client.cases.remove(case, chosen))
+        session.screen.show(changed, lambda view: cases.removed(view, chosen))
+
+
+@group.command()
+def assign(
+    context: typer.Context,
+    case: CaseName,
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="Officer, or start of the id.")],
+) -> None:
+    """Hand a case to a device of your node: seefen case assign SF-2026-SKP-00418 o-7f31."""
+    with opened(context) as session:
+        changed = session.do(lambda client: client.cases.assign(case, device))
+        session.screen.show(changed, cases.assigned)

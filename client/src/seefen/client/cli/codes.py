@@ -1,0 +1,68 @@
+"""Codes with their sentences: an H-code or an answer never stands alone on a screen."""
+
+from typing import Final
+
+from seefen.protocol.messages import TABLES
+
+# Short enough for a line; the whole sentence stands where the body is shown.
+SHORT_HANDLING: Final = {
+    "H0": "only against crime",
+    "H1": "not in court without permission",
+    "H2": "ask before sharing",
+    "H3": "own restrictions, see conditions",
+}
+TYPES: Final = {
+    "Answer": "answer",
+    "CaseTitle": "title",
+    "FileNote": "file",
+    "Note": "note",
+    "SeizureAlert": "seizure alert",
+    "TraceReply": "trace reply",
+    "TraceRequest": "trace request",
+}
+LEFT_OUT: Final = {
+    "suspended": "suspended by the network",
+    "expired": "its certificate has run out",
+    "unusable-key": "its key does not encrypt",
+    "no-holder": "no device of it could read this",
+}
+NO_WITNESS: Final = "one broker, no witness: split views possible"
+
+
+def short_handling(code: str) -> str:
+    """Return a handling code with a few words."""
+    return f"{code}, {SHORT_HANDLING[code]}" if code in SHORT_HANDLING else code
+
+
+def handling(code: str) -> str:
+    """Return a handling code with its sentence."""
+    sentence = TABLES["handling"].get(code)
+    return f"{code}: {sentence}" if sentence else code
+
+
+def evaluation(code: str) -> str:
+    """Return a 4x4 evaluation with its sentences: ``B3``."""
+    source, info = TABLES["source_eval"].get(code[:1]), TABLES["info_eval"].get(code[1:])
+    return f"{code}: source {source}; {info}" if source and info else code
+
+
+def answer(code: str) -> str:
+    """Return what a person answered, in words."""
+    return TABLES["answer"].get(code, code.replace("_", " "))
+
+
+def message_type(name: str) -> str:
+    """Return the type of a message in words."""
+    return TYPES.get(name, name)
+
+
+def left_out(reason: str) -> str:
+    """Return why a node or device got no key."""
+    return LEFT_OUT.get(reason, reason)
+
+
+def quorum(size: int) -> str:
+    """Return what stands behind a verdict."""
+    if size == 0:
+        return NO_WITNESS
+    return f"cosigned by {size} witnesses" if size > 1 else "cosigned by one witness"

@@ -1,0 +1,103 @@
+"""Forms: messages as JSON, from a file or from a dialogue."""
+
+import json
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+from seefen.client.cli.arguments import UsageError
+from seefen.client.cli.paint import safe
+from seefen.protocol.messages import (
+    Message,
+    SeizureAlert,
+    TraceReply,
+    TraceRequest,
+    message_from_form,
+)
+
+FORM_LIMIT: Final = 262_144  # bytes
+T = TypeVar("T", bound=Message)
+_EXAMPLES: Final = "docs/cli.md has a form of each kind"
+
+
+def seizure_alert(path: Path) -> SeizureAlert:
+    """Return the alert in a form."""
+    return _of(SeizureAlert, read_form(path))
+
+
+def trace_request(path: Path) -> TraceRequest:
+    """Return the trace request in a form."""
+    return _of(TraceRequest, read_form(path))
+
+
+def trace_reply(path: Path) -> TraceReply:
+    """Return the answer to a trace request in a form."""
+    return _of(TraceReply, read_form(path))
+
+
+def build_alert(fields: dict[str, Any]) -> SeizureAlert:
+    """Return an alert from its fields, checked."""
+    return _of(SeizureAlert, fields)
+
+
+def build_request(fields: dict[str, Any]) -> TraceRequest:
+    """Return a trace request from its fields, checked."""
+    return _of(TraceRequest, fields)
+
+
+def build_reply(fields: dict[str, Any]) -> TraceReply:
+    """Return the answer to a trace request from its fields, checked."""
+    return _of(TraceReply, fields)
+
+
+def read_form(path: Path) -> dict[str, Any]:
+    """Return the fields of a form.
+
+    Raises:
+        UsageError: It is too long, no JSON, or says something twice.
+    """
+    if path.stat().st_size > FORM_LIMIT:
+        raise UsageError(
+            f"the form has more than {FORM_LIMIT // 1024} KiB", "photographs go with --photo"
+        )
+    return fields_of(path.read_bytes())
+
+
+def fields_of(data: bytes) -> dict[str, Any]:
+    """Return the fields of a form as JSON; see :func:`read_form`."""
+    try:
+        text = data.decode("utf-8-sig")
+        fields = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise UsageError("the form is no UTF-8 text", "save it as UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(
+            f"the form is no JSON: {safe(error.msg)} in line {error.lineno}, column {error.colno}",
+            _EXAMPLES,
+        ) from None
+    except RecursionError:
+        raise UsageError("the form is nested too deeply", _EXAMPLES) from None
+    if not isinstance(fields, dict):
+        raise UsageError("the form is not one JSON object", _EXAMPLES)
+    return cast("dict[str, Any]", fields)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        # Two readers would take different ones of the two.
+        raise UsageError("the form has the same field twice", "keep one of them")
+    return fields
+
+
+def _no_constant(text: str) -> Any:
+    raise UsageError(f"{text} is no number", "leave the field out")
+
+
+def _of(type_: type[T], fields: dict[str, Any]) -> T:
+    said = fields.get("type", type_.TYPE)
+    if said != type_.TYPE:
+        raise UsageError(f"this form is a {safe(str(said))} and no {type_.TYPE}", _EXAMPLES)
+    made = message_from_form(type_.TYPE, fields)
+    if not isinstance(made, type_):
+        raise TypeError(f"a form of {type_.TYPE} became something else")
+    return made

@@ -1,0 +1,48 @@
+"""``seefen found``: the root statement of a new network, signed by several people's keys."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seefen.client import founding
+from seefen.client.cli import passphrases
+from seefen.client.cli.arguments import UsageError, existing_file, folder
+from seefen.client.cli.screen import Screen
+from seefen.client.cli.views import joining as views
+
+MOST_KEYS = 16
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(found)
+
+
+def found(
+    context: typer.Context,
+    broker: Annotated[
+        Path,
+        typer.Argument(
+            parser=existing_file, metavar="BROKER_JSON", help="From seefen-server init."
+        ),
+    ],
+    name: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Of the network [broker's].")
+    ] = None,
+    keys: Annotated[int, typer.Option(min=1, max=MOST_KEYS, help="Root keys to make.")] = 3,
+    threshold: Annotated[int, typer.Option(min=1, max=MOST_KEYS, help="How many must sign.")] = 2,
+    out: Annotated[
+        Path,
+        typer.Option("-o", "--out", parser=folder, metavar="DIR", help="New folder for the keys."),
+    ] = Path("root"),
+) -> None:
+    """Found a network: seefen found broker.json --name seefen --keys 3 --threshold 2 -o root."""
+    if threshold > keys:
+        raise UsageError(
+            f"{threshold} of {keys} keys can never sign", "take a threshold of at most --keys"
+        )
+    screen = Screen.of(context)
+    passphrase = passphrases.new(context, "New passphrase for the root keys")
+    made = founding.found(broker, out, passphrase, keys=keys, threshold=threshold, name=name)
+    screen.show(made, views.founded)

@@ -1,0 +1,115 @@
+"""Text for the terminal: whatever came from other people is shown escaped.
+
+A line of an alert may hold what a terminal obeys: escape sequences, carriage returns,
+marks that turn the direction of writing (attack 52). Views put their lines together with
+:func:`line`, :func:`block` and :class:`Grid` alone, and these escape every string they
+are given; nothing is ever read as markup.
+"""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+Painted: TypeAlias = RenderableType
+Piece: TypeAlias = str | int | Text
+
+# Control, format (bidi, zero width, tags), surrogate, private use, unassigned, line breaks.
+_DANGEROUS: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+_MARKS: Final = 3  # combining marks on one letter; more of them climb over other lines
+
+
+def safe(text: str) -> str:
+    """Return one line in which nothing is left that a terminal would obey."""
+    out: list[str] = []
+    marks = 0
+    for character in text:
+        category = unicodedata.category(character)
+        marks = marks + 1 if category in {"Mn", "Me"} else 0
+        hidden = category in _DANGEROUS or marks > _MARKS
+        out.append(f"<U+{ord(character):04X}>" if hidden else character)
+    return "".join(out)
+
+
+def line(*pieces: Piece, style: str = "", gap: str = "") -> Text:
+    """Return pieces as one line; a string is escaped, a ``Text`` was painted here before."""
+    painted = Text(style=style)
+    for place, piece in enumerate(pieces):
+        if place and gap:
+            painted.append(gap)
+        painted.append_text(piece if isinstance(piece, Text) else Text(safe(str(piece))))
+    return painted
+
+
+def bold(piece: Piece) -> Text:
+    """Return a piece in bold."""
+    return line(piece, style="bold")
+
+
+def dim(piece: Piece) -> Text:
+    """Return a piece in grey."""
+    return line(piece, style="dim")
+
+
+def warn(*pieces: Piece) -> Text:
+    """Return a line that must not be overlooked."""
+    return line(*pieces, style="bold yellow")
+
+
+def alarm(*pieces: Piece) -> Text:
+    """Return a line that tells of something wrong."""
+    return line(*pieces, style="bold red")
+
+
+def good(*pieces: Piece) -> Text:
+    """Return a line that tells of something proved."""
+    return line(*pieces, style="green")
+
+
+def block(text: str, *, mark: str = "  │ ") -> Text:
+    """Return a text of several lines, each behind a mark.
+
+    The mark stands before what others wrote, so that their text cannot pass for ours.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    return Text("\n").join(line(dim(mark), part) for part in lines)
+
+
+def stack(*parts: Painted | None) -> Group:
+    """Return parts one below the other; None is left out."""
+    return Group(*(part for part in parts if part is not None))
+
+
+class Grid:
+    """Columns without lines between them, with or without a head."""
+
+    def __init__(self, *heads: str, right: Iterable[int] = (), keep: Iterable[int] = ()) -> None:
+        """Name the columns; ``right`` are set to the right, ``keep`` are never folded."""
+        self._table = Table(box=None, pad_edge=False, show_header=any(heads), padding=(0, 2, 0, 0))
+        numbers, whole = set(right), set(keep)
+        for place, head in enumerate(heads):
+            self._table.add_column(
+                line(head),
+                justify="right" if place in numbers else "left",
+                no_wrap=place in whole,
+                overflow="fold",
+                header_style="dim",
+            )
+
+    def row(self, *cells: Piece | None) -> "Grid":
+        """Add a row; None is an empty cell."""
+        self._table.add_row(*("" if cell is None else line(cell) for cell in cells))
+        return self
+
+    def rows(self, rows: Iterable[Sequence[Piece | None]]) -> "Grid":
+        """Add several rows."""
+        for cells in rows:
+            self.row(*cells)
+        return self
+
+    def painted(self) -> Table:
+        """Return the table."""
+        return self._table

@@ -1,0 +1,107 @@
+"""Alerts: the list, the one about to be sent, and how far one got."""
+
+from collections.abc import Sequence
+
+from seefen.client.cli import codes, times
+from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
+from seefen.client.cli.scripts import remark
+from seefen.client.cli.views import messages
+from seefen.client.cli.views.objects import name_of
+from seefen.client.values import ObjectView, Reach
+from seefen.protocol.messages import SeizureAlert
+
+
+def listed(views: Sequence[ObjectView]) -> Painted:
+    """Return alerts as a list, from their covers."""
+    if not views:
+        return stack(
+            line("No alert has come yet."),
+            dim("'seefen tail' waits for one; 'seefen alert send' sends one."),
+        )
+    now = times.now()
+    rows = Grid("REF", "WHEN", "FROM", "URGENCY", "YOURS", "COVER", keep=(0, 1))
+    for view in views:
+        rows.row(
+            bold(view.ref),
+            times.moment(view.created_at, now),
+            view.sender,
+            _urgency(view.urgency),
+            codes.answer(view.answer) or view.state,
+            f"{view.items or name_of(view)} · {codes.short_handling(view.handling)}",
+        )
+    return stack(rows.painted(), dim("'seefen alert show REF' opens one: that leaves an entry."))
+
+
+def _urgency(code: str) -> Piece:
+    return alarm(code) if code == "FLASH" else warn(code) if code == "URGENT" else code
+
+
+def before_sending(alert: SeizureAlert) -> Painted:
+    """Return what is about to be sent, and remarks about letters of two alphabets."""
+    numbers = [item.serial_as_read for item in alert.items if item.serial_as_read]
+    remarks = [line("  ", note) for note in map(remark, numbers) if note]
+    return stack(
+        line(""),
+        bold(alert.cover().subject or "alert"),
+        messages.body(alert),
+        *remarks,
+        line(
+            f"{codes.short_handling(alert.handling)} · {alert.tlp} · "
+            f"{alert.source_eval}{alert.info_eval} · {alert.urgency} · {alert.status}"
+        ),
+    )
+
+
+def not_yet(reason: str) -> Painted:
+    """Return why an alert cannot be sent as it is."""
+    return warn("Not yet: ", reason)
+
+
+def draft_kept() -> Painted:
+    """Return that the draft is safe."""
+    return line("Draft kept in the vault. 'seefen alert send' goes on with it.")
+
+
+def draft_found() -> Painted:
+    """Return that an earlier draft is offered."""
+    return line("Going on with your draft: Enter keeps what stands in brackets.")
+
+
+def reached(ref: str, rows: Sequence[Reach]) -> Painted:
+    """Return node by node how far something got, those not reached first."""
+    if not rows:
+        return line(f"{ref} went to no other node yet.")
+    grid = Grid("", "", "")
+    for reach in sorted(rows, key=lambda row: row.delivered_at is not None):
+        grid.row(f"  {reach.node}", _how_far(reach), _call(reach))
+    return stack(bold(ref), grid.painted())
+
+
+def _how_far(reach: Reach) -> Piece:
+    now = times.now()
+    if reach.left_out:
+        return alarm(f"NOT REACHED: {codes.left_out(reach.left_out)}")
+    if reach.read_at is not None:
+        done = f"read {times.moment(reach.read_at, now)}"
+    elif reach.delivered_at is not None:
+        done = f"delivered {times.moment(reach.delivered_at, now)}"
+    else:
+        since = reach.recorded_at if reach.since is None else reach.since
+        return warn(f"NOT REACHED since {times.moment(since, now)}")
+    return done + _answered(reach)
+
+
+def _answered(reach: Reach) -> str:
+    if not reach.answer:
+        return ""
+    by = f" by {reach.answered_by}" if reach.answered_by else ""
+    return f", {codes.answer(reach.answer)}{by}"
+
+
+def _call(reach: Reach) -> Piece:
+    missing = reach.delivered_at is None
+    if not missing:
+        return ""
+    return (
+        f"call {reach.phone}" if reach.phone else dim("call its duty desk (number on your paper)")
+    )

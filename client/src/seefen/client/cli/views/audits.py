@@ -1,0 +1,91 @@
+"""The audit: a verdict on one page, readings with their proof, the check of the log.
+
+Every page says what stands behind it: without witnesses, that views may be split.
+"""
+
+from collections.abc import Sequence
+
+from seefen.client.cli import codes, times
+from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
+from seefen.client.values import AuditRow, Verdict, VerifyReport
+
+
+def verdict(value: Verdict) -> Painted:
+    """Return the verdict on one page."""
+    behind = codes.quorum(value.quorum)
+    proved = f"{value.proved} of {value.entries} entries proved"
+    word = good("IN ORDER") if value.ok else alarm("NOT IN ORDER")
+    when = times.moment(value.at, times.now())
+    return stack(
+        line(bold(value.node), f", {value.network} · log {value.first}-{value.last} · checkpoint ",
+             f"{value.head}, {when}"),
+        line(word, f"  {proved}, {behind}"),
+        _counts(value),
+        *(alarm("  PROBLEM  ", problem) for problem in value.problems),
+        *(warn("  GAP      ", gap) for gap in value.gaps),
+        *(warn(f"  FLAG     {name}: ", text) for name, text in value.flags),
+        _limits(value.limits, value.quorum),
+        dim("Each one: 'seefen audit list'. The whole log: 'seefen audit verify'."),
+    )  # fmt: skip
+
+
+def listed(rows: Sequence[AuditRow], quorum: int) -> Painted:
+    """Return readings, each with its proof."""
+    if not rows:
+        return stack(
+            line("Nobody has opened anything that your node may see."),
+            _limits((), quorum),
+            dim("'seefen audit' gives the verdict over the whole log."),
+        )
+    now = times.now()
+    grid = Grid("ENTRY", "WHEN", "WHO", "DID", "PURPOSE", "PROOF", keep=(0, 1))
+    for row in rows:
+        grid.row(
+            f"#{row.index}",
+            times.moment(row.at, now),
+            " ".join(filter(None, (row.officer or row.device[:8], row.node))),
+            _did(row),
+            _why(row),
+            good(f"proved in {row.size}") if row.proved else alarm(f"NOT PROVED: {row.problem}"),
+        )
+    proved = sum(row.proved for row in rows)
+    return stack(grid.painted(), line(f"{proved} of {len(rows)} proved"), _limits((), quorum))
+
+
+def verified(report: VerifyReport) -> Painted:
+    """Return what a check of the whole log found."""
+    if report.problems:
+        first = alarm(f"THE LOG IS NOT IN ORDER: {len(report.problems)} problem(s)")
+    else:
+        first = good(f"OK  {report.checked} of {report.checked} entries proved in {report.head}")
+    evidence = "Keep this device as it is, and tell the other nodes." if report.problems else None
+    return stack(
+        first,
+        *(alarm("  ", problem) for problem in report.problems),
+        line(evidence) if evidence else None,
+        _limits(report.limits, report.quorum),
+    )
+
+
+def _counts(value: Verdict) -> Painted:
+    return line(
+        f"  consultations {value.consultations}   disclosures {value.disclosures}"
+        f"   refused {value.refused}   emergency {value.emergency}"
+    )
+
+
+def _limits(limits: Sequence[str], quorum: int) -> Painted:
+    """Say what nobody could see: a verdict that is silent about it promises too much."""
+    own = [f"What this cannot show: {codes.NO_WITNESS}."] if quorum == 0 else []
+    return stack(*(warn("  ", text) for text in (*own, *limits)))
+
+
+def _did(row: AuditRow) -> Piece:
+    what = codes.message_type(row.type) if row.type else ""
+    mark = "  EMERGENCY" if row.emergency else ""
+    return f"{row.what} {row.ref or row.case}" + (f" ({what})" if what else "") + mark
+
+
+def _why(row: AuditRow) -> str:
+    reason = "" if not row.reason else f' · "{row.reason}"'
+    return " · ".join(filter(None, (row.purpose, row.basis))) + reason

@@ -1,0 +1,149 @@
+"""Cases and channels: lists, one as a whole, and changes of members."""
+
+from collections.abc import Sequence
+
+from seefen.client.cli import codes, times
+from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.client.cli.views.objects import name_of
+from seefen.client.values import CaseView, ObjectView
+
+
+def opened(view: CaseView) -> Painted:
+    """Return a case or channel that was just opened, and what to do next."""
+    what = "Channel" if view.form == "channel" else "Case"
+    how = "alert send --channel" if view.form == "channel" else "case send"
+    return stack(
+        line(f"{what} ", bold(view.number), " opened.", _quoted(view.title)),
+        _members(view),
+        _left_out(view),
+        dim(f"Next: seefen {how} {view.number}"),
+    )
+
+
+def case_list(views: Sequence[CaseView]) -> Painted:
+    """Return the cases of a node."""
+    if not views:
+        return stack(
+            line("No case yet."), dim("'seefen case open --title TEXT --member NODE' opens one.")
+        )
+    rows = Grid("CASE", "TITLE", "OWNER", "MEMBERS", "OBJECTS", "UNREAD", right=(4, 5), keep=(0,))
+    for view in views:
+        title = view.title if view.readable else dim("sealed: not assigned to this device")
+        rows.row(
+            bold(view.number), title, view.owner, len(view.members), view.object_count, view.unread
+        )
+    return stack(rows.painted(), *map(_left_out, views))
+
+
+def channel_list(views: Sequence[CaseView]) -> Painted:
+    """Return the channels of a node."""
+    if not views:
+        return stack(
+            line("No channel yet."),
+            dim("A lead opens one: 'seefen channel open NAME NODE...'"),
+        )
+    rows = Grid("CHANNEL", "OWNER", "ALERTS", "MEMBERS", right=(2,), keep=(0,))
+    for view in views:
+        rows.row(bold(view.number), view.owner, view.object_count, ", ".join(view.members))
+    return stack(rows.painted(), *map(_left_out, views))
+
+
+def whole(view: CaseView) -> Painted:
+    """Return a case with all that is in it."""
+    return stack(
+        line(bold(view.number), "  ", view.title or dim("sealed: not assigned to this device")),
+        _conditions(view),
+        _members(view),
+        _left_out(view),
+        _objects(view),
+        dim(f"'seefen case show {view.number}#n' opens one: that leaves an entry."),
+    )
+
+
+def added(view: CaseView, nodes: Sequence[str]) -> Painted:
+    """Return what follows from new members."""
+    return stack(
+        line(f"{_listed(nodes)} will read from now on, not what came before."),
+        _new_key(view),
+        _left_out(view),
+    )
+
+
+def removed(view: CaseView, nodes: Sequence[str]) -> Painted:
+    """Return what follows from members that went."""
+    return stack(
+        line(f"{_listed(nodes)} will read nothing new; what was opened there stays there."),
+        _new_key(view),
+        _left_out(view),
+    )
+
+
+def assigned(view: CaseView) -> Painted:
+    """Return that a device got the key of a case."""
+    return line(f"{view.number} is assigned: the device has its key now.")
+
+
+def _new_key(view: CaseView) -> Painted:
+    count = len(view.members)
+    return line(f"New key {view.generation}, {count} node{'s' if count != 1 else ''}. Done.")
+
+
+def _listed(nodes: Sequence[str]) -> str:
+    return ", ".join(nodes)
+
+
+def _quoted(title: str) -> str:
+    return f"  {title}" if title else ""
+
+
+def _conditions(view: CaseView) -> Painted | None:
+    if not view.purpose:
+        return None
+    return line(f"You read under: purpose {view.purpose} · basis {view.basis}")
+
+
+def _members(view: CaseView) -> Painted:
+    named = [f"{node} (owner)" if node == view.owner else node for node in view.members]
+    return line("Members: ", ", ".join(named), f" · key {view.generation}")
+
+
+def _left_out(view: CaseView) -> Painted | None:
+    """Name on every screen who got no key, and why: nobody may take him for reached."""
+    if not view.left_out:
+        return None
+    named = "; ".join(f"{who}: {codes.left_out(reason)}" for who, reason in view.left_out)
+    return warn(f"{view.number} does not reach ", named)
+
+
+def _objects(view: CaseView) -> Painted:
+    if not view.objects:
+        return line("Nothing in it yet.")
+    now = times.now()
+    rows = Grid("", "", "", "", "", "", keep=(0,))
+    for item in view.objects:
+        rows.row(
+            f"  #{item.number}",
+            times.moment(item.created_at, now),
+            name_of(item),
+            item.sender,
+            _details(item),
+            _state(item),
+        )
+    return rows.painted()
+
+
+def _details(item: ObjectView) -> str:
+    if item.file:
+        return times.size(item.size)
+    return " · ".join(filter(None, (item.items or item.subject, item.handling)))
+
+
+def _state(item: ObjectView) -> str:
+    parts = [codes.answer(item.answer) if item.answer else item.state]
+    if item.file and not item.fetched:
+        parts = ["not fetched"]
+    if item.due_at is not None and not item.answer:
+        parts.append(f"due {times.due(item.due_at, times.now())}")
+    if item.superseded_by:
+        parts.append(f"replaced by {item.superseded_by}")
+    return ", ".join(parts)

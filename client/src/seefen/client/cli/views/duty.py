@@ -1,0 +1,107 @@
+"""On duty: the watch, what is due, what a serial number says, what happens now."""
+
+from collections.abc import Mapping, Sequence
+
+from seefen.client.cli import codes, times
+from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
+from seefen.client.cli.scripts import remark
+from seefen.client.values import CheckResult, DueView, Event, Hit, WatchView
+
+
+def on_watch(watches: Sequence[WatchView]) -> Painted:
+    """Return until when and for what this device is on watch."""
+    if not watches:
+        return stack(
+            line("Off watch: no alert opens by itself."), dim("'seefen watch on' begins one.")
+        )
+    now = times.now()
+    rows = Grid("", "", "")
+    for watch in watches:
+        rows.row(
+            f"  {watch.channel}",
+            f"until {times.moment(watch.until, now)}",
+            f"purpose: {watch.purpose} · basis: {watch.basis} · entry {watch.entry_index} recorded",
+        )
+    return stack(line("On watch"), rows.painted())
+
+
+def off_watch(_state: Mapping[str, object]) -> Painted:
+    """Return that the watch ended."""
+    return line("Off watch. Alerts still come; each one opens when you open it.")
+
+
+def due(rows: Sequence[DueView]) -> Painted:
+    """Return what waits for an answer."""
+    if not rows:
+        return stack(
+            line("Nothing is due."),
+            dim("'seefen alert list', 'seefen case list' show all; 'seefen tail' waits."),
+        )
+    grid = Grid("DUE", "REF", "WHAT", "FROM", "YOURS", "COVER", keep=(0, 1))
+    for row in rows:
+        grid.row(
+            _due(row),
+            bold(row.ref),
+            codes.message_type(row.what),
+            row.sender,
+            _ours(row),
+            f"{row.subject} · {codes.short_handling(row.handling)}",
+        )
+    return stack(grid.painted(), dim("'seefen case show REF' opens one: that leaves an entry."))
+
+
+def _due(row: DueView) -> Piece:
+    if row.due_at is None:
+        return "open"
+    text = times.due(row.due_at, times.now())
+    return alarm(text) if text.startswith("overdue") else text
+
+
+def _ours(row: DueView) -> str:
+    by = f" by {row.officer}" if row.officer and row.ours != "free" else ""
+    return codes.answer(row.ours) + by
+
+
+def checked(serial: str, result: CheckResult) -> Painted:
+    """Return what the own vault says to a serial number, and what was searched."""
+    note = remark(serial)
+    nothing = not (result.exact or result.look_alike or result.possible)
+    return stack(
+        line(note) if note else None,
+        _hits("Exact", result.exact),
+        _hits("Look-alike", result.look_alike),
+        _hits("Possible", result.possible) if result.possible else None,
+        line(f"Searched: this vault, {result.searched} records; nothing else."),
+        dim("That says nothing about other nodes: 'seefen trace ask CASE' asks them.")
+        if nothing
+        else dim("A look-alike is a reading of unclear characters, not a hit."),
+    )
+
+
+def _hits(title: str, hits: Sequence[Hit]) -> Painted:
+    if not hits:
+        return line(f"{title}: nothing.")
+    now = times.now()
+    rows = Grid("", "", "", "", "")
+    for hit in hits:
+        when = times.date(hit.created_at, now)
+        rows.row(f"  {hit.ref}", hit.text, hit.field, f"{hit.sender}, {when}", hit.subject)
+    return stack(bold(f"{title}:"), rows.painted())
+
+
+def tailing(seconds: float | None) -> Painted:
+    """Return that live view begins."""
+    how = "Ctrl-C ends it" if seconds is None else f"for {times.span(seconds)}"
+    return dim(f"Live: what arrives and who reads what ({how}).")
+
+
+def event(value: Event) -> Painted:
+    """Return one thing that happened."""
+    when = times.moment(value.at, times.now(), seconds=True)
+    what: Piece = alarm(value.what) if value.what == "alarm" else bold(value.what)
+    return line(dim(when), what, value.ref or value.case, value.text, gap="  ")
+
+
+def queue(count: int) -> Painted | None:
+    """Return how much waits on this machine."""
+    return warn(f"{count} queued: they leave when the broker is back") if count else None

@@ -1,0 +1,75 @@
+"""Founding, inviting, joining, admitting."""
+
+from collections.abc import Mapping, Sequence
+
+from seefen.client.cli import times
+from seefen.client.cli.arguments import ROLES
+from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
+from seefen.client.founding import Founded
+from seefen.client.values import JoinedView
+
+
+def read_aloud(words: Sequence[str]) -> Painted:
+    """Return the six words, for the one who joins."""
+    return stack(
+        line("Read these words to your admin (number on your paper): "),
+        line("  ", bold(" · ".join(words))),
+        dim("Waiting for admission ..."),
+    )
+
+
+def compare(node: str, roles: Sequence[str], words: Sequence[str]) -> Painted:
+    """Return the six words, for the one who admits."""
+    return stack(
+        line(bold(node), " wants to join as ", ", ".join(roles) if roles else "a new node", "."),
+        line("Telephone the number on your own paper. They must read out exactly:"),
+        line("  ", bold(" · ".join(words))),
+        warn("One word that differs: do not admit."),
+    )
+
+
+def joined(view: JoinedView) -> Painted:
+    """Return where this machine is now, and what its officer may do."""
+    may = "; ".join(ROLES[role] for role in view.roles if role in ROLES)
+    by = f" by {view.admitted_by}" if view.admitted_by else ""
+    return stack(
+        line(f"Network  {view.network}{_founded(view.founded_at)}     Node  {view.node}"),
+        line(f"Admitted {times.moment(view.admitted_at, times.now())}{by}."),
+        line("Check: this device ", may or "has no role", "."),
+        dim("Next: 'seefen watch on' once a shift, 'seefen status' at any time."),
+    )
+
+
+def _founded(at: int) -> str:
+    return f" (founded {times.local(at).date().isoformat()})" if at else ""
+
+
+def admitted(done: Sequence[Mapping[str, object]]) -> Painted:
+    """Return who is in."""
+    return stack(*(line(bold(str(one["node"])), " admitted.") for one in done))
+
+
+def invited(made: Mapping[str, object]) -> Painted:
+    """Return where the invite is and how it travels."""
+    return stack(
+        line("Invite, valid 48 h and once: ", bold(str(made["invite"]))),
+        line(f"The officer runs: seefen join {made['invite']}"),
+        line(f"and reads you six words. You run: seefen admit {made['invite']}"),
+        dim("Give your telephone number on paper, not with the file."),
+    )
+
+
+def founded(made: Founded) -> Painted:
+    """Return what was made, and who keeps what."""
+    return stack(
+        line(
+            "Network ",
+            bold(made.name),
+            f" founded: {made.threshold} of {len(made.keys)} keys must sign.",
+        ),
+        *(line(f"  {path}") for path in made.keys),
+        line(f"  {made.statement}"),
+        line(f"Its hash, to be compared on paper: {made.net}"),
+        warn("Give each root key to another person, on a stick of its own, and delete it here."),
+        dim(f"Next: seefen-server takes {made.statement.name}; 'seefen-server doctor' says how."),
+    )

@@ -1,0 +1,127 @@
+"""The body of a message: what was filled in, field by field, codes in words.
+
+A new type of message needs nothing here: names of fields are its labels.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, cast
+
+import msgspec
+
+from seefen.client.cli import codes
+from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.protocol.messages import Form, Message, label
+from seefen.protocol.messages.shape import put_together, recoded, shape
+
+# These are shown in the lines about use, or are for machines.
+_ABOUT: Final = frozenset(field.name for field in msgspec.structs.fields(Message)) | {"*"}
+_FIRST: Final = ("outcome", "answer", "status", "bcp", "place", "direction", "occurred_at")
+_LAST: Final = ("text",)
+# Fields whose value says by itself what it is; the others stand behind their names.
+_SPEAKING: Final = frozenset((
+    "category", "make", "model", "variant", "calibre", "plate", "colour", "place", "role", "name",
+    "text", "event", "date", "actor", "channel", "years", "medium", "kind", "unit", "qty", "claim",
+    "script", "scheme",
+))  # fmt: skip
+_SILENT: Final = {("kind", "firearm"), ("qty", "1"), ("unit", "round"), ("kind", "real name")}
+
+
+def body(message: Form) -> Painted:
+    """Return the fields that were filled in."""
+    rows = Grid("", "")
+    written = _written(message)
+    for name in _ordered(written):
+        for place, text in enumerate(_lines(written[name])):
+            rows.row("" if place else dim(f"  {_label(name)}"), text)
+    return stack(rows.painted(), _unknown(message.extra))
+
+
+def terms(message: Form) -> Painted | None:
+    """Return under which conditions a message may be used, with the sentences."""
+    if not isinstance(message, Message):
+        return None
+    urgency = label("urgency_reason", message.urgency_reason) if message.urgency_reason else ""
+    return stack(
+        bold(codes.handling(message.handling)),
+        line("  conditions: ", message.conditions) if message.conditions else None,
+        line(
+            f"{message.tlp} · {codes.evaluation(message.source_eval + message.info_eval)}",
+            f" · {message.urgency}",
+            f" ({urgency})" if urgency else "",
+        ),
+    )
+
+
+def _written(message: Form) -> dict[str, Any]:
+    fields = msgspec.to_builtins(message, builtin_types=(bytes,))
+    known = shape(type(message))
+    in_words = recoded(known, fields, lambda _field, table, code: label(table, code))
+    written = cast("dict[str, Any]", put_together(known, in_words))
+    extra = message.extra
+    # Ids and hashes mean something to machines alone.
+    return {
+        name: value
+        for name, value in written.items()
+        if name not in _ABOUT and name not in extra and name != "v" and not isinstance(value, bytes)
+    }
+
+
+def _unknown(extra: dict[str, Any]) -> Painted | None:
+    """Say that there is more than this version knows, and show it as it came."""
+    if not extra:
+        return None
+    rows = Grid("", "")
+    for name, value in extra.items():
+        rows.row(dim(f"  {_label(name)}"), _flat(value))
+    return stack(warn("  Fields this version of seefen does not know:"), rows.painted())
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    known = list(names)
+    first = [name for name in _FIRST if name in known]
+    last = [name for name in _LAST if name in known]
+    return first + [name for name in known if name not in (*first, *last)] + last
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _lines(value: Any) -> Iterator[str]:
+    """Yield a value as lines: a list of groups has one line for each."""
+    parts = cast("list[Any]", value) if isinstance(value, list) else []
+    if any(isinstance(part, dict) for part in parts):
+        for place, part in enumerate(parts, 1):
+            yield f"{place}. {_flat(part)}"
+    elif isinstance(value, str):
+        yield from value.splitlines() or [""]
+    else:
+        yield _flat(value)
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        return _group(cast("dict[str, Any]", value))
+    if isinstance(value, list | tuple):
+        return ", ".join(_flat(part) for part in cast("list[Any]", value))
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _group(fields: dict[str, Any]) -> str:
+    """Return a group as one line: what speaks for itself alone, the rest behind its name."""
+    parts: list[str] = []
+    for name, value in fields.items():
+        text = _flat(value)
+        if name in {"n", "*"} or (name, text) in _SILENT:
+            continue
+        if name == "fact":
+            parts.append("known" if value else "assessed")
+        elif name == "qty":
+            parts.insert(0, f"{text} x")
+        else:
+            parts.append(text if name in _SPEAKING else f"{_label(name)} {text}")
+    return " · ".join(parts)

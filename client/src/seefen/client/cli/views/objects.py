@@ -1,0 +1,75 @@
+"""An object that was opened, and a file that was fetched."""
+
+from collections.abc import Mapping, Sequence
+
+from seefen.client.cli import codes, times
+from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.client.cli.views import messages
+from seefen.client.values import ObjectView, Opened
+
+
+def opened(read: Opened) -> Painted:
+    """Return a message whose body is open, with what may be done with it."""
+    view = read.view
+    return stack(
+        _title(view),
+        _superseded(view),
+        messages.terms(read.message),
+        messages.body(read.message),
+        files(read.files),
+        dim(f"This reading is entry {read.entry_index} of the log."),
+        _next(view),
+    )
+
+
+def files(views: Sequence[ObjectView]) -> Painted | None:
+    """Return the files that belong to a message, and how to fetch one."""
+    if not views:
+        return None
+    rows = Grid("", "", "", "")
+    for view in views:
+        state = "fetched" if view.fetched else "not fetched"
+        rows.row(
+            f"  #{view.number}", view.name or view.items or "file", times.size(view.size), state
+        )
+    return stack(rows.painted(), dim(f"  seefen file get {views[0].ref} -o FOLDER"))
+
+
+def fetched(file: Mapping[str, object]) -> Painted:
+    """Return where a file went."""
+    return line("Checked and saved: ", str(file["path"]))
+
+
+def name_of(view: ObjectView) -> str:
+    """Return what an object is, from its cover alone."""
+    if not view.cover_open:
+        return "sealed: this device has no key for it yet"
+    if view.file:
+        return view.name or view.subject or "file"
+    return codes.message_type(view.type)
+
+
+def _title(view: ObjectView) -> Painted:
+    when = times.moment(view.created_at, times.now())
+    sent = line(f"  from {view.sender}", f" ({view.officer})" if view.officer else "", f", {when}")
+    return line(bold(view.ref), "  ", name_of(view), sent, _due(view))
+
+
+def _due(view: ObjectView) -> str:
+    return "" if view.due_at is None else f"  due {times.due(view.due_at, times.now())}"
+
+
+def _superseded(view: ObjectView) -> Painted | None:
+    if not view.superseded_by:
+        return None
+    return warn(f"A newer version replaces this one: {view.superseded_by}")
+
+
+def _next(view: ObjectView) -> Painted | None:
+    if view.answer:
+        return line("Your node: ", codes.answer(view.answer), f" by {view.answered_by}")
+    if view.type == "SeizureAlert":
+        return dim(f"Answer: seefen alert answer {view.ref} taken|passed-on|not-ours|rejected")
+    if view.type == "TraceRequest":
+        return dim(f"Answer: seefen trace answer {view.ref}")
+    return None

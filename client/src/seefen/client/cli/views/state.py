@@ -1,0 +1,60 @@
+"""``seefen status``: this device, its node, the network."""
+
+from dataclasses import dataclass
+
+from seefen.client.cli import codes, times
+from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
+from seefen.client.values import NodeView, WatchView
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What ``seefen status`` shows."""
+
+    network: str
+    quorum: int
+    node: str
+    device: str
+    officer: str
+    roles: tuple[str, ...]
+    online: bool
+    checkpoint_at: int
+    queued: int
+    alarm: str | None
+    watches: tuple[WatchView, ...]
+    nodes: tuple[NodeView, ...]
+
+
+def page(status: Status) -> Painted:
+    """Return the state on one page."""
+    now = times.now()
+    roles = ", ".join(status.roles)
+    broker = good("broker reachable") if status.online else warn("broker NOT reachable")
+    return stack(
+        alarm("ALARM  ", status.alarm) if status.alarm else None,
+        line(bold(status.node), f" · {status.officer or 'agent'} · {roles} · ", broker),
+        line(f"Network {status.network} · log of {times.moment(status.checkpoint_at, now)} · ",
+             codes.quorum(status.quorum)),
+        line(f"Device {status.device}"),
+        warn(f"{status.queued} queued, until the broker is back") if status.queued else None,
+        _watches(status.watches),
+        _nodes(status.nodes),
+    )  # fmt: skip
+
+
+def _watches(watches: tuple[WatchView, ...]) -> Painted:
+    if not watches:
+        return dim("Off watch. 'seefen watch on' once a shift.")
+    now = times.now()
+    named = ", ".join(
+        f"{watch.channel} until {times.moment(watch.until, now)}" for watch in watches
+    )
+    return line("On watch: ", named)
+
+
+def _nodes(nodes: tuple[NodeView, ...]) -> Painted:
+    rows = Grid("NODE", "", "DEVICES", "", right=(2,), keep=(0,))
+    for node in nodes:
+        state = alarm(codes.left_out(node.in_force)) if node.in_force else ""
+        rows.row(node.name, node.title, node.devices, state)
+    return rows.painted()

@@ -1,0 +1,59 @@
+"""``seefen watch``: on duty for the channels, once a shift."""
+
+from typing import Annotated
+
+import typer
+
+from seefen.client.cli import conditions
+from seefen.client.cli.arguments import case_name, distinct
+from seefen.client.cli.conditions import USUAL_BASIS, Basis, Purpose, Reason
+from seefen.client.cli.session import opened
+from seefen.client.cli.views import duty
+
+group = typer.Typer(no_args_is_help=True, help="Go on watch for a shift: alerts open as they come.")
+Channels = Annotated[
+    list[str] | None,
+    typer.Argument(parser=case_name, metavar="[CHANNEL...]", help="All of them, if none is named."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(group, name="watch")
+
+
+@group.command()
+def on(
+    context: typer.Context,
+    channels: Channels = None,
+    purpose: Purpose = None,
+    basis: Basis = None,
+    reason: Reason = "",
+) -> None:
+    """Go on watch: seefen watch on --purpose border-control --basis pcc-see."""
+    chosen = distinct(channels, "channel")
+    with opened(context) as session:
+        watches = session.do(
+            lambda client: client.watch.on(
+                chosen,
+                purpose=purpose or conditions.WATCH_PURPOSE,
+                basis=basis or USUAL_BASIS,
+                reason=reason,
+            )
+        )
+        session.screen.show(watches, duty.on_watch)
+
+
+@group.command()
+def off(context: typer.Context) -> None:
+    """Go off watch: nothing opens by itself any more."""
+    with opened(context) as session:
+        session.do(lambda client: client.watch.off())
+        session.screen.show({"on_watch": False}, duty.off_watch)
+
+
+@group.command("list")
+def list_(context: typer.Context) -> None:
+    """Show for which channels and until when this device is on watch."""
+    with opened(context) as session:
+        session.screen.show(session.do(lambda client: client.watch.list()), duty.on_watch)

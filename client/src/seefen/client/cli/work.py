@@ -1,0 +1,60 @@
+"""``seefen due``, ``check`` and ``tail``: what waits, what is known, what happens now."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from seefen.client import Client
+from seefen.client.cli.arguments import serial
+from seefen.client.cli.session import opened
+from seefen.client.cli.views import duty
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(due)
+    app.command()(check)
+    app.command()(tail)
+
+
+def due(context: typer.Context) -> None:
+    """Show what waits for your node, the most urgent first."""
+    with opened(context) as session:
+        session.screen.show(session.do(lambda client: client.due()), duty.due)
+
+
+def check(
+    context: typer.Context,
+    number: Annotated[
+        str, typer.Argument(parser=serial, metavar="SERIAL", help="As read; ? is unreadable.")
+    ],
+) -> None:
+    """Look for a serial number in this vault alone: seefen check С-84417."""  # noqa: RUF002
+    with opened(context) as session:
+        found = session.do(lambda client: client.check(number))
+        session.screen.show(found, lambda result: duty.checked(number, result))
+
+
+def tail(
+    context: typer.Context,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so long; else with Ctrl-C.")
+    ] = None,
+) -> None:
+    """Show live what arrives and who reads what: seefen tail --seconds 60."""
+    with opened(context) as session:
+
+        async def follow(client: Client) -> None:
+            async for event in client.events():
+                session.screen.stream(event, duty.event)
+
+        async def limited(client: Client) -> None:
+            try:
+                async with asyncio.timeout(seconds):
+                    await follow(client)
+            except TimeoutError:
+                return
+
+        session.screen.say(duty.tailing(seconds))
+        session.do(limited)

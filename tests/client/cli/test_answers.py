@@ -1,0 +1,165 @@
+# ruff: noqa: RUF001 (letters of two alphabets that look alike are the point)
+
+from typing import Any
+
+import pytest
+
+from seefen.client.cli import answers
+from seefen.protocol.messages import TABLES
+
+
+@pytest.mark.parametrize(
+    ("typed", "fields"),
+    [
+        (
+            "Tabanovce > Preševo, out",
+            {
+                "place": "Tabanovce > Preševo",
+                "direction": "out",
+                "setting": "bcp",
+                "bcp": "tabanovce-presevo",
+            },
+        ),
+        (
+            "Preševo/Tabanovce",
+            {"place": "Preševo/Tabanovce", "setting": "bcp", "bcp": "tabanovce-presevo"},
+        ),
+        (
+            "Merdare, entry",
+            {"place": "Merdare", "direction": "in", "setting": "bcp", "bcp": "merdare"},
+        ),
+        ("Here > There", {"place": "Here > There", "setting": "bcp"}),
+        ("Скопје, ул. Македонија 5", {"place": "Скопје, ул. Македонија 5"}),
+        ("out", {"place": "out"}),
+    ],
+)
+def test_where(typed: str, fields: dict[str, Any]) -> None:
+    assert answers.place(typed) == fields
+
+
+def test_every_crossing_is_found_by_its_label() -> None:
+    labels = {code: label for code, label in TABLES["crossing"].items() if code != "other"}
+    assert {code: answers.place(label)["bcp"] for code, label in labels.items()} == {
+        c: c for c in labels
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "fields"),
+    [
+        (
+            "12 pistols, 340 rounds",
+            {"items": [{"qty": 12, "category": "pistol"}], "ammunition": [{"qty": 340}]},
+        ),
+        (
+            "340 rounds 7,62 x 25",
+            {"ammunition": [{"qty": 340, "calibre": "7.62x25", "calibre_as_read": "7,62 x 25"}]},
+        ),
+        (
+            "1 pistol 9 mm Luger; 2 old assault rifles",
+            {
+                "items": [
+                    {
+                        "qty": 1,
+                        "category": "pistol",
+                        "calibre": "9x19",
+                        "calibre_as_read": "9 mm Luger",
+                    },
+                    {"qty": 2, "category": "assault_rifle"},
+                ]
+            },
+        ),
+        (
+            "3 x alarm pistols",
+            {"items": [{"qty": 3, "kind": "alarm_signal", "category": "pistol"}]},
+        ),
+        (
+            "6 grenades, 2 silencers, 1 machine gun",
+            {
+                "items": [{"qty": 1, "category": "light_machine_gun"}],
+                "explosives": [{"qty": 6, "kind": "hand_grenade"}],
+                "parts": [{"qty": 2, "kind": "suppressor"}],
+            },
+        ),
+        ("4 guns", {"items": [{"qty": 4, "category": "unknown"}]}),
+        ("a bag of cash, 3 telephones", {"text": "a bag of cash; 3 telephones"}),
+        ("", {}),
+    ],
+)
+def test_what(typed: str, fields: dict[str, Any]) -> None:
+    assert answers.load(typed) == fields
+
+
+@pytest.mark.parametrize("table", [TABLES["category"], TABLES["explosive"], TABLES["part"]])
+def test_every_thing_is_found_by_its_label(table: dict[str, str]) -> None:
+    for label in table.values():
+        loaded = answers.load(f"2 {label}s")
+        assert loaded.keys() & {"items", "explosives", "parts"}, label
+
+
+def test_every_calibre_is_found_by_its_label() -> None:
+    assert {code: answers.calibre(text)["calibre"] for code, text in TABLES["calibre"].items()} == {
+        c: c for c in TABLES["calibre"]
+    }
+
+
+def test_a_calibre_nobody_knows_is_kept_as_written() -> None:
+    assert answers.calibre("cal. 13,2 x 99") == {"calibre": "other", "calibre_as_read": "13,2 x 99"}
+
+
+def test_vehicle() -> None:
+    assert answers.vehicle("VW Passat B6 grey SK-0000-ZZ") == {
+        "make": "VW", "model": "Passat B6", "colour": "grey", "plate": "SK-0000-ZZ",
+    }  # fmt: skip
+    assert answers.vehicle("BG-1234-ŽŽ") == {"plate": "BG-1234-ŽŽ"}
+    assert answers.vehicle("white van") == {"make": "van", "colour": "white"}
+    assert answers.vehicle("") == {}
+
+
+def test_serials_stay_as_read() -> None:
+    assert answers.serials("EV-19070413, EV-1907?4??, С-84417, EV-19070413") == (
+        "EV-19070413", "EV-1907?4??", "С-84417",
+    )  # fmt: skip
+
+
+def test_guns_with_and_without_a_number() -> None:
+    items = answers.with_serials([{"qty": 12, "category": "pistol"}], ("A1", "A?"))
+    assert items == [
+        {"n": 1, "category": "pistol", "serial_as_read": "A1", "serial_state": "present"},
+        {"n": 2, "category": "pistol", "serial_as_read": "A?", "serial_state": "partly"},
+        {"n": 3, "category": "pistol", "qty": 10},
+    ]
+
+
+def test_which_of_several_kinds_bears_a_number_is_a_guess() -> None:
+    two = [{"qty": 1, "category": "pistol"}, {"qty": 1, "category": "rifle"}]
+    items = answers.with_serials(two, ("A", "B", "C"))
+    assert [(item["category"], item["confidence"]) for item in items] == [
+        ("pistol", "guess"), ("rifle", "guess"), ("unknown", "guess"),
+    ]  # fmt: skip
+
+
+def test_hidden() -> None:
+    assert answers.concealment("spare wheel, Rear panel, in a cake") == (
+        ["spare_wheel", "rear_panel", "other"],
+        "in a cake",
+    )
+    assert answers.concealment("") == ([], "")
+
+
+def test_a_gun() -> None:
+    assert answers.gun("pistol Zastava M57 7,62 x 25") == {
+        "category": "pistol",
+        "make": "Zastava",
+        "model": "M57",
+        "calibre": "7.62x25",
+        "calibre_as_read": "7,62 x 25",
+    }
+    assert answers.gun("something") == {"category": "unknown", "make": "something"}
+    assert answers.gun("") == {"category": "unknown"}
+
+
+def test_years() -> None:
+    assert answers.years("military register 1960-1992, paper") == "1960-1992"
+    assert answers.years("1968 manufactured") == "1968"
+    assert answers.years("no year") == ""

@@ -1,0 +1,36 @@
+import pytest
+
+from seefen.client.cli.arguments import UsageError
+from seefen.client.cli.complaints import explain
+from seefen.client.connection import UnreachableError
+from seefen.protocol.errors import (
+    MalformedError,
+    OutOfTurnError,
+    RefusedError,
+    UntrustedError,
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "hint"),
+    [
+        (RefusedError("no", rule="not-a-reader"), 1, "ask the case's owner"),
+        (UntrustedError("no", rule="something new"), 1, "nothing of it was stored"),
+        (OutOfTurnError("no"), 1, "run the command again"),
+        (MalformedError("no"), 1, "dropped"),
+        (RefusedError("no"), 1, "seefen status"),
+        (UnreachableError("no", rule="broker"), 3, "queued"),
+        (UsageError("no", "do this"), 2, "do this"),
+        (EOFError(), 2, "option"),
+        (FileNotFoundError(2, "No such file", "a.jpg"), 1, "path"),
+        (OSError("odd"), 1, "disk"),
+        (KeyError("x"), 1, "SEEFEN_DEBUG"),
+    ],
+)
+def test_each_error_has_a_code_and_says_what_to_do(
+    error: BaseException, code: int, hint: str
+) -> None:
+    complaint = explain(error)
+    assert complaint.message
+    assert complaint.code == code
+    assert hint in complaint.hint

@@ -1,0 +1,115 @@
+# ruff: noqa: RUF001 (letters of two alphabets that look alike are the point)
+
+import io
+import json
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import pytest
+
+from seefen.client.cli import dialogue
+from seefen.client.cli.arguments import UsageError
+from seefen.client.cli.dialogue import Answers
+from seefen.client.cli.screen import Screen
+from seefen.protocol.messages import SeizureAlert
+
+AT = datetime(2026, 3, 14, 1, 47, 9, tzinfo=UTC)
+SAID = Answers(
+    where="Tabanovce > Preševo, out",
+    carrying="12 pistols, 340 rounds",
+    vehicle="VW Passat B6 grey SK-0000-ZZ",
+    serials="EV-19070413, EV-1907?4??, С-84417",
+)
+TYPED = [SAID.where, SAID.carrying, SAID.vehicle, "", SAID.serials, "", "", ""]
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+
+def test_the_alert_that_the_answers_make() -> None:
+    alert = dialogue.alert_of(SAID, AT)
+    assert alert.place == "Tabanovce > Preševo"
+    assert (alert.bcp, alert.direction) == ("tabanovce-presevo", "out")
+    assert alert.vehicle.plate == "SK-0000-ZZ"
+    assert [item.serial_as_read for item in alert.items] == [
+        "EV-19070413",
+        "EV-1907?4??",
+        "С-84417",
+        "",
+    ]
+    assert sum(item.qty for item in alert.items) == 12
+    assert alert.ammunition[0].qty == 340
+    assert (alert.urgency, alert.handling, alert.tlp, alert.status) == (
+        "URGENT", "H2", "TLP:AMBER+STRICT", "preliminary",
+    )  # fmt: skip
+    assert alert.cover().items == "12 pistols, 340 rounds"
+
+
+def test_what_still_moves_is_flash() -> None:
+    alert = dialogue.alert_of(Answers(where="Merdare", carrying="1 rifle", moving="yes"), AT)
+    assert (alert.urgency, alert.urgency_reason, alert.moving) == ("FLASH", "moving", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "missing"),
+    [
+        (Answers(), "where"),
+        (Answers(where="Merdare"), "what was found"),
+        (Answers(where="Merdare", carrying="a bag of cash"), "what was found"),
+        (Answers(where="Merdare", carrying="1 rifle", handling="H9"), "handling code"),
+    ],
+)
+def test_what_is_missing_is_said_in_the_words_of_the_questions(said: Answers, missing: str) -> None:
+    with pytest.raises(UsageError, match=missing) as caught:
+        dialogue.alert_of(said, AT)
+    assert caught.value.hint
+
+
+def test_at_most_eight_questions_and_enter_skips(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: list[Answers] = []
+    answer(monkeypatch, *TYPED, "")
+    alert = dialogue.compose(Screen(), Answers(), AT, kept.append)
+    assert isinstance(alert, SeizureAlert)
+    assert len(kept) == 8
+    assert kept[-1] == SAID
+    shown = capsys.readouterr().out
+    assert "С-84417 has a Cyrillic С: kept as typed, also matched as C-84417" in shown
+    assert "H2, ask before sharing" in shown
+
+
+def test_a_draft_is_kept_after_each_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Answers] = []
+    answer(monkeypatch, *TYPED[:3])
+    with pytest.raises(EOFError):
+        dialogue.compose(Screen(), Answers(), AT, kept.append)
+    assert kept[-1].vehicle == SAID.vehicle
+
+
+def test_a_draft_is_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = json.dumps({**asdict(SAID), "from a newer version": 1}).encode()
+    assert dialogue.answers_from(data) == SAID
+    assert dialogue.answers_from(None).is_empty
+    answer(monkeypatch, *[""] * 8, "")
+    alert = dialogue.compose(Screen(), SAID, AT, lambda _: None)
+    assert alert is not None
+    assert alert.place == "Tabanovce > Preševo"
+
+
+def test_edit_and_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, *TYPED, "e", "Merdare", *[""] * 7, "q")
+    kept: list[Answers] = []
+    assert dialogue.compose(Screen(), Answers(), AT, kept.append) is None
+    assert kept[-1].where == "Merdare"
+    assert kept[-1].carrying == SAID.carrying
+
+
+def test_what_cannot_be_sent_yet_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, *[""] * 8, "", *TYPED, "")
+    assert dialogue.compose(Screen(), Answers(), AT, lambda _: None) is not None
+    assert "Not yet: where it was found is missing" in capsys.readouterr().out

@@ -1,0 +1,76 @@
+# ruff: noqa: RUF001 (letters of two alphabets that look alike are the point)
+
+import io
+
+import pytest
+from rich.console import Console
+
+from seefen.client.cli.paint import (
+    Grid,
+    Painted,
+    alarm,
+    block,
+    bold,
+    dim,
+    good,
+    line,
+    safe,
+    stack,
+    warn,
+)
+from tests.client.cli.hostile import HOSTILE, obeyed_in
+
+
+def printed(painted: Painted) -> str:
+    out = io.StringIO()
+    Console(file=out, markup=False, emoji=False, highlight=False, width=200).print(painted)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_attack_52_nothing_a_terminal_obeys_is_printed(text: str) -> None:
+    views = (line(text), bold(text), dim(text), warn(text), alarm(text), good(text), block(text))
+    for painted in (*views, Grid("head").row(text).painted(), stack(line(text), None)):
+        assert obeyed_in(printed(painted)) == set()
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_line_of_theirs_never_begins_a_line_of_ours(text: str) -> None:
+    assert "\n" not in safe(text)
+    assert all(part.startswith("  │ ") for part in printed(block(text)).splitlines())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "С-84417",
+        "Милош Трајанов",
+        "Țurcanu, Bălți",
+        "Qafë Thanë",
+        "Олександр Гнатюк",
+        "ппу 82",
+        "a–b “c” €",
+    ],
+)
+def test_what_people_write_here_stays_as_it_is(text: str) -> None:
+    assert safe(text) == text
+
+
+def test_what_is_hidden_is_named() -> None:
+    assert safe("a\u202eb\x1b") == "a<U+202E>b<U+001B>"
+
+
+def test_brackets_are_brackets() -> None:
+    assert "[red]x[/red]" in printed(Grid("").row("[red]x[/red]").painted())
+    assert ":warning:" in printed(line(":warning:"))
+
+
+def test_a_grid_names_its_columns_only_if_they_have_names() -> None:
+    assert "CASE" in printed(
+        Grid("CASE", "n", right=(1,), keep=(0,)).rows([("a", 1), ("b", None)]).painted()
+    )
+    assert printed(Grid("", "").row("a", "b").painted()).split() == ["a", "b"]
+
+
+def test_pieces_keep_their_own_style_and_a_gap_between() -> None:
+    assert line("a", bold("b"), 3, gap=" ").plain == "a b 3"

@@ -1,0 +1,88 @@
+import io
+import json
+import sys
+
+import pytest
+
+from seefen.client.cli.paint import line
+from seefen.client.cli.screen import Screen, complain
+from tests.client.cli.hostile import HOSTILE, obeyed_in
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_value_is_shown_or_printed_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().show({"a": 1}, lambda value: line(f"a is {value['a']}"))
+    Screen(machine=True).show({"a": 1}, lambda _value: line("never"))
+    Screen(machine=True).stream({"a": 1}, lambda _value: line("never"))
+    shown, _, rest = capsys.readouterr().out.partition("\n")
+    assert shown == "a is 1"
+    assert json.loads(rest[: rest.index("}") + 1]) == {"a": 1}
+    assert rest.endswith('\n{"a": 1}\n')
+
+
+def test_with_json_what_is_said_on_the_way_goes_to_the_other_stream(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Screen(machine=True).say(line("on the way"))
+    assert capsys.readouterr() == ("", "on the way\n")
+    Screen().say(line("on the way"))
+    assert capsys.readouterr() == ("on the way\n", "")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_attack_52_complaints_are_escaped_too(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    complain(text, text)
+    out = capsys.readouterr().err
+    assert obeyed_in(out) == set()
+    assert [part.split(":")[0] for part in out.splitlines()] == ["seefen", "seefen"]
+
+
+def test_a_long_line_is_not_broken_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().say(line("x" * 500))
+    assert capsys.readouterr().out == "x" * 500 + "\n"
+
+
+def test_asking(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Skopje\n\ny\n\n"))
+    screen = Screen()
+    assert screen.ask("Where?") == "Skopje"
+    assert screen.ask("Where?", "Tabanovce") == "Tabanovce"
+    assert screen.confirm("Send?") is True
+    assert screen.confirm("Send?") is False
+    with pytest.raises(EOFError):
+        screen.ask("More?")
+    assert "[Tabanovce]" in capsys.readouterr().out
+
+
+def test_nobody_is_asked_in_a_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert Screen().can_ask is False
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert Screen().can_ask is True
+    assert Screen(machine=True).can_ask is False
+
+
+def test_a_bar_is_drawn_on_a_terminal_only(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Screen().progress() as report:
+        report("photos", 1, 2)
+    assert capsys.readouterr() == ("", "")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Screen().progress() as report:
+        report("photos", 1, 2)
+    assert "photos" in terminal.getvalue()
+    monkeypatch.setattr(sys, "stderr", silent := Terminal())
+    with Screen(machine=True).progress() as report:
+        report("photos", 1, 2)
+    assert silent.getvalue() == ""

@@ -1,0 +1,61 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from seefen.client.cli.times import date, due, local, moment, size, span
+
+NOW = datetime(2026, 3, 14, 12, 0).astimezone()
+
+
+def test_today_needs_no_date() -> None:
+    assert moment(NOW.replace(hour=2, minute=47, second=9), NOW) == "02:47"
+    assert moment(NOW.replace(hour=2, minute=47, second=9), NOW, seconds=True) == "02:47:09"
+
+
+def test_another_day_and_another_year_are_said() -> None:
+    assert moment(NOW - timedelta(days=3), NOW) == "11 Mar 12:00"
+    assert date(NOW - timedelta(days=365), NOW) == "14 Mar 2025"
+
+
+def test_times_are_shown_where_the_officer_is() -> None:
+    there = datetime(2026, 3, 14, 2, 47, tzinfo=timezone(timedelta(hours=5)))
+    assert local(there) == there
+    assert local(int(there.timestamp())) == there
+    assert local(there.astimezone(UTC)).utcoffset() == there.astimezone().utcoffset()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (41, "41 s"),
+        (60, "1 min"),
+        (3600, "1 h"),
+        (21_900, "6 h 5 min"),
+        (583_200, "6 d 18 h"),
+        (-7200, "2 h"),
+    ],
+)
+def test_a_span_has_two_units(seconds: int, text: str) -> None:
+    assert span(seconds) == text
+
+
+def test_what_is_due() -> None:
+    assert due(NOW + timedelta(hours=4, minutes=9), NOW) == "today 16:09"
+    assert due(NOW + timedelta(days=6, hours=18), NOW) == "in 6 d 18 h"
+    assert due(NOW - timedelta(hours=2), NOW) == "overdue 2 h"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (3100, "3.1 KB"),
+        (187_000, "187 KB"),
+        (2_100_000, "2.1 MB"),
+        (5 * 10**9, "5.0 GB"),
+    ],
+)
+def test_sizes(count: int, text: str) -> None:
+    assert size(count) == text
