@@ -26,7 +26,8 @@ LONGEST: Final = 30 * DAY
 WAITING: Final = 7 * DAY
 
 _CREDENTIAL: Final = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})", re.ASCII)
-_KINDS: Final = {"node": {"node", "device", "mailbox"}, "device": {"device"}}
+# A node's first auditor makes its audit mailbox in his own request.
+_KINDS: Final = {"node": {"node", "device", "mailbox"}, "device": {"device", "mailbox"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,55 @@
-"""Answer: what a person answers to an alert or request. Never called "accepted"."""
+"""Answer: what a person answers to an alert or request. It is never called "accepted"."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Final
 
-from seefen.protocol.messages.form import Coded, LongText, Message, one_of, required
+from seefen.protocol.messages.cover import Said
+from seefen.protocol.messages.form import Line, Message, Story, coded, refuse, required
+from seefen.protocol.requests import Act
+from seefen.protocol.statements import Id
 
-ANSWERS = ("taken", "passed_on", "not_ours", "rejected")
+_ACTS: Final = {
+    "taken": Act.TAKE,
+    "passed_on": Act.PASS_ON,
+    "not_ours": Act.NOT_OURS,
+    "rejected": Act.REJECT,
+}
 
 
 class Answer(Message, kw_only=True, frozen=True):
-    """Taken, passed on (to whom), not ours, or rejected with the cause."""
+    """Taken, passed on (to whom), not ours, or rejected (why).
+
+    Attributes:
+        of: The object it answers.
+        cause: In words: why it was rejected, or whose it is.
+        passed_to: The unit or node it was passed on to, or should be sent to.
+    """
 
     TYPE: ClassVar[str] = "Answer"
 
-    answer: Coded
-    of: bytes
-    cause: LongText = ""
+    answer: Annotated[str, coded("answer")]
+    of: Id
+    cause: Story = ""
+    cause_code: Annotated[str, coded("cause")] = ""
+    passed_to: Line = ""
 
     def check(self) -> None:
-        """Check the answer; two of them need words."""
+        """Check the answer; two of them need more."""
         super().check()
-        one_of("answer", self.answer, ANSWERS)
-        if self.answer in ("rejected", "passed_on"):
-            required("cause (why, or to whom)", self.cause)
+        required("answer", self.answer)
+        if self.answer == "rejected" and not (self.cause.strip() or self.cause_code):
+            refuse(
+                "cause", "say why it is rejected, so that the sender can put it right", "no-cause"
+            )
+        if self.cause_code == "other" and not self.cause.strip():
+            refuse("cause", "say the cause in words", "no-cause")
+        if self.answer == "passed_on" and not (self.passed_to.strip() or self.cause.strip()):
+            refuse("passed_to", "say to whom it was passed on", "no-cause")
 
-    def subject(self) -> str:
-        """Return the answer, from codes."""
-        return self.answer
+    def what(self) -> tuple[Said, ...]:
+        """Return the answer: it is seen without opening anything."""
+        said = Said(table="answer", code=self.answer)
+        return (said, Said(table="cause", code=self.cause_code)) if self.cause_code else (said,)
+
+    def act(self) -> Act | None:
+        """Return the move it makes; a newer answer than we know makes none."""
+        return _ACTS.get(self.answer)

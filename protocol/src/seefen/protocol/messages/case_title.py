@@ -1,15 +1,26 @@
 """CaseTitle: the title of a case, sealed anew with each version of it."""
 
-from typing import Annotated, ClassVar
+import re
+from typing import ClassVar, Final
 
-from msgspec import Meta
+from seefen.protocol.messages.form import Form, Title, refuse
 
-from seefen.protocol.messages.form import Message
+_NUMBER: Final = re.compile(r"\d{5}")
 
 
-class CaseTitle(Message, kw_only=True, frozen=True):
-    """A title."""
+class CaseTitle(Form, kw_only=True, frozen=True):
+    """A title. Members read it in lists without an entry in the log: it names no one."""
 
     TYPE: ClassVar[str] = "CaseTitle"
 
-    title: Annotated[str, Meta(max_length=120)] = ""
+    title: Title = ""
+
+    def check(self) -> None:
+        """Check that no serial number, document or telephone number stands in it."""
+        if _NUMBER.search(self.title):
+            refuse(
+                "title",
+                "a title is read without an entry in the log, so no serial number, document or "
+                "telephone number belongs in it: put it into a message of the case",
+                "title",
+            )

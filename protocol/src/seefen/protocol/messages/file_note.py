@@ -1,39 +1,73 @@
-"""FileNote: what a file is. Name, size and hash stand in the sealed head of the file."""
+"""FileNote: what a file is. It is sealed with the file; no cover says the file's name."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from msgspec import Meta
 
-from seefen.protocol.messages.form import Coded, Message, ShortText, required
+from seefen.protocol.messages.cover import Said
+from seefen.protocol.messages.form import (
+    Line,
+    Message,
+    OptionalId,
+    check_id,
+    coded,
+    refuse,
+    required,
+)
+from seefen.protocol.statements import Count, Hash
 
-MEDIA = {
-    "image/jpeg": "photograph", "image/png": "picture", "application/pdf": "document",
-    "application/x-x3p": "surface", "text/plain": "text",
-}  # fmt: skip
+_NAME_LIMIT: Final = 120  # bytes
+# Under these a file is saved; whatever else it claims to be, it is saved as bytes.
+_ENDINGS: Final = {
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "application/pdf": ".pdf",
+    "application/x-x3p": ".x3p",
+    "text/plain": ".txt",
+    "text/csv": ".csv",
+}
 
 
 class FileNote(Message, kw_only=True, frozen=True):
-    """The description of a file; ``of`` is the object it belongs to."""
+    """The description of a file.
+
+    Attributes:
+        sha256: Of the file as it was before sealing.
+        of: The object it belongs to; ``item`` the number of the weapon in it.
+    """
 
     TYPE: ClassVar[str] = "FileNote"
 
-    name: ShortText
-    size: Annotated[int, Meta(ge=0)]
-    sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]
-    media_type: Annotated[str, Meta(max_length=100)] = "application/octet-stream"
-    role: Coded = ""
-    of: bytes = b""
+    name: Line
+    size: Count
+    sha256: Hash
+    media_type: Annotated[str, Meta(pattern=r"\A[a-z0-9]+/[A-Za-z0-9.+-]+\Z", max_length=100)] = (
+        "application/octet-stream"
+    )
+    role: Annotated[str, coded("file_role")] = ""
+    of: OptionalId = b""
+    item: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    caption: Line = ""
 
     def check(self) -> None:
-        """Check that it has a name."""
+        """Check that the name is one, and no path."""
         super().check()
-        required("name", self.name)
+        check_id("of", self.of)
+        required("name", self.name.strip())
+        # Only shown, never written to; but nobody should have to trust that (attack: zip slip).
+        if any(sign in self.name for sign in "/\\\n") or self.name in (".", ".."):
+            refuse("name", "give the name of the file without its folder", "file-name")
+        if len(self.name.encode()) > _NAME_LIMIT:
+            refuse(
+                "name",
+                f"has more than {_NAME_LIMIT} bytes: give the file a shorter name",
+                "file-name",
+            )
 
-    def subject(self) -> str:
-        """Return the kind of file and its role; the name stays in the body."""
-        kind = MEDIA.get(self.media_type, "file")
-        return " · ".join(filter(None, (kind, self.role)))
+    def saved_as(self) -> str:
+        """Return the name to save it under: made by us, with an ending from our list."""
+        return self.sha256.hex()[:16] + _ENDINGS.get(self.media_type, ".bin")
 
-    def counts(self) -> str:
-        """Return one file."""
-        return f"1 {MEDIA.get(self.media_type, 'file')}"
+    def what(self) -> tuple[Said, ...]:
+        """Return what the file shows: its name stays in the body."""
+        return (Said(table="file_role", code=self.role or "other"),)

@@ -1,14 +1,24 @@
-"""Pieces that several forms use: weapons, ammunition, persons, places."""
+"""Weapons, ammunition, explosives and parts, as found and as read.
+
+What stands on metal is kept as it was read, in its own script: ``?`` for one unreadable
+character, ``*`` for several. Keys to match by are computed (``matching.py``), never sent.
+"""
 
 from typing import Annotated
 
 from msgspec import Meta
 
-from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages.form import Coded, LongText, Piece, ShortText, as_read, one_of
-
-SERIAL_STATES = ("present", "absent", "obliterated", "partly", "restored", "altered", "")
-PERSON_CATEGORIES = ("suspect", "convicted", "victim", "other", "unknown")
+from seefen.protocol.messages.form import (
+    AsRead,
+    Country,
+    Line,
+    Piece,
+    Story,
+    coded,
+    refuse,
+    required,
+)
+from seefen.protocol.messages.vocabulary import CATEGORY
 
 Quantity = Annotated[int, Meta(ge=1, le=10_000_000)]
 
@@ -16,113 +26,106 @@ Quantity = Annotated[int, Meta(ge=1, le=10_000_000)]
 class Marking(Piece, kw_only=True, frozen=True):
     """A mark on a weapon, as read."""
 
-    kind: Coded
-    text: ShortText
-    place: Coded = ""
+    kind: Annotated[str, coded("marking_kind")]
+    text: AsRead = ""
+    place: Annotated[str, coded("gun_place")] = ""
+
+
+class ComponentSerial(Piece, kw_only=True, frozen=True):
+    """A serial number on a component that differs from the one on the frame."""
+
+    part: Annotated[str, coded("gun_place")]
+    text: AsRead
 
 
 class Item(Piece, kw_only=True, frozen=True):
-    """One weapon or part with a serial number, or a lot without."""
+    """One weapon or component, or a lot without serial numbers.
 
-    category: Coded
+    Attributes:
+        n: Its number inside the message, to which files refer; 0 where there is one only.
+    """
+
+    category: Annotated[str, coded("category")]
+    n: Annotated[int, Meta(ge=0, le=100_000)] = 0
     qty: Quantity = 1
-    kind: Coded = "firearm"
-    make: ShortText = ""
-    model: ShortText = ""
-    confidence: Coded = ""
-    country: Coded = ""
-    calibre: ShortText = ""
-    calibre_original: ShortText = ""
-    technical_state: Coded = ""
-    serial_as_read: ShortText = ""
-    serial_state: Coded = ""
-    markings: tuple[Marking, ...] = ()
-    text: LongText = ""
+    kind: Annotated[str, coded("object_kind")] = "firearm"
+    make: Line = ""
+    model: Line = ""
+    variant: Line = ""
+    confidence: Annotated[str, coded("confidence")] = ""
+    country: Country = ""
+    year: Annotated[int, Meta(ge=0, le=2200)] = 0
+    calibre: Annotated[str, coded("calibre")] = ""
+    calibre_original: Annotated[str, coded("calibre")] = ""
+    calibre_as_read: Line = ""
+    serial_as_read: AsRead = ""
+    serial_state: Annotated[str, coded("serial_state")] = ""
+    component_serials: Annotated[tuple[ComponentSerial, ...], Meta(max_length=16)] = ()
+    markings: Annotated[tuple[Marking, ...], Meta(max_length=32)] = ()
+    technical_state: Annotated[str, coded("technical_state")] = ""
+    conversion: Annotated[tuple[Annotated[str, coded("conversion")], ...], Meta(max_length=8)] = ()
+    functional: Annotated[str, coded("functional")] = ""
+    loaded: bool | None = None
+    legal_status: Annotated[str, coded("legal_status")] = ""
+    legal_status_claim: Annotated[str, coded("claim")] = ""
+    text: Story = ""
 
-    def check(self) -> None:
-        """Check serial number and marks."""
-        as_read("serial_as_read", self.serial_as_read)
-        one_of("serial_state", self.serial_state, SERIAL_STATES)
-        for marking in self.markings:
-            as_read("marking", marking.text)
+    def check(self, field: str) -> None:
+        """Check what the codes cannot: a number and its state must agree.
+
+        Raises:
+            RefusedError: The field and what to do about it.
+        """
+        required(f"{field}.category", self.category)
+        if self.serial_as_read and self.qty > 1:
+            refuse(f"{field}.qty", "one serial number is one weapon: make one item of each", "lot")
+        if self.serial_as_read and self.serial_state in ("absent", "obliterated", "never_numbered"):
+            refuse(
+                f"{field}.serial_state", "a number was read, so it is present or partly readable"
+            )
+        if self.legal_status and not self.legal_status_claim:
+            refuse(f"{field}.legal_status_claim", "say whether this is fact or assessment", "claim")
 
 
 class Ammunition(Piece, kw_only=True, frozen=True):
-    """Rounds of one kind. ``headstamp_as_read`` stays in the script it was read in."""
+    """Rounds of one kind. The headstamp stays in the script it was read in."""
 
     qty: Quantity
-    calibre: ShortText = ""
-    headstamp_as_read: ShortText = ""
-    headstamp_code: Coded = ""
-
-    def check(self) -> None:
-        """Check the headstamp."""
-        as_read("headstamp_as_read", self.headstamp_as_read)
-
-
-class Vehicle(Piece, kw_only=True, frozen=True):
-    """A vehicle; the plate as read."""
-
-    plate: ShortText = ""
-    state: Coded = ""
-    make: ShortText = ""
-    model: ShortText = ""
-    colour: Coded = ""
+    unit: Annotated[str, coded("unit")] = "round"
+    calibre: Annotated[str, coded("calibre")] = ""
+    calibre_as_read: Line = ""
+    headstamp_as_read: AsRead = ""
+    headstamp_maker: Line = ""
+    year: Annotated[int, Meta(ge=0, le=2200)] = 0
+    projectile: Annotated[str, coded("projectile")] = ""
+    lot: AsRead = ""
 
 
-class Leg(Piece, kw_only=True, frozen=True):
-    """A place of a route: known (fact) or assessed (with its evaluation)."""
+class Explosive(Piece, kw_only=True, frozen=True):
+    """Explosive articles of one kind."""
 
-    place: ShortText
-    role: Coded
-    fact: bool
-    eval: Coded = ""
-
-
-class Assertion(Piece, kw_only=True, frozen=True):
-    """A sentence about a person: fact with its source, or assessment with 4x4."""
-
-    text: LongText
-    fact: bool
-    eval: Coded = ""
+    kind: Annotated[str, coded("explosive")]
+    qty: Quantity = 1
+    model: Line = ""
+    lot: AsRead = ""
+    mass_g: Annotated[int, Meta(ge=0, le=10**9)] = 0
+    state: Annotated[str, coded("explosive_state")] = ""
 
 
-class Person(Piece, kw_only=True, frozen=True):
-    """A person, only in messages to named nodes. The category is required (LED 6)."""
+class GunPart(Piece, kw_only=True, frozen=True):
+    """Parts of one kind that belong to no weapon found."""
 
-    names: tuple[ShortText, ...]
-    category: Coded
-    role: Coded = ""
-    born: ShortText = ""
-    assertions: tuple[Assertion, ...] = ()
-
-    def check(self) -> None:
-        """Check category and that each statement says fact or assessment."""
-        one_of("category", self.category, PERSON_CATEGORIES)
-        for assertion in self.assertions:
-            if not assertion.fact and not assertion.eval:
-                raise RefusedError("an assessment needs its evaluation, for example B3", rule="form")
+    kind: Annotated[str, coded("part")]
+    qty: Quantity = 1
+    serial_as_read: AsRead = ""
+    text: Line = ""
 
 
-class Search(Piece, kw_only=True, frozen=True):
-    """A search that was made, and where."""
-
-    channel: ShortText
-    ref: ShortText = ""
-    date: ShortText = ""
-
-
-class Register(Piece, kw_only=True, frozen=True):
-    """A register that was searched: name, years covered, paper or digital."""
-
-    name: ShortText
-    years: ShortText = ""
-    medium: Coded = ""
-
-
-class Event(Piece, kw_only=True, frozen=True):
-    """A step in the life of a weapon."""
-
-    event: Coded
-    date: ShortText = ""
-    actor: ShortText = ""
+def weapons(items: tuple[Item, ...]) -> dict[str, int]:
+    """Return how many weapons there are of each category, in the order of the table."""
+    counts = dict[str, int]()
+    for item in items:
+        counts[item.category] = counts.get(item.category, 0) + item.qty
+    order = list(CATEGORY)
+    known = sorted((c for c in counts if c in CATEGORY), key=order.index)
+    return {code: counts[code] for code in (*known, *(c for c in counts if c not in CATEGORY))}

@@ -1,149 +1,186 @@
-"""What all forms have in common: the envelope fields, their codes, and the cover.
+"""What all forms have in common: the kinds of field, the envelope fields, the rules.
 
 A form is a typed, versioned message. Coded values carry the meaning, so that an alert
-written in Macedonian is read in Albanian; the original text stays beside them. Fields
-this version does not know are kept (``extra``): an old client passes a new form on whole.
+written in Macedonian is read in Albanian; the original text stays beside them. An empty
+field was not filled in: "unknown" is a code of its own wherever it means something.
 
 The formats are ``docs/spec/messages.md``.
 """
 
-import unicodedata
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, NoReturn, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from seefen.protocol.encoding import decode_map, encode_map
-from seefen.protocol.errors import MalformedError, RefusedError
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages.codes import label
+from seefen.protocol.messages.cover import Cover, Said
+from seefen.protocol.requests import CLOCKS, Act
+from seefen.protocol.statements import Count, Id, NodeName, Number
 from seefen.protocol.suite import new_id
 
-HANDLING: Final = {
-    "H0": "to be used only for preventing and combating crime",
-    "H1": "not to be used in court proceedings without the permission of the provider",
-    "H2": "not to be passed on without the permission of the provider",
-    "H3": "other restrictions: see the conditions",
-}
-TLP: Final = ("TLP:RED", "TLP:AMBER+STRICT", "TLP:AMBER", "TLP:GREEN", "TLP:CLEAR")
-SOURCE_EVALUATION: Final = {
-    "A": "no doubt about the source, or always reliable",
-    "B": "source mostly reliable",
-    "C": "source mostly unreliable",
-    "X": "source cannot be assessed",
-}
-INFO_EVALUATION: Final = {
-    "1": "accuracy not in doubt",
-    "2": "known personally to the source, not to the officer passing it on",
-    "3": "not known personally to the source, but corroborated",
-    "4": "not known personally to the source and cannot be corroborated",
-}
-# Seconds from delivery to the answer that is expected; FLASH and URGENT need a person.
-CLOCKS: Final = {"FLASH": 900, "URGENT": 8 * 3600, "NORMAL": 7 * 86_400, "ROUTINE": 30 * 86_400}
-COVER_LIMIT: Final = 3000
-SUBJECT_LIMIT: Final = 80
-
-LongText = Annotated[str, Meta(max_length=8000)]
-ShortText = Annotated[str, Meta(max_length=200)]
-Coded = Annotated[str, Meta(max_length=40, pattern=r"\A([A-Za-z0-9][A-Za-z0-9_.+>-]*)?\Z")]
+_CODE: Final = r"\A([A-Za-z0-9.][A-Za-z0-9._+:-]*)?\Z"
 
 
-class Piece(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """A group of fields inside a form."""
+def coded(table: str) -> Meta:
+    """Return the note on a field that holds a code of a table, or nothing."""
+    what = f"a code of the table {table}"
+    return Meta(
+        pattern=_CODE, max_length=40, extra={"codes": table, "hint": what}, description=what
+    )
 
 
-class Cover(Struct, kw_only=True, frozen=True):
-    """What may be seen in a list. Built from codes and counts, never from free text."""
-
-    type: ShortText
-    v: int
-    subject: Annotated[str, Meta(max_length=SUBJECT_LIMIT)]
-    urgency: Coded
-    due_s: int
-    handling: Coded
-    items: Annotated[str, Meta(max_length=120)] = ""
+def counted_by(table: str) -> Meta:
+    """Return the note on a map of counts whose keys are codes of a table."""
+    what = f"counts by codes of the table {table}"
+    return Meta(extra={"codes": table, "hint": what}, description=what)
 
 
-class Message(Struct, kw_only=True, frozen=True, omit_defaults=True):
-    """The fields of every form. Times are unix seconds, by the writer's own clock."""
+def _text(longest: int, *, pattern: str | None = r"\A[^\n]*\Z", hint: str = "") -> Meta:
+    hint = hint or f"one line of at most {longest} characters"
+    return Meta(max_length=longest, pattern=pattern, extra={"hint": hint}, description=hint)
+
+
+_DAY: Final = r"\d{4}(-\d\d(-\d\d)?)?"
+_MOMENT: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)"
+
+Line: TypeAlias = Annotated[str, _text(200)]
+Title: TypeAlias = Annotated[str, _text(80)]
+Story: TypeAlias = Annotated[str, _text(8000, pattern=None, hint="at most 8000 characters")]
+AsRead: TypeAlias = Annotated[
+    str, _text(80, hint="one line as read; ? is one unreadable character, * several")
+]
+Day: TypeAlias = Annotated[
+    str, _text(10, pattern=rf"\A({_DAY})?\Z", hint="a date like 2026-03-14, 2026-03 or 2026")
+]
+Moment: TypeAlias = Annotated[
+    str,
+    _text(
+        25, pattern=rf"\A({_MOMENT})?\Z", hint="a time with its offset like 2026-03-14T02:47+01:00"
+    ),
+]
+Country: TypeAlias = Annotated[
+    str, _text(2, pattern=r"\A([A-Z]{2})?\Z", hint="two letters of ISO 3166-1, XK, or YU SU DD CS")
+]
+Evaluation: TypeAlias = Annotated[
+    str, _text(2, pattern=r"\A([ABCX][1-4])?\Z", hint="an evaluation like B3")
+]
+OptionalId: TypeAlias = Annotated[bytes, Meta(max_length=16, extra={"hint": "an id of 16 bytes"})]
+Nodes: TypeAlias = Annotated[tuple[NodeName, ...], Meta(max_length=64)]
+
+
+class Piece(Struct, kw_only=True, frozen=True):
+    """A group of fields inside a form. Fields nobody here knows are kept in ``extra``."""
+
+    extra: dict[str, Any] = msgspec.field(default_factory=dict[str, Any], name="*")
+
+
+class OtherChannel(Piece, kw_only=True, frozen=True):
+    """Another channel, and whether it was asked: the same question twice is work twice."""
+
+    channel: Annotated[str, coded("channel")]
+    asked: Annotated[str, coded("asked")] = "unknown"
+    ref: Line = ""
+    date: Day = ""
+
+
+class Form(Piece, kw_only=True, frozen=True):
+    """What can be sealed: a map that names its type and version."""
 
     TYPE: ClassVar[str]
     VERSION: ClassVar[int] = 1
 
-    message_id: bytes = msgspec.field(default_factory=new_id)
-    created_at: int = 0
-    lang: Coded = "en"
-    urgency: Coded = "NORMAL"
-    urgency_reason: ShortText = ""
-    purpose: Coded = ""
-    basis: Coded = ""
-    offence: Coded = ""
-    tlp: ShortText = "TLP:AMBER"
-    handling: Coded = "H2"
-    conditions: LongText = ""
-    source_eval: Coded = "A"
-    info_eval: Coded = "1"
-    national_ref: ShortText = ""
-    extra: dict[str, Any] = {}
+    v: Number = 1
 
     def check(self) -> None:
-        """Check what a person filled in.
+        """Check the rules of this form; types and codes are checked before.
 
         Raises:
             RefusedError: The field and what to do about it.
         """
-        one_of("urgency", self.urgency, CLOCKS)
-        one_of("handling", self.handling, HANDLING)
-        one_of("tlp", self.tlp, TLP)
-        one_of("source_eval", self.source_eval, SOURCE_EVALUATION)
-        one_of("info_eval", self.info_eval, INFO_EVALUATION)
-        if self.handling == "H3" and not self.conditions:
-            raise RefusedError("H3 needs its conditions in words: fill in conditions", rule="form")
 
-    def subject(self) -> str:
-        """Return the subject by form, from codes and counts alone."""
-        return self.TYPE
 
-    def counts(self) -> str:
-        """Return what is in it, counted."""
-        return ""
+class Message(Form, kw_only=True, frozen=True):
+    """The fields of every message. ``created_at`` is unix seconds by the writer's own clock."""
+
+    message_id: Id = msgspec.field(default_factory=new_id)
+    created_at: Count = 0
+    lang: Annotated[str, coded("lang")] = "en"
+    script: Annotated[str, coded("script")] = "Latn"
+    urgency: Annotated[str, coded("urgency")] = "NORMAL"
+    urgency_reason: Annotated[str, coded("urgency_reason")] = ""
+    purpose: Annotated[str, coded("purpose")] = ""
+    basis: Annotated[str, coded("basis")] = ""
+    offence: Annotated[str, coded("offence")] = ""
+    tlp: Annotated[str, coded("tlp")] = "TLP:AMBER"
+    handling: Annotated[str, coded("handling")] = "H2"
+    conditions: Story = ""
+    source_eval: Annotated[str, coded("source_eval")] = "X"
+    info_eval: Annotated[str, coded("info_eval")] = "4"
+    national_ref: Line = ""
+    reply_to: OptionalId = b""
+    refs: Annotated[tuple[Id, ...], Meta(max_length=256)] = ()
+    other_channels: Annotated[tuple[OtherChannel, ...], Meta(max_length=16)] = ()
+
+    def check(self) -> None:
+        """Check what every message must say."""
+        check_id("reply_to", self.reply_to)
+        for field in ("urgency", "tlp", "handling", "source_eval", "info_eval", "lang", "script"):
+            required(field, getattr(self, field))
+        if self.handling == "H3" and not self.conditions.strip():
+            refuse(
+                "conditions", "H3 means restrictions of your own: say them in words", "conditions"
+            )
+        if self.urgency in ("FLASH", "URGENT") and not self.urgency_reason:
+            refuse("urgency_reason", f"{self.urgency} needs a reason: choose one", "no-reason")
+
+    def what(self) -> tuple[Said, ...]:
+        """Return what the cover says: codes and counts alone."""
+        return ()
+
+    def act(self) -> Act | None:
+        """Return the move this message makes in the life of a request, if it makes one."""
+        return None
 
     def due_s(self) -> int:
-        """Return the seconds an answer is expected in, 0 when none is."""
+        """Return the seconds from delivery in which an answer is expected, 0 for none."""
         return 0
 
+    def asked(self) -> tuple[str, ...]:
+        """Return the nodes that are asked, none for all members."""
+        return ()
+
     def cover(self) -> Cover:
-        """Return the cover of this message."""
+        """Return what may be seen of this message in a list."""
+        act = self.act()
         return Cover(
-            type=self.TYPE, v=self.VERSION, subject=self.subject()[:SUBJECT_LIMIT],
-            urgency=self.urgency, due_s=self.due_s(), handling=self.handling, items=self.counts(),
-        )  # fmt: skip
+            type=self.TYPE,
+            v=self.v,
+            what=self.what()[:12],
+            urgency=self.urgency,
+            due_s=self.due_s(),
+            handling=self.handling,
+            to=self.asked(),
+            act="" if act is None else act.value,
+        )
+
+    def conditions_text(self) -> str:
+        """Return the handling code in words, for every view and print."""
+        return " ".join(filter(None, (label("handling", self.handling), self.conditions)))
 
 
-def encode_cover(cover: Cover) -> bytes:
-    """Return the bytes of a cover."""
-    return encode_map(msgspec.to_builtins(cover))
+def clock_s(clock: str, urgency: str) -> int:
+    """Return the seconds a clock gives; the rule about codes refuses other urgencies."""
+    return CLOCKS[clock].get(urgency, 0)
 
 
-def decode_cover(data: bytes) -> Cover:
-    """Return the cover in ``data``.
-
-    Raises:
-        MalformedError: It is none.
-    """
-    try:
-        return msgspec.convert(decode_map(data, limit=COVER_LIMIT), Cover)
-    except msgspec.ValidationError as err:
-        raise MalformedError(f"this is no cover: {err}", rule="cover") from None
-
-
-def one_of(field: str, value: str, known: object) -> None:
-    """Check a coded field.
+def refuse(field: str, sentence: str, rule: str = "form") -> NoReturn:
+    """Refuse a form for one of its fields.
 
     Raises:
-        RefusedError: Not one of the codes; names them.
+        RefusedError: Always.
     """
-    codes = list(known)  # type: ignore[call-overload]
-    if value not in codes:
-        raise RefusedError(f"{field} is one of {', '.join(codes)}, not {value!r}", rule="form")
+    raise RefusedError(f"{field}: {sentence}", rule=rule)
 
 
 def required(field: str, value: object) -> None:
@@ -153,22 +190,27 @@ def required(field: str, value: object) -> None:
         RefusedError: It is empty.
     """
     if not value:
-        raise RefusedError(f"{field} is needed: fill it in", rule="form")
+        refuse(field, "is needed: fill it in", "missing")
 
 
-def as_read(field: str, text: str) -> None:
-    """Check text that is kept exactly as it was read from metal or paper.
+def check_id(field: str, value: bytes) -> None:
+    """Check a reference that may be left out.
 
     Raises:
-        RefusedError: It holds control, invisible or direction characters, which no
-            stamp has and which would hide one serial number behind another.
+        RefusedError: Neither empty nor 16 bytes.
     """
-    if any(unicodedata.category(c) in {"Cc", "Cf", "Cs", "Co", "Cn"} for c in text):
-        raise RefusedError(f"{field} holds an invisible character: type it again", rule="form")
-    if unicodedata.normalize("NFC", text) != text:
-        raise RefusedError(f"{field} holds a combining mark: type the letter as one", rule="form")
+    if len(value) not in (0, 16):
+        refuse(field, "is an id of 16 bytes, or nothing")
 
 
-def plural(count: int, word: str) -> str:
-    """Return a count with its noun."""
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+def require_basis(message: Message) -> None:
+    """Check that a message with personal data says what for and on which basis (LED 4, 8).
+
+    Raises:
+        RefusedError: Purpose, legal basis or offence is missing.
+    """
+    for field in ("purpose", "basis", "offence"):
+        if not getattr(message, field):
+            refuse(
+                field, "is needed where persons or vehicles can be known: choose one", "no-basis"
+            )

@@ -1,26 +1,29 @@
-"""SeizureAlert: something was found, and others may see the rest of it tonight.
+"""SeizureAlert: something was found, and others may meet the rest of it tonight.
 
 Broadcast: there is no field for a name. Persons are counted by role.
 """
 
-from collections import Counter
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages.firearm import Ammunition, Item, Leg, Vehicle
+import msgspec
+from msgspec import Meta
+
+from seefen.protocol.messages.cover import Said
+from seefen.protocol.messages.firearm import Ammunition, Explosive, GunPart, Item, weapons
 from seefen.protocol.messages.form import (
-    Coded,
-    LongText,
+    Line,
     Message,
-    ShortText,
-    as_read,
-    one_of,
-    plural,
+    Moment,
+    Story,
+    clock_s,
+    coded,
+    counted_by,
+    refuse,
+    require_basis,
     required,
 )
-
-STATUS = ("preliminary", "confirmed", "corrected")
-ACK_SECONDS = {"FLASH": 900, "URGENT": 3600}
+from seefen.protocol.messages.place import Leg, Position, Vehicle
+from seefen.protocol.requests import Act
 
 
 class SeizureAlert(Message, kw_only=True, frozen=True):
@@ -28,49 +31,90 @@ class SeizureAlert(Message, kw_only=True, frozen=True):
 
     TYPE: ClassVar[str] = "SeizureAlert"
 
-    urgency: Coded = "URGENT"
-    status: Coded = "preliminary"
-    occurred_at: ShortText = ""
-    setting: Coded = ""
-    place: ShortText = ""
-    bcp: Coded = ""
-    direction: Coded = ""
-    transport: Coded = ""
+    urgency: Annotated[str, coded("urgency")] = "URGENT"
+    urgency_reason: Annotated[str, coded("urgency_reason")] = "fresh_seizure"
+    purpose: Annotated[str, coded("purpose")] = "detection"
+    basis: Annotated[str, coded("basis")] = "pcc-see"
+    offence: Annotated[str, coded("offence")] = "trafficking"
+    tlp: Annotated[str, coded("tlp")] = "TLP:AMBER+STRICT"
+    source_eval: Annotated[str, coded("source_eval")] = "A"
+    info_eval: Annotated[str, coded("info_eval")] = "1"
+    status: Annotated[str, coded("status")] = "preliminary"
+    occurred_at: Moment = ""
+    setting: Annotated[str, coded("setting")] = ""
+    place: Line = ""
+    position: Position | None = None
+    bcp: Annotated[str, coded("crossing")] = ""
+    direction: Annotated[str, coded("direction")] = ""
+    transport: Annotated[str, coded("transport")] = ""
     moving: bool = False
     vehicle: Vehicle = Vehicle()
-    concealment: tuple[Coded, ...] = ()
-    detection: Coded = ""
-    route: tuple[Leg, ...] = ()
-    persons_count: dict[Coded, int] = {}
-    items: tuple[Item, ...] = ()
-    ammunition: tuple[Ammunition, ...] = ()
-    ask: tuple[Coded, ...] = ()
-    text: LongText = ""
+    concealment: Annotated[
+        tuple[Annotated[str, coded("concealment")], ...], Meta(max_length=16)
+    ] = ()
+    detection: Annotated[str, coded("detection")] = ""
+    route: Annotated[tuple[Leg, ...], Meta(max_length=32)] = ()
+    persons_count: Annotated[
+        dict[Annotated[str, Meta(max_length=40)], Annotated[int, Meta(ge=1, le=10_000)]],
+        counted_by("person_role"),
+    ] = msgspec.field(default_factory=dict[str, int])
+    context: Annotated[tuple[Annotated[str, coded("context")], ...], Meta(max_length=16)] = ()
+    items: Annotated[tuple[Item, ...], Meta(max_length=256)] = ()
+    ammunition: Annotated[tuple[Ammunition, ...], Meta(max_length=64)] = ()
+    explosives: Annotated[tuple[Explosive, ...], Meta(max_length=64)] = ()
+    parts: Annotated[tuple[GunPart, ...], Meta(max_length=64)] = ()
+    ask: Annotated[tuple[Annotated[str, coded("ask")], ...], Meta(max_length=8)] = ()
+    text: Story = ""
 
     def check(self) -> None:
-        """Check the alert: something was found, somewhere."""
+        """Check that something was found, somewhere."""
         super().check()
-        one_of("status", self.status, STATUS)
-        required("place or bcp", self.place or self.bcp)
-        if not (self.items or self.ammunition):
-            raise RefusedError("an alert names at least one item: what was found?", rule="form")
-        as_read("plate", self.vehicle.plate)
-        for piece in (*self.items, *self.ammunition):
-            piece.check()
+        require_basis(self)
+        required("status", self.status)
+        if not (self.place or self.bcp or self.position):
+            refuse("place", "is needed: name the crossing (bcp) or the place", "missing")
+        if not (self.items or self.ammunition or self.explosives or self.parts):
+            refuse("items", "an alert names at least one thing: what was found?", "missing")
+        for n, item in enumerate(self.items):
+            item.check(f"items[{n}]")
+        for n, leg in enumerate(self.route):
+            leg.check(f"route[{n}]")
 
-    def subject(self) -> str:
-        """Return what was found and where, from codes."""
-        return " · ".join(filter(None, (self.counts(), self.bcp or self.setting, self.status)))
+    def what(self) -> tuple[Said, ...]:
+        """Return what was found, where, and how sure that is."""
+        said = [Said(table="category", code=c, n=n) for c, n in weapons(self.items).items()]
+        found = [
+            *((("unit", lot.unit or "round"), lot.qty) for lot in self.ammunition),
+            *((("explosive", lot.kind), lot.qty) for lot in self.explosives),
+            *((("part", lot.kind), lot.qty) for lot in self.parts),
+        ]
+        counts = dict[tuple[str, str], int]()
+        for key, qty in found:
+            counts[key] = counts.get(key, 0) + qty
+        said += [Said(table=table, code=code, n=n) for (table, code), n in counts.items()]
+        said = said[:8]  # a cover has room for twelve, and these stand last
+        said += [Said(table="form", code="moving")] if self.moving else []
+        where = ("crossing", self.bcp) if self.bcp else ("setting", self.setting)
+        said += [Said(table=where[0], code=where[1])] if where[1] else []
+        return (*said, Said(table="status", code=self.status))
 
-    def counts(self) -> str:
-        """Return weapons by category, and rounds."""
-        by_category = Counter[str]()
-        for item in self.items:
-            by_category[item.category] += item.qty
-        parts = [plural(count, name) for name, count in sorted(by_category.items())]
-        rounds = sum(lot.qty for lot in self.ammunition)
-        return ", ".join([*parts, *([plural(rounds, "round")] if rounds else [])])
+    def act(self) -> Act:
+        """Return that this begins an alert's life at each recipient."""
+        return Act.ASK
 
     def due_s(self) -> int:
-        """Return the time in which a person must answer."""
-        return ACK_SECONDS.get(self.urgency, 0)
+        """Return the time in which a person answers."""
+        return clock_s("alert", self.urgency)
+
+    def suggestions(self) -> tuple[str, ...]:
+        """Return the rules of IBIN that say: share this there too. They only propose."""
+        rules = list[str]()
+        if sum(weapons(self.items).values()) >= 3:
+            rules.append("IBIN: three firearms or more in one seizure")
+        if self.setting in ("bcp", "green_border", "customs_terminal"):
+            rules.append("IBIN: recovered by customs or border officials")
+        if {"trafficking", "drug_trafficking", "migrant_smuggling"} & {self.offence, *self.context}:
+            rules.append("IBIN: recovered from suspected traffickers")
+        if "terrorism" in {self.offence, *self.context}:
+            rules.append("IBIN: related to terrorism")
+        return tuple(rules)
