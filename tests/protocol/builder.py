@@ -2,6 +2,8 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from copy import copy
+from dataclasses import replace as machine_copy
 from typing import Any, TypeVar
 
 import pytest
@@ -53,6 +55,16 @@ def here(network: Network, **changes: int) -> Position:
 def offer(network: Network, kind: str, envelope: bytes, **changes: int) -> None:
     """Offer one activity statement at the next place."""
     network.take_activity(kind, envelope, here(network, **changes))
+
+
+def twin(network: Network) -> Network:
+    """Return an independent copy of a network: founding one takes a while."""
+    other = copy(network)
+    other.directory = network.directory.copy()
+    other.machines = {key: machine_copy(m) for key, m in network.machines.items()}
+    other.cases, other.keys = network.cases.copy(), network.keys.copy()
+    other.seeds, other.content_keys = network.seeds.copy(), network.content_keys.copy()
+    return other
 
 
 def flips(data: bytes, every: int = 1) -> list[bytes]:

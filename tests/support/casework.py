@@ -4,14 +4,15 @@ Each function returns what a client would send now and changes nothing but the s
 keys; :meth:`Network.take` (after the broker has recorded it) moves the numbers on.
 """
 
+import dataclasses
 from typing import Any
 
 from msgspec.structs import replace
 
 from seefen.protocol.access import Reason, commit_reason, seal_reason
 from seefen.protocol.bundle import Bundle, Content, Signed
-from seefen.protocol.case import BOX_OF, Generation, members_after
-from seefen.protocol.envelope import sign
+from seefen.protocol.case import BOX_OF, Generation, Last, members_after
+from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.frames import Ask
 from seefen.protocol.keys import CASE_DEVICE, CASE_NODE, link_next_key, wrap_case_key
 from seefen.protocol.ledger.tree import EMPTY_ROOT
@@ -71,8 +72,12 @@ def change_members(
     *,
     add: tuple[str, ...] = (),
     remove: tuple[str, ...] = (),
+    link: bool = True,
 ) -> Bundle:
-    """Return the bundle with the next version of a case and its key."""
+    """Return the bundle with the next version of a case and its key.
+
+    Without ``link`` nobody walks on from the key before, as after any loss.
+    """
     state = network.cases[case]
     statement = replace(
         state.head,
@@ -84,8 +89,9 @@ def change_members(
     old = network.keys[case, len(state.generations)]
     mark = tag(old, "case", case, b"", statement.version)
     signed = Signed("case", sign(statement, by.sign), mark)
+    link = link and not remove
     key, wraps = _case_key(
-        network, by, statement, state.generations, reason="members", ahead=1, link=not remove
+        network, by, statement, state.generations, reason="members", ahead=1, link=link
     )
     return Bundle((signed, key), wraps, ())
 
@@ -132,6 +138,29 @@ def message(
     key = network.keys[case, obj.gen]
     complete, content = seal_message(obj, key, cover=cover, body=body)
     return Bundle((_sign(network, by, complete),), (), (content,))
+
+
+def with_object_id(network: Network, by: Machine, case: bytes, object_: bytes) -> Bundle:
+    """Return a message whose object has an id that was used before."""
+    bare = replace(_object(network, by, case), object=object_)
+    complete, content = seal_message(
+        bare, network.keys[case, bare.gen], cover=b"a cover", body=b"another body"
+    )
+    return Bundle((_sign(network, by, complete),), (), (content,))
+
+
+def count(network: Network, by: Machine, bundle: Bundle) -> None:
+    """Move the numbers of a machine on past a message, without what others wrote before.
+
+    For tests in which many write at once: each can go on without waiting for the rest.
+    """
+    opened = open_envelope(bundle.statements[0].envelope, "object")
+    statement = opened.statement
+    assert isinstance(statement, Object)
+    state = network.cases[statement.case]
+    numbers = {**state.numbers, by.device: Last(statement.case_n, opened.hash)}
+    network.cases[statement.case] = dataclasses.replace(state, numbers=numbers)
+    by.device_n = statement.device_n
 
 
 def file(network: Network, by: Machine, case: bytes, *, root: bytes, size: int) -> Bundle:

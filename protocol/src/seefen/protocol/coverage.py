@@ -34,7 +34,7 @@ def check_coverage(
     if sorted([*named, *direct]) != sorted(state.members) or len(devices) != len(key.devices):
         raise UntrustedError("the key does not cover exactly the members", rule="coverage")
     for node, reason in left_out.items():
-        if reason not in _reasons(state, directory, position, node):
+        if reason != _true_reason(state, directory, position, node):
             raise UntrustedError(f"{node} was left out without reason", rule="left-out")
     for node in (*by_mailbox, *direct):
         if directory.in_force(node, size=size, at=position.at) is not None:
@@ -81,16 +81,18 @@ def _check_direct(
             raise UntrustedError("not wrapped to exactly the holders", rule="coverage")
 
 
-def _reasons(
+def _true_reason(
     state: CaseState, directory: Directory, position: Position, node: str
-) -> set[str | None]:
-    """Return the true reasons for leaving a node out; empty when there is none."""
+) -> str | None:
+    """Return why a node gets no key; None when it can be reached."""
     size, at = position.authority_size, position.at
-    reasons = {directory.in_force(node, size=size, at=at)} - {None}
-    if unreachable(state, directory, position, frozenset((node,))):
-        holders = directory.holders(node, state.box, size=size, at=at)
-        reasons.add("unusable-key" if holders else "no-holder")
-    return reasons
+    reason = directory.in_force(node, size=size, at=at)
+    if reason is not None:
+        return reason
+    if not unreachable(state, directory, position, frozenset((node,))):
+        return None
+    holders = directory.holders(node, state.box, size=size, at=at)
+    return "unusable-key" if holders else "no-holder"
 
 
 def _check_mailbox(state: CaseState, gen: int, node: str, directory: Directory, size: int) -> None:
