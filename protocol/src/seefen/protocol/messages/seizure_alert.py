@@ -35,7 +35,7 @@ class SeizureAlert(Message, kw_only=True, frozen=True):
     urgency_reason: Annotated[str, coded("urgency_reason")] = "fresh_seizure"
     purpose: Annotated[str, coded("purpose")] = "detection"
     basis: Annotated[str, coded("basis")] = "pcc-see"
-    offence: Annotated[str, coded("offence")] = "trafficking"
+    offence: Annotated[str, coded("offence")] = "unknown"
     tlp: Annotated[str, coded("tlp")] = "TLP:AMBER+STRICT"
     source_eval: Annotated[str, coded("source_eval")] = "A"
     info_eval: Annotated[str, coded("info_eval")] = "1"

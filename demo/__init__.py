@@ -1,0 +1,1 @@
+"""The story that ``make demo`` tells, and the invented case and files it tells it with."""

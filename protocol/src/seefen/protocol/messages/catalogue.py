@@ -1,0 +1,224 @@
+"""The catalogue of forms: to bytes and back, to JSON and back, and what each may hold.
+
+Adding a message type is one file with one class, and its name in :data:`CATALOGUE`.
+"""
+
+import json
+from functools import cache
+from typing import Any, Final, NoReturn, cast
+
+import msgspec
+
+from seefen.protocol.encoding import decode_map, encode_map
+from seefen.protocol.errors import MalformedError, RefusedError
+from seefen.protocol.messages.answer import Answer
+from seefen.protocol.messages.case_title import CaseTitle
+from seefen.protocol.messages.codes import TABLES
+from seefen.protocol.messages.file_note import FileNote
+from seefen.protocol.messages.form import Form
+from seefen.protocol.messages.note import Note
+from seefen.protocol.messages.seizure_alert import SeizureAlert
+from seefen.protocol.messages.shape import (
+    UNKNOWN,
+    check_texts,
+    hexed,
+    hint,
+    put_together,
+    recoded,
+    set_apart,
+    shape,
+    unhexed,
+)
+from seefen.protocol.messages.trace_reply import TraceReply
+from seefen.protocol.messages.trace_request import TraceRequest
+
+CATALOGUE: Final[tuple[type[Form], ...]] = (
+    Answer,
+    CaseTitle,
+    FileNote,
+    Note,
+    SeizureAlert,
+    TraceReply,
+    TraceRequest,
+)
+MESSAGE_LIMIT: Final = 64 * 1024  # bytes; long texts and pictures are files
+_BY_NAME: Final = {type_.TYPE: type_ for type_ in CATALOGUE}
+
+
+def encode_message(form: Form) -> bytes:
+    """Return the body of a message: a map with named fields.
+
+    Raises:
+        RefusedError: A field is filled in wrongly; says which, and what to do.
+    """
+    fields = checked(form)
+    body = encode_map(fields)
+    if len(body) > MESSAGE_LIMIT:
+        raise RefusedError(
+            f"this message has {len(body)} bytes, at most {MESSAGE_LIMIT} are allowed: "
+            "put long texts into a file",
+            rule="too-long",
+        )
+    return body
+
+
+def checked(form: Form) -> dict[str, Any]:
+    """Return the fields of a form, all rules checked, as they are sealed.
+
+    Raises:
+        RefusedError: A field is filled in wrongly; says which, and what to do.
+    """
+    try:
+        plain = msgspec.to_builtins(form, builtin_types=(bytes,))
+    except (TypeError, ValueError) as err:
+        raise RefusedError(f"this form holds what no form can: {err}", rule="form") from err
+    check_texts(plain)
+    _converted(type(form), plain)
+    recoded(shape(type(form)), plain, _known_code)
+    form.check()
+    fields = cast("dict[str, Any]", put_together(shape(type(form)), plain))
+    return {**fields, "type": form.TYPE, "v": form.v}
+
+
+def decode_message(data: bytes) -> Form:
+    """Return the message in a body; fields nobody here knows are kept in ``extra``.
+
+    Codes that are newer than this reader are kept. The rules of a form that is newer are
+    not checked, because they may have become milder.
+
+    Raises:
+        MalformedError: No message, of a type that is not in the catalogue, or against a
+            rule of its form.
+    """
+    return _made(decode_map(data, limit=MESSAGE_LIMIT))
+
+
+def to_json(form: Form) -> str:
+    """Return a form as JSON with ids in hex: for exports, and for a person to read."""
+    plain = msgspec.to_builtins(form, builtin_types=(bytes,))
+    fields = cast("dict[str, Any]", put_together(shape(type(form)), plain))
+    whole = {"type": form.TYPE, "v": form.v, **fields}
+    return json.dumps(hexed(whole), ensure_ascii=False, indent=1)
+
+
+def from_json(text: str) -> Form:
+    """Return the form that was exported as JSON, unknown fields kept.
+
+    Raises:
+        MalformedError: No JSON, or no form.
+    """
+    try:
+        fields = json.loads(
+            text, object_pairs_hook=_once, parse_float=_no_number, parse_constant=_no_number
+        )
+    except (ValueError, RecursionError) as err:
+        raise MalformedError("this is no JSON that seefen writes", rule="message") from err
+    if not isinstance(fields, dict):
+        raise MalformedError("a message is one JSON object", rule="message")
+    fields = cast("dict[str, Any]", fields)
+    type_ = _BY_NAME.get(str(fields.get("type")))
+    try:
+        return _made(fields if type_ is None else unhexed(shape(type_), fields))
+    except ValueError as err:
+        raise MalformedError("an id or hash is not hex", rule="message") from err
+
+
+def message_from_form(name: str, form: dict[str, Any]) -> Form:
+    """Return the message that a person filled in, all rules checked.
+
+    Ids are hex. Where a code is wanted, its English label does too.
+
+    Raises:
+        RefusedError: A field is wrong or unknown; says which, and what to do.
+    """
+    type_ = _BY_NAME.get(name)
+    if type_ is None:
+        raise RefusedError(f"there is no message {name}; known: {', '.join(_BY_NAME)}", rule="form")
+    given = {key: value for key, value in form.items() if key not in ("type", "v")}
+    try:
+        fields = set_apart(shape(type_), unhexed(shape(type_), given))
+    except ValueError as err:
+        raise RefusedError(f"this form is not right: {err}", rule="form") from err
+    _refuse_unknown(fields, name)
+    message = _converted(type_, recoded(shape(type_), fields, _code_of))
+    checked(message)
+    return message
+
+
+def _made(fields: object) -> Form:
+    fields = dict(cast("dict[str, Any]", fields))
+    name, version = fields.pop("type", None), fields.get("v")
+    type_ = _BY_NAME.get(name) if isinstance(name, str) else None
+    if type_ is None:
+        raise MalformedError(
+            "this is a message of a type that this version of seefen does not know; "
+            "the sealed original is kept",
+            rule="unknown-message",
+        )
+    if type(version) is not int:
+        raise MalformedError("a message says the version of its form", rule="message")
+    try:
+        check_texts(fields)
+        form = _converted(type_, cast("dict[str, Any]", set_apart(shape(type_), fields)))
+        if version <= type_.VERSION:
+            form.check()
+    except (RefusedError, ValueError) as err:
+        rule = err.rule if isinstance(err, RefusedError) else "message"
+        raise MalformedError(f"this is no {type_.TYPE}: {err}", rule=rule) from err
+    return form
+
+
+def _converted(type_: type[Form], fields: object) -> Form:
+    try:
+        return msgspec.convert(fields, type_, builtin_types=(bytes,))
+    except msgspec.ValidationError as err:
+        what, _, path = str(err).partition(" - at `$")
+        path = path.rstrip("`")
+        wanted = hint(shape(type_), path) or "what the form asks for here"
+        field = path.lstrip(".") or "the form"
+        raise RefusedError(f"{field}: write {wanted} ({what})", rule="form") from err
+
+
+def _known_code(field: str, table: str, code: str) -> str:
+    if code not in TABLES[table]:
+        raise RefusedError(
+            f"{field}: choose one of {', '.join(TABLES[table])}", rule="unknown-code"
+        )
+    return code
+
+
+def _code_of(_: str, table: str, written: str) -> str:
+    """Return the code of an English label; anything else as it is."""
+    if written in TABLES[table]:
+        return written
+    return _labels(table).get(" ".join(written.split()).casefold(), written)
+
+
+@cache
+def _labels(table: str) -> dict[str, str]:
+    return {text.casefold(): code for code, text in TABLES[table].items()}
+
+
+def _refuse_unknown(value: object, name: str) -> None:
+    """Refuse fields that a person misspelled; only a reader keeps what it does not know."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        if unknown := fields.get(UNKNOWN):
+            names = ", ".join(sorted(cast("dict[str, object]", unknown)))
+            raise RefusedError(f"{name} has no field {names}: check the spelling", rule="form")
+        for item in fields.values():
+            _refuse_unknown(item, name)
+    elif isinstance(value, list):
+        for item in cast("list[object]", value):
+            _refuse_unknown(item, name)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field stands twice")
+    return fields
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number that a form holds")
