@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import stat
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from seefen.protocol.suite import PlainKey
+from seefen.server.embedded import running_process
 from tests.support.broker import RunningBroker, free_port, run_server, running_broker
 from tests.support.devices import WebDevice
 
@@ -47,6 +49,18 @@ async def test_it_comes_back_after_sigkill(broker: RunningBroker) -> None:
         assert (broker.data / "postgres" / "data" / "postmaster.pid").exists()
         await broker.restart()
         assert await alive(broker)
+
+
+async def test_it_starts_its_database_again_when_that_is_killed(broker: RunningBroker) -> None:
+    pid = running_process(broker.data / "postgres")
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while True:
+            another = running_process(broker.data / "postgres") not in (None, pid)
+            if another and await alive(broker):
+                break
+            await asyncio.sleep(0.05)
 
 
 async def test_an_invite_is_made_while_it_runs_and_while_it_does_not(
@@ -117,8 +131,11 @@ async def test_logs_are_json_without_ids(broker: RunningBroker) -> None:
         for _ in range(20):
             headers = {"Authorization": "DPoP x", "DPoP": "y"}
             await device.request("GET", "/v1/socket", headers=headers)
-    lines = [json.loads(line) for line in broker.log.read_text().splitlines()]
-    assert "address.blocked" in [line["event"] for line in lines]
+    text = broker.log.read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert {"ready", "refused", "address.blocked"} <= {line["event"] for line in lines}
+    assert mode(broker.log) == 0o600
+    assert broker.network.net.hex() not in text
 
 
 async def test_nothing_is_served_before_the_network_is_open() -> None:

@@ -67,7 +67,7 @@ async def test_a_device_asks_and_its_admin_sends_the_bundle(desk: Desk) -> None:
     invite = await desk.opened("device", NODE)
     bundle = desk.network.enrol(NODE, ("field",))
     with pytest.raises(MalformedError):
-        await desk.enrolment.ask(invite, encode_bundle(bundle))  # mailboxes are the admin's
+        await desk.enrolment.ask(invite, encode_bundle(desk.network.renew(NODE, "alert")))
     draft = Bundle(bundle.statements[:1], (), ())
     await desk.enrolment.ask(invite, encode_bundle(draft))
     with pytest.raises(RefusedError):

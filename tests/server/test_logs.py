@@ -62,6 +62,15 @@ def test_a_library_says_where_and_never_what(stream: io.StringIO) -> None:
     assert "canary" not in stream.getvalue()
 
 
+def test_ids_in_a_list_are_hashed_and_objects_say_only_their_type(stream: io.StringIO) -> None:
+    structlog.get_logger().error("alarm", objects=[DEVICE, None], other=Path("/canary"))
+    (line,) = lines(stream)
+    assert len(line["objects"][0]) == 12
+    assert line["objects"][1] is None
+    assert line["other"] == "PosixPath"
+    assert "canary" not in stream.getvalue()
+
+
 def test_only_its_owner_reads_a_log_file(tmp_path: Path) -> None:
     path = tmp_path / "broker.log"
     with logs.open_file(path) as file:

@@ -83,7 +83,11 @@ async def local_broker(
     network = Network(at=at, origin="seefen")
     folder = Path(tempfile.mkdtemp(prefix="seefen-local-", dir="/tmp"))
     address = f"127.0.0.1:{free_port()}"
-    many = {"logins_per_minute_per_address": 10_000, "free_disk_percent": 0, **settings}
+    many: dict[str, Any] = {
+        "logins_per_minute_per_address": 10_000,
+        "free_disk_percent": 0,
+        **settings,
+    }
     config = Config(folder, "seefen", f"https://{address}", address, **many)
     _prepare(config, network, at)
     try:

@@ -11,7 +11,7 @@ from seefen.protocol.ledger.note import open_checkpoint
 from seefen.protocol.receipt import check_entry
 from tests.support.broker import LocalBroker
 from tests.support.casework import open_case
-from tests.support.devices import NODE, WebDevice
+from tests.support.devices import NODE, Connect, RefusedByBrokerError, WebDevice
 
 
 def sending(bundle: Bundle) -> bytes:
@@ -47,6 +47,20 @@ async def test_a_refusal_is_a_problem_with_the_rule(device: WebDevice, broker: L
     status, answer = await device.request("POST", "/v1/bundles", sending(other))
     assert (status, json.loads(answer)["rule"]) == (409, "number")
     assert case.hex() not in answer.decode()
+
+
+async def test_attack_36_two_machines_with_one_key_are_told_apart_by_their_numbers(
+    connect: Connect, broker: LocalBroker
+) -> None:
+    network = broker.network
+    officer, thief = await connect().login(), await connect().login()
+    _, first = open_case(network, network.of(NODE))
+    _, second = open_case(network, network.of(NODE), serial=2)
+    socket, copied = await officer.socket(), await thief.socket()
+    await socket.ask("send", Send(encode_bundle(first), 0), Recorded)
+    with pytest.raises(RefusedByBrokerError) as caught:
+        await copied.ask("send", Send(encode_bundle(second), 0), Recorded)
+    assert (caught.value.problem.status, caught.value.problem.rule) == (409, "number")
 
 
 async def test_the_answer_proves_where_it_stands(device: WebDevice, broker: LocalBroker) -> None:

@@ -21,6 +21,7 @@ from seefen.server.rates import Rates
 from seefen.server.store import Store
 from seefen.server.store.blobs import BlobRows
 from seefen.server.store.invites import InviteRows
+from seefen.server.store.migrations import SchemaError
 from seefen.server.store.outage import AWAY
 from seefen.server.store.tokens import TokenRows
 from seefen.server.tokens import Tokens
@@ -47,12 +48,21 @@ async def open_services(
     """Open the store and everything that stands on it."""
     log_key = read_log_key(config)
     make_folder(config.blobs)
-    async with Store.open(dsn) as store:
+    async with _opened(dsn) as store:
         broker = await Broker.open(store, log_key=log_key, clock=clock)
         try:
             yield _services(config, store, broker, clock)
         finally:
             await broker.close()
+
+
+@asynccontextmanager
+async def _opened(dsn: str) -> AsyncGenerator[Store, None]:
+    try:
+        async with Store.open(dsn) as store:
+            yield store
+    except SchemaError as err:
+        raise SetupError(str(err), hint="start the version of the broker that made it") from err
 
 
 def _services(config: Config, store: Store, broker: Broker, clock: Clock) -> Services:

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-import asyncpg
+import structlog
 
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.suite import derive
+from seefen.protocol.suite import derive, random_bytes
 from seefen.server import doctor, logs, setup, tls
 from seefen.server.app import listening, now, open_services, read_log_key
 from seefen.server.config import DATABASE_URL, Config, SetupError, read_config
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # So that a stop while the database starts unwinds like any other end.
     signal.signal(signal.SIGTERM, _interrupt)
+    logs.configure(random_bytes(32))  # until a command knows the broker's own key
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if err.hint:
             _say(f"hint: {err.hint}")
         return 1
-    except (OSError, asyncpg.PostgresError, SeefenError) as err:
+    except (OSError, SeefenError) as err:
         _say(f"error: {err}")
         return 1
     except KeyboardInterrupt:
@@ -116,8 +117,10 @@ async def _serve(config: Config, database: Database) -> None:
         async with listening(config, services):
             watch = asyncio.create_task(_keep_running(database))
             print(f"seefen-server: {config.name} is ready at {config.url}", flush=True)  # noqa: T201
+            structlog.get_logger().info("ready", url=config.url)
             await stop.wait()
             watch.cancel()
+    structlog.get_logger().info("stopped")
 
 
 async def _keep_running(database: Database) -> None:

@@ -12,9 +12,9 @@ import hmac
 import logging
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -63,10 +63,19 @@ class _Hashed:
     def __call__(
         self, _: object, __: str, line: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
-        for name, value in line.items():
-            if isinstance(value, bytes):
-                line[name] = hmac.digest(self._secret, value, "sha256").hex()[:12]
-        return line
+        return {name: self._hashed(value) for name, value in line.items()}
+
+    def _hashed(self, value: object) -> object:
+        match value:
+            case bytes():
+                return hmac.digest(self._secret, value, "sha256").hex()[:12]
+            case list() | tuple() | set() | frozenset():
+                return [self._hashed(inner) for inner in cast(Iterable[object], value)]
+            case str() | int() | float() | None:
+                return value
+            case _:
+                # What a stranger object says of itself may be content.
+                return type(value).__name__
 
 
 class _Library(logging.Handler):

@@ -64,14 +64,16 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except ProblemError as err:
-        return response(err.status, err.rule, err.title, err.headers)
+        answer, rule = response(err.status, err.rule, err.title, err.headers), err.rule
     except SeefenError as err:
-        return of_error(err)
+        answer, rule = of_error(err), err.rule
     except web.HTTPException as err:
-        return _of_http(err)
+        answer, rule = _of_http(err), "http"
     except Exception as err:
-        log_unexpected(request.match_info.route.resource, err)
+        log_unexpected(_route(request), err)
         return response(*UNEXPECTED)
+    structlog.get_logger().info("refused", route=_route(request), status=answer.status, rule=rule)
+    return answer
 
 
 def of_error(err: SeefenError) -> web.Response:
@@ -85,12 +87,17 @@ def of_error(err: SeefenError) -> web.Response:
     return response(err.status, err.rule or err.kind, str(err), headers)
 
 
-def log_unexpected(place: object, err: BaseException) -> None:
+def log_unexpected(place: str, err: BaseException) -> None:
     """Write down where something nobody expected came from, never what it says."""
-    canonical = getattr(place, "canonical", place)
     structlog.get_logger().error(
-        "unexpected", route=canonical, error=type(err).__name__, where=logs.where(err)
+        "unexpected", place=place, error=type(err).__name__, where=logs.where(err)
     )
+
+
+def _route(request: web.Request) -> str:
+    # The pattern and never the path: that has ids in it, or what a stranger typed.
+    resource = request.match_info.route.resource
+    return "none" if resource is None else f"{request.method} {resource.canonical}"
 
 
 def _of_http(err: web.HTTPException) -> web.Response:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from aiohttp import WSMsgType, web
 
 from seefen.protocol.encoding import decode, encode
@@ -78,6 +79,8 @@ class _Line:
             await self._say_goodbye(_Ending(REVOKED, err.rule, str(err)))
             return
         services.lines.add(self._device, self)
+        log = structlog.get_logger()
+        log.info("socket.open", device=self._device, lines=len(services.lines))
         tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._write())]
         try:
             self._live_until(self._expires())
@@ -90,6 +93,7 @@ class _Line:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        log.info("socket.end", device=self._device, code=ending.code, rule=ending.rule)
         await self._say_goodbye(ending)
 
     def end(self, code: int, rule: str, title: str) -> None:

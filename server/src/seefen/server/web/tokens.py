@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from msgspec import DecodeError as NotJsonError
 from msgspec import Struct, json
 
@@ -42,4 +43,5 @@ async def post_token(call: Call) -> dict[str, Any]:
         refuse(services, request, MalformedError("this is not a login", rule="login"))
     services.rates.logged_in(row.device)
     token = await services.tokens.issue(row)
+    structlog.get_logger().info("login", device=row.device)
     return {"token": token, "expires_in": services.tokens.seconds}
