@@ -33,6 +33,7 @@ from seefen.protocol.messages import (
 )
 from seefen.protocol.messages.codes import HANDLING, INFO_EVAL, SOURCE_EVAL, TLP, URGENCY, counted
 from seefen.protocol.requests import CLOCKS, Act
+from tests.support.specs import spec
 
 OBJECT = bytes(range(16))
 
@@ -344,6 +345,15 @@ def test_each_type_has_a_schema_for_those_without_our_code(type_: Any) -> None:
     assert whole["properties"]["type"] == {"const": type_.TYPE}
     assert {"type", "v"} <= set(whole["required"])
     assert not any(sign in str(made) for sign in (r"\\A", r"\\Z", "base64", "'*'"))
+
+
+def test_the_specification_names_every_field() -> None:
+    page = spec("messages.md")
+    for type_ in set[type]().union(*(_groups(inspect.type_info(t)) for t in CATALOGUE)):
+        for field in msgspec.structs.fields(type_):
+            assert (
+                field.encode_name == "*" or f"|`{field.encode_name}`|" in page or field.name == "v"
+            )
 
 
 def test_ids_in_a_schema_are_hex() -> None:

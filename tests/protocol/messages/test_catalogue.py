@@ -279,6 +279,14 @@ def test_a_form_of_a_person_is_refused_with_a_sentence(
         message_from_form(name, form)
 
 
+def test_an_exported_message_used_as_a_form_is_no_double_of_itself() -> None:
+    sent = case_a.alert()
+    again = message_from_form("SeizureAlert", json.loads(to_json(sent)))
+    assert isinstance(again, SeizureAlert)
+    assert again.message_id != sent.message_id
+    assert replace(again, message_id=sent.message_id) == sent
+
+
 def test_an_older_code_word_never_becomes_a_message() -> None:
     # A field of ours called like the place of the unknown ones could smuggle known fields.
     with pytest.raises(MalformedError):

@@ -42,6 +42,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     TraceRequest,
 )
 MESSAGE_LIMIT: Final = 64 * 1024  # bytes; long texts and pictures are files
+_NEVER_FILLED_IN: Final = ("type", "v", "message_id")
 _BY_NAME: Final = {type_.TYPE: type_ for type_ in CATALOGUE}
 
 
@@ -126,7 +127,9 @@ def from_json(text: str) -> Form:
 def message_from_form(name: str, form: dict[str, Any]) -> Form:
     """Return the message that a person filled in, all rules checked.
 
-    Ids are hex. Where a code is wanted, its English label does too.
+    Ids are hex. Where a code is wanted, its English label does too. The message gets an id
+    of its own: an exported message that serves as a form would else be taken for a double
+    by its readers, and dropped.
 
     Raises:
         RefusedError: A field is wrong or unknown; says which, and what to do.
@@ -134,7 +137,7 @@ def message_from_form(name: str, form: dict[str, Any]) -> Form:
     type_ = _BY_NAME.get(name)
     if type_ is None:
         raise RefusedError(f"there is no message {name}; known: {', '.join(_BY_NAME)}", rule="form")
-    given = {key: value for key, value in form.items() if key not in ("type", "v")}
+    given = {key: value for key, value in form.items() if key not in _NEVER_FILLED_IN}
     try:
         fields = set_apart(shape(type_), unhexed(shape(type_), given))
     except ValueError as err:
