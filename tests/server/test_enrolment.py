@@ -65,9 +65,12 @@ async def test_a_node_asks_and_is_admitted(desk: Desk) -> None:
 
 async def test_a_device_asks_and_its_admin_sends_the_bundle(desk: Desk) -> None:
     invite = await desk.opened("device", NODE)
-    bundle = desk.network.enrol(NODE, ("field",))
-    with pytest.raises(MalformedError):
-        await desk.enrolment.ask(invite, encode_bundle(desk.network.renew(NODE, "alert")))
+    bundle = desk.network.enrol(NODE, ("auditor",))
+    kinds = [signed.kind for signed in bundle.statements]
+    assert kinds == ["device", "mailbox"]  # made by a device that is in the network already
+    for statements in (bundle.statements, bundle.statements[1:], bundle.statements[::-1]):
+        with pytest.raises(MalformedError):
+            await desk.enrolment.ask(invite, encode_bundle(Bundle(statements, bundle.wraps, ())))
     draft = Bundle(bundle.statements[:1], (), ())
     await desk.enrolment.ask(invite, encode_bundle(draft))
     with pytest.raises(RefusedError):

@@ -164,6 +164,7 @@ def _check_bundle(invite: Invite, bundle: Bundle) -> None:
     kinds = [signed.kind for signed in bundle.statements]
     if not set(kinds) <= _KINDS[invite.kind] or kinds[0] != invite.kind or bundle.contents:
         raise MalformedError("this bundle is not a request to join", rule="bundle-shape")
+    own: set[bytes] = set()
     for signed in bundle.statements:
         statement = open_envelope(signed.envelope, signed.kind).statement
         # An invite is for one node: with it nothing may be said about another.
@@ -171,3 +172,7 @@ def _check_bundle(invite: Invite, bundle: Bundle) -> None:
             raise MalformedError("this bundle is about another node", rule="other-node")
         if isinstance(statement, Node) and statement.version != 1:
             raise MalformedError("this node is in the network already", rule="not-first")
+        if isinstance(statement, Device):
+            own.add(statement.device)
+        if isinstance(statement, Mailbox) and statement.device not in own:
+            raise MalformedError("this mailbox is made by another device", rule="other-device")
