@@ -18,7 +18,7 @@ from seefen.protocol.suite import sha256
 from seefen.server.gate import Disclosure, Protected
 from seefen.server.judging import check_scope, check_sender, record_statement
 from seefen.server.rows import AuthorityRow, Heads, LeafRow
-from seefen.server.shapes import check_from_nobody, check_shape, match_contents
+from seefen.server.shapes import check_from_nobody, check_kinds, check_shape, match_contents
 from seefen.server.view import Layer, Needs
 
 
@@ -73,6 +73,7 @@ class BundleJob(Job):
         Raises:
             MalformedError: It is not a bundle that could be committed.
         """
+        check_kinds(bundle)
         self.opened = tuple(open_envelope(s.envelope, s.kind) for s in bundle.statements)
         super().__init__(_needs(self.opened))
         self.device = device
@@ -80,7 +81,7 @@ class BundleJob(Job):
         self._founding = founding
         self._wraps = match_wraps(bundle, tuple(o.statement for o in self.opened))
         self.contents = match_contents(bundle, self.opened)
-        check_shape(bundle, self.opened)
+        check_shape(self.opened)
 
     @property
     def files(self) -> dict[bytes, bytes]:

@@ -71,7 +71,8 @@ class Sequencer:
             with suppress(asyncio.CancelledError):
                 await self._task
         self._fail(self._open, _stopping())
-        self._open.settled.set_result(None)
+        if not self._open.settled.done():
+            self._open.settled.set_result(None)
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with everything that was committed, in order."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from seefen.protocol.bundle import Bundle, Content, Signed
+from seefen.protocol.bundle import Bundle, Content
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened
 from seefen.protocol.errors import MalformedError, RefusedError, UntrustedError
@@ -12,6 +12,16 @@ from seefen.protocol.suite import sha256
 from seefen.server.entries import TAG
 
 BY_ROOT: Final = ("node", "root", "suspend")
+
+
+def check_kinds(bundle: Bundle) -> None:
+    """Check that all statements are of kinds a bundle can hold, with tags where they belong."""
+    for signed in bundle.statements:
+        if signed.kind not in AUTHORITY_KINDS and signed.kind not in ACTIVITY_KINDS:
+            raise MalformedError(f"a bundle cannot hold a {signed.kind}", rule="unknown-kind")
+        lengths = (0,) if signed.kind in AUTHORITY_KINDS else (0, TAG)
+        if len(signed.tag) not in lengths:
+            raise MalformedError("a tag has 16 bytes, and only in a case", rule="tag")
 
 
 def match_contents(bundle: Bundle, opened: tuple[Opened, ...]) -> dict[bytes, Content]:
@@ -28,10 +38,8 @@ def match_contents(bundle: Bundle, opened: tuple[Opened, ...]) -> dict[bytes, Co
     return contents
 
 
-def check_shape(bundle: Bundle, opened: tuple[Opened, ...]) -> None:
-    """Check tags, doubles, and that a change of members brings its key."""
-    for signed, statement in zip(bundle.statements, opened, strict=True):
-        _check_tag(signed, statement.kind)
+def check_shape(opened: tuple[Opened, ...]) -> None:
+    """Check that nothing stands twice, and that a change of members brings its key."""
     hashes = {o.hash for o in opened}
     if len(hashes) != len(opened):
         raise MalformedError("a statement stands twice in the bundle", rule="bundle-shape")
@@ -46,14 +54,6 @@ def check_shape(bundle: Bundle, opened: tuple[Opened, ...]) -> None:
             ):
                 # Else a member who left could read on (D4).
                 raise MalformedError("a change of members needs its new key", rule="bundle-shape")
-
-
-def _check_tag(signed: Signed, kind: str) -> None:
-    if kind not in AUTHORITY_KINDS and kind not in ACTIVITY_KINDS:
-        raise MalformedError(f"a bundle cannot hold a {kind}", rule="unknown-kind")
-    lengths = (0,) if kind in AUTHORITY_KINDS else (0, TAG)
-    if len(signed.tag) not in lengths:
-        raise MalformedError("a tag has 16 bytes, and only in a case", rule="tag")
 
 
 def check_from_nobody(opened: tuple[Opened, ...], directory: Directory, *, founding: bool) -> None:

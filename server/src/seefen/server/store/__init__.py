@@ -5,7 +5,7 @@ reads through the pool.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
@@ -43,7 +43,7 @@ class Store(FeedReads):
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, dsn: str) -> "AsyncIterator[Store]":
+    async def open(cls, dsn: str) -> "AsyncGenerator[Store, None]":
         """Connect, bring the tables up to date, and close at the end.
 
         Raises:
@@ -76,7 +76,7 @@ class Store(FeedReads):
             self.pool.terminate()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[LedgerWriting]:
+    async def transaction(self) -> AsyncGenerator[LedgerWriting, None]:
         """Open a write transaction; it commits at the end of the block.
 
         Raises:

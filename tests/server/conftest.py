@@ -1,0 +1,19 @@
+"""What tests of the broker's promises share."""
+
+import pytest
+
+from seefen.server.alarms import alarm
+
+
+@pytest.fixture
+def alarms(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The rules of the alarms raised in a test."""
+    raised: list[str] = []
+
+    def note(rule: str, **values: object) -> None:
+        raised.append(rule)
+        alarm(rule, **values)
+
+    for module in ("broker", "push", "recovery", "sequencer"):
+        monkeypatch.setattr(f"seefen.server.{module}.alarm", note)
+    return raised

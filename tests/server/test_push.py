@@ -1,0 +1,223 @@
+"""Push: what happens reaches who is on line, keys only after their release."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from seefen.protocol.encoding import decode
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.frames import AuthorityPage, Push
+from seefen.protocol.ledger.tree import check_consistency
+from seefen.protocol.statements import Release
+from tests.support import casework
+from tests.support.network import Machine
+from tests.support.served import Served, refused, served
+from tests.support.waiting import until
+
+NODES = ("skopje-border", "belgrade-ffp")
+
+
+@dataclass
+class Line:
+    """A socket that keeps what it was given."""
+
+    machine: Machine
+    frames: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
+    ended: bool = False
+
+    def deliver(self, verb: str, body: bytes) -> None:
+        self.frames.append((verb, body))
+
+    def revoked(self) -> None:
+        self.ended = True
+
+    @property
+    def pushes(self) -> list[Push]:
+        return [decode(body, Push) for verb, body in self.frames if verb == "push"]
+
+
+def attach(it: Served, machine: Machine) -> Line:
+    line = Line(machine)
+    it.broker.attach(machine.device, line.deliver, line.revoked)
+    return line
+
+
+async def watch(it: Served, machine: Machine, case: bytes, scope: str = "watch") -> int:
+    released = await it.ask(machine, casework.access(it.network, machine, case, scope=scope))
+    return released.entry.index
+
+
+async def test_an_object_reaches_the_members_who_are_on_line() -> None:
+    async with served(*NODES, "tirana-lab") as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        lines = [attach(it, m) for m in (author, reader, it.network.of("tirana-lab"))]
+        case = await it.open_case(author, NODES[1])
+        await it.message(author, case)
+        await until(lambda: len(lines[1].pushes) == 3)
+        assert [push.item.kind for push in lines[1].pushes] == ["case", "casekey", "object"]
+        for push in lines[1].pushes:
+            it.check(push.item.entry, push.checkpoint)
+            assert (push.release, push.key) == (None, b"")
+        assert lines[1].pushes[2].item.body
+        assert lines[0].pushes == [], "its author has it"
+        assert lines[2].pushes == []
+
+
+async def test_a_watch_gets_the_key_and_its_release_stands_before() -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1], form="channel")
+        under = await watch(it, reader, case)
+        line = attach(it, reader)
+        bundle = casework.message(it.network, author, case)
+        await it.send(author, bundle)
+        await until(lambda: line.pushes)
+        (push,) = line.pushes
+        assert push.key == bundle.contents[0].key
+        assert push.release is not None
+        core = it.check(push.release, push.checkpoint)
+        assert (core.act, core.op, core.node, core.device) == ("release", "disclose", NODES[1], "")
+        assert (core.under, core.n) == ((under,), 1)
+        release = open_envelope(push.envelope, "release")
+        assert core.req == release.hash.hex()
+        assert isinstance(release.statement, Release)
+        assert release.statement.devices == (reader.device,)
+        assert release.signatures == ()
+        assert push.release.index > push.item.entry.index
+
+
+async def test_one_release_names_all_devices_of_a_node() -> None:
+    async with served(*NODES, "tirana-lab") as it:
+        network = it.network
+        author = network.of(NODES[0])
+        await it.send(network.of(NODES[1]), network.enrol(NODES[1], ("field",)))
+        readers = [network.of(NODES[1]), network.of(NODES[1], nth=1), network.of("tirana-lab")]
+        case = await it.open_case(author, NODES[1], "tirana-lab", form="channel")
+        for reader in readers:
+            await watch(it, reader, case)
+        lines = [attach(it, reader) for reader in readers]
+        await it.message(author, case)
+        await until(lambda: all(line.pushes for line in lines))
+        releases = [line.pushes[0].release for line in lines]
+        assert None not in releases
+        assert releases[0] == releases[1]
+        assert releases[0] != releases[2]
+        assert (await it.sizes())[1] == 2 + 3 + 1 + 2
+
+
+async def test_a_watch_that_ended_or_begins_later_gives_no_key() -> None:
+    async with served(*NODES) as it:
+        network = it.network
+        author, reader = network.of(NODES[0]), network.of(NODES[1])
+        case = await it.open_case(author, NODES[1], form="channel")
+        ask = casework.access(network, reader, case, scope="watch", seconds=600)
+        await it.ask(reader, ask)
+        line = attach(it, reader)
+        network.at += 601
+        await it.message(author, case)
+        await until(lambda: line.pushes)
+        assert line.pushes[0].key == b""
+        assert line.pushes[0].release is None
+
+
+async def test_watches_are_remembered_over_a_restart() -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1])
+        await watch(it, reader, case, scope="case")
+        await it.restart()
+        line = attach(it, reader)
+        await it.message(author, case)
+        await until(lambda: line.pushes)
+        assert line.pushes[0].key
+
+
+async def test_an_ack_goes_to_the_node_of_the_author_alone() -> None:
+    async with served(*NODES, "tirana-lab") as it:
+        network = it.network
+        author, reader, third = (network.of(node) for node in (*NODES, "tirana-lab"))
+        case = await it.open_case(author, NODES[1], "tirana-lab")
+        obj = await it.message(author, case)
+        lines = [attach(it, machine) for machine in (author, third)]
+        await it.send(reader, casework.ack(network, reader, case, obj))
+        await until(lambda: lines[0].pushes)
+        assert lines[0].pushes[0].item.kind == "ack"
+        await it.message(author, case)
+        await until(lambda: lines[1].pushes)
+        assert [push.item.kind for push in lines[1].pushes] == ["object"]
+
+
+async def test_growth_is_proved_from_the_last_head_a_line_was_told() -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1])
+        line = attach(it, reader)
+        head = it.head((await it.feed(reader)).checkpoint)
+        for _ in range(5):
+            await it.message(author, case)
+            seen = len(line.pushes)
+            await until(lambda seen=seen: len(line.pushes) > seen or len(line.pushes) == 5)  # type: ignore[misc]
+        for push in line.pushes:
+            new = it.head(push.checkpoint)
+            check_consistency(head.size, head.root, new.size, new.root, push.consistency)
+            head = new
+
+
+async def test_a_revoke_cuts_every_line_of_the_device_within_a_second() -> None:
+    async with served(*NODES) as it:
+        network = it.network
+        admin = network.of(NODES[1])
+        await it.send(admin, network.enrol(NODES[1], ("field",)))
+        lost = network.of(NODES[1], nth=1)
+        lines = [attach(it, lost), attach(it, lost), attach(it, admin)]
+        await it.send(admin, network.revoke(lost))
+        await until(lambda: lines[0].ended and lines[1].ended, seconds=1)
+        assert not lines[2].ended
+        await refused("revoked", asyncio.to_thread(attach, it, lost))
+
+
+async def test_a_suspension_and_the_end_of_a_certificate_cut_lines_too() -> None:
+    async with served(*NODES) as it:
+        network = it.network
+        lines = [attach(it, network.of(node)) for node in NODES]
+        await it.send(None, network.suspend(NODES[1]))
+        await until(lambda: lines[1].ended, seconds=1)
+        assert not lines[0].ended
+        network.at += 400 * 86_400
+        await until(lambda: lines[0].ended, seconds=2)
+
+
+async def test_new_leaves_of_the_authority_log_are_pushed_to_all() -> None:
+    async with served(*NODES) as it:
+        line = attach(it, it.network.of(NODES[0]))
+        before = it.network.directory.head()
+        await it.admit("tirana-lab")
+        await until(lambda: line.frames)
+        verb, body = line.frames[0]
+        assert verb == "authority"
+        page = decode(body, AuthorityPage)
+        assert page.start == before.size
+        assert [item.kind for item in page.items] == ["node", "device", *["mailbox"] * 3]
+        assert not any(item.wraps for item in page.items)
+        head = it.head(page.checkpoint, "authority")
+        check_consistency(before.size, before.root, head.size, head.root, page.consistency)
+
+
+async def test_a_line_that_is_detached_or_broken_gets_no_more(alarms: list[str]) -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1])
+        gone, good = Line(reader), Line(reader)
+
+        def broken(verb: str, body: bytes) -> None:
+            raise ConnectionResetError(verb)
+
+        detach = it.broker.attach(reader.device, gone.deliver, gone.revoked)
+        detach()
+        detach()
+        it.broker.attach(reader.device, broken, gone.revoked)
+        it.broker.attach(reader.device, good.deliver, good.revoked)
+        await it.message(author, case)
+        await it.message(author, case)
+        await until(lambda: len(good.pushes) == 2)
+        assert gone.frames == []
+        assert alarms == ["line-broken"]
