@@ -213,7 +213,7 @@ def test_an_opened_alert_says_how_to_answer_and_what_its_codes_mean() -> None:
         "С-84417",
         "Прашај пред споделување",
         "H3: Other restrictions",
-        "B3: source mostly reliable; not known personally",
+        "B3: source mostly reliable; information not known personally",
         "entry 44230",
         "seefen alert answer seefen-border#1",
         "serial.jpg",
@@ -254,6 +254,8 @@ def test_how_far_it_got() -> None:
             left_out=None,
             read_at=None,
             delivered_at=None,
+            recorded_at=NOW - 3600,
+            since=None,
             phone="+000",
         ),
         one(values.Reach, node="d-out", left_out="suspended", delivered_at=None, phone=""),
@@ -266,6 +268,8 @@ def test_how_far_it_got() -> None:
     assert "call +000" in said["c-waiting"]
     assert "NOT REACHED: suspended by the network" in said["d-out"]
     assert lines[1].split()[0] in {"c-waiting", "d-out"}
+    fresh = dataclasses.replace(rows[2], recorded_at=NOW)
+    assert "not delivered yet" in printed(alerts.reached("seefen-border#1", [fresh]))
     assert "no other node" in printed(alerts.reached("seefen-border#1", []))
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from seefen.protocol.messages import Form, Message, SeizureAlert
+
 
 def filled(type_: Any, text: str) -> Any:
     """Return a value of a type; every string in it is ``text``."""
@@ -32,6 +34,8 @@ def _plain(type_: Any, text: str) -> Any:
     known = {int: 1_773_452_829, bool: True, bytes: b"\x01", float: 1.0, Path: Path(text)}
     if type_ in known:
         return known[type_]
+    if type_ in (Form, Message):
+        return filled(SeizureAlert, text)
     hints = typing.get_type_hints(type_, include_extras=True)
     if dataclasses.is_dataclass(type_):
         names = [field.name for field in dataclasses.fields(type_)]

@@ -25,6 +25,7 @@ from seefen.protocol.messages import SeizureAlert
 
 group = typer.Typer(no_args_is_help=True, help="Seizure alerts, in a channel of many nodes.")
 DRAFT: Final = "alert"
+PATIENCE: Final = 2  # seconds for those who are on line
 ANSWERS: Final = {
     "taken": "taken",
     "passed-on": "passed_on",
@@ -45,7 +46,8 @@ Form = Annotated[
     typer.Option("--form", parser=existing_file, metavar="FILE.json", help="All fields as JSON."),
 ]
 Handling = Annotated[
-    str, typer.Option("--handling", parser=handling, metavar="H0..H3", help="Handling code [H2].")
+    str | None,
+    typer.Option("--handling", parser=handling, metavar="H0..H3", help="Handling code [H2]."),
 ]
 
 
@@ -67,12 +69,12 @@ def send(
     serials: Annotated[str, typer.Option(metavar="TEXT", help="EV-19070413, EV-1907?4??")] = "",
     hidden: Annotated[str, typer.Option(metavar="TEXT", help="spare wheel, rear panel")] = "",
     more: Annotated[str, typer.Option(metavar="TEXT", help="Anything else, no names.")] = "",
-    handling: Handling = "",
+    handling: Handling = None,
 ) -> None:
     """Send an alert: seefen alert send --photo wheel.jpg asks; --form or options do not."""
     photos = distinct(photo, "photo")
     still = "yes" if moving else ""
-    said = Answers(where, carrying, vehicle, still, serials, hidden, more, handling)
+    said = Answers(where, carrying, vehicle, still, serials, hidden, more, handling or "")
     given = None if form is None else forms.seizure_alert(form)
     if given is not None and not said.is_empty:
         raise UsageError("--form and the options say it twice", "put all of it into the form")
@@ -91,6 +93,8 @@ def send(
         if given is None:
             session.do(lambda client: client.forget_draft(DRAFT))
         sending.finish(session, sent)
+        if sent.ref:
+            sending.show_reach(session, sent.ref, patience_s=PATIENCE)
 
 
 def _asked(session: Session) -> SeizureAlert | None:
@@ -145,7 +149,10 @@ def show(
                 str(ref), purpose=terms.purpose, basis=terms.basis, reason=terms.reason
             ),
         )
-        session.screen.show(read, objects.opened)
+        ours = read.view.sender == session.client.node
+        session.screen.show(read, lambda value: objects.opened(value, ours=ours))
+        if ours:
+            sending.show_reach(session, str(ref))
 
 
 def _answer(text: str) -> str:

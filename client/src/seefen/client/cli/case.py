@@ -36,8 +36,9 @@ def _title(text: str) -> str:
     return text.strip()
 
 
-def _case_or_object(text: str) -> str | Reference:
-    return reference(text) if "#" in text else case_name(text)
+def _case_or_object(text: str) -> Reference:
+    """Return what is to be shown; number 0 is the case as a whole."""
+    return reference(text) if "#" in text else Reference(case_name(text), 0)
 
 
 @group.command("open")
@@ -74,7 +75,7 @@ def list_(context: typer.Context) -> None:
 def show(
     context: typer.Context,
     case: Annotated[
-        str | Reference,
+        Reference,
         typer.Argument(
             parser=_case_or_object, metavar="CASE[#n]", help="A case, or what is in it."
         ),
@@ -86,8 +87,8 @@ def show(
     """Show a case, or with #n open one message in it: seefen case show SF-2026-SKP-00418#3."""
     given = Conditions(purpose, basis, reason)
     with opened(context) as session:
-        if isinstance(case, str):
-            found = session.do(lambda client: client.cases.show(case))
+        if not case.number:
+            found = session.do(lambda client: client.cases.show(case.case))
             session.screen.show(found, cases.whole)
             return
         read = under(
@@ -97,7 +98,8 @@ def show(
                 str(case), purpose=terms.purpose, basis=terms.basis, reason=terms.reason
             ),
         )
-        session.screen.show(read, objects.opened)
+        ours = read.view.sender == session.client.node
+        session.screen.show(read, lambda value: objects.opened(value, ours=ours))
 
 
 @group.command()

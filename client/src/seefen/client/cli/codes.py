@@ -43,7 +43,7 @@ def handling(code: str) -> str:
 def evaluation(code: str) -> str:
     """Return a 4x4 evaluation with its sentences: ``B3``."""
     source, info = TABLES["source_eval"].get(code[:1]), TABLES["info_eval"].get(code[1:])
-    return f"{code}: source {source}; {info}" if source and info else code
+    return f"{code}: source {source}; information {info}" if source and info else code
 
 
 def answer(code: str) -> str:

@@ -26,7 +26,7 @@ from seefen.client.cli.paint import Painted, Piece, line, safe
 from seefen.client.cli.plain import encode_json
 from seefen.client.cli.settings import is_terminal, settings
 
-PLAIN_WIDTH: Final = 140  # columns when the output is no terminal
+PLAIN_WIDTH: Final = 1000  # columns when the output is no terminal: nothing is folded
 
 T = TypeVar("T")
 Report: TypeAlias = Callable[[str, int, int], None]

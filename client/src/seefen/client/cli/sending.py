@@ -1,17 +1,22 @@
 """What all commands that send have in common: the text, the bar, and how far it got."""
 
+import asyncio
 import sys
+from functools import partial
 from typing import Final
 
 import typer
 
+from seefen.client import Client
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.complaints import QUEUED, REFUSED
 from seefen.client.cli.session import Session
+from seefen.client.cli.views import alerts
 from seefen.client.cli.views import sent as views
-from seefen.client.values import Sent
+from seefen.client.values import Reach, Sent
 
-_TEXT_LIMIT: Final = 100_000  # characters
+_TEXT_LIMIT: Final = 8000  # characters, as a note has
+_LOOK: Final = 0.2  # seconds
 
 
 def note(text: str) -> str:
@@ -19,7 +24,7 @@ def note(text: str) -> str:
     if text == "-":
         text = sys.stdin.read(_TEXT_LIMIT + 1)
     if len(text) > _TEXT_LIMIT:
-        raise UsageError("a note has at most 100,000 characters", "send it as a file: --file")
+        raise UsageError("a note has at most 8,000 characters", "send it as a file: --file")
     return text.strip()
 
 
@@ -30,3 +35,26 @@ def finish(session: Session, sent: Sent) -> None:
         raise typer.Exit(REFUSED)
     if sent.queued:
         raise typer.Exit(QUEUED)
+
+
+def show_reach(session: Session, ref: str, *, patience_s: float = 0) -> None:
+    """Show node by node how far something of ours got.
+
+    Args:
+        patience_s: Seconds to wait for those who are on line.
+    """
+    if session.screen.machine:
+        return
+    rows = session.do(partial(_reached, ref, patience_s))
+    if rows:
+        session.screen.say(alerts.reach_lines(rows))
+
+
+async def _reached(ref: str, patience_s: float, client: Client) -> list[Reach]:
+    rows = client.alerts.reach(ref)
+    for _ in range(int(patience_s / _LOOK)):
+        if all(row.left_out or row.delivered_at is not None for row in rows):
+            break
+        await asyncio.sleep(_LOOK)
+        rows = client.alerts.reach(ref)
+    return rows

@@ -1,6 +1,8 @@
 """Alerts: the list, the one about to be sent, and how far one got."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
@@ -9,6 +11,8 @@ from seefen.client.cli.views import messages
 from seefen.client.cli.views.objects import name_of
 from seefen.client.values import ObjectView, Reach
 from seefen.protocol.messages import SeizureAlert
+
+PATIENCE: Final = 60  # seconds until a node that has nothing yet counts as not reached
 
 
 def listed(views: Sequence[ObjectView]) -> Painted:
@@ -71,10 +75,15 @@ def reached(ref: str, rows: Sequence[Reach]) -> Painted:
     """Return node by node how far something got, those not reached first."""
     if not rows:
         return line(f"{ref} went to no other node yet.")
+    return stack(bold(ref), reach_lines(rows))
+
+
+def reach_lines(rows: Sequence[Reach]) -> Painted:
+    """Return a line for each node, those not reached first."""
     grid = Grid("", "", "")
     for reach in sorted(rows, key=lambda row: row.delivered_at is not None):
         grid.row(f"  {reach.node}", _how_far(reach), _call(reach))
-    return stack(bold(ref), grid.painted())
+    return grid.painted()
 
 
 def _how_far(reach: Reach) -> Piece:
@@ -86,9 +95,14 @@ def _how_far(reach: Reach) -> Piece:
     elif reach.delivered_at is not None:
         done = f"delivered {times.moment(reach.delivered_at, now)}"
     else:
-        since = reach.recorded_at if reach.since is None else reach.since
-        return warn(f"NOT REACHED since {times.moment(since, now)}")
+        return _not_yet_there(reach.recorded_at if reach.since is None else reach.since, now)
     return done + _answered(reach)
+
+
+def _not_yet_there(since: int, now: datetime) -> Piece:
+    if now.timestamp() - since < PATIENCE:
+        return "recorded, not delivered yet"
+    return warn(f"NOT REACHED since {times.moment(since, now)}")
 
 
 def _answered(reach: Reach) -> str:
@@ -99,8 +113,8 @@ def _answered(reach: Reach) -> str:
 
 
 def _call(reach: Reach) -> Piece:
-    missing = reach.delivered_at is None
-    if not missing:
+    late = times.now().timestamp() - reach.recorded_at >= PATIENCE
+    if reach.delivered_at is not None or not (late or reach.left_out):
         return ""
     return (
         f"call {reach.phone}" if reach.phone else dim("call its duty desk (number on your paper)")

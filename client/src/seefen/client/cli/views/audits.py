@@ -76,8 +76,12 @@ def _counts(value: Verdict) -> Painted:
 
 def _limits(limits: Sequence[str], quorum: int) -> Painted:
     """Say what nobody could see: a verdict that is silent about it promises too much."""
-    own = [f"What this cannot show: {codes.NO_WITNESS}."] if quorum == 0 else []
-    return stack(*(warn("  ", text) for text in (*own, *limits)))
+    own = [codes.NO_WITNESS] if quorum == 0 else []
+    others = [text for text in limits if not text.startswith(codes.NO_WITNESS[:22])]
+    said = (*own, *others)
+    if not said:
+        return line("")
+    return stack(line("What this cannot show:"), *(warn("  ", text) for text in said))
 
 
 def _did(row: AuditRow) -> Piece:

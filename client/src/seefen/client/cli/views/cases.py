@@ -13,7 +13,7 @@ def opened(view: CaseView) -> Painted:
     what = "Channel" if view.form == "channel" else "Case"
     how = "alert send --channel" if view.form == "channel" else "case send"
     return stack(
-        line(f"{what} ", bold(view.number), " opened.", _quoted(view.title)),
+        line(f"{what} ", bold(view.number), " opened.", _quoted(view)),
         _members(view),
         _left_out(view),
         dim(f"Next: seefen {how} {view.number}"),
@@ -92,8 +92,8 @@ def _listed(nodes: Sequence[str]) -> str:
     return ", ".join(nodes)
 
 
-def _quoted(title: str) -> str:
-    return f"  {title}" if title else ""
+def _quoted(view: CaseView) -> str:
+    return f"  {view.title}" if view.title and view.title != view.number else ""
 
 
 def _conditions(view: CaseView) -> Painted | None:

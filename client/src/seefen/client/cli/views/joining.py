@@ -71,5 +71,5 @@ def founded(made: Founded) -> Painted:
         line(f"  {made.statement}"),
         line(f"Its hash, to be compared on paper: {made.net}"),
         warn("Give each root key to another person, on a stick of its own, and delete it here."),
-        dim(f"Next: seefen-server takes {made.statement.name}; 'seefen-server doctor' says how."),
+        dim(f"Next: seefen-server init --data FOLDER --root {made.statement}"),
     )

@@ -3,12 +3,14 @@
 A new type of message needs nothing here: names of fields are its labels.
 """
 
+import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any, Final, cast
 
 import msgspec
 
-from seefen.client.cli import codes
+from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
 from seefen.protocol.messages import Form, Message, label
 from seefen.protocol.messages.shape import put_together, recoded, shape
@@ -20,10 +22,11 @@ _LAST: Final = ("text",)
 # Fields whose value says by itself what it is; the others stand behind their names.
 _SPEAKING: Final = frozenset((
     "category", "make", "model", "variant", "calibre", "plate", "colour", "place", "role", "name",
-    "text", "event", "date", "actor", "channel", "years", "medium", "kind", "unit", "qty", "claim",
+    "text", "event", "date", "actor", "channel", "years", "medium", "kind", "unit", "claim",
     "script", "scheme",
 ))  # fmt: skip
-_SILENT: Final = {("kind", "firearm"), ("qty", "1"), ("unit", "round"), ("kind", "real name")}
+_SILENT: Final = {("kind", "firearm"), ("kind", "real name")}
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
 def body(message: Form) -> Painted:
@@ -89,10 +92,12 @@ def _label(name: str) -> str:
 
 def _lines(value: Any) -> Iterator[str]:
     """Yield a value as lines: a list of groups has one line for each."""
-    parts = cast("list[Any]", value) if isinstance(value, list) else []
+    parts = cast("list[object]", value) if isinstance(value, list) else []
     if any(isinstance(part, dict) for part in parts):
         for place, part in enumerate(parts, 1):
             yield f"{place}. {_flat(part)}"
+    elif isinstance(value, str) and _MOMENT.fullmatch(value):
+        yield times.moment(datetime.fromisoformat(value), times.now())
     elif isinstance(value, str):
         yield from value.splitlines() or [""]
     else:
@@ -114,14 +119,13 @@ def _flat(value: Any) -> str:
 def _group(fields: dict[str, Any]) -> str:
     """Return a group as one line: what speaks for itself alone, the rest behind its name."""
     parts: list[str] = []
+    many = f"{fields['qty']} x " if fields.get("qty", 1) != 1 else ""
     for name, value in fields.items():
         text = _flat(value)
-        if name in {"n", "*"} or (name, text) in _SILENT:
+        if name in {"n", "*", "qty"} or (name, text) in _SILENT:
             continue
         if name == "fact":
             parts.append("known" if value else "assessed")
-        elif name == "qty":
-            parts.insert(0, f"{text} x")
         else:
             parts.append(text if name in _SPEAKING else f"{_label(name)} {text}")
-    return " · ".join(parts)
+    return many + " · ".join(parts)

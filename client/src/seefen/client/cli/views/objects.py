@@ -8,17 +8,17 @@ from seefen.client.cli.views import messages
 from seefen.client.values import ObjectView, Opened
 
 
-def opened(read: Opened) -> Painted:
+def opened(read: Opened, *, ours: bool = False) -> Painted:
     """Return a message whose body is open, with what may be done with it."""
     view = read.view
     return stack(
-        _title(view),
+        _title(view, ours=ours),
         _superseded(view),
         messages.terms(read.message),
         messages.body(read.message),
         files(read.files),
-        dim(f"This reading is entry {read.entry_index} of the log."),
-        _next(view),
+        dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
+        None if ours else _next(view),
     )
 
 
@@ -45,14 +45,14 @@ def name_of(view: ObjectView) -> str:
     if not view.cover_open:
         return "sealed: this device has no key for it yet"
     if view.file:
-        return view.name or view.subject or "file"
+        return view.name or view.items or "file"
     return codes.message_type(view.type)
 
 
-def _title(view: ObjectView) -> Painted:
+def _title(view: ObjectView, *, ours: bool) -> Painted:
     when = times.moment(view.created_at, times.now())
     sent = line(f"  from {view.sender}", f" ({view.officer})" if view.officer else "", f", {when}")
-    return line(bold(view.ref), "  ", name_of(view), sent, _due(view))
+    return line(bold(view.ref), "  ", name_of(view), sent, "" if ours else _due(view))
 
 
 def _due(view: ObjectView) -> str:

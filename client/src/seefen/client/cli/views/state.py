@@ -56,5 +56,6 @@ def _nodes(nodes: tuple[NodeView, ...]) -> Painted:
     rows = Grid("NODE", "", "DEVICES", "", right=(2,), keep=(0,))
     for node in nodes:
         state = alarm(codes.left_out(node.in_force)) if node.in_force else ""
-        rows.row(node.name, node.title, node.devices, state)
+        title = node.title if node.title != node.name else ""
+        rows.row(node.name, title, node.devices, state)
     return rows.painted()

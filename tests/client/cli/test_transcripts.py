@@ -1,0 +1,224 @@
+"""The first ten minutes of an officer, an investigator, an administrator and an auditor."""
+# ruff: noqa: RUF001 (letters of two alphabets that look alike are the point)
+
+import json
+import os
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from tests.client.cli.hostile import obeyed_in
+from tests.client.cli.stage import PASSPHRASE, Stage, stage
+
+pytestmark = pytest.mark.timeout(300)
+SKOPJE, BELGRADE, SARAJEVO = "skopje-border", "belgrade-ffp", "sarajevo-lab"
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stage]:
+    """Three nodes that joined by file and words."""
+    os.environ["SEEFEN_PASSPHRASE"] = PASSPHRASE
+    try:
+        with stage(tmp_path_factory.mktemp("network")) as made:
+            keys = [made.folder / "root" / f"root-{number}.key" for number in (1, 3)]
+            for node in (SKOPJE, BELGRADE, SARAJEVO):
+                invite = made.wait(made.broker.invite(node))
+                shown = made.join(node, invite, *(f"--root-key={key}" for key in keys))
+                assert "Read these words to your admin" in shown
+                assert f"Node  {node}" in shown
+            yield made
+    finally:
+        del os.environ["SEEFEN_PASSPHRASE"]
+
+
+def eventually(look: Callable[[], str], *parts: str) -> str:
+    """Return what ``look`` shows once all parts are in it."""
+    end = time.monotonic() + 20
+    while True:
+        shown = look()
+        missing = [part for part in parts if part not in shown]
+        if not missing:
+            return shown
+        assert time.monotonic() < end, f"{missing} not in:\n{shown}"
+        time.sleep(0.1)
+
+
+def test_a_the_duty_officer(network: Stage, tmp_path: Path) -> None:
+    photo = tmp_path / "serial.jpg"
+    photo.write_bytes(os.urandom(200_000))
+    run = network.ok
+    assert "seefen alert send" in run(SKOPJE, "channel", "open", "seefen-border", BELGRADE)
+    for node in (SKOPJE, BELGRADE):
+        shown = run(node, "watch", "on")
+        assert "seefen-border" in shown
+        assert "purpose: border-control · basis: pcc-see" in shown
+    typed = [
+        "Tabanovce > Preševo, out", "12 pistols, 340 rounds", "VW Passat B6 grey SK-0000-ZZ", "",
+        "EV-19070413, EV-1907?4??, С-84417", "", "", "", "",
+    ]  # fmt: skip
+    shown = run(SKOPJE, "alert", "send", "--photo", photo, typed=typed)
+    for part in (
+        "С-84417 has a Cyrillic С: kept as typed, also matched as C-84417",
+        "H2, ask before sharing",
+        "TLP:AMBER+STRICT",
+        "seefen-border#1",
+        "recorded",
+        "files 1/1",
+        BELGRADE,
+    ):
+        assert part in shown
+    eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), BELGRADE, "read")
+    assert "12 pistols, 340 rounds" in run(BELGRADE, "alert", "list")
+    assert "seizure alert" in run(BELGRADE, "due")
+    read = run(BELGRADE, "alert", "show", "seefen-border#1")
+    for part in ("С-84417", "SK-0000-ZZ", "Not to be passed on", "seefen alert answer", "#2"):
+        assert part in read
+    run(BELGRADE, "alert", "answer", "seefen-border#1", "taken")
+    eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), "taken by o-")
+    shown = run(BELGRADE, "check", "C-84417")
+    assert "Exact: nothing." in shown
+    assert "С-84417" in shown.partition("Look-alike")[2]
+    assert "Searched: this vault," in shown
+    assert "Checked and saved" in run(
+        BELGRADE, "file", "get", "seefen-border#2", "-o", tmp_path / "got"
+    )
+    assert (tmp_path / "got" / "serial.jpg").read_bytes() == photo.read_bytes()
+
+
+def test_b_the_investigator(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    shown = run(
+        SKOPJE, "case", "open", "--from-alert", "seefen-border#1", "--title", "Tabanovce, pistols",
+        "--member", BELGRADE,
+    )  # fmt: skip
+    case = shown.split()[1]
+    assert case.startswith("SF-")
+    annex = tmp_path / "registry.pdf"
+    annex.write_bytes(b"%PDF-1.7 invented")
+    form = tmp_path / "request.json"
+    form.write_text(json.dumps({
+        "item": {"category": "pistol", "make": "Zastava", "model": "M57", "calibre": "7.62x25",
+                 "serial_as_read": "С-84417", "serial_state": "present",
+                 "markings": [{"kind": "property", "text": "ЈНА"}]},
+        "illicit_nature": "seized", "question": ["manufacture", "last_holder"],
+        "offence": "trafficking",
+    }))  # fmt: skip
+    run(SKOPJE, "trace", "ask", case, "--form", form, "--file", annex)
+    eventually(lambda: run(BELGRADE, "due"), "trace request", "in 6 d 23 h")
+    shown = run(BELGRADE, "case", "show", case)
+    assert f"Members: {SKOPJE} (owner), {BELGRADE}" in shown
+    ref = next(f"{case}{line.split()[0]}" for line in shown.splitlines() if "trace request" in line)
+    refused = network.run(BELGRADE, "case", "show", ref)
+    assert refused.code == 1
+    assert "--purpose" in refused.err
+    shown = run(BELGRADE, "case", "show", ref, typed=[""])
+    for part in ("Purpose: trace · basis: pcc-see", "ЈНА", "seefen trace answer", "entry"):
+        assert part in shown
+    answered = [
+        "traced in part", "military register 1960-1992, paper", "",
+        "1968 manufactured; 1969 issued to unit; 1992 written off", "post-conflict", "", "",
+    ]  # fmt: skip
+    shown = run(BELGRADE, "trace", "answer", ref, typed=answered)
+    for part in ("H1", "military register", "1960-1992", "written off", "recorded"):
+        assert part in shown
+    assert "trace request" not in run(BELGRADE, "due")
+    eventually(lambda: run(SKOPJE, "case", "show", case), "trace reply")
+    shown = run(SKOPJE, "case", "add", case, SARAJEVO)
+    assert f"{SARAJEVO} will read from now on, not what came before." in shown
+    assert "New key 2, 3 nodes" in shown
+    run(SKOPJE, "case", "send", case, "--text", "Сега сте тројца")
+    eventually(lambda: run(SARAJEVO, "case", "show", case), "note")
+    refused = network.run(SARAJEVO, "case", "show", ref, "--purpose", "trace", "--basis", "pcc-see")
+    assert refused.code == 1
+    assert "Сега" not in refused.out
+    shown = run(SKOPJE, "case", "remove", case, SARAJEVO)
+    assert "New key 3, 2 nodes" in shown
+
+
+def test_d_the_administrator(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    invite = tmp_path / "field.invite"
+    shown = run(SKOPJE, "officer", "add", "--role", "field", "-o", invite)
+    assert str(invite) in shown
+    shown = network.join("skopje-field", invite, by=SKOPJE)
+    assert "raises and opens alerts" in shown
+    officer = network.clients["skopje-field"].officer
+    assert officer in run(SKOPJE, "device", "list")
+    shown = run("skopje-field", "alert", "show", "seefen-border#1", "--purpose", "detection",
+                "--basis", "pcc-see")  # fmt: skip
+    assert "SK-0000-ZZ" in shown
+    assert "Revoked" in run(SKOPJE, "device", "revoke", officer, "--lost")
+    assert "revoked" in run(SKOPJE, "device", "list")
+    lost = network.run("skopje-field", "alert", "show", "seefen-border#1")
+    assert lost.code == 1
+    assert "seefen: hint:" in lost.err
+    assert "broker reachable" in run(SKOPJE, "status")
+
+
+def test_f_the_auditor(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    invite = tmp_path / "auditor.invite"
+    run(SKOPJE, "officer", "add", "--role", "auditor", "-o", invite)
+    network.join("skopje-auditor", invite, by=SKOPJE)
+    shown = run("skopje-auditor", "audit")
+    assert "IN ORDER" in shown
+    assert "one broker, no witness: split views possible" in shown
+    shown = run("skopje-auditor", "audit", "list")
+    assert "opened seefen-border#1" in shown
+    assert "proved in" in shown
+    assert "OK" in run("skopje-auditor", "audit", "verify")
+    verdict = json.loads(run("skopje-auditor", "audit", "--json"))
+    assert verdict["ok"] is True
+    assert verdict["proved"] == verdict["entries"]
+
+
+def test_what_cannot_be_sent_is_queued_and_leaves_later(network: Stage) -> None:
+    network.wait(network.broker.stop())
+    try:
+        said = network.run(
+            SKOPJE, "alert", "send", "--where", "Merdare, in", "--carrying", "1 rifle"
+        )
+        assert said.code == 3
+        assert "Queued" in said.out
+        assert "1 queued" in network.ok(SKOPJE, "status")
+    finally:
+        network.wait(network.broker.start())
+    eventually(lambda: network.ok(BELGRADE, "alert", "list"), "1 rifle")
+    assert "queued" not in network.ok(SKOPJE, "status")
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        (["alert", "show", "seefen-border#999"], "seefen case show"),
+        (["case", "show", "SF-2026-XXX-00001"], "seefen case list"),
+        (["case", "add", "SF-2026-XXX-00001", "nobody-here"], "seefen case list"),
+        (["channel", "open", "seefen-other", "nobody-here"], "seefen status"),
+        (["device", "revoke", "o-0000", "--lost"], "seefen device list"),
+        (["alert", "answer", "seefen-border#1", "taken"], "seefen"),
+    ],
+)
+def test_a_refusal_says_what_to_do(network: Stage, argv: list[str], hint: str) -> None:
+    said = network.run(SKOPJE, *argv)
+    assert said.code == 1
+    assert said.err.startswith("seefen: error: ")
+    assert hint in said.err.partition("seefen: hint: ")[2]
+    assert said.out == ""
+
+
+def test_json_everywhere(network: Stage) -> None:
+    for argv in (
+        ["status"], ["channel", "list"], ["case", "list"], ["alert", "list"], ["due"],
+        ["check", "С-84417"], ["device", "list"], ["watch", "list"], ["audit"], ["audit", "list"],
+        ["audit", "verify"], ["alert", "show", "seefen-border#1"],
+        ["alert", "reach", "seefen-border#1"],
+    ):  # fmt: skip
+        out = network.ok(SKOPJE, *argv, "--json")
+        json.loads(out)
+        assert obeyed_in(out) == set()
+
+
+def test_tail_ends_by_itself(network: Stage) -> None:
+    assert "Live" in network.ok(SKOPJE, "tail", "--seconds", "0.2")
