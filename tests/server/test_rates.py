@@ -42,12 +42,18 @@ def test_ten_logins_a_minute_come_from_an_address(rates: Rates, clock: Clock) ->
 
 def test_sixty_logins_an_hour_are_of_a_device(rates: Rates, clock: Clock) -> None:
     for _ in range(60):
-        rates.logged_in(DEVICE)
+        rates.logged_in(HERE, DEVICE)
         clock.now += 1
     with pytest.raises(TooManyError):
-        rates.logged_in(DEVICE)
+        rates.logged_in(THERE, DEVICE)
     clock.now += 3600
-    rates.logged_in(DEVICE)
+    rates.logged_in(HERE, DEVICE)
+
+
+def test_a_whole_shift_logs_in_from_one_address(rates: Rates) -> None:
+    for number in range(100):
+        rates.login(HERE)
+        rates.logged_in(HERE, number.to_bytes(16, "big"))
 
 
 def test_twenty_bad_proofs_block_their_address_for_a_quarter_of_an_hour(

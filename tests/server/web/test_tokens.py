@@ -205,13 +205,15 @@ async def test_a_revoked_device_hears_why_once_it_proved_itself(
     assert (status, document["rule"]) == (401, "revoked")
 
 
-async def test_ten_logins_a_minute_come_from_an_address() -> None:
+async def test_ten_logins_a_minute_that_prove_nothing_come_from_an_address() -> None:
     async with (
         local_broker(NODE, logins_per_minute_per_address=10) as broker,
         WebDevice(broker.config.url, broker.ca, broker.network.of(NODE)) as device,
     ):
+        for _ in range(15):
+            await device.login()  # who proves a device is counted by device
         for _ in range(10):
-            await device.login()
+            assert (await device.try_login("x", await device.proof("POST", "/v1/token")))[0] == 401
         proof, assertion = await device.proof("POST", "/v1/token"), await device.assertion()
         async with device.http.post(
             f"{device.url}/v1/token", json={"assertion": assertion}, headers={"DPoP": proof}
@@ -219,6 +221,18 @@ async def test_ten_logins_a_minute_come_from_an_address() -> None:
             assert answer.status == 429
             assert 1 <= int(answer.headers["Retry-After"]) <= 61
         assert (await device.request("GET", CHECKPOINT))[0] == 200
+
+
+async def test_sixty_logins_an_hour_are_of_a_device() -> None:
+    async with (
+        local_broker(NODE, logins_per_hour_per_device=3) as broker,
+        WebDevice(broker.config.url, broker.ca, broker.network.of(NODE)) as device,
+    ):
+        for _ in range(3):
+            await device.login()
+        proof = await device.proof("POST", "/v1/token")
+        status, document = await device.try_login(await device.assertion(), proof)
+        assert (status, document["rule"]) == (429, "rate")
 
 
 async def test_attack_57_bad_logins_slow_their_address_and_never_the_device(
@@ -239,4 +253,4 @@ async def test_attack_57_bad_logins_slow_their_address_and_never_the_device(
     row = broker.services.tokens.check_login(
         await device.assertion(), await device.proof("POST", "/v1/token"), "/v1/token"
     )
-    broker.services.rates.logged_in(row.device)
+    broker.services.rates.logged_in("198.51.100.9", row.device)

@@ -32,6 +32,12 @@ class Window:
         events.append(now)
         return 0
 
+    def give_back(self, key: object) -> None:
+        """Take the last event of a key back."""
+        events = self._events.get(key)
+        if events:
+            events.pop()
+
     def _of(self, key: object, now: float) -> deque[float]:
         events = self._events.setdefault(key, deque())
         self._events.move_to_end(key)
@@ -66,7 +72,7 @@ class Rates:
             raise _too_many("too many bad logins came from your address", "blocked", int(left) + 1)
 
     def login(self, address: str) -> None:
-        """Count a login from an address.
+        """Count a login from an address, until it has proved a device.
 
         Raises:
             TooManyError: rule ``rate``.
@@ -75,12 +81,15 @@ class Rates:
         if early:
             raise _too_many("too many logins from your address", "rate", early)
 
-    def logged_in(self, device: bytes) -> None:
-        """Count a login of a device that has proved to be it.
+    def logged_in(self, address: str, device: bytes) -> None:
+        """Count a login for the device that has proved to be it, and not for its address.
+
+        Behind one address of a ministry a whole shift logs in at seven o'clock.
 
         Raises:
             TooManyError: rule ``rate``.
         """
+        self._logins.give_back(_network(address))
         early = self._devices.take(device, self._clock())
         if early:
             raise _too_many("this device logs in too often", "rate", early)

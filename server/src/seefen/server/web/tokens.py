@@ -41,7 +41,7 @@ async def post_token(call: Call) -> dict[str, Any]:
         refuse(services, request, err)
     except NotJsonError:
         refuse(services, request, MalformedError("this is not a login", rule="login"))
-    services.rates.logged_in(row.device)
+    services.rates.logged_in(address, row.device)
     token = await services.tokens.issue(row)
     structlog.get_logger().info("login", device=row.device)
     return {"token": token, "expires_in": services.tokens.seconds}
