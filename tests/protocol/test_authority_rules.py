@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from seefen.protocol.authority_rules import key_encrypts
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.keys import wrap_mailbox_seed
@@ -358,7 +359,9 @@ def test_attack_51_a_poisoned_receiving_key_is_never_certified(network: Network)
     bundle = network.enrol(HOME, ("field",))
     device = network.machines[read(bundle, Device).device]
     admin = network.admin(HOME).sign
+    assert key_encrypts(device.kem.public)
     for poisoned in (device.kem.public[:1184] + bytes(32), b"\xff" * 1216):
+        assert not key_encrypts(poisoned)
         with refused("unusable-key", RefusedError):
             _apply(network, "device", forge(bundle, admin, device.sign, kem=poisoned))
         with refused("unusable-key", RefusedError):
@@ -390,6 +393,13 @@ def test_a_device_is_revoked_by(who: str) -> None:
     _apply(network, "revoke", _revoke(network, first, keys[who]))
     with refused("revoked", UntrustedError):
         network.directory.require_active(first.device, at=network.at)
+
+
+def test_an_officer_revokes_his_own_device(network: Network) -> None:
+    network.take(network.enrol(HOME, ("field",)))
+    machine = network.of(HOME, "field", nth=1)
+    _apply(network, "revoke", _revoke(network, machine, machine.sign, reason="left"))
+    assert not network.directory.is_active(machine.device)
 
 
 def test_a_device_is_not_revoked_by_others(network: Network) -> None:

@@ -475,8 +475,10 @@ def test_a_stub_counts_like_its_statement(story: Story, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["case", "casekey", "release", "other"])
 def test_what_every_member_gets_is_never_a_stub(story: Story, kind: str) -> None:
-    with refused("withheld", UntrustedError):
-        skip(story.state, _stub(story, story.home, kind), here(story.network))
+    directory = story.network.directory
+    for node in (HOME, AWAY, THIRD):
+        with refused("withheld", UntrustedError):
+            check_stub(story.state, _stub(story, story.home, kind), directory, node)
 
 
 def test_a_stub_stands_in_its_case_and_place(story: Story) -> None:

@@ -13,7 +13,7 @@ from seefen.protocol import objects
 from seefen.protocol.bundle import Content
 from seefen.protocol.errors import MalformedError, SeefenError, UntrustedError
 from seefen.protocol.ledger.tree import leaf_hash, root_of
-from seefen.protocol.statements import Object, decode_statement
+from seefen.protocol.statements import Case, Object, decode_statement
 from seefen.protocol.suite import P, new_id, random_bytes, seal, unseal
 from tests.protocol.builder import flips, refused
 from tests.protocol.salamander import two_keys_one_ciphertext
@@ -22,6 +22,7 @@ from tests.support.vectors import own
 
 VECTOR = own("objects/message.json")
 PARTS = own("objects/parts.json")
+TITLE = own("objects/title.json")
 
 
 def _hex(name: str) -> bytes:
@@ -107,6 +108,24 @@ def test_what_was_padded_wrongly_is_no_message() -> None:
     obj = replace(BARE, body_size=len(body), body_root=leaf_hash(body))
     with pytest.raises(MalformedError):
         objects.open_message(obj, content_key, body)
+
+
+def test_a_title_is_of_one_version_of_a_case() -> None:
+    case = decode_statement(bytes.fromhex(TITLE["case"]), "case")
+    assert isinstance(case, Case)
+    assert objects._title_context(case).hex() == TITLE["context"]
+    assert TITLE["context"] in spec("objects.md")
+    key = bytes.fromhex(TITLE["case_key"])
+    assert objects.open_title(case, key).decode() == TITLE["title"]
+    again = objects.seal_title(case, key, b"another")
+    assert objects.open_title(again, key) == b"another"
+    assert len(again.title) == len(case.title)
+    bent = [replace(again, version=3), replace(again, case=new_id()), replace(again, title=b"")]
+    for other in bent:
+        with pytest.raises(UntrustedError):
+            objects.open_title(other, key)
+    with pytest.raises(UntrustedError):
+        objects.open_title(again, random_bytes(32))
 
 
 def test_attack_06_a_ciphertext_opens_under_one_key() -> None:

@@ -89,6 +89,8 @@ def check_stub(state: CaseState, stub: Stub, directory: Directory, node: str) ->
     Raises:
         UntrustedError: rule ``withheld``.
     """
+    if stub.kind not in STUB_KINDS:
+        raise UntrustedError(f"a {stub.kind} is for every member", rule="withheld")
     covered = bool(state.generations) and node in state.covered(state.generation.gen, directory)
     own = directory.device(stub.device).node == node
     if (stub.kind == "object" and covered) or (stub.kind == "assign" and own):
@@ -98,13 +100,13 @@ def check_stub(state: CaseState, stub: Stub, directory: Directory, node: str) ->
 def skip(state: CaseState, stub: Stub, position: Position) -> CaseState:
     """Return the state after a statement that was not for us, by its number alone.
 
+    Whether a stub was due at all is :func:`check_stub`'s question.
+
     Raises:
-        UntrustedError: Every member gets statements of this kind.
+        UntrustedError: It is of another case.
         OutOfTurnError: A number is missing before it: something was withheld.
     """
     _check_place(state, stub.case, position)
-    if stub.kind not in STUB_KINDS:
-        raise UntrustedError(f"a {stub.kind} is for every member", rule="withheld")
     last = state.last(stub.device)
     if stub.case_n != last.case_n + 1:
         raise OutOfTurnError("a number is missing in this case", rule="number")
