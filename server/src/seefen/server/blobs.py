@@ -9,6 +9,7 @@ folder are synced, so an object that names a complete body names bytes that are 
 import asyncio
 import errno
 import shutil
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -52,15 +53,15 @@ class Blob:
 class BlobTable(Protocol):
     """Where it is kept which parts are there."""
 
-    async def start(self, blob: Blob, *, quota: int) -> Blob | None:
+    def start(self, blob: Blob, *, quota: int) -> Awaitable[Blob | None]:
         """Store a body unless it is there; None if the node's bodies exceed ``quota``."""
         ...
 
-    async def find(self, root: bytes) -> Blob | None:
+    def find(self, root: bytes) -> Awaitable[Blob | None]:
         """Return a body by its root."""
         ...
 
-    async def mark(self, root: bytes, number: int) -> None:
+    def mark(self, root: bytes, number: int) -> Awaitable[None]:
         """Mark a part as present, and the body as complete with its last one."""
         ...
 

@@ -8,7 +8,7 @@ decided by signatures, never by the invite.
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -46,15 +46,15 @@ class Invite:
 class InviteTable(Protocol):
     """Where invites are kept."""
 
-    async def add(self, invite: Invite) -> Invite:
+    def add(self, invite: Invite) -> Awaitable[Invite]:
         """Store an invite unless its id is taken; returns the one that stands there."""
         ...
 
-    async def find(self, invite_id: bytes) -> Invite | None:
+    def find(self, invite_id: bytes) -> Awaitable[Invite | None]:
         """Return an invite by its id."""
         ...
 
-    async def leave(self, invite_id: bytes, draft: bytes, *, until: int) -> bytes:
+    def leave(self, invite_id: bytes, draft: bytes, *, until: int) -> Awaitable[bytes]:
         """Store a request unless there is one; returns the one that stands there."""
         ...
 

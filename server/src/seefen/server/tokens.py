@@ -11,7 +11,7 @@ and the memory of proofs already seen needs no table.
 import hashlib
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -35,11 +35,11 @@ class TokenRow:
 class TokenTable(Protocol):
     """Where the hashes of tokens are kept."""
 
-    async def add(self, token_hash: bytes, row: TokenRow, *, now: int) -> None:
+    def add(self, token_hash: bytes, row: TokenRow, *, now: int) -> Awaitable[None]:
         """Store a token, and forget those that ended before ``now``."""
         ...
 
-    async def find(self, token_hash: bytes) -> TokenRow | None:
+    def find(self, token_hash: bytes) -> Awaitable[TokenRow | None]:
         """Return a token by its hash."""
         ...
 
