@@ -1,15 +1,14 @@
 """One answer when the database is away: ask again, with the same bytes."""
 
 import functools
-from collections.abc import Awaitable, Callable
-from typing import Final, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar, cast
 
 import asyncpg
 
 from seefen.server.errors import UnreachableError
 
-P = ParamSpec("P")
-T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 AWAY: Final[tuple[type[BaseException], ...]] = (
     asyncpg.PostgresConnectionError,
@@ -30,14 +29,14 @@ def away(error: BaseException) -> UnreachableError:
     return UnreachableError(f"the database does not answer ({kind}): ask again", rule="database")
 
 
-def translated(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+def translated(function: F) -> F:
     """Make a query say that the database is away, in the one way callers know."""
 
     @functools.wraps(function)
-    async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+    async def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return await function(*args, **kwargs)
         except AWAY as err:
             raise away(err) from err
 
-    return run
+    return cast("F", run)
