@@ -6,11 +6,13 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.protocol.authority_rules import key_encrypts
-from seefen.protocol.envelope import sign
+from seefen.protocol.encoding import encode
+from seefen.protocol.envelope import Envelope, open_envelope, sign
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.keys import wrap_mailbox_seed
 from seefen.protocol.ledger.tree import EMPTY_ROOT
 from seefen.protocol.statements import (
+    AUTHORITY_KINDS,
     NO_HASH,
     Device,
     DeviceWrap,
@@ -127,6 +129,25 @@ def test_what_is_no_authority_statement_changes_nothing(network: Network) -> Non
         with refused("unknown-kind", UntrustedError):
             _apply(network, kind, bundle.statements[place].envelope)
     assert network.directory.head() == head
+
+
+@pytest.mark.parametrize("kind", AUTHORITY_KINDS)
+def test_every_signature_is_verified(network: Network, kind: str) -> None:
+    """The right names under the wrong bytes."""
+    admin, machine = network.admin(HOME).sign, network.of(HOME)
+    good = {
+        "root": _root(network, *network.roots[:1]),
+        "node": _node(network, admin),
+        "suspend": _suspend(network, admin),
+        "device": _device(network, machine, machine.sign),
+        "revoke": _revoke(network, machine, admin),
+        "mailbox": network.renew(HOME, "case").statements[0].envelope,
+    }[kind]
+    opened = open_envelope(good, kind)
+    other = encode(replace(opened.statement, nonce=new_id()))
+    with refused("signature", UntrustedError):
+        _apply(network, kind, encode(Envelope(other, opened.signatures)))
+    _apply(network, kind, good)
 
 
 # --- root --------------------------------------------------------------------
