@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import aiohttp
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from seefen.client.keyfile import DeviceKeys
 from seefen.protocol.encoding import BUNDLE_LIMIT, decode, encode
@@ -33,6 +33,7 @@ from seefen.protocol.suite import PlainKey
 FRAME_LIMIT: Final = 60_000  # bytes of a frame the broker takes; more goes by HTTP
 ANSWER_LIMIT: Final = 4 * BUNDLE_LIMIT
 TIMEOUT: Final = 30  # seconds for an answer on the socket
+REVOKED: Final = 4403  # close code of the socket: docs/spec/api.md
 RENEW_BEFORE: Final = 120  # seconds before the end of a token
 
 T = TypeVar("T")
@@ -112,11 +113,20 @@ class Connection:
             UnreachableError: The broker is not there.
             LoginError, UntrustedError: It does not let this device in.
         """
+        try:
+            self._socket = await self._upgrade()
+        except LoginError:
+            # The broker was started anew and knows neither nonce nor token: log in again.
+            self._token_ends = 0.0
+            self._socket = await self._upgrade()
+        self._reader = asyncio.create_task(self._read(self._socket))
+
+    async def _upgrade(self) -> ClientConnection:
         token = await self._fresh_token()
         url = f"{self._address.url}/v1/socket"
         headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
         try:
-            self._socket = await connect(
+            return await connect(
                 url.replace("https://", "wss://", 1),
                 ssl=self._tls,
                 additional_headers=headers,
@@ -126,9 +136,11 @@ class Connection:
                 open_timeout=TIMEOUT,
                 proxy=None,
             )
+        except InvalidStatus as refused:
+            _raise_problem(refused.response.status_code, refused.response.body)
+            raise UnreachableError("the broker does not answer", rule="broker") from None
         except (OSError, WebSocketException, TimeoutError) as err:
             raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
-        self._reader = asyncio.create_task(self._read(self._socket))
 
     async def close(self) -> None:
         """Close socket and HTTP."""
@@ -202,8 +214,10 @@ class Connection:
             headers["DPoP"] = self._proof(method, url.partition("?")[0], token)
         status, data = await self._send(method, url, headers, body, json)
         if status == 401 and not invite and self._keys is not None:
-            # The nonce has rotated meanwhile: once more with the one just given.
+            # The nonce has rotated meanwhile, or the broker was started anew: log in again.
+            self._token_ends = 0.0
             token = await self._fresh_token()
+            headers["Authorization"] = f"DPoP {token}"
             headers["DPoP"] = self._proof(method, url.partition("?")[0], token)
             status, data = await self._send(method, url, headers, body, json)
         _raise_problem(status, data)
@@ -292,8 +306,9 @@ class Connection:
                 self._hand_out(decode(data, Frame, limit=ANSWER_LIMIT))
         except (ConnectionClosed, MalformedError) as err:
             reason = str(err)
-        if socket.close_code == 4403:
+        if socket.close_code == REVOKED:
             reason = "this device was revoked"
+            self._token_ends = 0.0
         self._socket = None
         for future in self._answers.values():
             if not future.done():

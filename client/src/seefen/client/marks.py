@@ -4,14 +4,25 @@
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from seefen.client.engine import Engine
 from seefen.client.values import CheckResult, Hit
 from seefen.client.vault import Vault
 from seefen.client.views import hit, rows
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.matching import Exactness, compare, scripts, strong_key, weak_key
+from seefen.protocol.matching import (
+    Exactness,
+    compare,
+    compare_headstamps,
+    compare_plates,
+    scripts,
+    strong_key,
+    weak_key,
+)
 from seefen.protocol.messages import Form, Item, SeizureAlert, TraceRequest
+
+COMPARE: Final = {"plate": compare_plates, "headstamp": compare_headstamps}
 
 
 def keep(vault: Vault, object_: bytes, message: Form) -> None:
@@ -31,16 +42,18 @@ def marks_of(message: Form) -> Iterator[tuple[str, str]]:
     items: tuple[Item, ...] = ()
     if isinstance(message, SeizureAlert):
         items = message.items
-        if message.vehicle.plate:
-            yield "plate", message.vehicle.plate
-        for lot in message.ammunition:
-            if lot.headstamp_as_read:
-                yield "headstamp", lot.headstamp_as_read
+        yield from _filled("plate", message.vehicle.plate, message.vehicle.trailer_plate)
+        yield from _filled("chassis", message.vehicle.vin)
+        yield from _filled("headstamp", *(lot.headstamp_as_read for lot in message.ammunition))
     elif isinstance(message, TraceRequest):
         items = (message.item,)
     for item in items:
-        if item.serial_as_read:
-            yield "serial", item.serial_as_read
+        yield from _filled("serial", item.serial_as_read)
+        yield from _filled("serial", *(part.text for part in item.component_serials))
+
+
+def _filled(field: str, *texts: str) -> Iterator[tuple[str, str]]:
+    return ((field, text) for text in texts if text)
 
 
 def check(engine: Engine, text: str) -> CheckResult:
@@ -54,7 +67,7 @@ def check(engine: Engine, text: str) -> CheckResult:
     found: dict[Exactness, list[Hit]] = {exactness: [] for exactness in Exactness}
     all_marks = engine.vault.run("SELECT object, field, text FROM mark")
     for object_, field, known in all_marks:
-        exactness = compare(text, known)
+        exactness = COMPARE.get(field, compare)(text, known)
         if exactness is Exactness.NOTHING:
             continue
         for row in rows(engine, "object = ?", object_):

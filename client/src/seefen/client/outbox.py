@@ -8,6 +8,7 @@ lets readers drop a double.
 import asyncio
 import hashlib
 import mimetypes
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -132,7 +133,7 @@ class Outbox:
             digest = await asyncio.to_thread(_digest, path)
             media = MEDIA.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
             note = FileNote(
-                name=path.name,
+                name=unicodedata.normalize("NFC", path.name),
                 size=size,
                 sha256=digest,
                 role=role,

@@ -8,6 +8,7 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.encoding import decode
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.messages import (
+    TABLES,
     Answer,
     CaseTitle,
     Cover,
@@ -163,12 +164,19 @@ def answer_of(engine: Engine, row: Row, node: str) -> tuple[str | None, str, int
         cover, message = reply.opened_cover, reply.message
         if isinstance(message, Answer) and message.of == row.object:
             answer: str | None = message.answer
-        elif cover is not None and cover.type in ("Answer", "TraceReply") and cover.what:
-            answer = cover.what[0].code
+        elif cover is not None and (code := _answer_code(cover)) is not None:
+            answer = code
         else:
             continue
         return answer, engine.directory.device(obj.device).officer, reply.at
     return None, "", None
+
+
+def _answer_code(cover: Cover) -> str | None:
+    table = {"Answer": "answer", "TraceReply": "outcome"}.get(cover.type)
+    codes = [said.code for said in cover.what if said.table == table]
+    # Only what our own table knows: a code made up by a member could be a name.
+    return codes[0] if table and codes and codes[0] in TABLES[table] else None
 
 
 def step_at(engine: Engine, object_: bytes, node: str, step: str) -> int | None:
