@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from seefen.protocol.directory import BOX_ROLES, Directory
-from seefen.protocol.envelope import sign
+from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
 from seefen.protocol.ledger.tree import EMPTY_ROOT, leaf_hash, root_of
 from seefen.protocol.statements import Device
-from seefen.protocol.suite import new_id
+from seefen.protocol.suite import new_id, sha256
 from tests.protocol.builder import read, refused
 from tests.support.network import YEAR, Machine, Network
 
@@ -178,6 +178,25 @@ def test_a_role_that_is_taken_makes_the_mailbox_stale(network: Network) -> None:
     assert not network.directory.mailbox_stale(HOME, "alert")
     assert network.directory.holder_lost_since(HOME, "case", size)
     assert not network.directory.revoked_since(HOME, size)
+
+
+def test_a_certificate_that_takes_nothing_makes_nothing_stale(network: Network) -> None:
+    machine = _add(network, "field")
+    machine.roles = ("field", "lead")
+    envelope = network.certify(machine, by=network.admin(HOME).sign)
+    network.directory.apply("device", envelope, at=network.at)
+    assert not any(network.directory.mailbox_stale(HOME, box) for box in BOX_ROLES)
+
+
+def test_a_network_does_not_name_itself() -> None:
+    network = Network()
+    named = sign(replace(network.root, net=bytes([1]) * 32), network.roots[0])
+    payload = open_envelope(named, "root").payload
+    with refused("net", UntrustedError):
+        Directory(sha256(payload)).apply("root", named)
+    for other in (bytes(32), sha256(payload)):
+        with refused("net", UntrustedError):
+            Directory(other).apply("root", network.founding)
 
 
 def test_generations_of_a_mailbox(network: Network) -> None:
