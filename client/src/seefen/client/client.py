@@ -10,7 +10,7 @@ and a sentence for a person.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +69,7 @@ class Client:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, home: Path, passphrase: str) -> "AsyncIterator[Client]":
+    async def open(cls, home: Path, passphrase: str) -> "AsyncGenerator[Client]":
         """Open the device in ``home``; it is closed at the end of the block.
 
         Raises:

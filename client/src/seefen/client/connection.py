@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import aiohttp
 import msgspec
@@ -137,7 +137,7 @@ class Connection:
                 proxy=None,
             )
         except InvalidStatus as refused:
-            _raise_problem(refused.response.status_code, refused.response.body)
+            _raise_problem(refused.response.status_code, bytes(refused.response.body))
             raise UnreachableError("the broker does not answer", rule="broker") from None
         except (OSError, WebSocketException, TimeoutError) as err:
             raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
@@ -252,6 +252,7 @@ class Connection:
             return self._token
         if self._keys is None:
             raise LoginError("no device to log in with", rule="login")
+        status, data = 0, b""
         for _ in range(2):
             await self._send("GET", f"{self._address.url}/v1/nonce", {}, None, None)
             status, data = await self._ask_token(self._keys)
@@ -336,4 +337,4 @@ def _json(data: bytes) -> dict[str, Any]:
         value = msgspec.json.decode(data)
     except msgspec.MsgspecError:
         return {}
-    return value if isinstance(value, dict) else {}
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -142,7 +142,7 @@ class Engine:
                         taken.append(one)
                 self.vault.put_number("cursor", page.upto)
         except BaseException:
-            for case in touched | {one.opened.statement.case for one in taken}:  # type: ignore[attr-defined]
+            for case in touched | {bytes.fromhex(one.core.case) for one in taken}:
                 self.trust.forget(case)
             raise
         for one in taken:

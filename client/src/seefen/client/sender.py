@@ -282,7 +282,7 @@ class Sender:
         return taken, _keys_for(kept.objects, released.keys)
 
     def _count(self, taken: Taken) -> None:
-        number = taken.opened.statement.device_n  # type: ignore[attr-defined]
+        number = taken.core.device_n
         if number > self._engine.vault.get_number("device_n"):
             self._engine.vault.put_number("device_n", number)
 

@@ -5,7 +5,7 @@ written in one transaction with the log position it belongs to, so that a kill a
 point leaves a state that was true.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ class StoredEntry:
 class Vault:
     """One device's file. Not for several threads."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Any) -> None:
         self._db = connection
 
     @classmethod
@@ -86,7 +86,7 @@ class Vault:
         Raises:
             RefusedError: Another process has it open, or it is damaged.
         """
-        db = apsw.Connection(str(path))
+        db: Any = apsw.Connection(str(path))  # its stubs say nothing of the values
         try:
             db.pragma("cipher", "chacha20")
             db.pragma("key", f"x'{key.hex()}'")
@@ -112,7 +112,7 @@ class Vault:
     @classmethod
     def in_memory(cls) -> "Vault":
         """Return a vault that is gone when it is closed: for those who have no device."""
-        db = apsw.Connection(":memory:")
+        db: Any = apsw.Connection(":memory:")
         db.execute(SCHEMA)
         return cls(db)
 
@@ -121,7 +121,7 @@ class Vault:
         self._db.close()
 
     @contextmanager
-    def change(self) -> Iterator[None]:
+    def change(self) -> Generator[None]:
         """Make all writes inside one transaction; it may be nested."""
         with self._db:
             yield

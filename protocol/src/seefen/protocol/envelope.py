@@ -147,7 +147,7 @@ def check_signed_by_quorums(opened: Opened, *quorums: Quorum) -> None:
         if len(present) == quorum.threshold:
             needed |= present
         keys |= members
-    if signers != needed:
+    if signers != frozenset(needed):
         raise UntrustedError("signed by a key that is not needed", rule="wrong-signers")
     _verify_all(opened, keys)
 
