@@ -1,8 +1,6 @@
 """Groups: order, atomicity, and what happens when the database or another process interferes."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -14,8 +12,8 @@ from seefen.protocol.ledger.record import Record
 from seefen.protocol.ledger.tree import leaf_hash, root_of
 from seefen.server.broker import Broker
 from seefen.server.errors import UnreachableError
+from seefen.server.rows import Changes, Heads
 from seefen.server.store import Store
-from seefen.server.store.writes import LedgerWriting
 from tests.support import casework
 from tests.support.network import EVERY_ROLE, Machine
 from tests.support.served import Connection, Served, refused, served
@@ -184,15 +182,13 @@ async def test_an_unknown_commit_is_found_out_by_asking_again(
     async with served() as it:
         (machine,), case = await crowd(it, 1)
         bundle = casework.message(it.network, machine, case)
-        transaction = it.store.transaction
+        swap = it.store.swap
 
-        @asynccontextmanager
-        async def lost() -> AsyncGenerator[LedgerWriting, None]:
-            async with transaction() as writing:
-                yield writing
+        async def lost(changes: Changes, before: Heads, after: Heads) -> bool:
+            assert await swap(changes, before, after)
             raise UnreachableError("the answer was lost", rule="database")
 
-        monkeypatch.setattr(it.store, "transaction", lost)
+        monkeypatch.setattr(it.store, "swap", lost)
         with pytest.raises(UnreachableError):
             await it.broker.submit(machine.device, bundle, 0)
         monkeypatch.undo()

@@ -152,6 +152,12 @@ class Changes:
     members: list[tuple[bytes, str, int]] = field(default_factory=list[tuple[bytes, str, int]])
     tiles: dict[TileId, bytes] = field(default_factory=dict[TileId, bytes])
 
+    @property
+    def usual(self) -> bool:
+        """Tell whether there is nothing in it but what nearly every commit writes."""
+        seldom = (self.authority, self.wraps, self.numbers, self.members, self.tiles)
+        return bool(self.activity) and not any(seldom)
+
     def extend(self, other: "Changes") -> None:
         """Take in what another change writes, after this one."""
         self.authority += other.authority
@@ -220,8 +226,8 @@ class Writing(Reads, Protocol):
         """Lock the head row and return it: from here to the end nobody else writes."""
         ...
 
-    async def write(self, changes: Changes, heads: Heads) -> None:
-        """Write everything and the new head.
+    async def write(self, changes: Changes, before: Heads, after: Heads) -> None:
+        """Write everything, and the new head in place of the one that was locked.
 
         Raises:
             TakenError: An id or a number stands already.
@@ -242,6 +248,15 @@ class Storage(Reads, Protocol):
         Raises:
             UnreachableError: The database is away or slow. Whether it has committed is
                 then not known.
+        """
+        ...
+
+    async def swap(self, changes: Changes, before: Heads, after: Heads) -> bool:
+        """Commit what commits usually hold in one round trip, if the head is ``before``.
+
+        Raises:
+            TakenError: An id or a number stands already.
+            UnreachableError: As for :meth:`transaction`.
         """
         ...
 

@@ -12,6 +12,7 @@ from typing import Final
 import asyncpg
 
 from seefen.server.errors import UnreachableError
+from seefen.server.rows import Changes, Heads
 from seefen.server.store.feed import FeedReads
 from seefen.server.store.migrations import migrate
 from seefen.server.store.outage import AWAY, away
@@ -83,18 +84,28 @@ class Store(FeedReads):
             UnreachableError: The database is away or slow. Whether it has committed is
                 then not known.
         """
+        async with self._writer_alone() as connection, connection.transaction():
+            yield LedgerWriting(connection)
+
+    async def swap(self, changes: Changes, before: Heads, after: Heads) -> bool:
+        """Commit what commits usually hold in one round trip, if the head is ``before``.
+
+        Raises:
+            TakenError: An id or a number stands already.
+            UnreachableError: As for :meth:`transaction`.
+        """
+        async with self._writer_alone() as connection:
+            return await LedgerWriting(connection).swap(changes, before, after)
+
+    @asynccontextmanager
+    async def _writer_alone(self) -> AsyncGenerator[Proxy, None]:
         async with self._writing:
             try:
-                connection = await self._connection()
-                async with connection.transaction():
-                    yield LedgerWriting(connection)
+                yield await self._connection()
             except AWAY as err:
                 await self._drop_writer()
                 raise away(err) from err
-            except UnreachableError:
-                await self._drop_writer()
-                raise
-            except asyncio.CancelledError:
+            except (UnreachableError, asyncio.CancelledError):
                 await self._drop_writer()
                 raise
 

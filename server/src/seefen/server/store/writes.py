@@ -6,6 +6,7 @@ from typing import Any, Final
 import asyncpg
 
 from seefen.server.gate import Protected
+from seefen.server.recovery import LedgerChangedError
 from seefen.server.rows import Changes, Heads, TakenError
 from seefen.server.store.reads import LedgerReads, heads_in
 
@@ -14,30 +15,38 @@ _LOCK: Final = """
            activity_size, activity_root, activity_range, at
       FROM ledger_head FOR UPDATE
 """
-# One round trip for what nearly every commit writes.
+# Lock, compare, write and (outside a transaction) commit in one round trip. Nothing is
+# inserted unless the head is the one the group was judged on: each part hangs on `head`.
 _WRITE: Final = """
-    WITH leaf AS (
+    WITH head AS (
+        SELECT FROM ledger_head
+         WHERE (authority_size, authority_root) = ($40, $41)
+           AND (activity_size, activity_root, at) = ($42, $43, $44)
+           FOR UPDATE
+    ), leaf AS (
         INSERT INTO activity_leaf
-        SELECT * FROM unnest(
+        SELECT given.* FROM head, unnest(
             $1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[],
             $7::bytea[], $8::text[], $9::bytea[], $10::bigint[], $11::bigint[], $12::bytea[],
-            $13::bytea[], $14::bytea[])
+            $13::bytea[], $14::bytea[]) AS given
     ), stored AS (
         INSERT INTO object (object_id, idx, case_id, gen, n, node, expires, body, content_key)
-        SELECT * FROM unnest(
+        SELECT given.* FROM head, unnest(
             $15::bytea[], $16::bigint[], $17::bytea[], $18::bigint[], $19::bigint[], $20::text[],
-            $21::bigint[], $22::bytea[], $23::bytea[])
+            $21::bigint[], $22::bytea[], $23::bytea[]) AS given
     ), acked AS (
         INSERT INTO ack (object_id, node, step)
-        SELECT * FROM unnest($24::bytea[], $25::text[], $26::text[])
+        SELECT given.* FROM head, unnest($24::bytea[], $25::text[], $26::text[]) AS given
     ), opened AS (
         INSERT INTO access (idx, device_id, case_id, scope, starts, until)
-        SELECT * FROM unnest(
+        SELECT given.* FROM head, unnest(
             $27::bigint[], $28::bytea[], $29::bytea[], $30::text[], $31::bigint[], $32::bigint[])
+            AS given
     )
     UPDATE ledger_head
        SET authority_size = $33, authority_root = $34, authority_range = $35,
            activity_size = $36, activity_root = $37, activity_range = $38, at = $39
+      FROM head
 """
 _AUTHORITY: Final = "INSERT INTO authority_leaf (idx, kind, hash, envelope) VALUES ($1, $2, $3, $4)"
 _WRAP: Final = "INSERT INTO wrap (hash, data) VALUES ($1, $2) ON CONFLICT DO NOTHING"
@@ -56,8 +65,8 @@ class LedgerWriting(LedgerReads):
         """Lock the head row and return it: from here to the end nobody else writes."""
         return heads_in(await self._database.fetchrow(_LOCK))
 
-    async def write(self, changes: Changes, heads: Heads) -> None:
-        """Write everything and the new head.
+    async def write(self, changes: Changes, before: Heads, after: Heads) -> None:
+        """Write everything, and the new head in place of the one that was locked.
 
         Raises:
             TakenError: An id or a number stands already.
@@ -73,9 +82,22 @@ class LedgerWriting(LedgerReads):
             for statement, rows in seldom:
                 if rows:
                     await self._database.executemany(statement, rows)
-            await self._database.execute(_WRITE, *_arguments(changes, heads))
         except asyncpg.UniqueViolationError as err:
             raise TakenError(err.constraint_name) from err
+        if not await self.swap(changes, before, after):
+            raise LedgerChangedError("the head row changed while it was locked")
+
+    async def swap(self, changes: Changes, before: Heads, after: Heads) -> bool:
+        """Write what commits usually hold, if the head is still ``before``.
+
+        Raises:
+            TakenError: An id or a number stands already.
+        """
+        try:
+            status = await self._database.execute(_WRITE, *_arguments(changes, before, after))
+        except asyncpg.UniqueViolationError as err:
+            raise TakenError(err.constraint_name) from err
+        return status == "UPDATE 1"
 
     async def content_keys(self, objects: Iterable[bytes]) -> dict[bytes, Protected]:
         """Return the wrapped content keys, still closed."""
@@ -83,7 +105,7 @@ class LedgerWriting(LedgerReads):
         return {row[0]: Protected(row[0], row[1]) for row in rows}
 
 
-def _arguments(changes: Changes, heads: Heads) -> Iterable[Any]:
+def _arguments(changes: Changes, before: Heads, after: Heads) -> Iterable[Any]:
     leaves = [
         (
             *(r.idx, r.record, r.core, r.salt, r.detail_salt, r.kind, r.case, r.node),
@@ -96,14 +118,16 @@ def _arguments(changes: Changes, heads: Heads) -> Iterable[Any]:
         for r in changes.objects
     ]
     accesses = [(r.idx, r.device, r.case, r.scope, r.starts, r.until) for r in changes.accesses]
-    authority, activity = heads.authority, heads.activity
+    authority, activity = after.authority, after.activity
     return (
         *_columns(leaves, 14),
         *_columns(objects, 9),
         *_columns(changes.acks, 3),
         *_columns(accesses, 6),
         *(authority.size, authority.root, authority.range),
-        *(activity.size, activity.root, activity.range, heads.at),
+        *(activity.size, activity.root, activity.range, after.at),
+        *(before.authority.size, before.authority.root),
+        *(before.activity.size, before.activity.root, before.at),
     )
 
 
