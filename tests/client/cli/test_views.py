@@ -268,7 +268,7 @@ def test_how_far_it_got() -> None:
     assert "call +000" in said["c-waiting"]
     assert "NOT REACHED: suspended by the network" in said["d-out"]
     assert lines[1].split()[0] in {"c-waiting", "d-out"}
-    fresh = dataclasses.replace(rows[2], recorded_at=NOW)
+    fresh = dataclasses.replace(rows[2], recorded_at=int(times.now().timestamp()))
     assert "not delivered yet" in printed(alerts.reached("seefen-border#1", [fresh]))
     assert "no other node" in printed(alerts.reached("seefen-border#1", []))
 
@@ -305,7 +305,9 @@ def test_what_was_sent() -> None:
     done = values.Sent("seefen-border#1", False, None, 3100, index=7, recorded_at=NOW)
     assert "seefen-border#1  3.1 KB recorded" in printed(sent.sent(done))
     assert "Queued (3.1 KB)" in printed(sent.sent(dataclasses.replace(done, ref=None, queued=True)))
-    assert "Not sent: no" in printed(sent.sent(dataclasses.replace(done, problem="no")))
+    waits = dataclasses.replace(done, ref=None, queued=True, problem="no")
+    assert "Not sent: no" in printed(sent.sent(waits, online=True))
+    assert "Queued (3.1 KB): no. It leaves by itself" in printed(sent.sent(waits))
     photos = (done, dataclasses.replace(done, ref=None, queued=True))
     assert "files 1/2, 6.2 KB" in printed(sent.sent(dataclasses.replace(done, files=photos)))
 
@@ -327,7 +329,7 @@ def test_what_a_serial_number_says() -> None:
 
 
 def test_what_is_due_and_overdue() -> None:
-    later = NOW + 6 * 86_400 + 18 * 3600 + 60
+    later = int(times.now().timestamp()) + 6 * 86_400 + 18 * 3600 + 60
     rows = [
         one(values.DueView, due_at=later, ours="free"),
         one(values.DueView, due_at=NOW - 7200, ours="taken", officer="o-77aa"),
@@ -360,7 +362,14 @@ def test_a_problem_in_the_log_is_loud() -> None:
 
 def test_state_of_the_network() -> None:
     nodes = (values.NodeView("tirana-border", "Tirana", "suspended", 0),)
-    status = one(state.Status, online=False, alarm="rewound", queued=2, nodes=nodes, watches=())
+    status = one(
+        state.Status,
+        online=False,
+        alarm="rewound",
+        queued=(values.Sent(None, True, None, 3100),) * 2,
+        nodes=nodes,
+        watches=(),
+    )
     shown = printed(state.page(status))
     for part in (
         "ALARM  rewound",

@@ -30,11 +30,10 @@ def note(text: str) -> str:
 
 def finish(session: Session, sent: Sent) -> None:
     """Show how far it got; what is only queued ends the command with exit code 3."""
-    session.screen.show(sent, views.sent)
-    if sent.problem:
-        raise typer.Exit(REFUSED)
+    online = session.client.online
+    session.screen.show(sent, lambda value: views.sent(value, online=online))
     if sent.queued:
-        raise typer.Exit(QUEUED)
+        raise typer.Exit(REFUSED if online and sent.problem else QUEUED)
 
 
 def show_reach(session: Session, ref: str, *, patience_s: float = 0) -> None:

@@ -29,7 +29,7 @@ def _collected(client: Client) -> Status:
         roles=tuple(client.roles),
         online=client.online,
         checkpoint_at=client.checkpoint_at,
-        queued=len(client.queued()),
+        queued=tuple(client.queued()),
         alarm=client.alarm,
         watches=tuple(client.watch.list()),
         nodes=tuple(client.nodes()),

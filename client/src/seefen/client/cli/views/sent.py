@@ -1,29 +1,33 @@
 """What became of something that was sent."""
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Painted, bold, line, stack, warn
+from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
 from seefen.client.values import Sent
 
 
-def sent(value: Sent) -> Painted:
-    """Return how far it got: recorded with its reference, queued, or refused."""
-    return stack(_first(value), _files(value), _left_out(value))
+def sent(value: Sent, *, online: bool = False) -> Painted:
+    """Return how far it got: recorded with its reference, queued, or refused.
+
+    Args:
+        online: The broker is there; so what waits nevertheless was refused.
+    """
+    return stack(_first(value, online=online), _files(value), _left_out(value))
 
 
-def _first(value: Sent) -> Painted:
-    if value.problem:
-        return warn("Not sent: ", value.problem)
-    if value.queued or value.ref is None:
+def _first(value: Sent, *, online: bool) -> Painted:
+    if value.ref is None or value.queued:
+        why = value.problem or "the broker cannot be reached"
+        if online and value.problem:
+            return stack(
+                warn("Not sent: ", why), dim("It is kept; 'seefen status' shows what waits.")
+            )
         return line(
             bold("Queued"),
-            f" ({times.size(value.size)}): the broker cannot be reached. It leaves by itself "
-            "with the next command, or with 'seefen tail'.",
+            f" ({times.size(value.size)}): {why}. It leaves by itself with the next command, "
+            "or with 'seefen tail'.",
         )
-    at = (
-        ""
-        if value.recorded_at is None
-        else f" {times.moment(value.recorded_at, times.now(), seconds=True)}"
-    )
+    when = value.recorded_at
+    at = "" if when is None else f" {times.moment(when, times.now(), seconds=True)}"
     entry = "" if value.index is None else f"  entry {value.index}"
     return line(bold(value.ref), f"  {times.size(value.size)} recorded{at}{entry}")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
-from seefen.client.values import NodeView, WatchView
+from seefen.client.values import NodeView, Sent, WatchView
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Status:
     roles: tuple[str, ...]
     online: bool
     checkpoint_at: int
-    queued: int
+    queued: tuple[Sent, ...]
     alarm: str | None
     watches: tuple[WatchView, ...]
     nodes: tuple[NodeView, ...]
@@ -36,10 +36,17 @@ def page(status: Status) -> Painted:
         line(f"Network {status.network} · log of {times.moment(status.checkpoint_at, now)} · ",
              codes.quorum(status.quorum)),
         line(f"Device {status.device}"),
-        warn(f"{status.queued} queued, until the broker is back") if status.queued else None,
+        _queue(status.queued),
         _watches(status.watches),
         _nodes(status.nodes),
     )  # fmt: skip
+
+
+def _queue(queued: tuple[Sent, ...]) -> Painted | None:
+    if not queued:
+        return None
+    rows = (line("  ", times.size(one.size), "  ", one.problem or "waits") for one in queued)
+    return stack(warn(f"{len(queued)} queued, leaving when the broker takes it:"), *rows)
 
 
 def _watches(watches: tuple[WatchView, ...]) -> Painted:
