@@ -41,7 +41,7 @@ BOX_ROLES: Final[dict[str, frozenset[str]]] = {
 }
 
 # Authority indices, rising: what tells later what happened since.
-_INDICES: Final = ("_changes", "_losses", "_box_losses")
+_INDICES: Final = ("_changes", "_revokes", "_losses", "_box_losses")
 
 ChainKey = tuple[str, bytes | str]
 A = TypeVar("A", bound=Authority)
@@ -71,6 +71,7 @@ class Directory:
         self._device_of_key: dict[bytes, bytes] = {}
         self._codes: dict[str, str] = {}
         self._changes: dict[str, tuple[int, ...]] = {}
+        self._revokes: dict[str, tuple[int, ...]] = {}
         self._losses: dict[str, tuple[int, ...]] = {}
         self._box_losses: dict[tuple[str, str], tuple[int, ...]] = {}
 
@@ -104,8 +105,7 @@ class Directory:
                 passes without one, so that all come to the same directory.
 
         Raises:
-            MalformedError, UntrustedError, OutOfTurnError, RefusedError: The rule
-                it breaks.
+            SeefenError: One of the four kinds, with the rule it breaks.
         """
         opened = open_envelope(envelope, kind)
         statement = _expect(opened.statement, Authority)
@@ -287,8 +287,7 @@ class Directory:
 
     def revoked_since(self, node: str, since: int, *, size: int | None = None) -> bool:
         """Tell whether any device of a node was revoked, for whatever reason."""
-        links = [self.revoked(d, size=size) for d in self._devices_of.get(node, ())]
-        return any(link is not None and link.index >= since for link in links)
+        return self._any_since(self._revokes.get(node, ()), since, size)
 
     def last_change(self, nodes: tuple[str, ...], *, size: int | None = None) -> int:
         """Return the smallest size that includes the last change at any of ``nodes``."""
@@ -372,6 +371,7 @@ class Directory:
                 _append(self._box_losses, (device.node, box), index)
 
     def _take_revoke(self, revoke: Revoke, index: int) -> None:
+        _append(self._revokes, revoke.node, index)
         lost = revoke.reason in ("lost", "compromised")
         if lost:
             _append(self._losses, revoke.node, index)
