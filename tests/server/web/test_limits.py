@@ -115,6 +115,34 @@ async def test_attack_43_a_page_cannot_open_the_socket_with_stolen_headers(
     assert (status, rule(answer)) == (403, "origin")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/blobs/%00",
+        f"/v1/blobs/{'0' * 64}%00",
+        f"/v1/blobs/{'0' * 63}'",
+        f"/v1/blobs/{'A' * 64}",
+        f"/v1/blobs/{'0' * 64}/parts/%00",
+        f"/v1/blobs/{'0' * 64}/parts/{'9' * 500}",
+        f"/v1/joins/{'0' * 31}%27",
+        "/v1/joins/1;DROP%20TABLE%20invite",
+        "/v1/log/%61uthority'--/checkpoint",
+        "/v1/log/authority?start=%00",
+        "/v1/log/authority?start=1;DROP%20TABLE%20token",
+        f"/v1/log/authority?start={'9' * 400}",
+        "/%ff%fe",
+        "//v1/nonce",
+    ],
+)
+async def test_attack_55_no_path_is_more_than_a_path(
+    broker: LocalBroker, device: WebDevice, path: str
+) -> None:
+    fields = [f"{k}: {v}" for k, v in (await device.headers("GET", path.split("?")[0])).items()]
+    status, answer = await send(broker, head("GET", path, *fields))
+    assert status in (400, 404)
+    assert rule(answer)
+
+
 async def test_a_preflight_gets_no_permission(broker: LocalBroker) -> None:
     asked = ("Origin: https://evil.example", "Access-Control-Request-Method: POST")
     status, answer = await send(broker, head("OPTIONS", "/v1/token", *asked))

@@ -1,9 +1,11 @@
 """The page about the interface says what the code does."""
 
 import re
+from dataclasses import MISSING, fields
 
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.frames import Frame
+from seefen.server.config import Config
 from seefen.server.web import limits, sockets, verbs
 from seefen.server.web.routes import ROUTES
 from tests.support.specs import spec
@@ -33,6 +35,15 @@ def test_every_route_is_in_the_table() -> None:
         path = re.sub(r":[^/]*(\{\d+\}|[a-z|]+)\}", "}", route.path)
         path = path.replace("{log}", "{authority,activity}").replace("{part}", "{n}")
         assert f"`{route.method} {path}" in PAGE, path
+
+
+def test_every_setting_is_in_the_table_with_its_default() -> None:
+    for field in fields(Config):
+        if field.name in ("data", "database"):
+            continue
+        line = re.search(rf"^\| .*`{field.name}`.*$", PAGE, re.MULTILINE)
+        assert line is not None, field.name
+        assert field.default is MISSING or str(field.default) in line[0], field.name
 
 
 def test_every_header_and_every_code_is_on_the_page() -> None:

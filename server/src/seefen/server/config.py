@@ -104,7 +104,7 @@ def read_config(data: Path, environment: Mapping[str, str] | None = None) -> Con
 
 def write_config(config: Config) -> str:
     """Return the text of ``seefen.toml``; only what has no default, or another value."""
-    lines = ["# The broker's settings: docs/operating.md. Unknown keys are refused.\n"]
+    lines = ["# docs/spec/api.md, section 6, lists all settings; unknown keys are refused.\n"]
     for field in fields(Config):
         value = getattr(config, field.name)
         if field.name in ("data", "database") or value == field.default:
