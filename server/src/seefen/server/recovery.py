@@ -7,6 +7,7 @@ what comes out must be the root in the head row.
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError
+from seefen.protocol.ledger.tiles import Edge
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.statements import Access
 from seefen.protocol.suite import sha256
@@ -22,6 +23,7 @@ from seefen.server.rows import (
     LeafRow,
     LogHead,
     Reads,
+    Storage,
 )
 from seefen.server.view import Known, unfounded
 
@@ -34,31 +36,35 @@ class LedgerChangedError(UnreachableError):
         super().__init__(f"the ledger was changed outside: {what}", rule="ledger-changed")
 
 
-async def recover(reads: Reads, prover: Prover) -> Known:
+async def recover(storage: Storage, prover: Prover) -> Known:
     """Return what is known at the start, and bring ``prover`` to the end of both logs.
 
     Raises:
         LedgerChangedError: Head row, leaves and roots do not agree.
     """
-    heads = await reads.heads()
-    counted = await reads.leaf_count()
+    async with storage.snapshot() as reads:
+        heads = await reads.heads()
+        counted = await reads.leaf_count()
+        rows = await reads.authority(0, heads.authority.size)
+        edge = await _edge(reads, heads.activity.size)
     sizes = (heads.authority.size, heads.activity.size)
-    if counted != sizes:
+    if edge is None or counted != sizes:
         raise LedgerChangedError(f"{counted} leaves stand there, the head says {sizes}")
-    rows = await reads.authority(0, heads.authority.size)
-    known = Known(heads, replay(unfounded(), rows))
     growth = prover.authority.preview([leaf_hash(row.envelope) for row in rows])
     _check("authority", growth.head, heads.authority)
-    growth.commit()
-    try:
-        edge = await load_edge(reads, heads.activity.size)
-    except ValueError:
-        raise LedgerChangedError("leaves or tiles of the activity log are missing") from None
     range_ = edge.compact()
     found = LogHead(range_.size, range_.root(), range_.encode())
     _check("activity", found, heads.activity)
+    growth.commit()
     prover.activity.edge, prover.activity.range = edge, range_
-    return known
+    return Known(heads, replay(unfounded(), rows))
+
+
+async def _edge(reads: Reads, size: int) -> Edge | None:
+    try:
+        return await load_edge(reads, size)
+    except ValueError:
+        return None  # leaves or tiles are missing
 
 
 async def catch_up(known: Known, prover: Prover, heads: Heads, reads: Reads) -> Changes:

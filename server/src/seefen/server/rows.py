@@ -251,6 +251,10 @@ class Storage(Reads, Protocol):
         """
         ...
 
+    def snapshot(self) -> AbstractAsyncContextManager[Reads]:
+        """Read as of one moment, whatever others commit meanwhile."""
+        ...
+
     async def swap(self, changes: Changes, before: Heads, after: Heads) -> bool:
         """Commit what commits usually hold in one round trip, if the head is ``before``.
 

@@ -59,6 +59,7 @@ class Sequencer:
         self._flying: _Group | None = None
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     def start(self) -> None:
         """Begin to commit."""
@@ -66,13 +67,15 @@ class Sequencer:
 
     async def close(self) -> None:
         """Stop; whoever still waits is told to ask again."""
+        self._closed = True
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        self._fail(self._open, _stopping())
-        if not self._open.settled.done():
-            self._open.settled.set_result(None)
+        for group in (self._flying, self._open):
+            if group is not None and not group.settled.done():
+                self._fail(group, _stopping())
+                group.settled.set_result(None)
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with everything that was committed, in order."""
@@ -104,6 +107,8 @@ class Sequencer:
         return await job.done
 
     def _add(self, job: Job) -> None:
+        if self._closed:
+            raise _stopping()
         trial = Layer.on(self._open.layer, at=int(self._clock() * 1000))
         job.judge(trial)
         self._open.layer.absorb(trial)
@@ -126,9 +131,6 @@ class Sequencer:
                 await self._commit(group)
             except SeefenError as err:
                 self._fail(group, err)
-            except asyncio.CancelledError:
-                self._fail(group, _stopping())
-                raise
             except Exception as err:
                 alarm("sequencer-failed", error=type(err).__name__)
                 self._fail(group, UnreachableError("the broker failed: ask again", rule="failed"))

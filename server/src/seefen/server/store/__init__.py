@@ -16,7 +16,7 @@ from seefen.server.rows import Changes, Heads
 from seefen.server.store.feed import FeedReads
 from seefen.server.store.migrations import migrate
 from seefen.server.store.outage import AWAY, away
-from seefen.server.store.reads import Pool, Proxy
+from seefen.server.store.reads import LedgerReads, Pool, Proxy
 from seefen.server.store.writes import LedgerWriting
 
 CONNECTIONS: Final = 10
@@ -86,6 +86,19 @@ class Store(FeedReads):
         """
         async with self._writer_alone() as connection, connection.transaction():
             yield LedgerWriting(connection)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[LedgerReads, None]:
+        """Read as of one moment, whatever others commit meanwhile."""
+        try:
+            async with (
+                self.pool.acquire(timeout=COMMAND_SECONDS) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                await connection.execute("SET LOCAL statement_timeout = '60s'")
+                yield LedgerReads(connection)
+        except AWAY as err:
+            raise away(err) from err
 
     async def swap(self, changes: Changes, before: Heads, after: Heads) -> bool:
         """Commit what commits usually hold in one round trip, if the head is ``before``.
