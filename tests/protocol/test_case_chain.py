@@ -436,6 +436,18 @@ def test_a_reason_goes_to_both_sides_auditors(story: Story) -> None:
     story.access(story.home)
 
 
+def test_a_reason_is_given_once_and_to_auditors_that_exist(story: Story) -> None:
+    network, lab = story.network, "podgorica-lab"
+    own = open_envelope(access(network, story.home, story.case, scope="case").envelope, "access")
+    assert isinstance(own.statement, Access)
+    assert [reason.node for reason in own.statement.reasons] == [HOME]
+    with refused("reasons", RefusedError):
+        story.access(story.home, reasons=own.statement.reasons * 2)
+    network.take(network.admit(lab, machines=(("admin", "keyholder"),)))
+    network.take(change_members(network, story.home, story.case, add=(lab,)))
+    story.access(network.of(lab))  # it has no auditors: the owner's alone
+
+
 def test_a_stale_audit_mailbox_may_be_left_out(story: Story) -> None:
     network, away = story.network, story.away
     auditor = story.add(AWAY, "auditor")
