@@ -51,6 +51,7 @@ class Stage:
     folder: Path
     stack: AsyncExitStack
     clients: dict[str, Client] = field(default_factory=dict[str, Client])
+    _opened: dict[str, AsyncExitStack] = field(default_factory=dict[str, AsyncExitStack])
 
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
         """Run something on the loop of the devices."""
@@ -79,26 +80,38 @@ class Stage:
         assert said.code == 0, said
         return said.out
 
-    def join(self, device: str, invite: Path, *admit: object, by: str | None = None) -> str:
-        """Join a device by commands on both sides and open it; return what the joiner saw.
+    def join(self, invites: dict[str, Path], *admit: object, by: str | None = None) -> str:
+        """Join devices by commands on both sides and open them; return what joiners saw.
 
-        The one who joins is a process of its own, as on his machine.
+        Each one who joins is a process of its own, as on his machine.
         """
-        joiner = subprocess.Popen(
+        joiners = [self._joiner(device, invite) for device, invite in invites.items()]
+        words = ("admit", *invites.values(), "--wait", 60, "--yes", *admit)
+        admitted = self.alone("nobody", *words) if by is None else self.run(by, *words)
+        said = "".join(joiner.communicate(timeout=60)[0] for joiner in joiners)
+        codes = [admitted.code, *(joiner.returncode for joiner in joiners)]
+        assert set(codes) == {0}, (admitted, said)
+        for device in invites:
+            self.open(device)
+        return said
+
+    def _joiner(self, device: str, invite: Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
             [*SEEFEN, "--home", self.home(device), "join", invite],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         )  # fmt: skip
-        words = ("admit", invite, "--wait", 30, "--yes", *admit)
-        admitted = self.alone("nobody", *words) if by is None else self.run(by, *words)
-        said, _ = joiner.communicate(timeout=60)
-        assert (admitted.code, joiner.returncode) == (0, 0), (admitted, said)
-        self.open(device)
-        return said
 
     def open(self, device: str) -> None:
         """Open a device on the loop."""
+        opened = self.wait(self.stack.enter_async_context(AsyncExitStack()))
         client = Client.open(self.home(device), PASSPHRASE)
-        self.clients[device] = self.wait(self.stack.enter_async_context(client))
+        self.clients[device] = self.wait(opened.enter_async_context(client))
+        self._opened[device] = opened
+
+    def close(self, device: str) -> None:
+        """Close a device, so that a process of its own can open it."""
+        self.wait(self._opened.pop(device).aclose())
+        del self.clients[device]
 
 
 def command(*argv: object, typed: list[str] | None = None) -> Said:
@@ -127,7 +140,8 @@ def stage(folder: Path) -> Generator[Stage]:
     try:
         broker = wait(stack.enter_async_context(running_broker(found=False)))
         made = Stage(loop, broker, folder, stack)
-        said = made.alone("nobody", "found", broker.data / "broker.json", "-o", folder / "root")
+        card, keys = broker.data / "broker.json", ("--keys", 2, "--threshold", 1)
+        said = made.alone("nobody", "found", card, *keys, "-o", folder / "root")
         assert said.code == 0, said
         wait(broker.found(folder / "root" / "root.statement"))
         wait(broker.start())

@@ -54,14 +54,15 @@ def test_each_command_says_how_it_is_written(name: str) -> None:
 
 
 def test_no_command_is_without_this_list() -> None:
-    listed = {tuple(name.split()) for name in COMMANDS}
-    groups = {g.name: g.typer_instance for g in app.registered_groups}
-    found = {(c.name or c.callback.__name__,) for c in app.registered_commands if c.callback}
-    for name, group in groups.items():
-        assert group is not None
-        commands = [c for c in group.registered_commands if c.callback]
-        found |= {(str(name), c.name or c.callback.__name__) for c in commands if c.callback}
-    assert found | {("audit",)} == listed
+    groups = [(f"{g.name} ", g.typer_instance) for g in app.registered_groups]
+    found = {"audit"}
+    for prefix, commands in [("", app), *groups]:
+        assert commands is not None
+        named = (
+            c.name or getattr(c.callback, "__name__", "") for c in commands.registered_commands
+        )
+        found |= {f"{prefix}{name}" for name in named}
+    assert found == set(COMMANDS)
 
 
 @pytest.mark.parametrize("bad", BAD_REFS)
@@ -238,8 +239,14 @@ def test_a_short_passphrase(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 def test_no_command_shows_what_there_is() -> None:
     said = command()
-    assert "alert" in said.out + said.err
-    assert "audit" in said.out + said.err
+    assert said.code == 0
+    assert "alert" in said.out
+    assert "audit" in said.out
+
+
+@pytest.mark.parametrize("group", ["alert", "case", "channel", "device", "file", "trace", "watch"])
+def test_a_group_alone_is_no_command(group: str) -> None:
+    assert f"seefen {group} --help" in refused(group).err
 
 
 def test_version() -> None:

@@ -23,7 +23,7 @@ from seefen.client.cli.views import alerts, objects
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import SeizureAlert
 
-group = typer.Typer(no_args_is_help=True, help="Seizure alerts, in a channel of many nodes.")
+group = typer.Typer(help="Seizure alerts, in a channel of many nodes.")
 DRAFT: Final = "alert"
 PATIENCE: Final = 2  # seconds for those who are on line
 ANSWERS: Final = {

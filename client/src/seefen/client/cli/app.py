@@ -39,7 +39,6 @@ app = typer.Typer(
     help="Sealed cases and alerts between the nodes of the network, each reading on record.",
     add_completion=False,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
 )
 
@@ -85,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         words = hoisted(sys.argv[1:] if argv is None else argv)
-        code = app(words, prog_name="seefen", standalone_mode=False)
+        code = app(words or ["--help"], prog_name="seefen", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except (KeyboardInterrupt, typer.Abort):
         complain("stopped", "what was queued stays queued; a draft is kept")

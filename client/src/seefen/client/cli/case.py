@@ -21,7 +21,7 @@ from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, und
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import cases, objects
 
-group = typer.Typer(no_args_is_help=True, help="Cases: members, messages, files.")
+group = typer.Typer(help="Cases: members, messages, files.")
 _TITLE_LIMIT = 200
 
 

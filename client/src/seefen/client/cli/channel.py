@@ -6,7 +6,7 @@ from seefen.client.cli.arguments import CaseName, NodeNames, distinct
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import cases
 
-group = typer.Typer(no_args_is_help=True, help="Channels: who hears an alert.")
+group = typer.Typer(help="Channels: who hears an alert.")
 
 
 def register(app: typer.Typer) -> None:

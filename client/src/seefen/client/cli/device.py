@@ -8,7 +8,7 @@ from seefen.client.cli.arguments import UsageError, loss
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import devices
 
-group = typer.Typer(no_args_is_help=True, help="Devices: list them, end one at once.")
+group = typer.Typer(help="Devices: list them, end one at once.")
 
 
 def register(app: typer.Typer) -> None:

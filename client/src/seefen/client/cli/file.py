@@ -10,7 +10,7 @@ from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, und
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import objects
 
-group = typer.Typer(no_args_is_help=True, help="Files of cases and alerts.")
+group = typer.Typer(help="Files of cases and alerts.")
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,7 @@ from seefen.client.cli.arguments import distinct, new_file, role
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import joining
 
-group = typer.Typer(no_args_is_help=True, help="Officers: a paper slip and an invite file each.")
+group = typer.Typer(help="Officers: a paper slip and an invite file each.")
 
 
 def register(app: typer.Typer) -> None:

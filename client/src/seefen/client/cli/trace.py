@@ -9,7 +9,7 @@ from seefen.client.cli import forms, sending, times, trace_dialogue
 from seefen.client.cli.arguments import CaseName, Ref, distinct, existing_file
 from seefen.client.cli.session import opened
 
-group = typer.Typer(no_args_is_help=True, help="Trace requests and their answers.")
+group = typer.Typer(help="Trace requests and their answers.")
 Form = Annotated[
     Path | None,
     typer.Option("--form", parser=existing_file, metavar="FILE.json", help="All fields as JSON."),

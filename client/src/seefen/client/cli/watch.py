@@ -10,7 +10,7 @@ from seefen.client.cli.conditions import USUAL_BASIS, Basis, Purpose, Reason
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import duty
 
-group = typer.Typer(no_args_is_help=True, help="Go on watch for a shift: alerts open as they come.")
+group = typer.Typer(help="Go on watch for a shift: alerts open as they come.")
 Channels = Annotated[
     list[str] | None,
     typer.Argument(parser=case_name, metavar="[CHANNEL...]", help="All of them, if none is named."),
