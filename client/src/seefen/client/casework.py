@@ -176,7 +176,10 @@ def _change(
     )
     parcel.add(seal_title(bare, key, encode_message(CaseTitle(title=title))), tag_key=before)
     since = generation.position.authority_size
-    quiet = not any(engine.directory.revoked_since(node, since) for node in state.members)
+    covered = state.covered(generation.gen, engine.directory)
+    quiet = not any(engine.directory.revoked_since(node, since) for node in state.members) and all(
+        engine.directory.in_force(node, at=engine.now()) is None for node in covered
+    )
     keying.add_generation(
         engine,
         parcel,

@@ -26,7 +26,7 @@ from seefen.protocol.errors import (
     SeefenError,
     UntrustedError,
 )
-from seefen.protocol.frames import Frame, Problem
+from seefen.protocol.frames import Frame, Problem, Renew
 from seefen.protocol.login import jkt, make_assertion, make_proof
 from seefen.protocol.suite import PlainKey
 
@@ -98,6 +98,7 @@ class Connection:
         self._reader: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[Frame]] = {}
         self._next = 0
+        self._opening = asyncio.Lock()  # or two questions at the start open two sockets
         self.pushed: Callable[[Frame], None] = lambda _: None
         self.closed: Callable[[str], None] = lambda _: None
 
@@ -113,17 +114,22 @@ class Connection:
             UnreachableError: The broker is not there.
             LoginError, UntrustedError: It does not let this device in.
         """
+        async with self._opening:
+            if self._socket is None:
+                self._socket = await self._connect()
+                self._reader = asyncio.create_task(self._read(self._socket))
+
+    async def _connect(self) -> ClientConnection:
         try:
-            self._socket = await self._upgrade()
+            return await self._upgrade()
         except LoginError:
-            # The broker was started anew and knows neither nonce nor token: log in again.
+            # The nonce has rotated, or the broker was started anew: log in again.
             self._token_ends = 0.0
-            self._socket = await self._upgrade()
-        self._reader = asyncio.create_task(self._read(self._socket))
+            return await self._upgrade()
 
     async def _upgrade(self) -> ClientConnection:
         token = await self._fresh_token()
-        url = f"{self._address.url}/v1/socket"
+        url = self._socket_url
         headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
         try:
             return await connect(
@@ -139,6 +145,8 @@ class Connection:
         except InvalidStatus as refused:
             _raise_problem(refused.response.status_code, bytes(refused.response.body))
             raise UnreachableError("the broker does not answer", rule="broker") from None
+        except ssl.SSLError:
+            raise _not_ours() from None
         except (OSError, WebSocketException, TimeoutError) as err:
             raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
 
@@ -163,9 +171,13 @@ class Connection:
                 recorded: the same bytes may be sent again.
             SeefenError: The broker refused.
         """
-        if self._socket is None:
-            await self.open()
-        await self._renew()
+        await self.open()
+        if time.monotonic() > self._token_ends - RENEW_BEFORE:
+            await self._renew()
+        frame = await self._exchange(verb, encode(body))
+        return decode(frame.body, answer, limit=ANSWER_LIMIT)
+
+    async def _exchange(self, verb: str, body: bytes) -> Frame:
         if self._socket is None:
             raise UnreachableError("the broker does not answer", rule="broker")
         self._next += 1
@@ -173,7 +185,7 @@ class Connection:
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self._answers[number] = future
         try:
-            await self._socket.send(encode(Frame(number, verb, encode(body))))
+            await self._socket.send(encode(Frame(number, verb, body)))
             async with asyncio.timeout(TIMEOUT):
                 frame = await future
         except (ConnectionClosed, OSError, TimeoutError) as err:
@@ -183,7 +195,7 @@ class Connection:
         if frame.verb == "problem":
             problem = decode(frame.body, Problem)
             raise problem_error(problem.status, problem.rule, problem.title)
-        return decode(frame.body, answer, limit=ANSWER_LIMIT)
+        return frame
 
     async def http(
         self,
@@ -236,12 +248,8 @@ class Connection:
             ) as response:
                 self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
                 return response.status, await response.read()
-        except ssl.SSLError as err:
-            raise UntrustedError(f"this is not our broker: {err.reason}", rule="tls") from None
-        except aiohttp.ClientConnectorCertificateError:
-            raise UntrustedError(
-                "this is not our broker: its certificate is not the network's", rule="tls"
-            ) from None
+        except (ssl.SSLError, aiohttp.ClientConnectorCertificateError):
+            raise _not_ours() from None
         except (aiohttp.ClientError, OSError, TimeoutError) as err:
             raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
 
@@ -281,20 +289,17 @@ class Connection:
         return make_proof(self._proof_key, method, url, self._nonce, int(time.time()), token)
 
     async def _renew(self) -> None:
-        """Open the socket anew before its token ends; nothing is lost by that."""
-        if self._socket is not None and time.monotonic() > self._token_ends - RENEW_BEFORE:
-            await self._drop()
-            await self.open()
+        """Give the socket a new token before the old one ends; what is asked goes on."""
+        async with self._opening:
+            if time.monotonic() <= self._token_ends - RENEW_BEFORE:
+                return  # another question has done it meanwhile
+            token = await self._fresh_token()
+            renew = Renew(token, self._proof("GET", self._socket_url, token))
+            await self._exchange("renew", encode(renew))
 
-    async def _drop(self) -> None:
-        if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
-            self._reader = None
-        if self._socket is not None:
-            await self._socket.close()
-            self._socket = None
+    @property
+    def _socket_url(self) -> str:
+        return f"{self._address.url}/v1/socket"
 
     # --- reading ----------------------------------------------------------------
 
@@ -323,6 +328,12 @@ class Connection:
         future = self._answers.get(frame.id)
         if future is not None and not future.done():
             future.set_result(frame)
+
+
+def _not_ours() -> UntrustedError:
+    return UntrustedError(
+        "this is not our broker: its certificate is not the network's", rule="tls"
+    )
 
 
 def _raise_problem(status: int, data: bytes) -> None:

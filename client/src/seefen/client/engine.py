@@ -17,6 +17,7 @@ from seefen.client.trust import Taken, Trust
 from seefen.client.vault import Vault
 from seefen.protocol import keys as handed
 from seefen.protocol.directory import Directory
+from seefen.protocol.encoding import decode, encode
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
 from seefen.protocol.frames import (
@@ -110,9 +111,11 @@ class Engine:
                     if item.kind == "mailbox" and item.wraps:
                         self._learn_seed(item)
                 self.vault.put_number("learned", page.start + len(page.items))
-        except UntrustedError as err:
+        except BaseException as err:
+            # The vault was rolled back: what is in memory must go back with it.
             self.trust.reload()
-            self.alarm(str(err))
+            if isinstance(err, UntrustedError):
+                self.alarm(str(err))
             raise
 
     async def _sync_feed(self) -> int:
@@ -131,19 +134,16 @@ class Engine:
     def _take_page(self, page: Page, under: Checkpoint) -> int:
         taken: list[Taken] = []
         merged: list[Item | Stub] = sorted([*page.items, *page.stubs], key=_index)
-        touched: set[bytes] = set()
         try:
             with self.vault.change():
                 for piece in merged:
                     if isinstance(piece, Stub):
-                        touched.add(piece.case)
                         self._take_stub(piece)
                     elif (one := self.take_item(piece, under)) is not None:
                         taken.append(one)
                 self.vault.put_number("cursor", page.upto)
         except BaseException:
-            for case in touched | {bytes.fromhex(one.core.case) for one in taken}:
-                self.trust.forget(case)
+            self.trust.forget_all()
             raise
         for one in taken:
             self.arrived(one)
@@ -159,7 +159,7 @@ class Engine:
             return None
         taken = self.trust.take_entry(item.kind, item.entry, item.envelope, under)
         try:
-            self.trust.follow(taken)
+            state = self.trust.follow(taken)
         except SeefenError as err:
             stub = _stub(taken)
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
@@ -169,7 +169,9 @@ class Engine:
             case CaseKey() | Assign():
                 self._learn_case_key(taken, item.wraps)
             case Object():
-                self._store_object(taken, taken.opened.statement, item.body)
+                if taken.core.n != state.object_count:
+                    self.alarm(f"entry {taken.index} has a wrong number in {state.number}")
+                self._store_object(taken, taken.opened.statement, item.body, state.object_count)
             case Ack():
                 self._store_step(taken, taken.opened.statement)
             case _:
@@ -177,6 +179,12 @@ class Engine:
         return taken
 
     def _take_stub(self, stub: Stub) -> None:
+        if self.trust.state(stub.case) is None:
+            # Its opening was refused or withheld. The rest of the feed must still come in.
+            if not self.vault.has_entry(stub.index):
+                self.alarm(f"entry {stub.index} is in a case this device was never told of")
+                self.trust.keep_stub(stub)
+            return
         try:
             self.trust.take_stub(stub)
         except OutOfTurnError:
@@ -209,13 +217,8 @@ class Engine:
 
     def keep_seed(self, mailbox: Mailbox, seed: bytes) -> None:
         """Keep the seed of a mailbox generation."""
-        self.vault.run(
-            "INSERT OR REPLACE INTO mailbox_seed VALUES (?, ?, ?, ?)",
-            mailbox.node,
-            mailbox.box,
-            mailbox.version,
-            seed,
-        )
+        row = (mailbox.node, mailbox.box, mailbox.version, seed)
+        self.vault.run("INSERT OR REPLACE INTO mailbox_seed VALUES (?, ?, ?, ?)", *row)
 
     def case_key(self, case: bytes, gen: int) -> bytes | None:
         """Return the key of a generation, if this device holds it."""
@@ -239,21 +242,40 @@ class Engine:
         for wrapped in item.wraps:
             if mine == sha256(wrapped):
                 self.keep_seed(mailbox, handed.unwrap_mailbox_seed(wrapped, self.keys.kem, mailbox))
+                self._learn_waiting_keys()
+
+    def _learn_waiting_keys(self) -> None:
+        # Who got a mailbox after the keys that were sent to it finds them here.
+        for name, value in self.vault.run(
+            "SELECT name, value FROM setting WHERE name GLOB 'wrap/*' ORDER BY name"
+        ):
+            case, gen = name.split("/")[1:]
+            state = self.trust.require_state(bytes.fromhex(case))
+            casekey = state.generations[int(gen) - 1].statement
+            self._learn(casekey, casekey, decode(value, tuple[bytes, ...]))
 
     def _learn_case_key(self, taken: Taken, wraps: tuple[bytes, ...]) -> None:
         statement = taken.opened.statement
         state = self.trust.require_state(statement.case)  # type: ignore[attr-defined]
         if isinstance(statement, Assign):
             casekey = state.generations[statement.gen - 1].statement
-            named, author = statement.devices, statement.device
         elif isinstance(statement, CaseKey):
-            casekey, named, author = statement, statement.devices, statement.device
+            casekey = statement
         else:
             return
+        self._learn(statement, casekey, wraps)
+
+    def _learn(
+        self, statement: CaseKey | Assign, casekey: CaseKey, wraps: tuple[bytes, ...]
+    ) -> None:
         if self.case_key(casekey.case, casekey.gen) is not None:
             return
+        state = self.trust.require_state(casekey.case)
+        named, author = statement.devices, statement.device
+        waiting = f"wrap/{casekey.case.hex()}/{casekey.gen:05d}"
         try:
-            key = self._key_from_mailbox(statement, casekey, state.box, wraps)
+            key = self.vault.get(f"made/{casekey.key_id.hex()}")
+            key = key or self._key_from_mailbox(statement, casekey, state.box, wraps)
             key = key or self._key_for_device(casekey, named, author, wraps)
             key = key or self._key_from_link(casekey)
         except UntrustedError as err:
@@ -261,6 +283,9 @@ class Engine:
             return
         if key is not None:
             self.keep_case_key(casekey.case, casekey.gen, key)
+            self.vault.run("DELETE FROM setting WHERE name = ?", waiting)
+        elif statement is casekey and any(w.node == self.node for w in casekey.mailboxes):
+            self.vault.put(waiting, encode(list(wraps)))
 
     def _key_from_mailbox(
         self, statement: object, casekey: CaseKey, box: str, wraps: tuple[bytes, ...]
@@ -308,17 +333,14 @@ class Engine:
 
     # --- what is stored ----------------------------------------------------------
 
-    def _store_object(self, taken: Taken, obj: Object, body: bytes) -> None:
+    def _store_object(self, taken: Taken, obj: Object, body: bytes, n: int) -> None:
+        at = taken.core.at // 1000
+        # ``n`` is counted here: the broker could name one number twice, and hide an object.
+        row = (obj.object, obj.case, n, taken.index, at, taken.opened.envelope, body or None)
         self.vault.run(
             "INSERT OR IGNORE INTO object (object, case_id, n, idx, at, envelope, sealed)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            obj.object,
-            obj.case,
-            taken.core.n,
-            taken.index,
-            taken.core.at // 1000,
-            taken.opened.envelope,
-            body or None,
+            *row,
         )
         if obj.supersedes is not None:
             self._supersede(obj, obj.supersedes)

@@ -81,6 +81,8 @@ async def upload(
     Raises:
         UnreachableError: Cut too often; the parts that arrived are kept.
     """
+    if not sealed.exists():
+        raise RefusedError(f"the sealed copy of {name} is gone: send it again", rule="file")
     size = sealed.stat().st_size
     url = f"/v1/blobs/{root.hex()}"
     leaves = _leaves_of(sealed).read_bytes()
@@ -218,9 +220,13 @@ async def _all(indices: list[int], move: Callable[[int], Awaitable[None]]) -> No
                         raise
                     await asyncio.sleep(0.2 * (TRIES - left))
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(AT_ONCE):
-            group.create_task(work())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(AT_ONCE):
+                group.create_task(work())
+    except BaseExceptionGroup as failed:
+        # Whoever calls knows one error by its kind; the others are its echo.
+        raise failed.exceptions[0] from None
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ class Invite(Struct, frozen=True, kw_only=True):
     v: Annotated[int, Meta(ge=1, le=1)]
     network: str
     net: Annotated[str, Meta(pattern=Hex, min_length=64, max_length=64)]
-    broker: Annotated[str, Meta(pattern=r"\Ahttps://[^/]+\Z")]
+    broker: Annotated[str, Meta(pattern=r"\Ahttps://[A-Za-z0-9.\-\[\]:]+\Z")]
     ca: str
     pin: Annotated[str, Meta(pattern=Hex, min_length=64, max_length=64)]
     kind: Annotated[str, Meta(pattern=r"\A(node|device)\Z")]

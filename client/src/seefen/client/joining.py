@@ -9,13 +9,14 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from mnemonic import Mnemonic
 
-from seefen.client.connection import Connection
+from seefen.client.connection import Connection, UnreachableError
 from seefen.client.engine import PAGE
 from seefen.client.invites import Invite, read_invite
 from seefen.client.keyfile import (
@@ -244,12 +245,16 @@ def code_of(node: str, directory: Directory) -> str:
 
 
 async def _wait(connection: Connection, invite: Invite, patience_s: float) -> None:
-    async with asyncio.timeout(patience_s):
-        while True:
+    ends = time.monotonic() + patience_s
+    while time.monotonic() < ends:
+        with suppress(UnreachableError):  # 48 hours see many a broken line
             data = await connection.http("GET", f"/v1/joins/{invite.id}", invite=invite.credential)
             if msgspec.json.decode(data)["state"] == "admitted":
                 return
-            await asyncio.sleep(POLL)
+        await asyncio.sleep(POLL)
+    raise RefusedError(
+        "nobody has let this device in yet; the same command goes on waiting", rule="not-admitted"
+    )
 
 
 def _joined(vault: Vault, directory: Directory, keys: DeviceKeys) -> JoinedView:

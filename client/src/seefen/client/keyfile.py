@@ -8,6 +8,7 @@ The format is ``docs/spec/keyfile.md``.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Self
@@ -37,13 +38,16 @@ LANES: Final = 4
 
 
 class KeyFile(Part, frozen=True):
-    """What stands on the disk. The Argon2id numbers travel with the file."""
+    """What stands on the disk. The Argon2id numbers travel with the file.
+
+    They are bounded: a flipped bit must not ask the machine for terabytes (attack 37).
+    """
 
     version: Annotated[int, Meta(ge=1, le=1)]
     device: Id
     salt: Annotated[bytes, Meta(min_length=16, max_length=16)]
-    memory_kib: Annotated[int, Meta(ge=8192, le=4_194_304)]
-    passes: Annotated[int, Meta(ge=1, le=64)]
+    memory_kib: Annotated[int, Meta(ge=8192, le=1_048_576)]
+    passes: Annotated[int, Meta(ge=1, le=16)]
     lanes: Annotated[int, Meta(ge=1, le=64)]
     sealed: Annotated[bytes, Meta(max_length=4096)]
 
@@ -134,7 +138,7 @@ def read_sealed(path: Path, passphrase: str) -> tuple[bytes, bytes]:
         file = decode(data, KeyFile)
         key = _key(passphrase, file.salt, file.memory_kib, file.passes, file.lanes)
         return file.device, unseal(key, _context(file.device), file.sealed)
-    except (MalformedError, UntrustedError):
+    except (MalformedError, UntrustedError, MemoryError):
         raise RefusedError(
             f"{path.name} does not open: wrong passphrase, or the file is damaged",
             rule="passphrase",
@@ -163,7 +167,7 @@ def read_key_file(path: Path, passphrase: str) -> DeviceKeys:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` at ``path``: temporary file, synced, renamed."""
+    """Put ``data`` at ``path``: temporary file, synced, renamed, folder synced."""
     beside = path.with_name(f".{path.name}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -171,6 +175,18 @@ def replace_file(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without this a power cut may forget the renaming. Windows cannot open a folder, and
+    # keeps the order of such changes by itself.
+    with suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _key(passphrase: str, salt: bytes, memory_kib: int, passes: int, lanes: int) -> bytes:

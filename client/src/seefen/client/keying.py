@@ -121,6 +121,9 @@ def add_generation(
     """
     net = engine.directory.net
     key = key or random_bytes(32)
+    key_id = key_commitment(key, net, case, gen)
+    # The author may hold no mailbox: what he made is kept before it leaves.
+    engine.vault.put(f"made/{key_id.hex()}", key)
     bare = parcel.activity(
         CaseKey,
         "casekey",
@@ -128,7 +131,7 @@ def add_generation(
         gen=gen,
         prev=prev,
         case_version=case_version,
-        key_id=key_commitment(key, net, case, gen),
+        key_id=key_id,
         mailboxes=(),
         devices=(),
         left_out=(),

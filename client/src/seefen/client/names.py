@@ -24,4 +24,4 @@ def safe_name(name: str) -> str:
     stem = stem if suffix else plain
     while len((stem + suffix).encode()) > LIMIT:
         stem = stem[:-1]
-    return stem + suffix
+    return stem.rstrip(" .") + suffix

@@ -19,7 +19,6 @@ from seefen.client import files, keying, marks
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
-from seefen.client.trust import Taken
 from seefen.client.values import Sent
 from seefen.protocol.bundle import Content
 from seefen.protocol.encoding import decode, encode
@@ -199,29 +198,33 @@ class Outbox:
 
     async def _send(self, id_: int, draft: Draft, progress: Progress) -> Sent:
         engine = self._engine
-        keying.require_fresh_log(engine)
+        # First what was on its way: the answer to this very draft may have been lost.
+        await self._sender.settle()
         if engine.vault.one("SELECT 1 FROM object WHERE object = ?", draft.object):
-            # Recorded, and the reply was lost: the feed brought it meanwhile.
-            self._engine.vault.run("DELETE FROM draft WHERE id = ?", id_)
-            return self._recorded(draft, None)
+            return self._finish(id_, draft)
+        keying.require_fresh_log(engine)
         if draft.file:
             sealed = self.folder / draft.file
             await files.upload(engine.connection, sealed, draft.body_root, draft.name, progress)
-        taken = await self._sender.send(
-            lambda parcel: _add_object(engine, parcel, draft), draft=id_
-        )
-        # The author has read what he wrote: his own body needs no access.
-        engine.vault.run("UPDATE object SET body = ? WHERE object = ?", draft.plain, draft.object)
-        marks.keep(engine.vault, draft.object, decode_message(draft.plain))
+        await self._sender.send(lambda parcel: _add_object(engine, parcel, draft))
+        return self._finish(id_, draft)
+
+    def _finish(self, id_: int, draft: Draft) -> Sent:
+        """Keep the author's own words, which need no access, and let the draft go."""
+        vault = self._engine.vault
+        with vault.change():
+            vault.run("UPDATE object SET body = ? WHERE object = ?", draft.plain, draft.object)
+            marks.keep(vault, draft.object, decode_message(draft.plain))
+            vault.run("DELETE FROM draft WHERE id = ?", id_)
         if draft.file:
             files.discard(self.folder / draft.file)
-        return self._recorded(draft, taken[-1] if taken else None)
+        return self._recorded(draft)
 
-    def _recorded(self, draft: Draft, taken: Taken | None) -> Sent:
+    def _recorded(self, draft: Draft) -> Sent:
         state = self._engine.trust.require_state(draft.case)
         row = self._engine.vault.one(
             "SELECT n, idx, at FROM object WHERE object = ?", draft.object
-        ) or (0, taken.index if taken else None, None)
+        ) or (0, None, None)
         left_out = tuple((left.who, left.reason) for left in state.generation.statement.left_out)
         return Sent(
             f"{state.number}#{row[0]}",

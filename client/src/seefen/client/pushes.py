@@ -106,7 +106,6 @@ class Pushes:
         if row is not None:
             view = object_view(engine, row)
             self.tell("opened", view.subject, view.case, view.ref)
-            await self._reader.acknowledge(row, "read")
 
     async def _in_step(self, push: Push) -> bool:
         """Tell whether a push follows what is known, so that nothing lies between."""

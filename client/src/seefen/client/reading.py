@@ -4,10 +4,12 @@ Purpose and basis are stated once per case and shift; each opening still leaves 
 of its own. No body is shown without the verified receipt.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from seefen.client import files, marks
+from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
 from seefen.client.trust import Taken
@@ -100,7 +102,7 @@ class Reader:
             path, head = files.open_file(obj, key, sealed, folder)
             sealed.unlink()
             engine.vault.run("UPDATE object SET body = ? WHERE object = ?", head, obj.object)
-            await self.acknowledge(row, "read")
+            await self._tell_read(row)
             return path
 
     async def acknowledge(self, row: Row, step: str) -> None:
@@ -208,10 +210,17 @@ class Reader:
             return row.index  # his own words: he sealed them here
         if row.body is not None and shown is not None and shown[0] > engine.now():
             # Already entered in the log in this shift, by an access or under a watch.
+            await self._tell_read(row)
             return engine.vault.get_number(f"shown/{row.object.hex()}")
         index, _ = await self._release(state, row, emergency=emergency)
-        await self.acknowledge(row, "read")
+        await self._tell_read(row)
         return index
+
+    async def _tell_read(self, row: Row) -> None:
+        # The body is here and its entry stands: a broken line now is no reason to keep it
+        # from the officer. The next opening tells it again.
+        with suppress(UnreachableError):
+            await self.acknowledge(row, "read")
 
     async def _release(self, state: CaseState, row: Row, *, emergency: bool) -> tuple[int, bytes]:
         engine = self._engine

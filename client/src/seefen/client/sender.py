@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from seefen.client.connection import FRAME_LIMIT, UnreachableError
+from seefen.client.connection import FRAME_LIMIT, LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.trust import Taken
 from seefen.protocol.bundle import Bundle, Content, Signed, encode_bundle
@@ -38,7 +38,6 @@ class Pending(Part, frozen=True):
 
     verb: str
     body: bytes
-    draft: int
 
 
 @dataclass(slots=True)
@@ -129,9 +128,7 @@ class Sender:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    async def send(
-        self, make: Callable[[Parcel], Awaitable[None] | None], *, draft: int = 0
-    ) -> list[Taken]:
+    async def send(self, make: Callable[[Parcel], Awaitable[None] | None]) -> list[Taken]:
         """Build a bundle, send it until it is recorded, and take its entries in.
 
         ``make`` may run several times: the broker refused an order that was not true any
@@ -147,7 +144,7 @@ class Sender:
             made = make(parcel)
             if made is not None:
                 await made
-            self._put_pending(Pending("send", parcel.bundle(), draft))
+            self._put_pending(Pending("send", parcel.bundle()))
             try:
                 return await self._send_pending()
             except OutOfTurnError as err:
@@ -164,7 +161,7 @@ class Sender:
             objects = make(parcel)
             signed = parcel.signed[0]
             ask = Ask(signed.envelope, signed.tag, objects, 0)
-            self._put_pending(Pending("access", encode(ask), 0))
+            self._put_pending(Pending("access", encode(ask)))
             try:
                 return await self._ask_pending()
             except OutOfTurnError as err:
@@ -181,15 +178,14 @@ class Sender:
                 await self._send_pending()
             else:
                 await self._ask_pending()
-        except UnreachableError:
-            raise
         except SeefenError:
-            # Refused now: it was never recorded. Its draft is still there.
-            self._engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
+            if self._pending() is not None:
+                # Not refused: no answer, or one that our own checks do not believe. The
+                # same bytes stay for the next try; nothing is ever sealed a second time.
+                raise
             await self._engine.sync()
 
     async def _after_refusal(self, err: OutOfTurnError, left: int) -> None:
-        self._engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
         if left == 0 or err.rule in ("number-taken", "other-bytes", "parts-missing"):
             raise err
         await self._engine.sync()
@@ -206,12 +202,10 @@ class Sender:
                 recorded = decode(data, Recorded, limit=1 << 24)
             else:
                 recorded = await self._engine.connection.request("send", body, Recorded)
-        except UnreachableError:
-            raise
-        except OutOfTurnError:
+        except (UnreachableError, LoginError):
             raise
         except SeefenError:
-            self._engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
+            self._drop_pending()
             raise
         return await self._take_recorded(pending, recorded)
 
@@ -231,10 +225,13 @@ class Sender:
                 for one, entry in zip(mine, recorded.entries, strict=True):
                     _check_tag(one.tag, entry)
                     item = Item(one.kind, entry, one.envelope, bundle.wraps, b"")
-                    result = engine.take_item(item, signed.checkpoint)
-                    if result is not None:
-                        taken.append(result)
-                        self._count(result)
+                    # The feed may have brought it before: the receipt is checked anyway.
+                    receipt = engine.trust.take_entry(
+                        one.kind, entry, one.envelope, signed.checkpoint
+                    )
+                    engine.take_item(item, signed.checkpoint)
+                    taken.append(receipt)
+                    self._count(receipt)
                 for object_, body in bodies.items():
                     content = next(c for c in bundle.contents if c.object == object_)
                     engine.vault.run(
@@ -243,9 +240,9 @@ class Sender:
                         content.key,
                         object_,
                     )
-                self._done(pending)
+                self._drop_pending()
         else:
-            self._done(pending)
+            self._drop_pending()
         if recorded.authority:
             await engine.sync_authority()
         return taken
@@ -260,10 +257,10 @@ class Sender:
         ask = Ask(kept.envelope, kept.tag, kept.objects, seen)
         try:
             released = await engine.connection.request("access", ask, Released)
-        except (UnreachableError, OutOfTurnError):
+        except (UnreachableError, LoginError):
             raise
         except SeefenError:
-            engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
+            self._drop_pending()
             raise
         signed = await engine.trust.accept(
             "activity", released.checkpoint, released.consistency, engine.prove
@@ -271,14 +268,12 @@ class Sender:
         _check_tag(kept.tag, released.entry)
         with engine.vault.change():
             item = Item("access", released.entry, kept.envelope, (), b"")
-            taken = engine.take_item(item, signed.checkpoint)
-            if taken is None:
-                taken = engine.trust.take_entry(
-                    "access", released.entry, kept.envelope, signed.checkpoint
-                )
-            else:
-                self._count(taken)
-            self._done(pending)
+            taken = engine.trust.take_entry(
+                "access", released.entry, kept.envelope, signed.checkpoint
+            )
+            engine.take_item(item, signed.checkpoint)
+            self._count(taken)
+            self._drop_pending()
         return taken, _keys_for(kept.objects, released.keys)
 
     def _count(self, taken: Taken) -> None:
@@ -293,10 +288,8 @@ class Sender:
         value = self._engine.vault.get("pending")
         return None if value is None else decode(value, Pending, limit=1 << 23)
 
-    def _done(self, pending: Pending) -> None:
+    def _drop_pending(self) -> None:
         self._engine.vault.run("DELETE FROM setting WHERE name = 'pending'")
-        if pending.draft:
-            self._engine.vault.run("DELETE FROM draft WHERE id = ?", pending.draft)
 
 
 def _tag(statement: Activity, key: bytes | None) -> bytes:

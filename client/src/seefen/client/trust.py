@@ -16,12 +16,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from seefen.client.cores import agrees
 from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState, Generation, Last, Position
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened, open_envelope
-from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.errors import (
+    MalformedError,
+    OutOfTurnError,
+    RefusedError,
+    SeefenError,
+    UntrustedError,
+)
 from seefen.protocol.frames import AuthorityPage, Item, Stub
 from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint, open_checkpoint
 from seefen.protocol.ledger.record import Core, Record
@@ -141,7 +148,8 @@ class Trust:
         try:
             proof = await prove(log, new.size, mine.size)
             check_consistency(new.size, new.root, mine.size, mine.root, proof)
-        except SeefenError:
+        except (UntrustedError, MalformedError, OutOfTurnError, RefusedError):
+            # Only an answer counts. A line that broke says nothing about the log.
             raise UntrustedError(
                 f"the {log} log was rewound: the broker now shows {new.size} entries, "
                 f"and it had signed {mine.size}",
@@ -228,7 +236,8 @@ class Trust:
         """
         core = check_entry(entry, under)
         opened = open_envelope(envelope, kind)
-        if core.act != kind or core.req != opened.hash.hex():
+        named = core.act == kind and core.req == opened.hash.hex()
+        if not named or not agrees(core, opened.statement):
             raise UntrustedError(
                 f"entry {entry.index} is about another signed record than the one shown",
                 rule="other-statement",
@@ -277,6 +286,10 @@ class Trust:
         state = self.require_state(stub.case)
         position = Position(state.position.authority_size, stub.index, state.position.at)
         self._keep(stub.case, case_chain.skip(state, stub, position), stub.device)
+        self.keep_stub(stub)
+
+    def keep_stub(self, stub: Stub) -> None:
+        """Keep where a statement stands that is not for us, or that has no effect."""
         self._vault.add_entry(
             StoredEntry(
                 stub.index, stub.kind, stub.case, stub.device, stub.case_n, None, None, None, None
@@ -301,9 +314,9 @@ class Trust:
             last.object_hash,
         )
 
-    def forget(self, case: bytes) -> None:
-        """Drop the state in memory, after a transaction that was rolled back."""
-        self._states.pop(case, None)
+    def forget_all(self) -> None:
+        """Drop the states in memory, after a transaction that was rolled back."""
+        self._states.clear()
 
     def _restore(self, case: bytes) -> CaseState | None:
         # The statements were verified when they were taken in; the vault is ours.

@@ -190,7 +190,9 @@ def state_of(engine: Engine, row: Row) -> str:
     """Return how far an object got at the node it got least far, or how far we got with it."""
     obj = row.statement
     if obj.node != engine.node:
-        return "read" if row.body is not None else "delivered"
+        # A body that came under a watch is here before anybody has looked at it.
+        read = engine.vault.get(f"step/read/{row.object.hex()}") is not None
+        return "read" if read else "delivered"
     state = engine.trust.require_state(row.case)
     others = state.covered(obj.gen, engine.directory) - {obj.node}
     for step in ("read", "delivered"):

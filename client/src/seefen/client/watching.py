@@ -55,7 +55,6 @@ class Watch:
                 for row in unread:
                     # What waited in the channel opens under the watch as well.
                     self._reader.keep_key(row, keys[row.object], taken.index, until)
-                    await self._reader.acknowledge(row, "read")
             return self.list()
 
     def off(self) -> None:
