@@ -279,6 +279,23 @@ def test_a_keyholder_who_left_ends_the_key_of_a_case(form: str, letter: str | No
     assert _stale(story, node=AWAY) == letter
 
 
+def test_in_a_channel_who_leaves_ends_no_key() -> None:
+    story = Story("channel")
+    network, officer = story.network, story.add(AWAY, "field")
+    network.take(renew_key(network, officer, story.case))
+    network.take(network.revoke(officer, "left"))
+    assert _stale(story, node=AWAY) is None
+
+
+def test_a_role_that_is_taken_ends_no_key(story: Story) -> None:
+    """The gate and the mailbox know; the officer is still one of ours."""
+    network, machine = story.network, story.add(AWAY, "keyholder")
+    machine.roles = ("field",)
+    envelope = network.certify(machine, by=network.admin(AWAY).sign)
+    network.directory.apply("device", envelope, at=network.at)
+    assert _stale(story, node=AWAY) is None
+
+
 def test_letter_f_by_age(story: Story) -> None:
     at = story.network.at
     assert _stale(story, at=at + ROTATION_AGE) is None

@@ -215,6 +215,21 @@ def test_a_node_without_holders_is_named(story: Story) -> None:
     assert story.state.covered(2, network.directory) == {HOME, AWAY}
 
 
+def test_a_node_that_has_holders_and_no_mailbox_yet(story: Story) -> None:
+    network, lab = story.network, "podgorica-lab"
+    network.take(network.admit(lab, machines=(("admin", "field"),)))
+    network.take(network.enrol(lab, ("keyholder",), renew=False))
+    bundle = change_members(network, story.home, story.case, add=(lab,))
+    key = read(bundle, CaseKey, 1)
+    assert [wrap.device for wrap in key.devices] == [network.of(lab, "keyholder").device]
+    network.take_activity("case", bundle.statements[0].envelope, here(network))
+    planted = (*key.mailboxes, NodeWrap(lab, 1, bytes(32)))
+    with refused("old-authority", OutOfTurnError):
+        envelope = forge(bundle, story.home.sign, place=1, mailboxes=planted, devices=())
+        offer(network, "casekey", envelope)
+    offer(network, "casekey", bundle.statements[1].envelope)
+
+
 def test_attack_51_one_poisoned_key_silences_nobody(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,6 +309,8 @@ def test_the_first_key_has_no_link(story: Story) -> None:
     network = story.network
     _, bundle = open_case(network, story.home, AWAY, serial=4)
     network.take_activity("case", bundle.statements[0].envelope, here(network))
-    with refused("link", RefusedError):
-        offer(network, "casekey", forge(bundle, story.home.sign, place=1, link=b"x" * 104))
+    for reason in ("open", "members"):
+        envelope = forge(bundle, story.home.sign, place=1, link=b"x" * 104, reason=reason)
+        with refused("link", RefusedError):
+            offer(network, "casekey", envelope)
     offer(network, "casekey", bundle.statements[1].envelope)

@@ -126,6 +126,14 @@ def test_a_seed_gives_the_public_key_it_was_announced_with() -> None:
         keys.unwrap_mailbox_seed(seed, HOLDER, replace(lying, wraps=wraps))
 
 
+def test_a_seed_is_the_one_committed_to_in_both_ways() -> None:
+    lying = replace(MAILBOX, key_id=bytes(32))
+    seed = keys.wrap_mailbox_seed(SEED, HOLDER.public, lying)
+    wraps = (DeviceWrap(MAILBOX.device, sha256(seed)),)
+    with refused("key-id", UntrustedError):
+        keys.unwrap_mailbox_seed(seed, HOLDER, replace(lying, wraps=wraps))
+
+
 def test_a_wrap_opens_for_nothing_else_than_it_was_made_for() -> None:
     wrapped = _hex("node_wrap")
     other = bytes(16)

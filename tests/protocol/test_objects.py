@@ -102,6 +102,13 @@ def test_any_bit_changed_is_noticed() -> None:
         objects.open_cover(obj, random_bytes(32))
 
 
+def test_a_body_has_the_size_that_was_signed() -> None:
+    obj, content = _sealed()
+    for size in (0, obj.body_size - 1, obj.body_size + 1):
+        with refused("body", UntrustedError):
+            objects.check_body(replace(obj, body_size=size), content.body)
+
+
 def test_what_was_padded_wrongly_is_no_message() -> None:
     content_key = random_bytes(32)
     body = seal(content_key, objects.body_context(BARE), b"not padded")
