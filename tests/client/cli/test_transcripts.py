@@ -68,12 +68,13 @@ def test_a_the_duty_officer(network: Stage, tmp_path: Path) -> None:
         BELGRADE,
     ):
         assert part in shown
-    eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), BELGRADE, "read")
+    eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), BELGRADE, "delivered")
     assert "12 pistols, 340 rounds" in run(BELGRADE, "alert", "list")
     assert "seizure alert" in run(BELGRADE, "due")
     read = run(BELGRADE, "alert", "show", "seefen-border#1")
     for part in ("С-84417", "SK-0000-ZZ", "Not to be passed on", "seefen alert answer", "#2"):
         assert part in read
+    eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), BELGRADE, "read")
     run(BELGRADE, "alert", "answer", "seefen-border#1", "taken")
     eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), "taken by o-")
     shown = run(BELGRADE, "check", "C-84417")

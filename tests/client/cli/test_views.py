@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from seefen.client import values
+from seefen.client.admitting import Request
 from seefen.client.cli import times
 from seefen.client.cli.plain import encode_json
 from seefen.client.cli.views import (
@@ -105,9 +106,9 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda text: devices.revoked(text, text), str),
     (joining.joined, values.JoinedView),
     (lambda text: joining.read_aloud([text]), str),
-    (lambda text: joining.compare(text, [text], [text]), str),
+    (joining.compare, Request),
     (lambda text: joining.invited({"invite": text}), str),
-    (lambda text: joining.admitted([{"node": text}]), str),
+    (joining.admitted, tuple[joining.Admitted, ...]),
     (joining.founded, Founded),
     (audits.verdict, values.Verdict),
     (lambda rows: audits.listed(rows, 0), tuple[values.AuditRow, ...]),

@@ -61,7 +61,7 @@ _HINTS: Final = {
     "purpose-needed": "add --purpose trace --basis pcc-see (or yours); it holds for your shift",
     "quorum": "give more of the root keys: --root-key FILE, once for each",
     "request": _PHONE,
-    "revoked": "this device was revoked: hand it to your node's administrator",
+    "revoked": "hand it to your node's administrator; you join again with a new invite",
     "rewind": _LOG,
     "role": "a device with another role must do this: 'seefen device list' shows who",
     "roles": "ask your administrator for an invite with that role",

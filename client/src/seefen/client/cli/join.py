@@ -85,11 +85,11 @@ def admit(
     keys = distinct(root_key, "root key")
     requests = [run(admitting.read_request(path, wait_s=wait)) for path in distinct(files, "file")]
     for request in requests:
-        screen.say(views.compare(request.node, request.roles, request.words))
+        screen.say(views.compare(request))
         if not yes and not _read_out(screen):
             raise RefusedError(f"{request.node} was not admitted", rule="words")
     _admit(context, requests, keys)
-    done = [{"node": request.node, "roles": request.roles} for request in requests]
+    done = [views.Admitted(one.node, one.kind, one.roles) for one in requests]
     screen.show(done, views.admitted)
 
 

@@ -48,18 +48,18 @@ class Screen:
         if self.machine:
             print(encode_json(value), file=sys.stdout, flush=True)
         else:
-            _console(sys.stdout).print(view(value))
+            _print(sys.stdout, view(value))
 
     def stream(self, value: T, view: Callable[[T], Painted]) -> None:
         """Print one of many values: a line of JSON for each."""
         if self.machine:
             print(encode_json(value, indent=None), file=sys.stdout, flush=True)
         else:
-            _console(sys.stdout).print(view(value))
+            _print(sys.stdout, view(value))
 
     def say(self, painted: Painted) -> None:
         """Tell the person something on the way; with ``--json`` on standard error."""
-        _console(sys.stderr if self.machine else sys.stdout).print(painted)
+        _print(sys.stderr if self.machine else sys.stdout, painted)
 
     @property
     def can_ask(self) -> bool:
@@ -112,14 +112,25 @@ class _Bars:
 
 def complain(message: str, hint: str = "") -> None:
     """Print an error, and what to do next."""
-    console = _console(sys.stderr)
-    console.print(_labelled("error", "bold red", message))
+    _print(sys.stderr, _labelled("error", "bold red", message))
     if hint:
-        console.print(_labelled("hint", "bold", hint))
+        _print(sys.stderr, _labelled("hint", "bold", hint))
 
 
 def _labelled(label: str, style: str, text: Piece) -> Painted:
     return line("seefen: ", line(f"{label}: ", style=style), text)
+
+
+def _print(stream: TextIO, painted: Painted) -> None:
+    console = _console(stream)
+    if stream.isatty():
+        console.print(painted)
+        return
+    with console.capture() as captured:
+        console.print(painted)
+    # Columns are padded to their width, which is of no use in a file.
+    stream.write("".join(f"{row.rstrip()}\n" for row in captured.get().splitlines()))
+    stream.flush()
 
 
 def _console(stream: TextIO) -> Console:

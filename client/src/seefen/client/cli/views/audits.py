@@ -55,7 +55,8 @@ def listed(rows: Sequence[AuditRow], quorum: int) -> Painted:
 def verified(report: VerifyReport) -> Painted:
     """Return what a check of the whole log found."""
     if report.problems:
-        first = alarm(f"THE LOG IS NOT IN ORDER: {len(report.problems)} problem(s)")
+        count = len(report.problems)
+        first = alarm(f"THE LOG IS NOT IN ORDER: {count} problem{'s' if count > 1 else ''}")
     else:
         first = good(f"OK  {report.checked} of {report.checked} entries proved in {report.head}")
     evidence = "Keep this device as it is, and tell the other nodes." if report.problems else None

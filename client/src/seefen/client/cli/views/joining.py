@@ -1,12 +1,23 @@
 """Founding, inviting, joining, admitting."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from seefen.client.admitting import Request
 from seefen.client.cli import times
 from seefen.client.cli.arguments import ROLES
 from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
 from seefen.client.founding import Founded
 from seefen.client.values import JoinedView
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A node or device that was let in."""
+
+    node: str
+    kind: str
+    roles: tuple[str, ...]
 
 
 def read_aloud(words: Sequence[str]) -> Painted:
@@ -18,10 +29,13 @@ def read_aloud(words: Sequence[str]) -> Painted:
     )
 
 
-def compare(node: str, roles: Sequence[str], words: Sequence[str]) -> Painted:
+def compare(request: Request) -> Painted:
     """Return the six words, for the one who admits."""
+    roles, words = ", ".join(request.roles), request.words
+    device = request.kind == "device"
+    who = f"A device of {request.node}" if device else f"The new node {request.node}"
     return stack(
-        line(bold(node), " wants to join as ", ", ".join(roles) if roles else "a new node", "."),
+        line(bold(who), f" wants to join ({roles})."),
         line("Telephone the number on your own paper. They must read out exactly:"),
         line("  ", bold(" · ".join(words))),
         warn("One word that differs: do not admit."),
@@ -44,9 +58,9 @@ def _founded(at: int) -> str:
     return f" (founded {times.local(at).date().isoformat()})" if at else ""
 
 
-def admitted(done: Sequence[Mapping[str, object]]) -> Painted:
+def admitted(done: Sequence[Admitted]) -> Painted:
     """Return who is in."""
-    return stack(*(line(bold(str(one["node"])), " admitted.") for one in done))
+    return stack(*(line(bold(one.node), f" admitted ({', '.join(one.roles)}).") for one in done))
 
 
 def invited(made: Mapping[str, object]) -> Painted:

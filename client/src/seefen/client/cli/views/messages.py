@@ -22,10 +22,15 @@ _LAST: Final = ("text",)
 # Fields whose value says by itself what it is; the others stand behind their names.
 _SPEAKING: Final = frozenset((
     "category", "make", "model", "variant", "calibre", "plate", "colour", "place", "role", "name",
-    "text", "event", "date", "actor", "channel", "years", "medium", "kind", "unit", "claim",
-    "script", "scheme",
+    "text", "event", "date", "actor", "actor_type", "channel", "years", "medium", "kind", "unit",
+    "claim", "script", "scheme", "technical_state", "functional", "part",
 ))  # fmt: skip
-_SILENT: Final = {("kind", "firearm"), ("kind", "real name")}
+_NAMED: Final = {"serial_as_read": "serial", "calibre_original": "made for", "evaluation": ""}
+# What is so nearly always, and would only stand in the way.
+_SILENT: Final = {
+    ("kind", "firearm"), ("kind", "real name"), ("serial_state", "present"), ("confidence", "sure"),
+    ("script", "Latin"), ("scheme", "as written"), ("asked", "not known whether asked"),
+}  # fmt: skip
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
@@ -108,7 +113,9 @@ def _flat(value: Any) -> str:
     if isinstance(value, dict):
         return _group(cast("dict[str, Any]", value))
     if isinstance(value, list | tuple):
-        return ", ".join(_flat(part) for part in cast("list[Any]", value))
+        parts = cast("list[Any]", value)
+        gap = "; " if any(isinstance(part, dict) for part in parts) else ", "
+        return gap.join(_flat(part) for part in parts)
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, bool):
@@ -118,14 +125,29 @@ def _flat(value: Any) -> str:
 
 def _group(fields: dict[str, Any]) -> str:
     """Return a group as one line: what speaks for itself alone, the rest behind its name."""
+    if "lat_e5" in fields and "lon_e5" in fields:
+        return _position(fields)
     parts: list[str] = []
     many = f"{fields['qty']} x " if fields.get("qty", 1) != 1 else ""
     for name, value in fields.items():
         text = _flat(value)
         if name in {"n", "*", "qty"} or (name, text) in _SILENT:
             continue
+        if name == "calibre_as_read" and _squeezed(text) == _squeezed(fields.get("calibre", "")):
+            continue
         if name == "fact":
             parts.append("known" if value else "assessed")
+        elif name in _SPEAKING:
+            parts.append(text)
         else:
-            parts.append(text if name in _SPEAKING else f"{_label(name)} {text}")
+            parts.append(f"{_NAMED.get(name, _label(name))} {text}".strip())
     return many + " · ".join(parts)
+
+
+def _position(fields: dict[str, Any]) -> str:
+    latitude, longitude = fields["lat_e5"] / 1e5, fields["lon_e5"] / 1e5
+    return f"{latitude:.5f}, {longitude:.5f} within {fields.get('radius_m', '?')} m"
+
+
+def _squeezed(text: str) -> str:
+    return text.lower().replace(" ", "").removesuffix("tok.")
