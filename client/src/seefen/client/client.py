@@ -180,6 +180,7 @@ class Client:
             self._online = False
             return Synced(0, tuple(engine.alarms))
         self._online = True
+        engine.vault.put("session", engine.connection.session())
         return Synced(new, tuple(engine.alarms))
 
     async def events(self) -> AsyncIterator[Event]:
@@ -255,6 +256,8 @@ class Client:
         connection = self._engine.connection
         connection.pushed = self._pushes.take
         connection.closed = self._closed
+        if (session := self._engine.vault.get("session")) is not None:
+            connection.resume(session)
         self._pushes.start()
         with contextlib.suppress(LoginError):
             await self.sync()

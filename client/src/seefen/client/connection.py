@@ -107,6 +107,21 @@ class Connection:
         """Whether the socket is up."""
         return self._socket is not None
 
+    def session(self) -> bytes:
+        """Return token and proof key, so that the device's next process need not log in.
+
+        They are good for ten minutes, and stand in the vault alone.
+        """
+        ends = int(time.time() + self._token_ends - time.monotonic())
+        return encode([self._proof_key.secret, self._token, max(0, ends)])
+
+    def resume(self, session: bytes) -> None:
+        """Go on with the token of an earlier process of this device."""
+        secret, token, ends = decode(session, tuple[bytes, str, int])
+        self._proof_key = PlainKey.from_secret(secret)
+        self._token = token
+        self._token_ends = time.monotonic() + ends - time.time()
+
     async def open(self) -> None:
         """Log in and open the socket.
 
@@ -129,6 +144,7 @@ class Connection:
 
     async def _upgrade(self) -> ClientConnection:
         token = await self._fresh_token()
+        await self._send("GET", f"{self._address.url}/v1/nonce", {}, None, None)
         url = self._socket_url
         headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
         try:
