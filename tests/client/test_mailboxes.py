@@ -8,7 +8,7 @@ from seefen.protocol.envelope import sign
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.keys import previous_seed, unwrap_mailbox_seed
 from seefen.protocol.statements import Mailbox
-from tests.support.network import Machine, Network
+from tests.support.network import AT, Machine, Network
 
 NODE = "belgrade-ffp"
 
@@ -24,7 +24,7 @@ def make(network: Network, by: Machine, box: str, old: bytes | None) -> tuple[Ma
     directory = network.directory
     return next_mailbox(
         directory, NODE, box, by.device, holders=directory.holders(NODE, box),
-        previous_seed=old, seen=directory.head(),
+        previous_seed=old, seen=directory.head(), at=AT,
     )  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_the_first_generation_of_a_mailbox_names_no_other(network: Network) -> N
     assert directory.mailbox(NODE, "audit") is None
     mailbox, wraps = next_mailbox(
         directory, NODE, "audit", auditor.device, holders=directory.holders(NODE, "audit"),
-        previous_seed=None, seen=directory.head(),
+        previous_seed=None, seen=directory.head(), at=AT,
     )  # fmt: skip
     record(fresh, auditor, mailbox, wraps)
 
@@ -109,5 +109,5 @@ def test_the_first_generation_of_a_mailbox_names_no_other(network: Network) -> N
     with pytest.raises(UntrustedError):
         record(fresh, by, *next_mailbox(
             directory, NODE, "audit", by.device, holders=directory.holders(NODE, "audit"),
-            previous_seed=None, seen=directory.head(),
+            previous_seed=None, seen=directory.head(), at=AT,
         ))  # fmt: skip

@@ -199,7 +199,7 @@ def add_mailbox(engine: Engine, parcel: Parcel, directory: Directory, box: str) 
     """
     node = engine.node
     current = directory.mailbox(node, box)
-    holders = directory.holders(node, box, at=engine.now())
+    holders = directory.holders(node, box)
     if not any(holder.device == engine.keys.device for holder in holders):
         return False
     covered = current is not None and (
@@ -216,6 +216,7 @@ def add_mailbox(engine: Engine, parcel: Parcel, directory: Directory, box: str) 
         holders=holders,
         previous_seed=previous,
         seen=engine.directory.head(),
+        at=engine.now(),
     )
     envelope = sign(mailbox, engine.keys.sign)
     directory.apply("mailbox", envelope, at=engine.now())

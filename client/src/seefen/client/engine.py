@@ -13,8 +13,10 @@ from typing import Final
 
 from seefen.client.connection import Connection
 from seefen.client.keyfile import DeviceKeys
+from seefen.client.learning import key_for_device, key_from_mailbox
 from seefen.client.trust import Taken, Trust
 from seefen.client.vault import Vault
+from seefen.protocol import case_chain
 from seefen.protocol import keys as handed
 from seefen.protocol.directory import Directory
 from seefen.protocol.encoding import decode, encode
@@ -35,7 +37,7 @@ from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.messages import decode_cover
 from seefen.protocol.objects import open_cover
 from seefen.protocol.statements import Ack, Assign, CaseKey, Mailbox, Object
-from seefen.protocol.suite import KemKey, sha256
+from seefen.protocol.suite import sha256
 
 PAGE: Final = 500
 
@@ -138,6 +140,7 @@ class Engine:
             with self.vault.change():
                 for piece in merged:
                     if isinstance(piece, Stub):
+                        self._check_stub(piece)
                         self._take_stub(piece)
                     elif (one := self.take_item(piece, under)) is not None:
                         taken.append(one)
@@ -177,6 +180,16 @@ class Engine:
             case _:
                 pass
         return taken
+
+    def _check_stub(self, stub: Stub) -> None:
+        """Raise an alarm when a statement for this node came as a stub (attack 13)."""
+        state = self.trust.state(stub.case)
+        if state is None or self.vault.has_entry(stub.index):
+            return
+        try:
+            case_chain.check_stub(state, stub, self.directory, self.node)
+        except UntrustedError as err:
+            self.alarm(f"entry {stub.index} of {state.number} was withheld: {err}")
 
     def _take_stub(self, stub: Stub) -> None:
         if self.trust.state(stub.case) is None:
@@ -271,12 +284,12 @@ class Engine:
         if self.case_key(casekey.case, casekey.gen) is not None:
             return
         state = self.trust.require_state(casekey.case)
-        named, author = statement.devices, statement.device
         waiting = f"wrap/{casekey.case.hex()}/{casekey.gen:05d}"
         try:
             key = self.vault.get(f"made/{casekey.key_id.hex()}")
-            key = key or self._key_from_mailbox(statement, casekey, state.box, wraps)
-            key = key or self._key_for_device(casekey, named, author, wraps)
+            if statement is casekey:
+                key = key or self._key_from_mailbox(casekey, state.box, wraps)
+            key = key or key_for_device(casekey, statement, self.keys, wraps)
             key = key or self._key_from_link(casekey)
         except UntrustedError as err:
             self.alarm(f"the key of {state.number} does not open: {err} [{err.rule}]")
@@ -288,42 +301,13 @@ class Engine:
             self.vault.put(waiting, encode(list(wraps)))
 
     def _key_from_mailbox(
-        self, statement: object, casekey: CaseKey, box: str, wraps: tuple[bytes, ...]
+        self, casekey: CaseKey, box: str, wraps: tuple[bytes, ...]
     ) -> bytes | None:
         ours = next((w for w in casekey.mailboxes if w.node == self.node), None)
-        if ours is None or statement is not casekey:
+        seed = None if ours is None else self.mailbox_seed(self.node, box, ours.gen)
+        if ours is None or seed is None:
             return None
-        seed = self.mailbox_seed(self.node, box, ours.gen)
-        wrapped = next((w for w in wraps if sha256(w) == ours.hash), None)
-        if seed is None or wrapped is None:
-            return None
-        return handed.unwrap_case_key(
-            wrapped,
-            KemKey.from_secret(seed),
-            casekey,
-            purpose=handed.CASE_NODE,
-            author=casekey.device,
-            named=(ours.hash,),
-        )
-
-    def _key_for_device(
-        self, casekey: CaseKey, named: tuple[object, ...], author: bytes, wraps: tuple[bytes, ...]
-    ) -> bytes | None:
-        for wrap in named:
-            if getattr(wrap, "device", None) != self.keys.device:
-                continue
-            hash_ = getattr(wrap, "hash", b"")
-            wrapped = next((w for w in wraps if sha256(w) == hash_), None)
-            if wrapped is not None:
-                return handed.unwrap_case_key(
-                    wrapped,
-                    self.keys.kem,
-                    casekey,
-                    purpose=handed.CASE_DEVICE,
-                    author=author,
-                    named=(hash_,),
-                )
-        return None
+        return key_from_mailbox(casekey, ours, seed, wraps)
 
     def _key_from_link(self, casekey: CaseKey) -> bytes | None:
         before = self.case_key(casekey.case, casekey.gen - 1)

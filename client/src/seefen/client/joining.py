@@ -199,6 +199,7 @@ def _with_mailboxes(
                 holders=(device,),
                 previous_seed=None,
                 seen=directory.head(),
+                at=int(time.time()),
             )
             signed.append(Signed("mailbox", sign(mailbox, keys.sign), b""))
             wraps += wrapped

@@ -25,11 +25,14 @@ def next_mailbox(
     holders: tuple[Device, ...],
     previous_seed: bytes | None,
     seen: Head,
+    at: int,
 ) -> tuple[Mailbox, list[bytes]]:
     """Return the next generation of a mailbox and the wraps of its seed.
 
     Args:
         directory: With the holders already in it.
+        holders: Whoever holds the box by role, out of date or not.
+        at: Unix seconds: who is out of date then is listed, and gets no wrap.
         previous_seed: Of the generation before, so that its holders can walk back.
         seen: The head of the authority log its author had checked.
     """
@@ -58,6 +61,9 @@ def next_mailbox(
     named: list[DeviceWrap] = []
     left_out: list[LeftOut] = []
     for holder in holders:
+        if not holder.starts <= at < holder.expires:
+            left_out.append(LeftOut(holder.device.hex(), "expired"))
+            continue
         try:
             wrap = handed.wrap_mailbox_seed(seed, holder.kem, bare)
         except RefusedError:
