@@ -265,6 +265,15 @@ def test_the_module_is_the_command(tmp_path: Path) -> None:
     assert run.stderr.startswith("seefen: error: there is no device in ")
 
 
+def test_letters_that_a_console_lacks_are_escaped() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "seefen.client", "case", "add", "SF-2026-SKP-00001", "белград"],
+        capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert b"\\u0431" in run.stderr
+
+
 def test_main_returns_and_never_exits(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert main(["nonsense"]) == 2

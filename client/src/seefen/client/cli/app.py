@@ -27,7 +27,7 @@ from seefen.client.cli import (
 )
 from seefen.client.cli.arguments import existing_file, folder
 from seefen.client.cli.complaints import STOPPED, explain
-from seefen.client.cli.screen import complain
+from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder
 
 _GROUPS: Final = (
@@ -82,6 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0 done, 1 refused or failed, 2 not a command, 3 nothing reachable and therefore queued,
     130 stopped with Ctrl-C. Prints to ``sys.stdout`` and ``sys.stderr`` as they are now.
     """
+    make_printable(sys.stdout, sys.stderr)
     try:
         words = hoisted(sys.argv[1:] if argv is None else argv)
         code = app(words or ["--help"], prog_name="seefen", standalone_mode=False)

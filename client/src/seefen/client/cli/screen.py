@@ -5,6 +5,7 @@ and progress go to standard error, so that output can always be piped on.
 """
 
 import getpass
+import io
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -108,6 +109,13 @@ class _Bars:
             # A file name comes from somebody else, and descriptions are read as markup.
             self._tasks[name] = self._bar.add_task(escape(safe(name)), total=total)
         self._bar.update(self._tasks[name], completed=done, total=total)
+
+
+def make_printable(*streams: TextIO) -> None:
+    """Let letters that a stream cannot show be escaped, as on an old Windows console."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def complain(message: str, hint: str = "") -> None:

@@ -135,7 +135,9 @@ def _objects(view: CaseView) -> Painted:
 def _details(item: ObjectView) -> str:
     if item.file:
         return times.size(item.size)
-    return " · ".join(filter(None, (item.items or item.subject, item.handling)))
+    return " · ".join(
+        filter(None, (item.items or item.subject, codes.short_handling(item.handling)))
+    )
 
 
 def _state(item: ObjectView) -> str:
