@@ -197,16 +197,11 @@ def add_mailbox(engine: Engine, parcel: Parcel, directory: Directory, box: str) 
     Args:
         directory: With every holder in it that shall get a wrap.
     """
+    if not mailbox_due(engine, directory, box):
+        return False
     node = engine.node
     current = directory.mailbox(node, box)
     holders = directory.holders(node, box)
-    if not any(holder.device == engine.keys.device for holder in holders):
-        return False
-    covered = current is not None and (
-        {wrap.device for wrap in current.wraps} == {holder.device for holder in holders}
-    )
-    if covered and not directory.mailbox_stale(node, box):
-        return False
     previous = None if current is None else engine.mailbox_seed(node, box, current.version)
     mailbox, wraps = next_mailbox(
         directory,
@@ -223,3 +218,22 @@ def add_mailbox(engine: Engine, parcel: Parcel, directory: Directory, box: str) 
     parcel.signed.append(Signed("mailbox", envelope, b""))
     parcel.wraps += wraps
     return True
+
+
+def mailbox_due(engine: Engine, directory: Directory, box: str) -> bool:
+    """Tell whether a mailbox of the own node is to be renewed, and by this device."""
+    node, ours, at = engine.node, engine.keys.device, engine.now()
+    current = directory.mailbox(node, box)
+    holders = {device.device for device in directory.holders(node, box, at=at)}
+    if ours not in holders:
+        return False
+    if current is None:
+        return True
+    wrapped = {wrap.device for wrap in current.wraps}
+    unusable = {left.who for left in current.left_out if left.reason == "unusable-key"}
+    lacking = {device for device in holders - wrapped if device.hex() not in unusable}
+    if not lacking and not directory.mailbox_stale(node, box):
+        return False
+    # Who was not handed it cannot lead the others back to what was sent before: they do it.
+    known = engine.mailbox_seed(node, box, current.version) is not None
+    return known or not (holders & wrapped)

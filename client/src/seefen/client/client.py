@@ -10,6 +10,7 @@ and a sentence for a person.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,7 +22,7 @@ import msgspec
 from seefen.client import marks
 from seefen.client.auditing import Audit
 from seefen.client.casework import Casework
-from seefen.client.connection import Connection, LoginError, UnreachableError
+from seefen.client.connection import Connection, UnreachableError
 from seefen.client.devices import Devices
 from seefen.client.engine import Engine
 from seefen.client.faces import Alerts, Cases, Channels, Files, Traces
@@ -42,6 +43,7 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.ledger.note import open_checkpoint
 
+LOOK: Final = 60  # seconds between two looks while on line
 RETRY: Final = (1, 2, 5, 10, 20)  # seconds between two tries to reach the broker
 
 
@@ -174,8 +176,11 @@ class Client:
         try:
             async with engine.lock:
                 new = await engine.sync()
+                # Before all else what was on its way when an earlier process ended.
+                await self._sender.settle()
                 await self._outbox.flush(silent)
-                await self._pushes.acknowledge()
+                await self._reader.acknowledge_owed()
+                await self.devices.renew_mailboxes()
         except UnreachableError:
             self._online = False
             return Synced(0, tuple(engine.alarms))
@@ -259,7 +264,8 @@ class Client:
         if (session := self._engine.vault.get("session")) is not None:
             connection.resume(session)
         self._pushes.start()
-        with contextlib.suppress(LoginError):
+        # Whatever the broker shows or refuses: what is in the vault can be read.
+        with contextlib.suppress(SeefenError):
             await self.sync()
         self._keeper = asyncio.create_task(self._keep_connected())
 
@@ -276,12 +282,15 @@ class Client:
         self._pushes.tell("closed", reason)
 
     async def _keep_connected(self) -> None:
-        tries = 0
+        tries, synced = 0, time.monotonic()
         while True:
             await asyncio.sleep(RETRY[min(tries, len(RETRY) - 1)])
             if self._engine.connection.is_open:
                 tries = 0
-                continue
+                if time.monotonic() - synced < LOOK:
+                    continue
             tries += 1
             with contextlib.suppress(SeefenError):
                 await self.sync()
+            # A push that was lost, a log that grew old: nothing waits longer than this.
+            synced = time.monotonic()

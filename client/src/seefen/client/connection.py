@@ -41,6 +41,7 @@ _KINDS: Final[dict[int, type[SeefenError]]] = {
     400: MalformedError,
     403: UntrustedError,
     409: OutOfTurnError,
+    413: RefusedError,
     422: RefusedError,
 }
 
@@ -191,7 +192,11 @@ class Connection:
         if time.monotonic() > self._token_ends - RENEW_BEFORE:
             await self._renew()
         frame = await self._exchange(verb, encode(body))
-        return decode(frame.body, answer, limit=ANSWER_LIMIT)
+        return _answer(frame.body, answer)
+
+    async def post(self, path: str, body: object, answer: type[T]) -> T:
+        """Ask by HTTP, for what is too long for the socket; return the decoded answer."""
+        return _answer(await self.http("POST", path, body=encode(body)), answer)
 
     async def _exchange(self, verb: str, body: bytes) -> Frame:
         if self._socket is None:
@@ -263,7 +268,7 @@ class Connection:
                 method, url, headers=headers, data=body, json=json, allow_redirects=False
             ) as response:
                 self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
-                return response.status, await response.read()
+                return response.status, await _body(response)
         except (ssl.SSLError, aiohttp.ClientConnectorCertificateError):
             raise _not_ours() from None
         except (aiohttp.ClientError, OSError, TimeoutError) as err:
@@ -284,8 +289,11 @@ class Connection:
                 break
         _raise_problem(status, data)
         answer = _json(data)
-        self._token = str(answer["token"])
-        self._token_ends = time.monotonic() + int(answer["expires_in"])
+        token, lasts = answer.get("token"), answer.get("expires_in")
+        if not isinstance(token, str) or not isinstance(lasts, int):
+            raise UnreachableError("the broker's answer does not parse", rule="answer")
+        self._token = token
+        self._token_ends = time.monotonic() + lasts
         return self._token
 
     async def _ask_token(self, keys: DeviceKeys) -> tuple[int, bytes]:
@@ -346,10 +354,28 @@ class Connection:
             future.set_result(frame)
 
 
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    data = bytearray()
+    async for chunk in response.content.iter_any():
+        data += chunk
+        if len(data) > ANSWER_LIMIT:
+            # An answer without end must not fill this machine's memory.
+            raise UnreachableError("the broker's answer has no end", rule="answer")
+    return bytes(data)
+
+
 def _not_ours() -> UntrustedError:
     return UntrustedError(
         "this is not our broker: its certificate is not the network's", rule="tls"
     )
+
+
+def _answer(data: bytes, answer: type[T]) -> T:
+    try:
+        return decode(data, answer, limit=ANSWER_LIMIT)
+    except MalformedError as err:
+        # Not a refusal: what was asked for may have been done.
+        raise UnreachableError(f"the broker's answer does not parse: {err}", rule="answer") from err
 
 
 def _raise_problem(status: int, data: bytes) -> None:

@@ -1,12 +1,14 @@
 """Devices of the own node: invite, admit, revoke."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from seefen.client import admitting
-from seefen.client.admitting import Request, add_mailbox
+from seefen.client.admitting import Request, add_mailbox, mailbox_due
+from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.invites import Invite, write_invite
 from seefen.client.sender import Parcel, Sender
@@ -124,24 +126,25 @@ class Devices:
                 parcel.add(statement)
 
             await self._sender.send(make)
-            await self._renew_mailboxes()
+            # The device is out; what is left of it is done at the next sync at the latest.
+            with suppress(UnreachableError):
+                await self.renew_mailboxes()
             return self._view(device)
 
-    async def _renew_mailboxes(self) -> None:
+    async def renew_mailboxes(self) -> None:
+        """Renew the own mailboxes that are stale or lack a holder, as far as this device can.
+
+        Who lets an officer in may hold no mailbox himself: then a holder does it, at his
+        next sync. The engine's lock must be held.
+        """
         engine = self._engine
         for box in BOX_ROLES:
-            if not engine.directory.mailbox_stale(engine.node, box):
-                continue
-            trial = engine.directory.copy()
-            parcel = Parcel(engine)
-            if not add_mailbox(engine, parcel, trial, box):
-                continue
 
-            def make(fresh: Parcel, made: Parcel = parcel) -> None:
-                fresh.signed += made.signed
-                fresh.wraps += made.wraps
+            def make(parcel: Parcel, box: str = box) -> None:
+                add_mailbox(engine, parcel, engine.directory.copy(), box)
 
-            await self._sender.send(make)
+            if mailbox_due(engine, engine.directory, box):
+                await self._sender.send(make)
 
     def _view(self, device: Device) -> DeviceView:
         link = self._engine.directory.revoked(device.device)

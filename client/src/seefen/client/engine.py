@@ -7,23 +7,22 @@ orders syncing, sending and reading, so that numbers never cross.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from seefen.client.connection import Connection
+from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
-from seefen.client.learning import key_for_device, key_from_mailbox
+from seefen.client.storing import store_object, store_step
 from seefen.client.trust import Taken, Trust
 from seefen.client.vault import Vault
 from seefen.protocol import case_chain
-from seefen.protocol import keys as handed
 from seefen.protocol.directory import Directory
-from seefen.protocol.encoding import decode, encode
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
 from seefen.protocol.frames import (
-    AuthorityItem,
     AuthorityPage,
     FeedFrom,
     Item,
@@ -34,10 +33,9 @@ from seefen.protocol.frames import (
     Stub,
 )
 from seefen.protocol.ledger.note import Checkpoint
-from seefen.protocol.messages import decode_cover
-from seefen.protocol.objects import open_cover
-from seefen.protocol.statements import Ack, Assign, CaseKey, Mailbox, Object
-from seefen.protocol.suite import sha256
+from seefen.protocol.ledger.record import Record, decode_core
+from seefen.protocol.receipt import Entry
+from seefen.protocol.statements import Ack, Activity, Assign, Case, CaseKey, Object
 
 PAGE: Final = 500
 
@@ -53,6 +51,7 @@ class Engine:
         self.vault = vault
         self.trust = trust
         self.connection = connection
+        self.keychain = Keychain(vault, keys, trust, self.alarm)
         self.lock = asyncio.Lock()
         self.alarms: list[str] = []
         self.arrived: Callable[[Taken], None] = lambda _: None
@@ -97,9 +96,23 @@ class Engine:
             page = await self.connection.request(
                 "authority", LogFrom(start, PAGE, seen), AuthorityPage
             )
+            if page.start != start:
+                raise UntrustedError("the broker shows another page than was asked", rule="page")
             await self.take_authority(page)
             if not page.items:
                 return
+
+    async def reach(self, entries: Iterable[Entry]) -> None:
+        """Know the authority log as far as entries were judged by it.
+
+        Raises:
+            UntrustedError: rule ``withheld``: the broker does not show it that far.
+        """
+        needed = max((Record.decode(e.record).authority_size for e in entries), default=0)
+        if needed > self.directory.size:
+            await self.sync_authority()
+        if needed > self.directory.size:
+            raise UntrustedError("the broker withholds signed records of keys", rule="withheld")
 
     async def take_authority(self, page: AuthorityPage) -> None:
         """Take in a page of the authority log, all of it or nothing."""
@@ -107,11 +120,11 @@ class Engine:
         signed = await self.trust.accept("authority", page.checkpoint, page.consistency, self.prove)
         try:
             with self.vault.change():
-                self.alarms += self.trust.take_authority(page)
-                self.trust.check_replayed(signed.checkpoint)
+                for sentence in self.trust.take_page(page, signed.checkpoint):
+                    self.alarm(sentence)
                 for item in page.items:
                     if item.kind == "mailbox" and item.wraps:
-                        self._learn_seed(item)
+                        self.keychain.learn_seed(item)
                 self.vault.put_number("learned", page.start + len(page.items))
         except BaseException as err:
             # The vault was rolled back: what is in memory must go back with it.
@@ -121,42 +134,73 @@ class Engine:
             raise
 
     async def _sync_feed(self) -> int:
-        count = 0
+        count, cursor = 0, self.vault.get_number("cursor")
+        broken: SeefenError | None = None
         while True:
-            cursor = self.vault.get_number("cursor")
             seen = self.trust.head("activity").size
             page = await self.connection.request("feed", FeedFrom(cursor, PAGE, seen), Page)
             signed = await self.trust.accept(
                 "activity", page.checkpoint, page.consistency, self.prove
             )
-            count += self._take_page(page, signed.checkpoint)
+            size = max(signed.checkpoint.size, cursor)
+            if not cursor <= page.upto <= size or any(s.index >= size for s in page.stubs):
+                # A cursor beyond the log would skip what is written there later.
+                raise UntrustedError("the broker shows a page beyond its own log", rule="page")
+            await self.reach(item.entry for item in page.items)
+            taken, wrong = self._take_page(page, signed.checkpoint, keep=broken is None)
+            broken, count = broken or wrong, count + len(taken)
+            for one in taken:
+                self.arrived(one)
             if page.upto <= cursor or page.upto >= signed.checkpoint.size:
-                return count
+                break
+            cursor = page.upto
+        if broken is not None:
+            raise broken
+        return count
 
-    def _take_page(self, page: Page, under: Checkpoint) -> int:
+    def _take_page(
+        self, page: Page, under: Checkpoint, *, keep: bool
+    ) -> tuple[list[Taken], SeefenError | None]:
+        """Take in what is true of a page; return it, and what was wrong with the rest.
+
+        The cursor stays before a page with an entry that cannot be: it is asked for again.
+        """
         taken: list[Taken] = []
+        wrong: SeefenError | None = None
         merged: list[Item | Stub] = sorted([*page.items, *page.stubs], key=_index)
+        with self.change():
+            for piece in merged:
+                if isinstance(piece, Stub):
+                    self._check_stub(piece)
+                    self._take_stub(piece)
+                    continue
+                try:
+                    one = self.take_item(piece, under)
+                except SeefenError as err:
+                    self.alarm(f"entry {piece.entry.index} is not to be believed: {err}")
+                    wrong = wrong or err
+                    continue
+                if one is not None:
+                    taken.append(one)
+            if keep and wrong is None:
+                self.vault.put_number("cursor", page.upto)
+        return taken, wrong
+
+    @contextmanager
+    def change(self) -> Generator[None]:
+        """Make all writes inside one transaction; cases in memory go back with it."""
         try:
             with self.vault.change():
-                for piece in merged:
-                    if isinstance(piece, Stub):
-                        self._check_stub(piece)
-                        self._take_stub(piece)
-                    elif (one := self.take_item(piece, under)) is not None:
-                        taken.append(one)
-                self.vault.put_number("cursor", page.upto)
+                yield
         except BaseException:
             self.trust.forget_all()
             raise
-        for one in taken:
-            self.arrived(one)
-        return len(taken)
 
     def take_item(self, item: Item, under: Checkpoint) -> Taken | None:
         """Take one item in; what breaks a rule raises an alarm and has no effect.
 
         Raises:
-            UntrustedError: The entry does not stand in the signed log.
+            SeefenError: The entry does not stand in the signed log.
         """
         if self.vault.has_entry(item.entry.index):
             return None
@@ -164,22 +208,55 @@ class Engine:
         try:
             state = self.trust.follow(taken)
         except SeefenError as err:
-            stub = _stub(taken)
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
-            self._take_stub(stub)
+            self._take_stub(_stub(taken))
             return None
         match taken.opened.statement:
             case CaseKey() | Assign():
-                self._learn_case_key(taken, item.wraps)
-            case Object():
+                self.keychain.learn(taken.opened.statement, item.wraps)
+            case Object() as obj:
                 if taken.core.n != state.object_count:
                     self.alarm(f"entry {taken.index} has a wrong number in {state.number}")
-                self._store_object(taken, taken.opened.statement, item.body, state.object_count)
-            case Ack():
-                self._store_step(taken, taken.opened.statement)
+                store_object(self.vault, taken, obj, item.body, state.object_count)
+                self.keychain.open_cover(obj)
+            case Ack() as ack:
+                store_step(self.vault, taken, ack)
             case _:
                 pass
         return taken
+
+    def in_order(self, kind: str, entry: Entry, envelope: bytes) -> bool:
+        """Tell whether the objects before an entry are known.
+
+        Else it would get a number here that others know another message by.
+        """
+        obj = open_envelope(envelope, kind).statement
+        state = self.trust.state(obj.case) if isinstance(obj, Object) else None
+        return state is None or decode_core(entry.core).n == state.object_count + 1
+
+    def follows(self, kind: str, entry: Entry, envelope: bytes) -> bool:
+        """Tell whether an entry is the next of its case; else the feed has what lies before.
+
+        Taken in alone, it would be refused for ever.
+        """
+        statement = open_envelope(envelope, kind).statement
+        if not isinstance(statement, Activity):
+            raise UntrustedError("not a statement of a case", rule="unknown-kind")
+        state = self.trust.state(statement.case)
+        if state is None:
+            return isinstance(statement, Case) and statement.version == 1
+        if isinstance(statement, Object) and statement.gen != state.generation.gen:
+            return False
+        number = state.last(statement.device).case_n + 1
+        return number == statement.case_n and self.in_order(kind, entry, envelope)
+
+    def case_key(self, case: bytes, gen: int) -> bytes | None:
+        """Return the key of a generation, if this device holds it."""
+        return self.keychain.case_key(case, gen)
+
+    def mailbox_seed(self, node: str, box: str, gen: int) -> bytes | None:
+        """Return the seed of a generation of a mailbox, if this device holds it."""
+        return self.keychain.mailbox_seed(node, box, gen)
 
     def _check_stub(self, stub: Stub) -> None:
         """Raise an alarm when a statement for this node came as a stub (attack 13)."""
@@ -207,166 +284,6 @@ class Engine:
     async def prove(self, log: str, old: int, new: int) -> tuple[bytes, ...]:
         """Ask the broker for a consistency proof."""
         return (await self.connection.request("consistency", Span(log, old, new), Proof)).hashes
-
-    # --- keys ------------------------------------------------------------------
-
-    def mailbox_seed(self, node: str, box: str, gen: int) -> bytes | None:
-        """Return the seed of a mailbox generation, walking back from newer ones."""
-        row = self.vault.one(
-            "SELECT seed FROM mailbox_seed WHERE node = ? AND box = ? AND gen = ?", node, box, gen
-        )
-        if row is not None:
-            return bytes(row[0])
-        newer = self.directory.mailbox(node, box, gen=gen + 1)
-        wanted = self.directory.mailbox(node, box, gen=gen)
-        if newer is None or wanted is None or not newer.link:
-            return None
-        seed = self.mailbox_seed(node, box, gen + 1)
-        if seed is None:
-            return None
-        older = handed.previous_seed(seed, newer, wanted)
-        self.keep_seed(wanted, older)
-        return older
-
-    def keep_seed(self, mailbox: Mailbox, seed: bytes) -> None:
-        """Keep the seed of a mailbox generation."""
-        row = (mailbox.node, mailbox.box, mailbox.version, seed)
-        self.vault.run("INSERT OR REPLACE INTO mailbox_seed VALUES (?, ?, ?, ?)", *row)
-
-    def case_key(self, case: bytes, gen: int) -> bytes | None:
-        """Return the key of a generation, if this device holds it."""
-        row = self.vault.one("SELECT key FROM case_key WHERE case_id = ? AND gen = ?", case, gen)
-        return None if row is None else bytes(row[0])
-
-    def keep_case_key(self, case: bytes, gen: int, key: bytes) -> None:
-        """Keep the key of a generation and open what waited for it."""
-        self.vault.run("INSERT OR REPLACE INTO case_key VALUES (?, ?, ?)", case, gen, key)
-        rows = self.vault.run(
-            "SELECT object, envelope FROM object WHERE case_id = ? AND cover IS NULL", case
-        )
-        for object_, envelope in rows:
-            self._open_cover(object_, object_of(envelope))
-
-    def _learn_seed(self, item: AuthorityItem) -> None:
-        mailbox = open_envelope(item.envelope, "mailbox").statement
-        if not isinstance(mailbox, Mailbox) or mailbox.node != self.node:
-            return
-        mine = next((w.hash for w in mailbox.wraps if w.device == self.keys.device), None)
-        for wrapped in item.wraps:
-            if mine == sha256(wrapped):
-                self.keep_seed(mailbox, handed.unwrap_mailbox_seed(wrapped, self.keys.kem, mailbox))
-                self._learn_waiting_keys()
-
-    def _learn_waiting_keys(self) -> None:
-        # Who got a mailbox after the keys that were sent to it finds them here.
-        for name, value in self.vault.run(
-            "SELECT name, value FROM setting WHERE name GLOB 'wrap/*' ORDER BY name"
-        ):
-            case, gen = name.split("/")[1:]
-            state = self.trust.require_state(bytes.fromhex(case))
-            casekey = state.generations[int(gen) - 1].statement
-            self._learn(casekey, casekey, decode(value, tuple[bytes, ...]))
-
-    def _learn_case_key(self, taken: Taken, wraps: tuple[bytes, ...]) -> None:
-        statement = taken.opened.statement
-        state = self.trust.require_state(statement.case)  # type: ignore[attr-defined]
-        if isinstance(statement, Assign):
-            casekey = state.generations[statement.gen - 1].statement
-        elif isinstance(statement, CaseKey):
-            casekey = statement
-        else:
-            return
-        self._learn(statement, casekey, wraps)
-
-    def _learn(
-        self, statement: CaseKey | Assign, casekey: CaseKey, wraps: tuple[bytes, ...]
-    ) -> None:
-        if self.case_key(casekey.case, casekey.gen) is not None:
-            return
-        state = self.trust.require_state(casekey.case)
-        waiting = f"wrap/{casekey.case.hex()}/{casekey.gen:05d}"
-        try:
-            key = self.vault.get(f"made/{casekey.key_id.hex()}")
-            if statement is casekey:
-                key = key or self._key_from_mailbox(casekey, state.box, wraps)
-            key = key or key_for_device(casekey, statement, self.keys, wraps)
-            key = key or self._key_from_link(casekey)
-        except UntrustedError as err:
-            self.alarm(f"the key of {state.number} does not open: {err} [{err.rule}]")
-            return
-        if key is not None:
-            self.keep_case_key(casekey.case, casekey.gen, key)
-            self.vault.run("DELETE FROM setting WHERE name = ?", waiting)
-        elif statement is casekey and any(w.node == self.node for w in casekey.mailboxes):
-            self.vault.put(waiting, encode(list(wraps)))
-
-    def _key_from_mailbox(
-        self, casekey: CaseKey, box: str, wraps: tuple[bytes, ...]
-    ) -> bytes | None:
-        ours = next((w for w in casekey.mailboxes if w.node == self.node), None)
-        seed = None if ours is None else self.mailbox_seed(self.node, box, ours.gen)
-        if ours is None or seed is None:
-            return None
-        return key_from_mailbox(casekey, ours, seed, wraps)
-
-    def _key_from_link(self, casekey: CaseKey) -> bytes | None:
-        before = self.case_key(casekey.case, casekey.gen - 1)
-        if before is None or not casekey.link:
-            return None
-        return handed.next_key(before, casekey)
-
-    # --- what is stored ----------------------------------------------------------
-
-    def _store_object(self, taken: Taken, obj: Object, body: bytes, n: int) -> None:
-        at = taken.core.at // 1000
-        # ``n`` is counted here: the broker could name one number twice, and hide an object.
-        row = (obj.object, obj.case, n, taken.index, at, taken.opened.envelope, body or None)
-        self.vault.run(
-            "INSERT OR IGNORE INTO object (object, case_id, n, idx, at, envelope, sealed)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            *row,
-        )
-        if obj.supersedes is not None:
-            self._supersede(obj, obj.supersedes)
-        self._open_cover(obj.object, obj)
-
-    def _supersede(self, obj: Object, older: bytes) -> None:
-        row = self.vault.one("SELECT envelope FROM object WHERE object = ?", older)
-        old = None if row is None else object_of(row[0])
-        if old is not None and (old.case, old.node) == (obj.case, obj.node):
-            # Only the author's own node replaces what it said.
-            sql = "UPDATE object SET superseded_by = ? WHERE object = ?"
-            self.vault.run(sql, obj.object, older)
-
-    def _open_cover(self, object_: bytes, obj: Object) -> None:
-        key = self.case_key(obj.case, obj.gen)
-        if key is None:
-            return
-        try:
-            cover = open_cover(obj, key)
-            decode_cover(cover)
-        except SeefenError as err:
-            self.alarm(f"the cover of a message from {obj.node} does not open: {err}")
-            return
-        self.vault.run("UPDATE object SET cover = ? WHERE object = ?", cover, object_)
-
-    def _store_step(self, taken: Taken, ack: Ack) -> None:
-        self.vault.run(
-            "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?)",
-            ack.object,
-            ack.node,
-            ack.step,
-            taken.core.at // 1000,
-            taken.core.officer,
-        )
-
-
-def object_of(envelope: bytes) -> Object:
-    """Return the object in an envelope of the vault, which was verified when it came in."""
-    statement = open_envelope(envelope, "object").statement
-    if not isinstance(statement, Object):
-        raise UntrustedError("not an object", rule="wrong-kind")
-    return statement
 
 
 def _index(piece: Item | Stub) -> int:

@@ -109,8 +109,7 @@ async def fetch_authority(connection: Connection, trust: Trust, invite: Invite) 
         page = decode(data, AuthorityPage, limit=ANSWER_LIMIT)
         trust.learn_root(page)
         signed = await trust.accept("authority", page.checkpoint, page.consistency, prove)
-        trust.take_authority(page)
-        trust.check_replayed(signed.checkpoint)
+        trust.take_page(page, signed.checkpoint)
         if not page.items:
             return
 

@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import Final
 
 from seefen.client import files, marks
-from seefen.client.connection import UnreachableError
+from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
 from seefen.client.trust import Taken
 from seefen.client.values import ObjectView, Opened
 from seefen.client.views import Row, object_view, remembered, row_of, rows
-from seefen.protocol.access import Reason, commit_reason, seal_reason
+from seefen.protocol.access import commit_reason, seal_reason
 from seefen.protocol.case import CaseState
-from seefen.protocol.encoding import encode
-from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.errors import (
+    MalformedError,
+    OutOfTurnError,
+    RefusedError,
+    SeefenError,
+    UntrustedError,
+)
 from seefen.protocol.messages import Message, decode_message
 from seefen.protocol.objects import open_message, unwrap_content_key
 from seefen.protocol.statements import Access, Ack, Mailbox
@@ -41,6 +47,7 @@ class Reader:
     def __init__(self, engine: Engine, sender: Sender) -> None:
         self._engine = engine
         self._sender = sender
+        sender.granted = self._keep_granted
 
     def remember(self, case: bytes, purpose: str | None, basis: str | None, reason: str) -> None:
         """Keep purpose and basis of a case for this shift, when both are given."""
@@ -109,9 +116,12 @@ class Reader:
         """Tell the author's node how far an object got; a second time is no matter."""
         engine = self._engine
         obj = row.statement
-        done = f"step/{step}/{obj.object.hex()}"
-        if obj.node == engine.node or engine.vault.get(done) is not None:
+        name = f"{step}/{obj.object.hex()}"
+        if obj.node == engine.node or engine.vault.get(f"step/{name}") is not None:
+            self._settled(name)
             return
+        # Owed until it stands: a broken line, or a kill, only delays it.
+        engine.vault.put(f"owe/{name}", b"1")
         key = engine.case_key(obj.case, obj.gen)
 
         def make(parcel: Parcel) -> None:
@@ -120,10 +130,29 @@ class Reader:
 
         try:
             await self._sender.send(make)
-        except RefusedError as err:
+        except (MalformedError, UntrustedError, RefusedError) as err:
+            if self._sender.waits:
+                raise  # not refused: its receipt was not believed
             if err.rule != "acknowledged":
-                raise
-        engine.vault.put(done, b"1")
+                engine.alarm(f"the broker takes no {step} for a message of {obj.node}: {err}")
+        engine.vault.put(f"step/{name}", b"1")
+        self._settled(name)
+
+    async def acknowledge_owed(self) -> None:
+        """Tell everything that is owed; the engine's lock must be held."""
+        engine = self._engine
+        owed = engine.vault.run("SELECT name FROM setting WHERE name GLOB 'owe/*' ORDER BY name")
+        for (name,) in owed:
+            _, step, object_ = name.split("/")
+            found = rows(engine, "object = ?", bytes.fromhex(object_))
+            if not found:
+                self._settled(f"{step}/{object_}")
+            for row in found:
+                with suppress(OutOfTurnError):  # too much goes on now: at the next sync
+                    await self.acknowledge(row, step)
+
+    def _settled(self, name: str) -> None:
+        self._engine.vault.run("DELETE FROM setting WHERE name = ?", f"owe/{name}")
 
     async def access(
         self,
@@ -162,9 +191,7 @@ class Reader:
             parcel.add(access, tag_key=key)
             return ask
 
-        taken, keys = await self._sender.ask(make)
-        self._keep_access(taken, reason)
-        return taken, keys
+        return await self._sender.ask(make, encode([reason.text, reason.salt]))
 
     def keep_key(self, row: Row, wrapped: bytes, index: int, until: int) -> None:
         """Open a body whose key was released under the entry ``index``, and keep it."""
@@ -218,8 +245,8 @@ class Reader:
 
     async def _tell_read(self, row: Row) -> None:
         # The body is here and its entry stands: a broken line now is no reason to keep it
-        # from the officer. The next opening tells it again.
-        with suppress(UnreachableError):
+        # from the officer. It is owed, and told when the broker is back.
+        with suppress(UnreachableError, LoginError, OutOfTurnError):
             await self.acknowledge(row, "read")
 
     async def _release(self, state: CaseState, row: Row, *, emergency: bool) -> tuple[int, bytes]:
@@ -236,7 +263,6 @@ class Reader:
         taken, keys = await self.access(
             state, "object", obj.object, (obj.object,), until, emergency=emergency
         )
-        self.keep_key(row, keys[obj.object], taken.index, until)
         return taken.index, unwrap_content_key(obj, generation_key, keys[obj.object])
 
     def _audits(self, state: CaseState) -> list[Mailbox]:
@@ -245,11 +271,14 @@ class Reader:
         found = (directory.mailbox(node, "audit") for node in nodes)
         return [mailbox for mailbox in found if mailbox is not None]
 
-    def _keep_access(self, taken: Taken, reason: Reason) -> None:
+    def _keep_granted(self, taken: Taken, keys: dict[bytes, bytes], note: bytes) -> None:
+        """Keep an access, and open what it released: also when its answer came twice."""
+        engine = self._engine
         access = taken.opened.statement
         if not isinstance(access, Access):
             raise UntrustedError("the receipt is not about an access", rule="receipt")
-        self._engine.vault.run(
+        text, salt = decode(note, tuple[str, bytes])
+        engine.vault.run(
             "INSERT OR REPLACE INTO access VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             taken.index,
             access.case,
@@ -257,9 +286,16 @@ class Reader:
             access.object,
             taken.opened.envelope,
             access.until,
-            reason.text,
-            reason.salt,
+            text,
+            salt,
         )
+        for object_, wrapped in keys.items():
+            for row in rows(engine, "object = ?", object_):
+                try:
+                    self.keep_key(row, wrapped, taken.index, access.until)
+                except SeefenError as err:
+                    # A message its author spoiled must not close the others.
+                    engine.alarm(f"a message from {row.statement.node} does not open: {err}")
 
     def _files_of(self, row: Row) -> tuple[ObjectView, ...]:
         engine = self._engine

@@ -7,22 +7,23 @@ signed again. A receipt is believed only with proof and with our own tag in the 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from seefen.client.connection import FRAME_LIMIT, LoginError, UnreachableError
+from seefen.client.connection import FRAME_LIMIT
 from seefen.client.engine import Engine
 from seefen.client.trust import Taken
 from seefen.protocol.bundle import Bundle, Content, Signed, encode_bundle
 from seefen.protocol.encoding import decode, encode
-from seefen.protocol.envelope import sign
+from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
-from seefen.protocol.frames import Ask, ContentKey, Item, Recorded, Released, Send
+from seefen.protocol.frames import Ask, Item, Recorded, Released, Send
 from seefen.protocol.ledger.record import Record
 from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import (
     ACTIVITY_KINDS,
     Activity,
     Authority,
+    Object,
     Part,
     Statement,
 )
@@ -38,6 +39,10 @@ class Pending(Part, frozen=True):
 
     verb: str
     body: bytes
+    note: bytes = b""
+
+
+Granted: TypeAlias = Callable[[Taken, dict[bytes, bytes], bytes], None]
 
 
 @dataclass(slots=True)
@@ -127,6 +132,8 @@ class Sender:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Keeps an access and the keys it released, in the transaction that ends it.
+        self.granted: Granted = lambda *_: None
 
     async def send(self, make: Callable[[Parcel], Awaitable[None] | None]) -> list[Taken]:
         """Build a bundle, send it until it is recorded, and take its entries in.
@@ -144,6 +151,8 @@ class Sender:
             made = make(parcel)
             if made is not None:
                 await made
+            if not parcel.signed:
+                return []  # somebody else has done it meanwhile
             self._put_pending(Pending("send", parcel.bundle()))
             try:
                 return await self._send_pending()
@@ -152,21 +161,31 @@ class Sender:
         raise AssertionError
 
     async def ask(
-        self, make: Callable[[Parcel], tuple[bytes, ...]]
+        self, make: Callable[[Parcel], tuple[bytes, ...]], note: bytes = b""
     ) -> tuple[Taken, dict[bytes, bytes]]:
-        """Send an access; return its entry and the wrapped content keys it released."""
+        """Send an access; return its entry and the wrapped content keys it released.
+
+        Args:
+            note: What :attr:`granted` is to get with it, also when a lost answer is asked
+                for again by a later process.
+        """
         await self.settle()
         for left in reversed(range(TRIES)):
             parcel = Parcel(self._engine)
             objects = make(parcel)
             signed = parcel.signed[0]
             ask = Ask(signed.envelope, signed.tag, objects, 0)
-            self._put_pending(Pending("access", encode(ask)))
+            self._put_pending(Pending("access", encode(ask), note))
             try:
                 return await self._ask_pending()
             except OutOfTurnError as err:
                 await self._after_refusal(err, left)
         raise AssertionError
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is on its way without an answer that is believed."""
+        return self._pending() is not None
 
     async def settle(self) -> None:
         """Bring what was on its way to its end: a lost answer is asked for again."""
@@ -186,7 +205,9 @@ class Sender:
             await self._engine.sync()
 
     async def _after_refusal(self, err: OutOfTurnError, left: int) -> None:
-        if left == 0 or err.rule in ("number-taken", "other-bytes", "parts-missing"):
+        if self._pending() is not None:
+            raise err  # not refused: our own checks stumbled over the receipt
+        if left == 0 or err.rule in ("case-number", "other-bytes", "parts-missing"):
             raise err
         await self._engine.sync()
 
@@ -198,54 +219,69 @@ class Sender:
         body = Send(pending.body, seen)
         try:
             if len(pending.body) > FRAME_LIMIT:
-                data = await self._engine.connection.http("POST", "/v1/bundles", body=encode(body))
-                recorded = decode(data, Recorded, limit=1 << 24)
+                recorded = await self._engine.connection.post("/v1/bundles", body, Recorded)
             else:
                 recorded = await self._engine.connection.request("send", body, Recorded)
-        except (UnreachableError, LoginError):
-            raise
-        except SeefenError:
-            self._drop_pending()
+        except SeefenError as err:
+            self._drop_if_refused(err)
             raise
         return await self._take_recorded(pending, recorded)
 
     async def _take_recorded(self, pending: Pending, recorded: Recorded) -> list[Taken]:
         engine = self._engine
         bundle = decode(pending.body, Bundle, limit=1 << 23)
+        mine = [s for s in bundle.statements if s.kind in ACTIVITY_KINDS]
+        keys = [s for s in bundle.statements if s.kind not in ACTIVITY_KINDS]
+        if (len(mine), len(keys)) != (len(recorded.entries), len(recorded.authority)):
+            # Else an empty receipt would do, and what was never recorded would be let go.
+            raise UntrustedError("the receipt is not about what was sent", rule="receipt")
+        await self._check_authority(keys, recorded.authority)
         taken: list[Taken] = []
-        if recorded.entries:
+        if mine:
             signed = await engine.trust.accept(
                 "activity", recorded.checkpoint, recorded.consistency, engine.prove
             )
-            mine = [s for s in bundle.statements if s.kind in ACTIVITY_KINDS]
-            if len(mine) != len(recorded.entries):
-                raise UntrustedError("the receipt is not about what was sent", rule="receipt")
-            bodies = {content.object: content.body for content in bundle.contents}
-            with engine.vault.change():
+            await engine.reach(recorded.entries)
+            ordered = True
+            for one, entry in zip(mine, recorded.entries, strict=True):
+                _check_tag(one.tag, entry)
+                ordered &= engine.in_order(one.kind, entry, one.envelope)
+                taken.append(
+                    engine.trust.take_entry(one.kind, entry, one.envelope, signed.checkpoint)
+                )
+            if not ordered:
+                # Others wrote meanwhile: what lies before is taken in before.
+                await engine.sync()
+            with engine.change():
                 for one, entry in zip(mine, recorded.entries, strict=True):
-                    _check_tag(one.tag, entry)
-                    item = Item(one.kind, entry, one.envelope, bundle.wraps, b"")
-                    # The feed may have brought it before: the receipt is checked anyway.
-                    receipt = engine.trust.take_entry(
-                        one.kind, entry, one.envelope, signed.checkpoint
-                    )
+                    # The feed may have brought it before: the receipt was checked anyway.
+                    body = next((c.body for c in bundle.contents if c.object == _of(one)), b"")
+                    item = Item(one.kind, entry, one.envelope, bundle.wraps, body)
                     engine.take_item(item, signed.checkpoint)
-                    taken.append(receipt)
+                for receipt in taken:
                     self._count(receipt)
-                for object_, body in bodies.items():
-                    content = next(c for c in bundle.contents if c.object == object_)
+                for content in bundle.contents:
                     engine.vault.run(
-                        "UPDATE object SET sealed = ?, wrapped = ? WHERE object = ?",
-                        body or None,
+                        "UPDATE object SET wrapped = ? WHERE object = ?",
                         content.key,
-                        object_,
+                        content.object,
                     )
                 self._drop_pending()
         else:
             self._drop_pending()
-        if recorded.authority:
-            await engine.sync_authority()
         return taken
+
+    async def _check_authority(self, sent: list[Signed], indices: tuple[int, ...]) -> None:
+        """Check that what was sent stands in the authority log and has its effect."""
+        if not sent:
+            return
+        engine = self._engine
+        await engine.sync_authority()
+        sql = "SELECT envelope FROM authority WHERE idx = ? AND broken IS NULL"
+        stand = {row[0] for index in indices for row in engine.vault.run(sql, index)}
+        if stand != {signed.envelope for signed in sent}:
+            # An officer who hears "revoked" must be able to rely on it.
+            raise UntrustedError("what was sent does not stand in the log", rule="receipt")
 
     async def _ask_pending(self) -> tuple[Taken, dict[bytes, bytes]]:
         engine = self._engine
@@ -257,24 +293,32 @@ class Sender:
         ask = Ask(kept.envelope, kept.tag, kept.objects, seen)
         try:
             released = await engine.connection.request("access", ask, Released)
-        except (UnreachableError, LoginError):
-            raise
-        except SeefenError:
-            self._drop_pending()
+        except SeefenError as err:
+            self._drop_if_refused(err)
             raise
         signed = await engine.trust.accept(
             "activity", released.checkpoint, released.consistency, engine.prove
         )
+        await engine.reach((released.entry,))
         _check_tag(kept.tag, released.entry)
-        with engine.vault.change():
+        with engine.change():
             item = Item("access", released.entry, kept.envelope, (), b"")
             taken = engine.trust.take_entry(
                 "access", released.entry, kept.envelope, signed.checkpoint
             )
             engine.take_item(item, signed.checkpoint)
             self._count(taken)
+            keys = {key.object: key.key for key in released.keys if key.object in kept.objects}
+            self.granted(taken, keys, pending.note)
             self._drop_pending()
-        return taken, _keys_for(kept.objects, released.keys)
+        if keys.keys() != set(kept.objects):
+            raise RefusedError("the broker released other keys than asked for", rule="receipt")
+        return taken, keys
+
+    def _drop_if_refused(self, err: SeefenError) -> None:
+        # No answer, no login, another machine's answer: what was sent may stand all the same.
+        if err.status not in (401, 503) and err.rule != "tls":
+            self._drop_pending()
 
     def _count(self, taken: Taken) -> None:
         number = taken.core.device_n
@@ -307,8 +351,6 @@ def _check_tag(expected: bytes, entry: Entry) -> None:
         raise UntrustedError("the entry does not carry our tag", rule="receipt")
 
 
-def _keys_for(objects: tuple[bytes, ...], keys: tuple[ContentKey, ...]) -> dict[bytes, bytes]:
-    found = {key.object: key.key for key in keys}
-    if found.keys() != set(objects):
-        raise RefusedError("the broker released other keys than were asked for", rule="receipt")
-    return found
+def _of(signed: Signed) -> bytes | None:
+    statement = open_envelope(signed.envelope, signed.kind).statement
+    return statement.object if isinstance(statement, Object) else None

@@ -10,8 +10,8 @@ What fails 1, 2 or 4 is kept as evidence, and the client stops sending.
 """
 
 import json
-import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,13 +22,7 @@ from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState, Generation, Last, Position
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened, open_envelope
-from seefen.protocol.errors import (
-    MalformedError,
-    OutOfTurnError,
-    RefusedError,
-    SeefenError,
-    UntrustedError,
-)
+from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuthorityPage, Item, Stub
 from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint, open_checkpoint
 from seefen.protocol.ledger.record import Core, Record
@@ -124,7 +118,7 @@ class Trust:
                 return signed
             await self._check_growth(log, mine, new, proof, prove)
         except UntrustedError as err:
-            self._keep_evidence(log, note, err)
+            self._keep_evidence(log, new, note, err)
             raise
         self._vault.put_head(log, Head(new.size, new.root), note)
         return signed
@@ -148,24 +142,53 @@ class Trust:
         try:
             proof = await prove(log, new.size, mine.size)
             check_consistency(new.size, new.root, mine.size, mine.root, proof)
-        except (UntrustedError, MalformedError, OutOfTurnError, RefusedError):
-            # Only an answer counts. A line that broke says nothing about the log.
+        except SeefenError as err:
+            if err.status not in (400, 403, 409, 422):
+                raise  # only an answer counts: a line that broke says nothing about the log
             raise UntrustedError(
                 f"the {log} log was rewound: the broker now shows {new.size} entries, "
                 f"and it had signed {mine.size}",
                 rule="rewind",
             ) from None
 
-    def _keep_evidence(self, log: str, note: str, err: UntrustedError) -> None:
+    def _keep_evidence(self, log: str, new: Checkpoint, note: str, err: UntrustedError) -> None:
+        self._vault.put("alarm", str(err).encode())
         kept = self._vault.head(log)
-        self._evidence.mkdir(parents=True, exist_ok=True)
-        path = self._evidence / f"{int(time.time() * 1000)}-{err.rule}.json"
         before = "" if kept is None else kept[1]
         value = {"log": log, "rule": err.rule, "what": str(err), "before": before, "now": note}
-        path.write_text(json.dumps(value, indent=1, ensure_ascii=False))
-        self._vault.put("alarm", str(err).encode())
+        # One file for one lie, however often it is told.
+        path = self._evidence / f"{log}-{err.rule}-{new.size}-{new.root.hex()[:16]}.json"
+        with suppress(OSError):  # a full disk must not hide the alarm
+            self._evidence.mkdir(parents=True, exist_ok=True)
+            if not path.exists():
+                text = json.dumps(value, indent=1, ensure_ascii=False)
+                path.write_text(text, encoding="utf-8")
 
     # --- authority log ---------------------------------------------------------
+
+    def take_page(self, page: AuthorityPage, under: Checkpoint) -> list[str]:
+        """Replay a page under its checkpoint, all of it or nothing; return what broke a rule.
+
+        Raises:
+            UntrustedError: rule ``page``, ``fork``, or ``withheld``: leaves are signed for
+                that the broker does not show (a revocation, say: attack 11).
+        """
+        try:
+            with self._vault.change():
+                upto = page.start + len(page.items)
+                if page.start > self.directory.size or (page.items and upto > under.size):
+                    raise UntrustedError("the broker shows leaves it has not signed", rule="page")
+                alarms = self.take_authority(page)
+                self.check_replayed(under)
+                if not page.items and self.directory.size < self.head("authority").size:
+                    raise UntrustedError(
+                        "the broker withholds signed records of keys", rule="withheld"
+                    )
+                return alarms
+        except BaseException:
+            # The vault was rolled back: what is in memory must go back with it.
+            self.reload()
+            raise
 
     def take_authority(self, page: AuthorityPage) -> list[str]:
         """Replay the leaves of a page; return what broke a rule, as sentences.
@@ -258,21 +281,11 @@ class Trust:
         case = _case_of(statement)
         position = Position(taken.record.authority_size, taken.index, taken.core.at // 1000)
         state = case_chain.apply(self.state(case), taken.opened, self.directory, position)
-        device, case_n = bytes.fromhex(taken.core.device), taken.core.case_n
+        device, opened = bytes.fromhex(taken.core.device), taken.opened
         self._keep(case, state, device)
-        self._vault.add_entry(
-            StoredEntry(
-                taken.index,
-                taken.opened.kind,
-                case,
-                device,
-                case_n,
-                position.authority_size,
-                position.at,
-                taken.opened.envelope,
-                None,
-            )
-        )
+        place = (taken.index, opened.kind, case, device, taken.core.case_n)
+        size, at = position.authority_size, position.at
+        self._vault.add_entry(StoredEntry(*place, size, at, opened.envelope, None))
         return state
 
     def take_stub(self, stub: Stub) -> None:
@@ -290,15 +303,15 @@ class Trust:
 
     def keep_stub(self, stub: Stub) -> None:
         """Keep where a statement stands that is not for us, or that has no effect."""
-        self._vault.add_entry(
-            StoredEntry(
-                stub.index, stub.kind, stub.case, stub.device, stub.case_n, None, None, None, None
-            )
-        )
+        place = (stub.index, stub.kind, stub.case, stub.device, stub.case_n)
+        self._vault.add_entry(StoredEntry(*place, None, None, None, None))
 
     def jump(self, stub: Stub) -> None:
-        """Go on behind a gap, after the alarm about it."""
+        """Go on behind a gap, after the alarm about it; a number given twice moves nothing."""
         state = self.require_state(stub.case)
+        if stub.case_n <= state.last(stub.device).case_n:
+            self.keep_stub(stub)
+            return
         numbers = {**state.numbers, stub.device: Last(stub.case_n - 1, None)}
         self._states[stub.case] = replace(state, numbers=numbers)
         self.take_stub(stub)

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS entry (
   idx INTEGER PRIMARY KEY, kind TEXT NOT NULL, case_id BLOB NOT NULL, device BLOB NOT NULL,
   case_n INTEGER NOT NULL, authority_size INTEGER, at INTEGER, envelope BLOB, core BLOB);
 CREATE INDEX IF NOT EXISTS entry_case ON entry (case_id, idx);
+CREATE INDEX IF NOT EXISTS entry_kind ON entry (kind, case_id);
 CREATE TABLE IF NOT EXISTS number (
   case_id BLOB, device BLOB, case_n INTEGER NOT NULL, object_hash BLOB,
   PRIMARY KEY (case_id, device)) WITHOUT ROWID;
@@ -37,8 +38,11 @@ CREATE TABLE IF NOT EXISTS case_key (
 CREATE TABLE IF NOT EXISTS object (
   object BLOB PRIMARY KEY, case_id BLOB NOT NULL, n INTEGER NOT NULL, idx INTEGER NOT NULL,
   at INTEGER NOT NULL, envelope BLOB NOT NULL, cover BLOB, sealed BLOB, wrapped BLOB, body BLOB,
-  message_id BLOB, shown_until INTEGER NOT NULL DEFAULT 0, superseded_by BLOB) WITHOUT ROWID;
+  message_id BLOB, shown_until INTEGER NOT NULL DEFAULT 0, superseded_by BLOB,
+  node TEXT NOT NULL, reply_to BLOB) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS object_n ON object (case_id, n);
+CREATE INDEX IF NOT EXISTS object_reply ON object (reply_to, idx);
+CREATE INDEX IF NOT EXISTS object_idx ON object (idx);
 CREATE UNIQUE INDEX IF NOT EXISTS object_message ON object (case_id, message_id);
 CREATE TABLE IF NOT EXISTS step (
   object BLOB, node TEXT, step TEXT, at INTEGER NOT NULL, officer TEXT NOT NULL,
@@ -195,5 +199,5 @@ class Vault:
 
     def cases(self) -> list[bytes]:
         """Return the ids of all cases this device knows."""
-        sql = "SELECT DISTINCT case_id FROM entry WHERE kind = 'case'"
+        sql = "SELECT DISTINCT case_id FROM entry WHERE kind = 'case' AND envelope IS NOT NULL"
         return [row[0] for row in self.run(sql)]

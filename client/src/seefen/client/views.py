@@ -2,7 +2,8 @@
 
 import msgspec
 
-from seefen.client.engine import Engine, object_of
+from seefen.client.engine import Engine
+from seefen.client.storing import object_of
 from seefen.client.values import CaseView, Hit, ObjectView
 from seefen.protocol.case import CaseState
 from seefen.protocol.encoding import decode

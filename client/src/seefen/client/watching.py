@@ -50,11 +50,9 @@ class Watch:
             for state in states:
                 self._reader.remember(state.case, purpose, basis, reason)
                 unread = self._unopened(state.case)
+                # What waited in the channel opens under the watch as well.
                 ask = tuple(row.object for row in unread)
-                taken, keys = await self._reader.access(state, "watch", None, ask, until)
-                for row in unread:
-                    # What waited in the channel opens under the watch as well.
-                    self._reader.keep_key(row, keys[row.object], taken.index, until)
+                await self._reader.access(state, "watch", None, ask, until)
             return self.list()
 
     def off(self) -> None:
@@ -96,17 +94,21 @@ class Watch:
         named = isinstance(release, Release) and engine.keys.device in release.devices
         if not named or core.act != "release" or core.req != opened.hash.hex():
             raise UntrustedError("the release is not about this device", rule="no-release")
-        if not isinstance(release, Release) or engine.vault.get(OFF) is not None:
+        if not isinstance(release, Release):
             return None
-        watch = engine.vault.one(
-            "SELECT until FROM access WHERE case_id = ? AND scope = 'watch' ORDER BY idx DESC",
-            release.case,
-        )
+        untils = [u for index in release.under for u in self._until(release.case, index)]
+        if not untils:
+            # The log would say that this officer asked, and he has not.
+            raise UntrustedError("the release names no watch of this device", rule="no-release")
         found = rows(engine, "object = ?", release.object)
-        if watch is None or not found:
+        if engine.vault.get(OFF) is not None or max(untils) <= engine.now() or not found:
             return None
-        self._reader.keep_key(found[0], push.key, push.release.index, int(watch[0]))
+        self._reader.keep_key(found[0], push.key, push.release.index, max(untils))
         return found[0]
+
+    def _until(self, case: bytes, index: int) -> tuple[int, ...]:
+        sql = "SELECT until FROM access WHERE idx = ? AND case_id = ? AND scope = 'watch'"
+        return tuple(row[0] for row in self._engine.vault.run(sql, index, case))
 
     def _unopened(self, case: bytes) -> Rows:
         engine = self._engine

@@ -1,0 +1,163 @@
+"""The keychain: keys that were handed to this device, each checked against its commitment."""
+
+from collections.abc import Callable
+
+from seefen.client.keyfile import DeviceKeys
+from seefen.client.learning import key_for_device, key_from_mailbox
+from seefen.client.storing import object_of
+from seefen.client.trust import Trust
+from seefen.client.vault import Vault
+from seefen.protocol import keys as handed
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.frames import AuthorityItem
+from seefen.protocol.messages import decode_cover
+from seefen.protocol.objects import open_cover
+from seefen.protocol.statements import Assign, CaseKey, Mailbox, Object, Statement
+from seefen.protocol.suite import sha256
+
+
+class Keychain:
+    """What this device can open: seeds of mailboxes and keys of cases."""
+
+    def __init__(
+        self, vault: Vault, keys: DeviceKeys, trust: Trust, alarm: Callable[[str], None]
+    ) -> None:
+        self._vault = vault
+        self._keys = keys
+        self._trust = trust
+        self._alarm = alarm
+
+    @property
+    def _node(self) -> str:
+        return self._trust.directory.device(self._keys.device).node
+
+    def mailbox_seed(self, node: str, box: str, gen: int) -> bytes | None:
+        """Return the seed of a mailbox generation, walking back from newer ones."""
+        row = self._vault.one(
+            "SELECT seed FROM mailbox_seed WHERE node = ? AND box = ? AND gen = ?", node, box, gen
+        )
+        if row is not None:
+            return bytes(row[0])
+        newer = self._trust.directory.mailbox(node, box, gen=gen + 1)
+        wanted = self._trust.directory.mailbox(node, box, gen=gen)
+        if newer is None or wanted is None or not newer.link:
+            return None
+        seed = self.mailbox_seed(node, box, gen + 1)
+        if seed is None:
+            return None
+        try:
+            older = handed.previous_seed(seed, newer, wanted)
+        except SeefenError as err:
+            self._alarm(f"the {box} mailbox of {node} does not lead back: {err}")
+            return None
+        self.keep_seed(wanted, older)
+        return older
+
+    def keep_seed(self, mailbox: Mailbox, seed: bytes) -> None:
+        """Keep the seed of a mailbox generation."""
+        row = (mailbox.node, mailbox.box, mailbox.version, seed)
+        self._vault.run("INSERT OR REPLACE INTO mailbox_seed VALUES (?, ?, ?, ?)", *row)
+
+    def case_key(self, case: bytes, gen: int) -> bytes | None:
+        """Return the key of a generation, if this device holds it."""
+        row = self._vault.one("SELECT key FROM case_key WHERE case_id = ? AND gen = ?", case, gen)
+        return None if row is None else bytes(row[0])
+
+    def keep_case_key(self, case: bytes, gen: int, key: bytes) -> None:
+        """Keep the key of a generation and open what waited for it."""
+        self._vault.run("INSERT OR REPLACE INTO case_key VALUES (?, ?, ?)", case, gen, key)
+        rows = self._vault.run(
+            "SELECT envelope FROM object WHERE case_id = ? AND cover IS NULL", case
+        )
+        for (envelope,) in rows:
+            self.open_cover(object_of(envelope))
+
+    def learn_seed(self, item: AuthorityItem) -> None:
+        """Learn the seed of a mailbox of the own node, if its wrap is for this device."""
+        mailbox = open_envelope(item.envelope, "mailbox").statement
+        if not isinstance(mailbox, Mailbox) or mailbox.node != self._node:
+            return
+        mine = next((w.hash for w in mailbox.wraps if w.device == self._keys.device), None)
+        wrapped = next((w for w in item.wraps if sha256(w) == mine), None)
+        if wrapped is None:
+            return
+        try:
+            seed = handed.unwrap_mailbox_seed(wrapped, self._keys.kem, mailbox)
+        except SeefenError as err:
+            # One wrong wrap must not keep the rest of the log from this device.
+            self._alarm(f"the {mailbox.box} mailbox of {self._node} does not open: {err}")
+            return
+        self.keep_seed(mailbox, seed)
+        self._learn_waiting_keys()
+
+    def _learn_waiting_keys(self) -> None:
+        # Who got a mailbox after the keys that were sent to it finds them here.
+        for name, value in self._vault.run(
+            "SELECT name, value FROM setting WHERE name GLOB 'wrap/*' ORDER BY name"
+        ):
+            case, gen = name.split("/")[1:]
+            state = self._trust.require_state(bytes.fromhex(case))
+            casekey = state.generations[int(gen) - 1].statement
+            self._learn(casekey, casekey, decode(value, tuple[bytes, ...]))
+
+    def learn(self, statement: Statement, wraps: tuple[bytes, ...]) -> None:
+        """Learn the key of a case that a statement of its chain hands over, if it is for us."""
+        if isinstance(statement, Assign):
+            state = self._trust.require_state(statement.case)
+            self._learn(statement, state.generations[statement.gen - 1].statement, wraps)
+        elif isinstance(statement, CaseKey):
+            self._learn(statement, statement, wraps)
+
+    def _learn(
+        self, statement: CaseKey | Assign, casekey: CaseKey, wraps: tuple[bytes, ...]
+    ) -> None:
+        if self.case_key(casekey.case, casekey.gen) is not None:
+            return
+        state = self._trust.require_state(casekey.case)
+        waiting = f"wrap/{casekey.case.hex()}/{casekey.gen:05d}"
+        try:
+            key = self._vault.get(f"made/{casekey.key_id.hex()}")
+            if statement is casekey:
+                key = key or self._key_from_mailbox(casekey, state.box, wraps)
+            key = key or key_for_device(casekey, statement, self._keys, wraps)
+            key = key or self._key_from_link(casekey)
+        except UntrustedError as err:
+            self._alarm(f"the key of {state.number} does not open: {err} [{err.rule}]")
+            return
+        if key is not None:
+            self.keep_case_key(casekey.case, casekey.gen, key)
+            self._vault.run("DELETE FROM setting WHERE name = ?", waiting)
+        elif statement is casekey and any(w.node == self._node for w in casekey.mailboxes):
+            self._vault.put(waiting, encode(list(wraps)))
+
+    def _key_from_mailbox(
+        self, casekey: CaseKey, box: str, wraps: tuple[bytes, ...]
+    ) -> bytes | None:
+        ours = next((w for w in casekey.mailboxes if w.node == self._node), None)
+        seed = None if ours is None else self.mailbox_seed(self._node, box, ours.gen)
+        if ours is None or seed is None:
+            return None
+        return key_from_mailbox(casekey, ours, seed, wraps)
+
+    def _key_from_link(self, casekey: CaseKey) -> bytes | None:
+        before = self.case_key(casekey.case, casekey.gen - 1)
+        if before is None or not casekey.link:
+            return None
+        return handed.next_key(before, casekey)
+
+    def open_cover(self, obj: Object) -> None:
+        """Open the cover of an object that was stored; its author's node is to be told."""
+        key = self.case_key(obj.case, obj.gen)
+        if key is None:
+            return
+        try:
+            cover = open_cover(obj, key)
+            decode_cover(cover)
+        except SeefenError as err:
+            self._alarm(f"the cover of a message from {obj.node} does not open: {err}")
+            return
+        self._vault.run("UPDATE object SET cover = ? WHERE object = ?", cover, obj.object)
+        if obj.node != self._node:
+            self._vault.put(f"owe/delivered/{obj.object.hex()}", b"1")

@@ -1,0 +1,64 @@
+"""What is stored of objects and of how far they got, once their entries were checked."""
+
+from functools import lru_cache
+
+from seefen.client.trust import Taken
+from seefen.client.vault import Vault
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import UntrustedError
+from seefen.protocol.statements import Ack, Object
+
+
+@lru_cache(maxsize=4096)
+def object_of(envelope: bytes) -> Object:
+    """Return the object in an envelope of the vault, which was verified when it came in."""
+    statement = open_envelope(envelope, "object").statement
+    if not isinstance(statement, Object):
+        raise UntrustedError("not an object", rule="wrong-kind")
+    return statement
+
+
+def store_object(vault: Vault, taken: Taken, obj: Object, body: bytes, n: int) -> None:
+    """Keep an object under the number ``n``.
+
+    It is counted here: the broker could name one number twice, and hide an object.
+    """
+    vault.run(
+        "INSERT OR IGNORE INTO object"
+        " (object, case_id, n, idx, at, envelope, sealed, node, reply_to)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        obj.object,
+        obj.case,
+        n,
+        taken.index,
+        taken.core.at // 1000,
+        taken.opened.envelope,
+        body or None,
+        obj.node,
+        obj.reply_to,
+    )
+    if obj.supersedes is not None:
+        _supersede(vault, obj, obj.supersedes)
+
+
+def store_step(vault: Vault, taken: Taken, ack: Ack) -> None:
+    """Keep how far an object got at a node; the first one counts."""
+    vault.run(
+        "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?)",
+        ack.object,
+        ack.node,
+        ack.step,
+        taken.core.at // 1000,
+        taken.core.officer,
+    )
+
+
+def _supersede(vault: Vault, obj: Object, older: bytes) -> None:
+    # Only the author's own node replaces what it said.
+    vault.run(
+        "UPDATE object SET superseded_by = ? WHERE object = ? AND case_id = ? AND node = ?",
+        obj.object,
+        older,
+        obj.case,
+        obj.node,
+    )
