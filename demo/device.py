@@ -1,37 +1,34 @@
 """A device as a process of its own: its vault and key file, and the command line on them.
 
-It reads commands, one JSON array of words a line, runs each as if typed, and answers
-with exit code and output. It ends when its input ends.
+It runs commands as if typed, ``join`` first of all. At the words ``switch on`` it opens its
+vault and keeps it open, as a device on a desk does.
 """
 
 import asyncio
 import contextlib
-import io
 import json
-import sys
+import os
 from pathlib import Path
 
+from demo import leash, prompt
 from seefen.client import Client
 from seefen.client.cli import main, session
 
-
-def _run(argv: list[str]) -> dict[str, object]:
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(argv)
-    return {"code": code, "out": out.getvalue(), "err": err.getvalue()}
+SWITCH_ON = ["switch", "on"]
 
 
 async def _serve(home: Path, passphrase: str) -> None:
-    async with Client.open(home, passphrase) as client:
-        session.host(client, asyncio.get_running_loop())
-        answers = sys.stdout
-        print(json.dumps({"code": 0, "out": "ready", "err": ""}), file=answers, flush=True)
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            answer = await asyncio.to_thread(_run, json.loads(line))
-            print(json.dumps(answer), file=answers, flush=True)
+    to = prompt.answers()
+    heard = leash.lines(leash.give_up)
+    async with contextlib.AsyncExitStack() as opened:
+        while line := await asyncio.to_thread(heard.get):
+            argv = json.loads(line)
+            if argv == SWITCH_ON:
+                client = await opened.enter_async_context(Client.open(home, passphrase))
+                session.host(client, asyncio.get_running_loop())
+                argv = ["status"]
+            print(await asyncio.to_thread(prompt.run, main, argv), file=to)
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(_serve(Path(os.environ["SEEFEN_HOME"]), os.environ["SEEFEN_PASSPHRASE"]))

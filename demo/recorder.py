@@ -8,13 +8,22 @@ frames unmasked. It changes nothing.
 import asyncio
 import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 CHUNK = 1 << 16
+HEAD = 1 << 14  # bytes of a request's head at most
 
 
 class Recorder:
-    """Relays connections from one port to another and keeps what passes."""
+    """Relays connections from one port to another and keeps what passes, each way by itself.
+
+    Args:
+        listen: The port that devices know.
+        broker: The port on which the broker listens in truth.
+        to: Folder for what is recorded; it is made.
+    """
 
     def __init__(self, *, listen: int, broker: int, certificate: Path, key: Path, to: Path) -> None:
         self._listen = listen
@@ -26,7 +35,9 @@ class Recorder:
         self._client_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._client_tls.check_hostname = False
         self._client_tls.verify_mode = ssl.CERT_NONE
-        self._file = to.open("ab")
+        to.mkdir()
+        self._up = (to / "to-broker.bin").open("wb")
+        self._down = (to / "to-devices.bin").open("wb")
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -47,11 +58,13 @@ class Recorder:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._file.close()
+        self._up.close()
+        self._down.close()
 
     def flush(self) -> None:
         """Bring everything recorded so far to the file."""
-        self._file.flush()
+        self._up.flush()
+        self._down.flush()
 
     def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task of our own: the stream's callback would print that it was cancelled.
@@ -67,16 +80,17 @@ class Recorder:
         except OSError:
             writer.close()
             return
-        unmask = Unmasker(self._keep)
+        unmask = Unmasker(partial(_keep, self._up))
         await asyncio.gather(
             _pipe(reader, upstream_writer, unmask.feed),
-            _pipe(upstream_reader, writer, self._keep),
+            _pipe(upstream_reader, writer, partial(_keep, self._down)),
             return_exceptions=True,
         )
 
-    def _keep(self, data: bytes) -> None:
-        if not self._file.closed:
-            self._file.write(data)
+
+def _keep(file: BinaryIO, data: bytes) -> None:
+    if not file.closed:
+        file.write(data)
 
 
 async def _pipe(
@@ -103,25 +117,31 @@ class Unmasker:
     def __init__(self, keep: Callable[[bytes], None]) -> None:
         self._keep = keep
         self._buffer = b""
+        self._kept = 0  # bytes of the buffer that were passed on already
         self._upgraded = False
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the connection."""
-        if not self._upgraded:
-            self._keep(data)
-            self._buffer = (self._buffer + data)[-CHUNK:]
-            head, end, rest = self._buffer.partition(b"\r\n\r\n")
-            if end and b"upgrade: websocket" in head.lower():
-                self._upgraded = True
-                self._buffer = rest
-            elif end:
-                self._buffer = rest
-            return
         self._buffer += data
+        while not self._upgraded:
+            head, end, rest = self._buffer.partition(b"\r\n\r\n")
+            if not end:
+                self._pass_on()
+                return
+            self._keep(self._buffer[self._kept : len(head) + len(end)])
+            self._kept = 0
+            self._buffer = rest
+            self._upgraded = b"upgrade: websocket" in head.lower()
         while (frame := _frame(self._buffer)) is not None:
             payload, size = frame
             self._keep(payload)
             self._buffer = self._buffer[size:]
+
+    def _pass_on(self) -> None:
+        """Keep what has come, and of it only as much in mind as the end of a head needs."""
+        self._keep(self._buffer[self._kept :])
+        self._buffer = self._buffer[-HEAD:]
+        self._kept = len(self._buffer)
 
 
 def _frame(data: bytes) -> tuple[bytes, int] | None:

@@ -2,120 +2,142 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
 from typing import TYPE_CHECKING
 
 from demo.recorder import Recorder
-from demo.screen import expect, scene, shown, told, typed
-from demo.stage import Answer
+from demo.screen import StoryError, expect, listed, scene, told
+from demo.stage import Answer, Prompt, together
 
 if TYPE_CHECKING:
     from demo.story import Play
 
 NODES = ("skopje-border", "belgrade-ffp", "pristina-ffp", "sarajevo-lab")
-PASSPHRASE = "invented words for this demonstration only"  # noqa: S105 - of nobody
+LATE = "sarajevo-lab"
 # A second officer in Belgrade, whose telephone will be lost, and Skopje's auditor.
 OFFICERS = (("belgrade-field", "belgrade-ffp", "field"), ("auditor", "skopje-border", "auditor"))
+ADMIN, HOLDERS = "broker", "root holders"
+_WORDS = re.compile(r"[a-z]+(?: · [a-z]+){5}")
 
 
 async def play(play: Play) -> None:
     """Found, start, join; all of it with the commands that people type."""
     scene(1, "a network is founded, nodes join")
+    await _raise_curtain(play)
     await _found(play)
     await _serve(play)
     await _admit_nodes(play)
     await _admit_officers(play)
 
 
+async def _raise_curtain(play: Play) -> None:
+    """Start everybody's process at once: loading takes longest, and is no part of the story."""
+    stage = play.stage
+    devices = (*NODES, *(name for name, _, _ in OFFICERS))
+    prompts = await together(
+        stage.terminal(ADMIN, "seefen-server"),
+        stage.terminal(HOLDERS, "seefen"),
+        *(stage.device(name, play.home(name)) for name in devices),
+    )
+    play.prompts.update({prompt.name: prompt for prompt in prompts})
+
+
 async def _found(play: Play) -> None:
-    data, folder = str(play.broker_data), play.folder
+    admin, holders = play[ADMIN], play[HOLDERS]
     address = f"127.0.0.1:{play.port}"
-    await _server(play, "init", "--data", data, "--address", address, "--name", "seefen-demo")
-    _listen_behind_recorder(play)
-    keys = folder / "root-keys"
-    answer = await _seefen(
-        play, "coordinator", "found", str(play.broker_data / "broker.json"),
-        "--name", "seefen-demo", "--keys", "3", "--threshold", "2", "-o", str(keys),
+    command = (
+        "init", "--data", "broker", "--address", address, "--name", "seefen-demo",
+        "--listen", f"127.0.0.1:{play.inner_port}",
     )  # fmt: skip
-    expect(len(list(keys.glob("*.key"))) == 3, "the network was not founded with three root keys")
-    shown(answer.out)
-    await _server(play, "init", "--data", data, "--root", str(keys / "root.statement"))
-
-
-def _listen_behind_recorder(play: Play) -> None:
-    """Let the broker wait one port further: the recorder takes its address."""
-    config = play.broker_data / "seefen.toml"
-    text = config.read_text()
-    listen = f'listen = "127.0.0.1:{play.port}"'
-    expect(listen in text, "the broker's settings do not say where it listens")
-    config.write_text(text.replace(listen, f'listen = "127.0.0.1:{play.port + 1}"'))
+    made = await admin.run(*command, show=False)
+    admin.show(command, made.only("next"))  # not the whole certificate
+    await holders.run(
+        "found", "broker/broker.json", "--name", "seefen-demo",
+        "--keys", "3", "--threshold", "2", "-o", "root-keys",
+    )  # fmt: skip
+    keys = list((play.folder / "root-keys").glob("*.key"))
+    expect(len(keys) == 3, "the network was not founded with three root keys")
+    await admin.run("init", "--data", "broker", "--root", "root-keys/root.statement")
 
 
 async def _serve(play: Play) -> None:
     await play.stage.broker(play.broker_data, play.broker_log)
     play.recorder = Recorder(
         listen=play.port,
-        broker=play.port + 1,
+        broker=play.inner_port,
         certificate=play.broker_data / "server.pem",
         key=play.broker_data / "server.key",
         to=play.traffic,
     )
-    await play.recorder.start()
+    try:
+        await play.recorder.start()
+    except OSError:
+        raise StoryError(f"port {play.port} was taken by somebody else meanwhile") from None
     told("The broker runs: TLS 1.3, embedded PostgreSQL. A recorder writes down all it sees.")
 
 
 async def _admit_nodes(play: Play) -> None:
-    invites = [play.folder / f"{node}.invite" for node in NODES]
-    for node, invite in zip(NODES, invites, strict=True):
-        data = str(play.broker_data)
-        await _server(play, "invite", node, "--data", data, "--out", str(invite), show=False)
-    joins = [
-        asyncio.create_task(_join(play, node, str(invite)))
-        for node, invite in zip(NODES, invites, strict=True)
-    ]
-    keys = sorted((play.folder / "root-keys").glob("*.key"))[:2]
-    roots = [word for key in keys for word in ("--root-key", str(key))]
-    answer = await _seefen(
-        play, "root holders", "admit", *map(str, invites), *roots, "--wait", "30", "--yes"
+    for node in NODES:
+        command = ("invite", node, "--data", "broker", "--out", f"{node}.invite")
+        made = await play[ADMIN].run(*command, show=False)
+        play[ADMIN].show(command, made if node == NODES[0] else made.only("nothing more"))
+    invites = [f"{node}.invite" for node in NODES]
+    roots = ("--root-key", "root-keys/root-1.key", "--root-key", "root-keys/root-2.key")
+    admitted, *joined = await together(
+        play[HOLDERS].run("admit", *invites, *roots, "--wait", "60", "--yes", show=False),
+        *(_join(play, node) for node in NODES),
     )
-    shown(answer.out)
-    words = [await join for join in joins]
-    for joined in words:
-        line = next((ln for ln in joined.out.splitlines() if " · " in ln), "")
-        expect(line and line.split(": ")[-1].strip() in answer.out, "the spoken words differ")
-    told("Each joining device showed the same six words as the holders of the root keys.")
-    # Sarajevo's machine stays off for now: somebody must be the one who is not reached.
-    await asyncio.gather(*(open_device(play, node) for node in NODES[:-1]))
+    play[NODES[0]].show(("join", invites[0]), joined[0])
+    play[HOLDERS].show(("admit", *invites, *roots), admitted)
+    spoken = {node: _spoken(answer) for node, answer in zip(NODES, joined, strict=True)}
+    heard = _WORDS.findall(admitted.text)
+    _compare(spoken, heard)
+    # Sarajevo's machine is switched off for now: somebody must be the one who is not reached.
+    await play[LATE].switch_off()
+    await together(*(play[node].switch_on() for node in NODES if node != LATE))
 
 
 async def _admit_officers(play: Play) -> None:
-    for name, node, role in OFFICERS:
-        invite = str(play.folder / f"{name}.invite")
-        await play[node].run("officer", "add", "--role", role, "-o", invite)
-        join = asyncio.create_task(_join(play, name, invite))
-        await play[node].run("admit", invite, "--wait", "30", "--yes")
-        await join
-        await open_device(play, name)
-    names = ", ".join(sorted(play.devices))
-    told(f"Each device is a process of its own with its vault and key file: {names}.")
+    done = await together(*(_admit_officer(play, *officer) for officer in OFFICERS))
+    for (name, node, role), answers in zip(OFFICERS, done, strict=True):
+        invited, joined, admitted = answers
+        play[node].show(("officer", "add", "--role", role, "-o", f"{name}.invite"), invited)
+        play[node].show(("admit", f"{name}.invite"), admitted)
+        _compare({name: _spoken(joined)}, _WORDS.findall(admitted.text))
+    processes = ", ".join((*NODES, *(name for name, _, _ in OFFICERS)))
+    told(f"Each device is a process of its own with its vault and key file: {processes}.")
 
 
-async def _join(play: Play, name: str, invite: str) -> Answer:
-    return await _seefen(play, name, "--home", str(play.home(name)), "join", invite, show=False)
+async def _admit_officer(play: Play, name: str, node: str, role: str) -> list[Answer]:
+    invite = f"{name}.invite"
+    admin: Prompt = play[node]
+    invited = await admin.run("officer", "add", "--role", role, "-o", invite, show=False)
+    joined, admitted = await together(
+        _join(play, name), admin.run("admit", invite, "--wait", "60", "--yes", show=False)
+    )
+    await play[name].switch_on()
+    return [invited, joined, admitted]
 
 
-async def open_device(play: Play, name: str) -> None:
-    """Switch a device on."""
-    play.devices[name] = await play.stage.device(name, play.home(name), PASSPHRASE)
+async def _join(play: Play, name: str) -> Answer:
+    return await play[name].run("join", f"{name}.invite", show=False)
 
 
-async def _seefen(play: Play, who: str, *argv: str, show: bool = True) -> Answer:
-    if show:
-        typed(who, "seefen " + " ".join(argv).replace(str(play.folder) + "/", ""))
-    return await play.stage.command("seefen.client", *argv, passphrase=PASSPHRASE)
+def _spoken(answer: Answer) -> str:
+    found = _WORDS.search(answer.text)
+    expect(found, "a device that joins does not show six words")
+    return found[0] if found else ""
 
 
-async def _server(play: Play, *argv: str, show: bool = True) -> Answer:
-    if show:
-        typed("broker", "seefen-server " + " ".join(argv).replace(str(play.folder) + "/", ""))
-    return await play.stage.command("seefen.server", *argv)
+def _compare(spoken: dict[str, str], heard: list[str]) -> None:
+    """Show both sides of the telephone call; every word must be the same."""
+    expect(len(set(spoken.values())) == len(spoken), "two devices show the same six words")
+    expect(sorted(spoken.values()) == sorted(heard), "the spoken words differ")
+    told("Read out on the telephone, and the same six words on both sides:")
+    listed(spoken.items())
+
+
+async def switch_on_late(play: Play) -> None:
+    """Switch Sarajevo's machine on."""
+    play.prompts[LATE] = await play.stage.device(LATE, play.home(LATE))
+    await play[LATE].switch_on()

@@ -6,190 +6,271 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
-from demo.screen import StoryError, console, shown, typed
+from rich.text import Text
 
-SHORT, LONG = 30, 90  # seconds a command, or a start, may take
+from demo.device import SWITCH_ON
+from demo.screen import WIDTH, StoryError, failed, has_colours, shown, typed
+from seefen.server.embedded import running_process
+
+Process = asyncio.subprocess.Process
+
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parent.parent
+SHORT, LONG = 60, 120  # seconds a command, or one that carries files, may take
+LOOK = 0.1  # seconds between two looks whether something has arrived
+ENDING = 20  # seconds a process may take to end
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command gave back."""
+    """What a command gave back; ``painted`` is all of it as on a screen."""
 
     code: int
     out: str
     err: str
+    painted: str
 
     @property
     def text(self) -> str:
         """Everything it printed."""
         return self.out + self.err
 
-    def data(self) -> object:
-        """Return what a command with --json printed."""
-        return json.loads(self.out)
+    def only(self, *beginnings: str) -> "Answer":
+        """Return the same with those lines alone that begin so."""
+        kept = [ln for ln in self.text.splitlines() if ln.strip().startswith(beginnings)]
+        return Answer(self.code, self.out, self.err, "\n".join(kept))
 
 
-class Device:
-    """A running device: commands go in, answers come out."""
+class Prompt:
+    """Somebody's terminal: commands go in, answers come out."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, name: str, program: str, process: Process, errors: Path) -> None:
         self.name = name
+        self._program = program
         self._process = process
+        self._errors = errors
 
-    async def run(self, *argv: str, show: bool = True, may_fail: bool = False) -> Answer:
-        """Type a command at this device and show what it prints.
+    async def run(
+        self, *argv: str, show: bool = True, may_fail: bool = False, patience: float = SHORT
+    ) -> Answer:
+        """Type a command and show what it prints.
+
+        Args:
+            may_fail: The story goes on when the command does not do what it should.
+            patience: Seconds it may take.
 
         Raises:
             StoryError: The command failed and the story needs it to work.
         """
         if show:
-            typed(self.name, "seefen " + " ".join(_quoted(word) for word in argv))
-        answer = await self._ask(list(argv))
+            typed(self.name, self._program, *argv)
+        answer = await self._ask(list(argv), patience)
         if show:
-            shown(answer.text)
+            shown(answer.painted)
         if answer.code != 0 and not may_fail:
             if not show:
-                shown(answer.text)
-            raise StoryError(f"{self.name}: `seefen {argv[0]}` ended with {answer.code}")
+                typed(self.name, self._program, *argv)
+                shown(answer.painted)
+            raise StoryError(f"{self.name}: `{self._program} {argv[0]}` ended with {answer.code}")
         return answer
 
-    async def until(self, *argv: str, words: tuple[str, ...]) -> None:
+    def show(self, argv: Iterable[str], answer: Answer) -> None:
+        """Show a command that ran unseen before."""
+        typed(self.name, self._program, *argv)
+        shown(answer.painted)
+
+    async def until(self, *argv: str, words: tuple[str, ...]) -> Answer:
         """Repeat a command, unseen, until its output holds all words.
 
         Raises:
-            StoryError: It does not within half a minute.
+            StoryError: It does not in time.
         """
-        for _ in range(SHORT * 5):
-            answer = await self._ask(list(argv))
+        ends = asyncio.get_running_loop().time() + SHORT
+        while True:
+            answer = await self._ask(list(argv), SHORT)
             if all(word in answer.out for word in words):
-                return
-            await asyncio.sleep(0.2)
-        shown(answer.text)
-        raise StoryError(f"{self.name} does not see {', '.join(words)}")
+                return answer
+            if asyncio.get_running_loop().time() > ends:
+                shown(answer.painted)
+                raise StoryError(f"{self.name} does not see {', '.join(words)}")
+            await asyncio.sleep(LOOK)
 
-    async def json(self, *argv: str) -> object:
-        """Run a command with --json, without showing it, and return its answer."""
-        return (await self.run("--json", *argv, show=False)).data()
+    async def json(self, *argv: str) -> dict[str, Any]:
+        """Run a command with --json, without showing it, and return the object it prints."""
+        answer = await self.run("--json", *argv, show=False)
+        found = _parsed(answer.out)
+        if not isinstance(found, dict):
+            raise StoryError(f"{self.name}: `{argv[0]} --json` printed no object")
+        return cast("dict[str, Any]", found)
 
-    async def ready(self) -> None:
-        """Wait until the vault is open."""
-        await self._read(LONG)
+    async def rows(self, *argv: str) -> list[dict[str, Any]]:
+        """Run a command with --json, without showing it, and return the rows it prints."""
+        answer = await self.run("--json", *argv, show=False)
+        found = _parsed(answer.out)
+        if not isinstance(found, list):
+            raise StoryError(f"{self.name}: `{argv[0]} --json` printed no list")
+        return cast("list[dict[str, Any]]", found)
 
-    async def _ask(self, argv: list[str]) -> Answer:
-        if self._process.stdin is None:
-            raise StoryError(f"{self.name} has ended")
-        self._process.stdin.write(json.dumps(argv).encode() + b"\n")
-        await self._process.stdin.drain()
-        return await self._read(SHORT)
+    async def switch_on(self) -> None:
+        """Open the vault of a device and keep it open."""
+        await self.run(*SWITCH_ON, show=False, patience=LONG)
 
-    async def _read(self, seconds: float) -> Answer:
-        if self._process.stdout is None:
-            raise StoryError(f"{self.name} has ended")
+    async def switch_off(self) -> None:
+        """End the process."""
+        await _end(self._process)
+
+    async def _ask(self, argv: list[str], patience: float) -> Answer:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise StoryError(f"{self.name} has no terminal")
         try:
-            line = await asyncio.wait_for(self._process.stdout.readline(), seconds)
+            stdin.write(json.dumps(argv).encode() + b"\n")
+            await stdin.drain()
+            line = await asyncio.wait_for(stdout.readline(), patience)
+        except (BrokenPipeError, ConnectionResetError):
+            line = b""
         except TimeoutError:
-            raise StoryError(f"{self.name} did not answer within {seconds} s") from None
+            what = " ".join(argv[:2])
+            raise StoryError(
+                f"{self.name} did not answer `{what}` within {patience:.0f} s"
+            ) from None
         if not line:
-            raise StoryError(f"{self.name} ended unexpectedly")
-        fields = json.loads(line)
-        return Answer(fields["code"], fields["out"], fields["err"])
+            raise StoryError(f"{self.name} ended in the middle of the story" + self._last_words())
+        # Everybody works in the demo's folder: its name on screen would only be in the way.
+        fields = json.loads(line.replace(f"{self._errors.parent.parent}/".encode(), b""))
+        out, err = _plain(fields["out"]), _plain(fields["err"])
+        return Answer(fields["code"], out, err, fields["out"] + fields["err"])
+
+    def _last_words(self) -> str:
+        lines = self._errors.read_text(errors="replace").strip().splitlines()
+        return f": {lines[-1]}" if lines else ""
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _plain(painted: str) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in Text.from_ansi(painted).plain.splitlines())
 
 
 class Stage:
-    """Starts processes in the demo's folder and ends them in reverse order."""
+    """Starts processes in the demo's folder and ends them in order."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._processes: list[asyncio.subprocess.Process] = []
-        self._broker: asyncio.subprocess.Process | None = None
+    def __init__(self, folder: Path, passphrase: str) -> None:
+        self._folder = folder
+        self._passphrase = passphrase
+        self._processes: list[Process] = []
+        self._broker: Process | None = None
+        self.errors = folder / "stderr"
+        self.errors.mkdir()
 
-    async def command(self, *argv: str, passphrase: str = "") -> Answer:
-        """Run a command to its end and return what it printed.
+    async def terminal(self, name: str, program: str) -> Prompt:
+        """Start a terminal for ``seefen`` or ``seefen-server``, of somebody without a device."""
+        module = {"seefen": "seefen.client.cli", "seefen-server": "seefen.server.cli"}[program]
+        return await self._prompt(name, program, "demo.prompt", module)
 
-        Raises:
-            StoryError: It did not end with 0, or not in time.
-        """
-        environment = {**os.environ, "SEEFEN_PASSPHRASE": passphrase}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *argv,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-            env=environment, start_new_session=True,
-        )  # fmt: skip
-        self._processes.append(process)
-        try:
-            out, err = await asyncio.wait_for(process.communicate(), LONG)
-        except TimeoutError:
-            raise StoryError(f"`{' '.join(argv)}` did not end within {LONG} s") from None
-        answer = Answer(process.returncode or 0, out.decode(), err.decode())
-        if answer.code != 0:
-            shown(answer.text)
-            raise StoryError(f"`{' '.join(argv)}` ended with {answer.code}")
-        return answer
-
-    async def device(self, name: str, home: Path, passphrase: str) -> Device:
-        """Start a device on its vault; it ends with the demo."""
-        process = await self._start("demo.device", str(home), passphrase)
-        device = Device(name, process)
-        await device.ready()
-        return device
+    async def device(self, name: str, home: Path) -> Prompt:
+        """Start a device; its vault is still closed, and perhaps not there."""
+        return await self._prompt(name, "seefen", "demo.device", SEEFEN_HOME=str(home))
 
     async def broker(self, data: Path, log: Path) -> None:
         """Start the broker and return once it says that it is ready."""
-        process = await self._start("demo.broker", "--data", str(data), "--log", str(log))
+        argv = ("demo.broker", "--data", str(data), "--log", str(log))
+        process, errors = await self._start("broker", *argv)
+        self._broker = process
         if process.stdout is None:
-            raise StoryError("the broker has ended")
+            raise StoryError("the broker has no output")
         try:
             line = await asyncio.wait_for(process.stdout.readline(), LONG)
         except TimeoutError:
             raise StoryError(f"the broker was not ready within {LONG} s") from None
         if not line:
-            raise StoryError(f"the broker did not start; see {log}")
-        self._broker = process
-
-    async def close(self) -> None:
-        """End every process that was started here, the youngest first."""
-        for process in reversed(self._processes):
-            await _end(process)
+            shown(errors.read_text(errors="replace"))
+            raise StoryError("the broker did not start")
 
     async def close_devices(self) -> None:
         """End all but the broker, so that their vaults are free."""
-        for process in reversed(self._processes):
-            if process is not self._broker:
-                await _end(process)
+        others = [process for process in self._processes if process is not self._broker]
+        await together(*(_end(process) for process in others))
+
+    async def close(self, postgres: Path) -> None:
+        """End every process that was started here, the broker last.
+
+        Args:
+            postgres: Folder of the embedded database, in case the broker could not end it.
+        """
+        await self.close_devices()
+        if self._broker is not None:
+            await _end(self._broker)
+        pid = running_process(postgres)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+            for _ in range(ENDING * 10):
+                if running_process(postgres) != pid:
+                    break
+                await asyncio.sleep(0.1)
 
     async def wait_for_broker(self) -> None:
         """Return when the broker has ended."""
         if self._broker is not None:
             await self._broker.wait()
 
-    async def _start(self, *argv: str) -> asyncio.subprocess.Process:
-        # A session of its own: Ctrl-C reaches the demo alone, which ends all in order.
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *argv,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            limit=1 << 24, start_new_session=True,
-        )  # fmt: skip
+    async def _prompt(self, name: str, program: str, *argv: str, **environment: str) -> Prompt:
+        process, errors = await self._start(name, *argv, **environment)
+        return Prompt(name, program, process, errors)
+
+    async def _start(self, name: str, *argv: str, **environment: str) -> tuple[Process, Path]:
+        errors = self.errors / f"{name.replace(' ', '-')}.txt"
+        with errors.open("ab") as stderr:
+            # A session of its own: Ctrl-C reaches the demo alone, which ends all in order.
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", *argv,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
+                limit=1 << 26, start_new_session=True, cwd=self._folder,
+                env={**self._environment(), **environment},
+            )  # fmt: skip
         self._processes.append(process)
-        return process
+        return process, errors
+
+    def _environment(self) -> dict[str, str]:
+        # Settings of a real device or broker of this user must not meet the demo.
+        own = {key: value for key, value in os.environ.items() if not key.startswith("SEEFEN_")}
+        own |= {"SEEFEN_PASSPHRASE": self._passphrase, "PYTHONPATH": str(ROOT)}
+        own |= {"COLUMNS": str(WIDTH - 2), "LINES": "50", "PYTHONUTF8": "1"}
+        return own if has_colours() else own | {"TERM": "dumb"}
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def together(*work: Coroutine[Any, Any, T]) -> list[T]:
+    """Do several things at once; when one fails, end the others and raise its error."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _end(process: Process) -> None:
     if process.returncode is not None:
         return
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
+    if process.stdin is not None:
+        process.stdin.close()  # the end of its leash: it ends in order
     try:
-        await asyncio.wait_for(process.wait(), 15)
+        await asyncio.wait_for(process.wait(), ENDING)
     except TimeoutError:
-        console.print(f"process {process.pid} did not end in time and was killed")
+        failed(f"Process {process.pid} did not end in time and was killed.")
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-
-
-def _quoted(word: str) -> str:
-    return f'"{word}"' if " " in word else word

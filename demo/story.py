@@ -1,19 +1,36 @@
 """The story in five scenes; each step is checked, and the first that fails ends it."""
 
-import argparse
+import asyncio
+import shlex
 import socket
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from demo import scene_alert, scene_audit, scene_case, scene_found, scene_search
+from demo.material import Material, material
 from demo.recorder import Recorder
-from demo.scene_found import PASSPHRASE
-from demo.screen import StoryError, console, title, told
-from demo.stage import Device, Stage
+from demo.screen import StoryError, listed, said, scene, title, told
+from demo.stage import Prompt, Stage
 from seefen.server.embedded import running_dsn
 
 NETWORK = "seefen-demo"
+PASSPHRASE = "invented words for this demonstration only"  # noqa: S105 - of nobody
+SCENES = (scene_found, scene_alert, scene_case, scene_audit, scene_search)
+SHOWN = (
+    ("founded", "a network by 2 of 3 root keys; four nodes and two more officers joined by an"
+     " invite file and six spoken words"),
+    ("alert", "seen, opened and answered by three nodes; the sender saw recorded, delivered and"
+     " read for each, and who was not reached"),
+    ("case", "request, files and answer; a node added later and a lost device read nothing of"
+     " what is not theirs"),
+    ("audit", "each reading listed with its purpose and proved; an altered, a removed and a"
+     " rewound log named by every node"),
+    ("search", "nothing of the case in database, files, log and traffic of the broker"),
+    ("not shown", "a split view, or a tail that was hidden before anybody fetched it: that takes"
+     " witnesses, and there are none yet"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +38,24 @@ class Options:
     """What was asked for on the command line, and where the demo may write."""
 
     folder: Path
-    given: argparse.Namespace
+    port: int
+    files: Path | None
+    stay: bool
 
-    @property
-    def own_folder(self) -> bool:
-        """Whether the folder was made for this run and goes with it."""
-        return self.given.data is None
+
+class Stop:
+    """What Ctrl-C does: it ends the story, once and in order."""
+
+    def __init__(self, task: "asyncio.Task[int]") -> None:
+        self._task = task
+        self.expected = False
+        self.deaf = False
+
+    def come(self) -> None:
+        """End the story, unless it is ending: processes are being stopped then."""
+        if not self.deaf:
+            self.deaf = True
+            self._task.cancel()
 
 
 @dataclass(slots=True)
@@ -36,12 +65,12 @@ class Play:
     stage: Stage
     folder: Path
     port: int
-    files: Path | None
-    devices: dict[str, Device] = field(default_factory=dict[str, Device])
+    inner_port: int  # where the broker listens, behind the recorder
+    material: Material
+    prompts: dict[str, Prompt] = field(default_factory=dict[str, Prompt])
     recorder: Recorder | None = None
     case: str = ""
     alert: str = ""
-    file_names: tuple[str, ...] = ()
 
     @property
     def broker_data(self) -> Path:
@@ -49,9 +78,14 @@ class Play:
         return self.folder / "broker"
 
     @property
+    def postgres(self) -> Path:
+        """The folder of the broker's database."""
+        return self.broker_data / "postgres"
+
+    @property
     def dsn(self) -> str:
         """The database of the running broker, for those with full rights on this machine."""
-        dsn = running_dsn(self.broker_data / "postgres")
+        dsn = running_dsn(self.postgres)
         if dsn is None:
             raise StoryError("the broker's database does not run")
         return dsn
@@ -63,64 +97,74 @@ class Play:
 
     @property
     def traffic(self) -> Path:
-        """What the recorder wrote down."""
-        return self.folder / "traffic.bin"
+        """The folder in which the recorder writes down what passes."""
+        return self.folder / "traffic"
 
     def home(self, device: str) -> Path:
         """The folder of a device."""
         return self.folder / "devices" / device
 
-    def __getitem__(self, name: str) -> Device:
-        return self.devices[name]
+    def __getitem__(self, name: str) -> Prompt:
+        """Return somebody's terminal."""
+        return self.prompts[name]
 
 
-async def tell(options: Options) -> None:
+async def tell(options: Options, stop: Stop) -> None:
     """Run the story from founding to search.
 
     Raises:
         StoryError: A step did not come out as it should.
     """
-    _require_port(options.given.port, "--port")
-    _require_port(options.given.port + 1, "--port (the one after it is needed too)")
-    stage = Stage(options.folder)
-    play = Play(stage, options.folder, options.given.port, options.given.files)
     title(NETWORK)
     began = time.monotonic()
+    stage = Stage(options.folder, PASSPHRASE)
+    play: Play | None = None
     try:
-        for scene in (scene_found, scene_alert, scene_case, scene_audit, scene_search):
-            await scene.play(play)
-        seconds = time.monotonic() - began
-        told(f"\nAll steps came out as they should, in {seconds:.0f} s.")
-        if options.given.stay:
-            await _stay(play)
+        sent = await asyncio.to_thread(material, options.folder, options.files)
+        play = Play(stage, options.folder, options.port, _free_port(options.port), sent)
+        for one in SCENES:
+            await one.play(play)
+        scene(len(SCENES) + 1, "what was shown")
+        listed(SHOWN)
+        told(f"\nAll steps came out as they should, in {time.monotonic() - began:.0f} s.")
+        if options.stay:
+            await _stay(play, stop)
     finally:
-        if play.recorder is not None:
+        # From here on Ctrl-C changes nothing: it would only leave something behind.
+        stop.deaf = True
+        if play is not None and play.recorder is not None:
             await play.recorder.stop()
-        await stage.close()
+        await stage.close(options.folder / "broker" / "postgres")
 
 
-async def _stay(play: Play) -> None:
+async def _stay(play: Play, stop: Stop) -> None:
     await play.stage.close_devices()
-    console.print("\nThe broker goes on. In another terminal, from this folder:\n", style="bold")
-    console.print(f"  export SEEFEN_PASSPHRASE='{PASSPHRASE}'", markup=False)
+    program, here = Path(sys.executable).parent / "seefen", Path.cwd()
+    near = program.is_relative_to(here)
+    seefen = shlex.quote(str(program.relative_to(here) if near else program))
+
+    def command(device: str, words: str) -> None:
+        home = shlex.quote(str(play.home(device)))
+        said(f"  {seefen} --home {home} {words}")
+
+    said("\nThe broker goes on. In another terminal, from this folder:\n", "bold")
+    said(f"  export SEEFEN_PASSPHRASE={shlex.quote(PASSPHRASE)}")
     for name in ("skopje-border", "belgrade-ffp", "auditor"):
-        home = play.home(name)
-        console.print(f"  .venv/bin/seefen --home {home} status", markup=False, soft_wrap=True)
-    home = play.home("belgrade-ffp")
-    console.print(f"  .venv/bin/seefen --home {home} case show {play.case}", markup=False)
-    console.print(f"  .venv/bin/seefen --home {home} tail", markup=False, soft_wrap=True)
-    console.print("\nCtrl-C here ends the broker.", style="bold")
+        command(name, "status")
+    command("belgrade-ffp", f"case show {play.case}")
+    command("auditor", f"audit list --case {play.case}")
+    command("auditor", "audit verify")
+    command("belgrade-ffp", "tail")
+    said("\nCtrl-C here ends the broker.", "bold")
+    stop.expected = True
     await play.stage.wait_for_broker()
     raise StoryError("the broker ended by itself")
 
 
-def _require_port(port: int, option: str) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise StoryError(
-                f"port {port} is in use (another demo?); choose another with {option} N: "
-                f"make demo ARGS='--port {port + 1000}'"
-            ) from None
+def _free_port(besides: int) -> int:
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port != besides:
+            return port

@@ -4,7 +4,7 @@ He has PostgreSQL's own tools, reads our specification, and has no key of anybod
 is taken back by him, so that the next one is seen alone.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ from seefen.protocol.suite import commit
 
 
 @asynccontextmanager
-async def intruder(dsn: str) -> AsyncIterator["Intruder"]:
+async def intruder(dsn: str) -> AsyncGenerator["Intruder"]:
     """Open a connection with full rights."""
     connection: Any = await asyncpg.connect(dsn)
     try:
