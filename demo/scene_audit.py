@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from demo.scene_found import NODES
-from demo.screen import expect, listed, scene, told
+from demo.screen import expect, listed, scene, told, typed
 from demo.stage import together
 from demo.tamper import intruder
 
@@ -35,6 +35,7 @@ async def play(play: Play) -> None:
         await _alter(play, villain)
         await _remove(play, villain)
         await _rewind(play, villain)
+    await _all_calm(play)
     told(
         "He put everything back. What nobody could have seen without witnesses: a split view, "
         "which shows each node another log; and a tail that was hidden before anybody fetched "
@@ -55,6 +56,13 @@ async def _all_agree(play: Play) -> None:
     await play[first].run(*VERIFY)
     answers = await together(*(play[name].run(*VERIFY, show=False) for name in others))
     listed((name, said.out.splitlines()[0]) for name, said in zip(others, answers, strict=True))
+
+
+async def _all_calm(play: Play) -> None:
+    """Nothing false may be left in what a device says, once the log is what it was."""
+    answers = await together(*(play[name].run(*VERIFY, show=False) for name in CHECKERS))
+    wrong = [f"{name}: {w}" for name, a in zip(CHECKERS, answers, strict=True) for w in _wrong(a)]
+    expect(not wrong, f"the log is what it was, and it is still said: {'; '.join(wrong)}")
 
 
 async def _alter(play: Play, villain: Intruder) -> None:
@@ -91,7 +99,10 @@ async def _all_say(play: Play, *words: str, in_full: bool = False) -> None:
     if in_full:
         name, answer = rest.pop(0)
         play[name].show(VERIFY, answer)
-    listed((name, wrong) for name, answer in rest for wrong in _wrong(answer))
+    typed("each device", "seefen", *VERIFY)
+    for name, answer in rest:
+        names = (name, *[""] * len(CHECKERS))
+        listed(zip(names, _wrong(answer), strict=False), wide=max(map(len, CHECKERS)))
     for name, answer in zip(CHECKERS, answers, strict=True):
         expect(answer.code != 0, f"{name} does not notice")
         expect(

@@ -37,9 +37,9 @@ async def play(play: Play) -> None:
     for name, paths, controlled in places:
         place = await asyncio.to_thread(search, name, paths, (*words, CONTROL))
         leaked = [word for word in place.found if word != CONTROL]
-        control = f", but {CONTROL!r}" if CONTROL in place.found else ""
-        size = f"{place.size / 1_048_576:.1f} MiB"
-        shown(f"{name:42} {size:>9}   {len(leaked)} of {len(words)} found{control}")
+        control = f", and {CONTROL!r} found" if CONTROL in place.found else ""
+        size = f"{place.size / 1024:,.0f} KiB"
+        shown(f"{name:42} {size:>10}   {len(leaked)} of {len(words)} found{control}")
         expect(place.size > 0, f"there was nothing to search in: {name}")
         expect(not leaked, f"{name}: the broker knows {', '.join(leaked)}")
         expect(control or not controlled, f"{name}: the search does not find what is there")

@@ -80,10 +80,10 @@ def shown(output: str) -> None:
             _print(Text("  ") + indent + piece)
 
 
-def listed(rows: Iterable[tuple[str, str]]) -> None:
-    """Print two columns: who, and what about him."""
+def listed(rows: Iterable[tuple[str, str]], wide: int = 0) -> None:
+    """Print two columns: who (``wide`` characters at least), and what about him."""
     pairs = list(rows)
-    wide = max((len(name) for name, _ in pairs), default=0)
+    wide = max([wide, *(len(name) for name, _ in pairs)])
     for name, what in pairs:
         first, *more = textwrap.wrap(what, WIDTH - wide - 4, break_on_hyphens=False) or [""]
         _print(Text.assemble("  ", (f"{name:{wide}}", "bold"), f"  {first}"))
