@@ -82,10 +82,9 @@ class Audit:
         checked, under = await self._fetch()
         good = [one for one in checked if not one.problem]
         acts = [one.core for one in good if one.core is not None]
-        problems = tuple(
-            dict.fromkeys((*report.problems, *(c.problem for c in checked if c.problem)))
-        )
-        gaps = self._gaps(good)
+        gaps = self._gaps(checked)
+        found = (*report.problems, *(c.problem for c in checked if c.problem))
+        problems = tuple(sentence for sentence in dict.fromkeys(found) if sentence not in gaps)
         return Verdict(
             ok=not problems and not gaps,
             entries=len(checked),
@@ -116,8 +115,12 @@ class Audit:
         problems: Sentences = []
         checked = 0
         async with engine.lock:
+            # One lie must not keep the other checks from being made.
             try:
                 await engine.sync()
+            except UntrustedError as err:
+                problems.append(str(err))
+            try:
                 checked, found = await self._compare_records()
                 problems += found
             except UntrustedError as err:
@@ -129,7 +132,8 @@ class Audit:
                 problems.append(str(err))
             entries = []
         problems += [one.problem for one in entries if one.problem]
-        problems += self._gaps([one for one in entries if not one.problem])
+        if entries:
+            problems += self._gaps(entries)
         quorum = engine.directory.root.quorum
         limits = LIMITS if quorum == 0 else LIMITS[2:]
         head = engine.trust.head("activity").size
@@ -204,24 +208,55 @@ class Audit:
                     at=taken.core.at // 1000,
                 )
                 check_signed_by(taken.opened, device.sign)
-            _check_core(taken.core, taken.opened)
+                if taken.core.officer != device.officer:
+                    raise UntrustedError("the entry names another officer", rule="core")
         except SeefenError as err:
             return Checked(item, core, None, f"entry {item.entry.index}: {err}")
         return Checked(item, taken.core, taken.opened, "")
 
     def _gaps(self, entries: AllChecked) -> tuple[str, ...]:
-        """Return what is missing in the numbers of the own devices, from 1 on."""
+        """Return what is missing in the numbers of devices, from 1 on.
+
+        Of the own devices every number; of partners those in the own cases. How far a device
+        got is also known from what it told this one: its last entries cannot be cut off.
+        """
         engine = self._engine
         numbers: dict[str, set[int]] = defaultdict(set)
+        in_case: dict[tuple[str, str], set[int]] = defaultdict(set)
         for one in entries:
-            if one.core is not None and one.core.node == engine.node and one.core.device_n:
+            if one.core is None or not one.core.device_n:
+                continue
+            in_case[one.core.case, one.core.device].add(one.core.case_n)
+            if one.core.node == engine.node:
                 numbers[one.core.device].add(one.core.device_n)
+        ours = engine.keys.device.hex()
+        last = {device: max(seen) for device, seen in numbers.items()}
+        last[ours] = max(last.get(ours, 0), engine.vault.get_number("device_n"))
         gaps: Sentences = []
-        for device, seen in numbers.items():
-            officer = engine.directory.device(bytes.fromhex(device)).officer or device[:8]
-            missing = sorted(set(range(1, max(seen) + 1)) - seen)
-            gaps += [f"an entry of {officer} is missing: its number {number}" for number in missing]
+        for device, upto in last.items():
+            missing = sorted(set(range(1, upto + 1)) - numbers[device])
+            gaps += [
+                f"an entry of {self._officer(device)} is missing: its number {number}"
+                for number in missing
+            ]
+        whole = {device for device in last if len(numbers[device]) == last[device]} - {ours}
+        for case, device, upto in engine.vault.run("SELECT case_id, device, case_n FROM number"):
+            state = engine.trust.require_state(case)
+            own = engine.directory.device(device).node == engine.node
+            if state.owner != engine.node and not own:
+                continue
+            if own and device.hex() not in whole and device.hex() in last:
+                continue  # its missing numbers are named above
+            missing = sorted(set(range(1, upto + 1)) - in_case[case.hex(), device.hex()])
+            gaps += [
+                f"an entry of {self._officer(device.hex())} in {engine.name_of(state)} is "
+                f"missing: its number {number} there"
+                for number in missing
+            ]
         return tuple(gaps)
+
+    def _officer(self, device: str) -> str:
+        return self._engine.directory.device(bytes.fromhex(device)).officer or device[:8]
 
     def _row(self, one: Checked, under: Checkpoint) -> AuditRow:
         core = one.core
@@ -270,7 +305,7 @@ class Audit:
     def _named(self, core: Core) -> tuple[str, str, str]:
         engine = self._engine
         state = engine.trust.state(bytes.fromhex(core.case)) if core.case else None
-        number = state.number if state is not None else core.case[:8]
+        number = engine.name_of(state) if state is not None else core.case[:8]
         if not core.object:
             return number, number, ""
         found = rows(engine, "object = ?", bytes.fromhex(core.object))
@@ -302,16 +337,3 @@ class Audit:
 
 def _is_reading(one: Checked) -> bool:
     return one.core is None or one.core.act in ("access", "release") or bool(one.problem)
-
-
-def _check_core(core: Core, opened: Opened) -> None:
-    """Check that the core repeats what the device signed: the broker cannot say otherwise."""
-    statement = opened.statement
-    signed = (
-        getattr(statement, "purpose", ""),
-        getattr(statement, "basis", ""),
-        getattr(statement, "device_n", 0),
-        int(getattr(statement, "emergency", False)),
-    )
-    if signed != (core.purpose, core.basis, core.device_n, core.emergency):
-        raise UntrustedError("the entry says something else than what was signed", rule="core")

@@ -29,9 +29,15 @@ class Casework:
         Raises:
             RefusedError: rule ``unknown-case``.
         """
+        name, _, owner = number.partition("@")
+        known = self._engine.named(name)
+        if known is not None and not owner:
+            state = self._engine.trust.require_state(known)
+            if form in (None, state.form):
+                return state
         for case in self._engine.vault.cases():
             state = self._engine.trust.require_state(case)
-            if state.number == number and form in (None, state.form):
+            if (state.number, state.owner) == (name, owner) and form in (None, state.form):
                 return state
         kind = "channel" if form == "channel" else "case"
         raise RefusedError(
@@ -52,6 +58,7 @@ class Casework:
         """
         engine = self._engine
         async with engine.lock:
+            await keying.refresh(engine)
             self._check_members(members)
             nodes = (engine.node, *sorted(set(members) - {engine.node}))
             case = new_id()
@@ -60,11 +67,12 @@ class Casework:
                 try:
                     await self._sender.send(partial(_open, engine, case, form, name, title, nodes))
                 except OutOfTurnError as err:
-                    if err.rule != "number-taken" or number:
+                    if err.rule != "case-number" or number:
                         raise
+                    await engine.sync()
                     continue
                 return case_view(engine, engine.trust.require_state(case))
-        raise RefusedError("no free case number was found", rule="number-taken")
+        raise RefusedError("no free case number was found", rule="case-number")
 
     async def change(
         self, number: str, form: str, *, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()
@@ -72,6 +80,7 @@ class Casework:
         """Add or remove members: the next version and the next key, together or not at all."""
         engine = self._engine
         async with engine.lock:
+            await keying.refresh(engine)
             self._check_members(add)
             case = self.find(number, form).case
 
@@ -89,6 +98,7 @@ class Casework:
         """
         engine = self._engine
         async with engine.lock:
+            await keying.refresh(engine)
             case = self.find(number, "case").case
 
             def make(parcel: Parcel) -> None:
@@ -159,8 +169,14 @@ def _change(
 ) -> None:
     members = members_after(state, add=add, remove=remove)
     generation = state.generation
-    before = engine.case_key(state.case, generation.gen)
-    title = title_of(engine, state)
+    before = keying.require_writer(engine, state)
+    title = title_of(engine, state) or (state.number if state.form == "channel" else "")
+    if not title:
+        # It would be sealed anew, and empty, for everybody.
+        raise RefusedError(
+            f"this device cannot read the title of {state.number}: another lead changes it",
+            rule="d-no-key",
+        )
     key = random_bytes(32)
     bare = parcel.activity(
         Case,

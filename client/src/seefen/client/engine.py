@@ -19,6 +19,7 @@ from seefen.client.storing import store_object, store_step
 from seefen.client.trust import Taken, Trust
 from seefen.client.vault import Vault
 from seefen.protocol import case_chain
+from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
@@ -212,6 +213,8 @@ class Engine:
             self._take_stub(_stub(taken))
             return None
         match taken.opened.statement:
+            case Case() as opened if opened.version == 1:
+                self._keep_name(opened)
             case CaseKey() | Assign():
                 self.keychain.learn(taken.opened.statement, item.wraps)
             case Object() as obj:
@@ -249,6 +252,21 @@ class Engine:
             return False
         number = state.last(statement.device).case_n + 1
         return number == statement.case_n and self.in_order(kind, entry, envelope)
+
+    def _keep_name(self, case: Case) -> None:
+        # The first of a name keeps it: nobody takes over a channel by opening another one.
+        if self.named(case.number) is None:
+            self.vault.put(f"name/{case.number}", case.case)
+
+    def named(self, name: str) -> bytes | None:
+        """Return the case or channel a name stands for here."""
+        return self.vault.get(f"name/{name}")
+
+    def name_of(self, state: CaseState) -> str:
+        """Return the number of a case or name of a channel; ``name@owner`` if one had it before."""
+        if self.named(state.number) in (None, state.case):
+            return state.number
+        return f"{state.number}@{state.owner}"
 
     def case_key(self, case: bytes, gen: int) -> bytes | None:
         """Return the key of a generation, if this device holds it."""

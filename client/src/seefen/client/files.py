@@ -87,8 +87,8 @@ async def upload(
     url = f"/v1/blobs/{root.hex()}"
     leaves = _leaves_of(sealed).read_bytes()
     answer = await connection.http("PUT", f"{url}?size={size}", body=leaves)
-    missing = list(msgspec.json.decode(answer)["missing"])
     total = part_count(size)
+    missing = _wanted(answer, total)
     sent = total - len(missing)
 
     async def send(index: int) -> None:
@@ -265,6 +265,22 @@ def _free_name(folder: Path, name: str) -> Path:
             return path
         path = folder / f"{stem} ({number}){suffix}"
     raise RefusedError(f"{folder} is full of files named {name}", rule="file")
+
+
+class _Missing(msgspec.Struct):
+    """What the broker answers to the leaf hashes of a body."""
+
+    missing: list[int]
+
+
+def _wanted(answer: bytes, total: int) -> list[int]:
+    try:
+        missing = msgspec.json.decode(answer, type=_Missing).missing
+    except msgspec.MsgspecError:
+        missing = [-1]
+    if not set(missing) <= set(range(total)):
+        raise UnreachableError("the broker asks for parts that there are not", rule="answer")
+    return missing
 
 
 def _leaves_of(sealed: Path) -> Path:

@@ -249,12 +249,19 @@ async def _wait(connection: Connection, invite: Invite, patience_s: float) -> No
     while time.monotonic() < ends:
         with suppress(UnreachableError):  # 48 hours see many a broken line
             data = await connection.http("GET", f"/v1/joins/{invite.id}", invite=invite.credential)
-            if msgspec.json.decode(data)["state"] == "admitted":
+            if _is_admitted(data):
                 return
         await asyncio.sleep(POLL)
     raise RefusedError(
         "nobody has let this device in yet; the same command goes on waiting", rule="not-admitted"
     )
+
+
+def _is_admitted(data: bytes) -> bool:
+    try:
+        return msgspec.json.decode(data, type=dict[str, str]).get("state") == "admitted"
+    except msgspec.MsgspecError:
+        return False  # whatever this is, it is no admission
 
 
 def _joined(vault: Vault, directory: Directory, keys: DeviceKeys) -> JoinedView:

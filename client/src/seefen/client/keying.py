@@ -13,6 +13,7 @@ from seefen.client.engine import Engine
 from seefen.client.sender import Parcel
 from seefen.protocol import keys as handed
 from seefen.protocol.case import BOX_OF, CaseState, Position, stale
+from seefen.protocol.case_chain import CLOCK_SLACK
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.ledger.note import open_checkpoint
 from seefen.protocol.statements import CaseKey, DeviceWrap, LeftOut, NodeWrap
@@ -24,6 +25,18 @@ def here(engine: Engine) -> Position:
     return Position(engine.directory.size, engine.trust.head("activity").size, engine.now())
 
 
+async def refresh(engine: Engine) -> None:
+    """Bring an old log up to date, then check letter (a).
+
+    Raises:
+        RefusedError: rule ``a-stale-log``, ``a-clock``.
+    """
+    ages = [engine.now() - at for at in _signed_at(engine)]
+    if ages and max(ages) > engine.directory.root.max_stale // 2:
+        await engine.sync()
+    require_fresh_log(engine)
+
+
 def require_fresh_log(engine: Engine) -> None:
     """Check letter (a): the newest checkpoint is younger than the root allows.
 
@@ -31,17 +44,31 @@ def require_fresh_log(engine: Engine) -> None:
         RefusedError: rule ``a-stale-log``. A broker that hides a revocation can do so
             only this long (attack 11).
     """
-    kept = engine.vault.head("activity")
-    if kept is None:
-        return
-    root = engine.directory.root
-    signed = open_checkpoint(kept[1], engine.trust.origin("activity"), root.log_key)
-    if engine.now() - signed.time > root.max_stale:
-        age = (engine.now() - signed.time) // 3600
-        raise RefusedError(
-            f"(a) the newest checkpoint is {age} h old: nothing is sent until the log is fresh",
-            rule="a-stale-log",
-        )
+    for at in _signed_at(engine):
+        age = engine.now() - at
+        if age > engine.directory.root.max_stale:
+            raise RefusedError(
+                f"(a) the newest checkpoint is {age // 3600} h old: nothing is sent until the log "
+                "is fresh; if it is, this machine's clock is wrong",
+                rule="a-stale-log",
+            )
+        if age < -CLOCK_SLACK:
+            # A clock that was put back would call any old log fresh.
+            raise RefusedError(
+                f"(a) this machine's clock is {-age // 60} min behind the log: set it",
+                rule="a-clock",
+            )
+
+
+def _signed_at(engine: Engine) -> list[int]:
+    """Return when the newest heads of both logs were signed: either could be held back."""
+    trust = engine.trust
+    kept = [(log, engine.vault.head(log)) for log in ("authority", "activity")]
+    return [
+        open_checkpoint(head[1], trust.origin(log), trust.root.log_key).time
+        for log, head in kept
+        if head is not None
+    ]
 
 
 def require_writer(engine: Engine, state: CaseState) -> bytes:
@@ -56,13 +83,14 @@ def require_writer(engine: Engine, state: CaseState) -> bytes:
         raise RefusedError(f"(b) your node is {reason}", rule=f"b-{reason}")
     if engine.node not in state.members:
         raise RefusedError(
-            f"(c) {engine.node} is no member of {state.number} any more", rule="c-not-a-member"
+            f"(c) {engine.node} is no member of {engine.name_of(state)} any more",
+            rule="c-not-a-member",
         )
     key = engine.case_key(state.case, state.generation.gen)
     if key is None:
         raise RefusedError(
-            f"(d) this device holds no key of {state.number}: ask a keyholder of your node "
-            "to assign the case to it",
+            f"(d) this device holds no key of {engine.name_of(state)}: ask a keyholder of your "
+            "node to assign the case to it",
             rule="d-no-key",
         )
     return key

@@ -14,7 +14,7 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Answer, Message, Note, TraceReply
 
-CLOSED: Final = ("taken", "passed_on", "not_ours", "rejected")
+REPLIED: Final = ("TraceRequest",)  # answered by a message of its own
 M = TypeVar("M", bound=Message)
 
 
@@ -130,15 +130,14 @@ class Messaging:
         """Return what waits for an answer of the own node, the most urgent first."""
         engine = self._engine
         waiting: list[DueView] = []
-        for row in rows(engine, "cover IS NOT NULL AND superseded_by IS NULL"):
+        asked = "cover IS NOT NULL AND superseded_by IS NULL AND node <> ? AND NOT file"
+        for row in rows(engine, asked, engine.node):
             cover = row.opened_cover
-            if cover is None or not cover.due_s or row.statement.node == engine.node:
+            if cover is None or not cover.due_s:
                 continue
             view = object_view(engine, row)
-            if view.answer in CLOSED and cover.type == "SeizureAlert":
-                continue
-            if view.answer and view.answer not in CLOSED:
-                continue  # a reply was sent
+            if view.answer and not (view.answer == "taken" and cover.type in REPLIED):
+                continue  # what was taken waits for the reply itself
             waiting.append(
                 DueView(
                     view.ref,

@@ -202,7 +202,7 @@ class Outbox:
         await self._sender.settle()
         if engine.vault.one("SELECT 1 FROM object WHERE object = ?", draft.object):
             return self._finish(id_, draft)
-        keying.require_fresh_log(engine)
+        await keying.refresh(engine)
         if draft.file:
             sealed = self.folder / draft.file
             await files.upload(engine.connection, sealed, draft.body_root, draft.name, progress)
@@ -227,7 +227,7 @@ class Outbox:
         ) or (0, None, None)
         left_out = tuple((left.who, left.reason) for left in state.generation.statement.left_out)
         return Sent(
-            f"{state.number}#{row[0]}",
+            f"{self._engine.name_of(state)}#{row[0]}",
             queued=False,
             problem=None,
             left_out=left_out,

@@ -4,6 +4,7 @@ Purpose and basis are stated once per case and shift; each opening still leaves 
 of its own. No body is shown without the verified receipt.
 """
 
+import asyncio
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -64,8 +65,9 @@ class Reader:
         """
         purpose, basis, reason = remembered(self._engine, case.case)
         if not purpose:
+            name = self._engine.name_of(case)
             raise RefusedError(
-                f"say once per shift why you open {case.number}: purpose and legal basis",
+                f"say once per shift why you open {name}: purpose and legal basis",
                 rule="purpose-needed",
             )
         return purpose, basis, reason
@@ -102,15 +104,22 @@ class Reader:
             if not obj.file:
                 raise RefusedError(f"{state.number}#{number} is a message: open it", rule="no-file")
             _, key = await self._release(state, row, emergency=False)
-            sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"
+        # The entry stands; a gigabyte on its way must not hold up an alert.
+        sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"
+        try:
             sealed.parent.mkdir(exist_ok=True)
             await files.download(engine.connection, obj, sealed, progress)
             folder.mkdir(parents=True, exist_ok=True)
-            path, head = files.open_file(obj, key, sealed, folder)
-            sealed.unlink()
+            path, head = await asyncio.to_thread(files.open_file, obj, key, sealed, folder)
+            sealed.unlink(missing_ok=True)
+        except OSError as err:
+            raise RefusedError(
+                f"the file cannot be written to {folder}: {err.strerror}", rule="file"
+            ) from None
+        async with engine.lock:
             engine.vault.run("UPDATE object SET body = ? WHERE object = ?", head, obj.object)
             await self._tell_read(row)
-            return path
+        return path
 
     async def acknowledge(self, row: Row, step: str) -> None:
         """Tell the author's node how far an object got; a second time is no matter."""
@@ -301,6 +310,5 @@ class Reader:
         engine = self._engine
         return tuple(
             object_view(engine, other)
-            for other in rows(engine, "case_id = ?", row.case)
-            if other.statement.file and other.statement.reply_to == row.object
+            for other in rows(engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
         )

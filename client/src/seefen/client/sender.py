@@ -133,7 +133,7 @@ class Sender:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         # Keeps an access and the keys it released, in the transaction that ends it.
-        self.granted: Granted = lambda *_: None
+        self.granted: Granted = _unheard
 
     async def send(self, make: Callable[[Parcel], Awaitable[None] | None]) -> list[Taken]:
         """Build a bundle, send it until it is recorded, and take its entries in.
@@ -349,6 +349,10 @@ def _tag(statement: Activity, key: bytes | None) -> bytes:
 def _check_tag(expected: bytes, entry: Entry) -> None:
     if Record.decode(entry.record).tag != expected:
         raise UntrustedError("the entry does not carry our tag", rule="receipt")
+
+
+def _unheard(taken: Taken, keys: dict[bytes, bytes], note: bytes) -> None:
+    """Keep nothing: nobody reads here."""
 
 
 def _of(signed: Signed) -> bytes | None:

@@ -25,8 +25,8 @@ def store_object(vault: Vault, taken: Taken, obj: Object, body: bytes, n: int) -
     """
     vault.run(
         "INSERT OR IGNORE INTO object"
-        " (object, case_id, n, idx, at, envelope, sealed, node, reply_to)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " (object, case_id, n, idx, at, envelope, sealed, node, reply_to, file)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         obj.object,
         obj.case,
         n,
@@ -36,6 +36,7 @@ def store_object(vault: Vault, taken: Taken, obj: Object, body: bytes, n: int) -
         body or None,
         obj.node,
         obj.reply_to,
+        obj.file,
     )
     if obj.supersedes is not None:
         _supersede(vault, obj, obj.supersedes)

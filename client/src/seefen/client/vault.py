@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS object (
   object BLOB PRIMARY KEY, case_id BLOB NOT NULL, n INTEGER NOT NULL, idx INTEGER NOT NULL,
   at INTEGER NOT NULL, envelope BLOB NOT NULL, cover BLOB, sealed BLOB, wrapped BLOB, body BLOB,
   message_id BLOB, shown_until INTEGER NOT NULL DEFAULT 0, superseded_by BLOB,
-  node TEXT NOT NULL, reply_to BLOB) WITHOUT ROWID;
+  node TEXT NOT NULL, reply_to BLOB, file INTEGER NOT NULL) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS object_n ON object (case_id, n);
 CREATE INDEX IF NOT EXISTS object_reply ON object (reply_to, idx);
 CREATE INDEX IF NOT EXISTS object_idx ON object (idx);
@@ -90,8 +90,9 @@ class Vault:
         Raises:
             RefusedError: Another process has it open, or it is damaged.
         """
-        db: Any = apsw.Connection(str(path))  # its stubs say nothing of the values
+        db: Any = None  # its stubs say nothing of the values
         try:
+            db = apsw.Connection(str(path))
             db.pragma("cipher", "chacha20")
             db.pragma("key", f"x'{key.hex()}'")
             # One process a vault: a second one would use the same numbers twice.
@@ -101,16 +102,10 @@ class Vault:
             db.execute("BEGIN EXCLUSIVE")
             db.execute(SCHEMA)
             db.execute("COMMIT")
-        except apsw.BusyError:
-            db.close()
-            raise RefusedError(
-                "another seefen is running on this vault: end it first", rule="vault-busy"
-            ) from None
-        except (apsw.NotADBError, apsw.CorruptError):
-            db.close()
-            raise RefusedError(
-                f"{path} is damaged or does not belong to the key file beside it", rule="vault"
-            ) from None
+        except apsw.Error as err:
+            if db is not None:
+                db.close()
+            raise _problem(err, path) from None
         return cls(db)
 
     @classmethod
@@ -127,20 +122,33 @@ class Vault:
     @contextmanager
     def change(self) -> Generator[None]:
         """Make all writes inside one transaction; it may be nested."""
-        with self._db:
-            yield
+        try:
+            with self._db:
+                yield
+        except apsw.Error as err:
+            raise _problem(err) from err
 
     def run(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
-        return list(self._db.execute(sql, values))
+        """Run one statement and return its rows.
+
+        Raises:
+            RefusedError: rule ``disk``: it cannot be written; nothing was changed.
+        """
+        try:
+            return list(self._db.execute(sql, values))
+        except apsw.Error as err:
+            raise _problem(err) from err
 
     def one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
         """Run one statement and return its first row, or None."""
-        return next(iter(self._db.execute(sql, values)), None)
+        return next(iter(self.run(sql, *values)), None)
 
     def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each row of values."""
-        self._db.executemany(sql, rows)
+        try:
+            self._db.executemany(sql, rows)
+        except apsw.Error as err:
+            raise _problem(err) from err
 
     # --- settings -----------------------------------------------------------
 
@@ -201,3 +209,22 @@ class Vault:
         """Return the ids of all cases this device knows."""
         sql = "SELECT DISTINCT case_id FROM entry WHERE kind = 'case' AND envelope IS NOT NULL"
         return [row[0] for row in self.run(sql)]
+
+
+def _problem(err: apsw.Error, path: Path | str = "the vault") -> Exception:
+    """Return what an officer is told; a mistake of ours stays what it is."""
+    match err:
+        case apsw.BusyError() | apsw.LockedError():
+            return RefusedError(
+                "another seefen is running on this vault: end it first", rule="vault-busy"
+            )
+        case apsw.NotADBError() | apsw.CorruptError():
+            return RefusedError(
+                f"{path} is damaged or does not belong to the key file beside it", rule="vault"
+            )
+        case apsw.FullError() | apsw.IOError() | apsw.ReadOnlyError() | apsw.CantOpenError():
+            return RefusedError(
+                f"{path} cannot be written: make room on the disk; nothing was lost", rule="disk"
+            )
+        case _:
+            return err

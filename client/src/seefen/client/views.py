@@ -72,8 +72,9 @@ def row_of(engine: Engine, state: CaseState, number: int) -> Row:
     """
     found = rows(engine, "case_id = ? AND n = ?", state.case, number)
     if not found:
+        name = engine.name_of(state)
         raise RefusedError(
-            f"this device has no {state.number}#{number}: it may be older than your membership",
+            f"this device has no {name}#{number}: it may be older than your membership",
             rule="unknown-object",
         )
     return found[0]
@@ -82,15 +83,16 @@ def row_of(engine: Engine, state: CaseState, number: int) -> Row:
 def object_view(engine: Engine, row: Row) -> ObjectView:
     """Return an object as a list shows it."""
     state = engine.trust.require_state(row.case)
+    name = engine.name_of(state)
     obj, cover, message = row.statement, row.opened_cover, row.message
     answer, by, _ = answer_of(engine, row, engine.node)
     delivered = (
         step_at(engine, row.object, engine.node, "delivered") if obj.node != engine.node else None
     )
     return ObjectView(
-        ref=f"{state.number}#{row.n}",
+        ref=f"{name}#{row.n}",
         number=row.n,
-        case=state.number,
+        case=name,
         type=cover.type if cover else "",
         subject=cover.subject if cover else "",
         urgency=cover.urgency if cover else "",
@@ -119,14 +121,18 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
 
 def case_view(engine: Engine, state: CaseState, *, objects: bool = False) -> CaseView:
     """Return a case as a person sees it."""
-    found = rows(engine, "case_id = ?", state.case)
     purpose, basis, _ = remembered(engine, state.case)
     generation = state.generations[-1] if state.generations else None
     left_out = generation.statement.left_out if generation else ()
-    unread = [r for r in found if r.body is None and r.statement.node != engine.node]
+    unread = engine.vault.one(
+        "SELECT count(*) FROM object WHERE case_id = ? AND body IS NULL AND node <> ? AND NOT file",
+        state.case,
+        engine.node,
+    )
+    found = rows(engine, "case_id = ?", state.case) if objects else []
     return CaseView(
         form=state.form,
-        number=state.number,
+        number=engine.name_of(state),
         title=title_of(engine, state),
         owner=state.owner,
         members=state.members,
@@ -134,11 +140,11 @@ def case_view(engine: Engine, state: CaseState, *, objects: bool = False) -> Cas
         left_out=tuple((left.who, left.reason) for left in left_out),
         object_count=state.object_count,
         opened_at=state.opened_at.at,
-        unread=len([r for r in unread if not r.statement.file]),
+        unread=unread[0] if unread else 0,
         readable=generation is not None and engine.case_key(state.case, generation.gen) is not None,
         purpose=purpose,
         basis=basis,
-        objects=tuple(object_view(engine, row) for row in found) if objects else (),
+        objects=tuple(object_view(engine, row) for row in found),
     )
 
 
@@ -158,10 +164,9 @@ def title_of(engine: Engine, state: CaseState) -> str:
 
 def answer_of(engine: Engine, row: Row, node: str) -> tuple[str | None, str, int | None]:
     """Return what a node answered to an object: answer, officer, when."""
-    for reply in reversed(rows(engine, "case_id = ?", row.case)):
+    replies = rows(engine, "reply_to = ? AND node = ? AND case_id = ?", row.object, node, row.case)
+    for reply in reversed(replies):
         obj = reply.statement
-        if obj.node != node or obj.reply_to != row.object:
-            continue
         cover, message = reply.opened_cover, reply.message
         if isinstance(message, Answer) and message.of == row.object:
             answer: str | None = message.answer
@@ -227,4 +232,4 @@ def _ref(engine: Engine, object_: bytes | None) -> str:
     found = rows(engine, "object = ?", object_)
     if not found:
         return ""
-    return f"{engine.trust.require_state(found[0].case).number}#{found[0].n}"
+    return f"{engine.name_of(engine.trust.require_state(found[0].case))}#{found[0].n}"

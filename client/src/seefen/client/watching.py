@@ -72,7 +72,7 @@ class Watch:
         views: Watches = []
         for case, until, index in found:
             purpose, basis, _ = remembered(engine, case)
-            name = engine.trust.require_state(case).number
+            name = engine.name_of(engine.trust.require_state(case))
             views.append(WatchView(name, until, index, purpose, basis))
         return sorted(views, key=lambda view: view.channel)
 
@@ -112,5 +112,5 @@ class Watch:
 
     def _unopened(self, case: bytes) -> Rows:
         engine = self._engine
-        found = rows(engine, "case_id = ? AND body IS NULL AND cover IS NOT NULL", case)
-        return [row for row in found if not row.statement.file][-200:]
+        closed = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
+        return rows(engine, closed, case)[-200:]
