@@ -1,0 +1,147 @@
+"""Reading: each opening has its entry, and what is owed to the author's node is told."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seefen.client import Client
+from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.messages import Note
+from tests.client.homes import Site, site
+from tests.client.scenes import (
+    BELGRADE,
+    CHANNEL,
+    PRISTINA,
+    SKOPJE,
+    WHY,
+    alert,
+    channel,
+    deaf,
+    until,
+)
+
+REF = f"{CHANNEL}#1"
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE, PRISTINA) as place:
+        yield place
+
+
+def accesses(client: Client) -> list[int]:
+    return [row[0] for row in client._engine.vault.run("SELECT idx FROM access ORDER BY idx")]
+
+
+async def test_a_colleague_who_reads_our_own_message_leaves_an_entry(place: Site) -> None:
+    await place.broker.take(place.network.enrol(SKOPJE, ("field",)))
+    skopje = await channel(place)
+    await skopje.alerts.send(alert(), CHANNEL)
+    colleague = await place.client(SKOPJE, "field", nth=1)
+    await until(colleague.alerts.list, colleague)
+    with pytest.raises(RefusedError) as caught:
+        await colleague.alerts.show(REF)
+    assert caught.value.rule == "purpose-needed"
+
+    opened = await colleague.alerts.show(REF, **WHY)
+    assert accesses(colleague) == [opened.entry_index]
+    assert accesses(skopje) == []
+
+
+async def test_who_reads_again_after_the_shift_leaves_another_entry(place: Site) -> None:
+    skopje, belgrade = await channel(place), await place.client(BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    first = await belgrade.alerts.show(REF, **WHY)
+    assert (await belgrade.alerts.show(REF)).entry_index == first.entry_index
+    belgrade._engine.vault.run("UPDATE object SET shown_until = 1")
+    again = await belgrade.alerts.show(REF)
+
+    assert again.entry_index > first.entry_index
+    assert accesses(belgrade) == [first.entry_index, again.entry_index]
+
+
+async def test_after_the_shift_nothing_is_shown_without_the_broker(place: Site) -> None:
+    skopje, belgrade = await channel(place), await place.client(BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    await belgrade.alerts.show(REF, **WHY)
+    belgrade._engine.vault.run("UPDATE object SET shown_until = 1")
+    await belgrade._engine.connection.close()
+    belgrade._engine.connection._address = type(belgrade._engine.connection._address)(
+        "https://127.0.0.1:9", place.broker.ca
+    )
+
+    with pytest.raises(SeefenError):
+        await belgrade.alerts.show(REF)
+
+
+async def test_an_acknowledgement_that_is_refused_is_asked_for_once(place: Site) -> None:
+    skopje, belgrade = await channel(place), await place.client(BELGRADE)
+    connection: Any = belgrade._engine.connection
+    deaf(belgrade)
+    await skopje.alerts.send(alert(), CHANNEL)
+    real, asked = connection.request, 0
+
+    async def refusing(verb: str, *rest: Any) -> Any:
+        nonlocal asked
+        if verb != "send":
+            return await real(verb, *rest)
+        asked += 1
+        raise RefusedError("not today", rule="not-a-reader")
+
+    connection.request = refusing
+    await belgrade.sync()
+    await belgrade.sync()
+    assert asked == 1
+    assert "not today" in (belgrade.alarm or "")
+
+    connection.request = real
+    assert (await belgrade.alerts.show(REF, **WHY)).message
+
+
+async def test_a_spoiled_message_closes_no_other(place: Site) -> None:
+    skopje, belgrade = await channel(place), await place.client(BELGRADE)
+    deaf(belgrade)
+    for _ in range(2):
+        await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: len(belgrade.alerts.list()) == 2, belgrade)
+    vault = belgrade._engine.vault
+    vault.run("UPDATE object SET sealed = ? WHERE n = 1", b"spoiled by its author")
+    await belgrade.watch.on(**WHY)
+
+    fetched = {one.ref: one.fetched for one in belgrade.alerts.list()}
+    assert fetched == {REF: False, f"{CHANNEL}#2": True}
+    assert "does not open" in (belgrade.alarm or "")
+
+
+async def test_a_file_that_finds_no_room_is_a_sentence(place: Site, tmp_path: Path) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    case = await skopje.cases.open("Operation", [BELGRADE])
+    scan = tmp_path / "scan.pdf"
+    scan.write_bytes(b"%PDF-1.7 " * 1000)
+    sent = await skopje.cases.send(case.number, "", [scan])
+    ref = sent.files[0].ref
+    assert ref is not None
+    await until(lambda: len(belgrade._engine.vault.run("SELECT 1 FROM object")) == 2, belgrade)
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where a folder should be")
+    with pytest.raises(RefusedError) as caught:
+        await belgrade.files.get(ref, blocked, **WHY)
+    assert caught.value.rule == "file"
+
+    path = await belgrade.files.get(ref, tmp_path / "got")
+    assert path.read_bytes() == scan.read_bytes()
+
+
+async def test_a_note_is_read_by_its_author_without_an_entry(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    case = await skopje.cases.open("Operation", [BELGRADE])
+    sent = await skopje.cases.send(case.number, "mine")
+    assert sent.ref is not None
+    opened = await skopje.read(sent.ref)
+
+    assert isinstance(opened.message, Note)
+    assert accesses(skopje) == []
