@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from seefen.client.connection import Connection
+from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.storing import store_object, store_step
@@ -54,6 +55,7 @@ class Engine:
         self.connection = connection
         self.keychain = Keychain(vault, keys, trust, self.alarm)
         self.lock = asyncio.Lock()
+        self._heads = SeenHeads(keys.device, home / "evidence")
         self.alarms: list[str] = []
         self.arrived: Callable[[Taken], None] = lambda _: None
 
@@ -155,6 +157,8 @@ class Engine:
             if page.upto <= cursor or page.upto >= signed.checkpoint.size:
                 break
             cursor = page.upto
+        for sentence in await self._heads.compare(self.trust.head("activity"), self.prove):
+            self.alarm(sentence)
         if broken is not None:
             raise broken
         return count
@@ -212,6 +216,7 @@ class Engine:
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
             self._take_stub(_stub(taken))
             return None
+        self._heads.note(taken)
         match taken.opened.statement:
             case Case() as opened if opened.version == 1:
                 self._keep_name(opened)
