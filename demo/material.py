@@ -10,6 +10,7 @@ from seefen.protocol.messages import Form, to_json
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png")
 MOST = 12
+LONGEST = 120  # bytes a file name may have in a message
 SHORTEST = 8  # bytes of a name that is searched for: shorter ones stand in noise by chance
 MEBIBYTE = 1 << 20
 
@@ -57,6 +58,9 @@ def material(folder: Path, given: Path | None) -> Material:
         return Material(folder, _sorted(folder, "samples"))
     # A short name for it, so that commands can be read.
     (folder / "files").symlink_to(given.absolute(), target_is_directory=True)
+    for path in sorted(given.iterdir()):
+        if _is_evidence(path) and len(path.name.encode(errors="replace")) > LONGEST:
+            told(f"Left out, its name is longer than {LONGEST} bytes: {path.name[:50]}...")
     names = _sorted(folder, "files")
     if not names:
         raise StoryError(f"there is no file in {given} that can be sent")
@@ -92,12 +96,15 @@ def _sorted(folder: Path, inner: str) -> tuple[str, ...]:
     )
 
 
+def _is_evidence(path: Path) -> bool:
+    # Notes about the files stay here, and so do a system's own files.
+    return path.is_file() and not path.name.startswith(".") and path.suffix != ".md"
+
+
 def _is_sent(path: Path) -> bool:
-    # Notes about the files stay here, and so do a system's own files; a name that is no
-    # text cannot be typed either.
-    if not path.is_file() or path.name.startswith(".") or path.suffix == ".md":
-        return False
-    return path.name.isprintable() and not any("\ud800" <= c <= "\udfff" for c in path.name)
+    # A name that is no text cannot be typed, and one with control characters is no name.
+    name = path.name
+    return _is_evidence(path) and name.isprintable() and len(name.encode()) <= LONGEST
 
 
 def _is_photograph(name: str) -> bool:

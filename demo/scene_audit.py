@@ -37,7 +37,7 @@ async def play(play: Play) -> None:
         await _rewind(play, villain)
     await _all_calm(play)
     told(
-        "He put everything back. What nobody could have seen without witnesses: a split view, "
+        "What nobody could have seen without witnesses: a split view, "
         "which shows each node another log; and a tail that was hidden before anybody fetched "
         "it. There is one broker and no witness yet, and every page above says so."
     )
@@ -63,6 +63,8 @@ async def _all_calm(play: Play) -> None:
     answers = await together(*(play[name].run(*VERIFY, show=False) for name in CHECKERS))
     wrong = [f"{name}: {w}" for name, a in zip(CHECKERS, answers, strict=True) for w in _wrong(a)]
     expect(not wrong, f"the log is what it was, and it is still said: {'; '.join(wrong)}")
+    if all("ALARM" in answer.text for answer in answers):
+        told("He puts everything back: the log is proved again, and each device keeps the alarm.")
 
 
 async def _alter(play: Play, villain: Intruder) -> None:

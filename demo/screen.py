@@ -75,8 +75,10 @@ def shown(output: str) -> None:
         text.rstrip()
         indent = Text(" " * (len(text.plain) - len(text.plain.lstrip())))
         first, *more = text.wrap(console, WIDTH - 2) or [Text()]
+        first.rstrip()
         _print(Text("  ") + first)
         for piece in more:
+            piece.rstrip()
             _print(Text("  ") + indent + piece)
 
 
