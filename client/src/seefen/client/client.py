@@ -178,9 +178,16 @@ class Client:
                 new = await engine.sync()
                 # Before all else what was on its way when an earlier process ended.
                 await self._sender.settle()
-                await self._outbox.flush(silent)
+                await self._outbox.flush()
                 await self._reader.acknowledge_owed()
                 await self.devices.renew_mailboxes()
+            if self._outbox.files_wait:
+                # What an earlier process could not bring to its end. The lock is free for alerts.
+                problem = await self._outbox.prepare(silent)
+                if problem is not None:
+                    engine.alarm(f"a file did not follow its message: {problem}")
+                async with engine.lock:
+                    await self._outbox.flush()
         except UnreachableError:
             self._online = False
             return Synced(0, tuple(engine.alarms))
@@ -238,10 +245,15 @@ class Client:
 
     def queued(self) -> list[Sent]:
         """Return what waits in the outbox, with the last problem of each."""
-        return [
+        drafts = [
             Sent(None, queued=True, problem=problem, size=draft.body_size)
             for _, draft, problem in self._outbox.waiting()
         ]
+        to_seal = [
+            Sent(None, queued=True, problem=f"{path.name} is not sealed yet", size=0)
+            for path in self._outbox.attached()
+        ]
+        return drafts + to_seal
 
     def draft(self, name: str) -> bytes | None:
         """Return what was kept of a form that was not sent."""
@@ -263,6 +275,7 @@ class Client:
         connection.closed = self._closed
         if (session := self._engine.vault.get("session")) is not None:
             connection.resume(session)
+        self._outbox.clean()
         self._pushes.start()
         # Whatever the broker shows or refuses: what is in the vault can be read.
         with contextlib.suppress(SeefenError):

@@ -1,5 +1,6 @@
 """What people do: alerts, requests, notes, files; and what waits for an answer."""
 
+from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -43,33 +44,17 @@ class Messaging:
         engine = self._engine
         async with engine.lock:
             dated = self._dated(message)
-            draft, object_ = self._outbox.add_message(state.case, dated, reply_to=reply_to)
+            draft = self._outbox.add_message(state.case, dated, reply_to=reply_to, attach=files)
             # The message leaves before its files are even sealed: it may be urgent.
-            first = self._result(await self._outbox.flush(progress), draft)
-            drafts: list[int] = []
-            for path in files:
-                number = await self._outbox.add_file(
-                    state.case,
-                    path,
-                    of=object_,
-                    role="",
-                    handling=message.handling,
-                    progress=silent,
-                )
-                drafts.append(number)
-            if not drafts:
-                return first
-            more = await self._outbox.flush(progress)
-            return Sent(
-                first.ref,
-                first.queued,
-                first.problem,
-                first.size,
-                first.left_out,
-                first.index,
-                first.recorded_at,
-                tuple(more),
-            )
+            first = self._result(await self._outbox.flush(), draft)
+        if not files:
+            return first
+        problem = await self._outbox.prepare(progress)
+        async with engine.lock:
+            more = await self._outbox.flush()
+        if problem is not None:
+            raise problem
+        return replaced(first, files=tuple(more))
 
     async def answer(self, ref: tuple[CaseState, int], answer: str, cause: str) -> Sent:
         """Answer an alert or request: taken, passed on, not ours, rejected."""

@@ -8,15 +8,17 @@ lets readers drop a double.
 import asyncio
 import hashlib
 import mimetypes
-import unicodedata
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from msgspec.structs import replace
+from msgspec.structs import replace as replaced
 
 from seefen.client import files, keying, marks
 from seefen.client.connection import UnreachableError
+from seefen.client.drafts import Attachment, Draft, sayable
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
 from seefen.client.values import Sent
@@ -39,31 +41,11 @@ from seefen.protocol.objects import (
     wrap_content_key,
 )
 from seefen.protocol.padding import pad
-from seefen.protocol.statements import Count, Hash, Id, Object, Part
+from seefen.protocol.statements import Object
 from seefen.protocol.suite import SUITE, new_id, seal
 
 Progress = Callable[[str, int, int], None]
 MEDIA: Final = {".x3p": "application/x-x3p"}
-
-
-class Draft(Part, frozen=True):
-    """What is known before sending. ``file`` names the sealed bytes in the outbox folder."""
-
-    case: Id
-    object: Id
-    nonce: Id
-    created_at: Count
-    handling: str
-    reply_to: Id | None
-    supersedes: Id | None
-    file: str
-    name: str
-    cover: bytes
-    body: bytes
-    content_key: Hash
-    body_size: Count
-    body_root: Hash
-    plain: bytes
 
 
 class Outbox:
@@ -72,6 +54,8 @@ class Outbox:
     def __init__(self, engine: Engine, sender: Sender) -> None:
         self._engine = engine
         self._sender = sender
+        self._moving = asyncio.Lock()
+        self._uploaded: set[bytes] = set()
 
     @property
     def folder(self) -> Path:
@@ -85,13 +69,17 @@ class Outbox:
         *,
         reply_to: bytes | None = None,
         supersedes: bytes | None = None,
-    ) -> tuple[int, bytes]:
-        """Keep a message to be sent; return the draft's number and the object's id.
+        attach: tuple[Path, ...] = (),
+    ) -> int:
+        """Keep a message to be sent, and the files to follow it; return the draft's number.
 
         Raises:
-            RefusedError: The form is not filled in as it must be.
+            RefusedError: The form is not filled in as it must be, or a file is not there.
         """
         message.check()
+        for path in attach:
+            if not path.is_file():
+                raise RefusedError(f"{path} cannot be read: there is no such file", rule="file")
         bare = self._bare(case, file=False)
         key = new_content_key()
         plain = encode_message(message)
@@ -113,52 +101,108 @@ class Outbox:
             parts_root([leaf_hash(body)]),
             plain,
         )
-        return self._keep(draft), bare.object
+        vault = self._engine.vault
+        with vault.change():
+            for path in attach:
+                kept = Attachment(case, bare.object, message.handling, os.fsencode(path.absolute()))
+                vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
+            return self._keep(draft)
 
-    async def add_file(
-        self, case: bytes, path: Path, *, of: bytes, role: str, handling: str, progress: Progress
-    ) -> int:
-        """Seal a file into the outbox folder; return the draft's number.
+    @property
+    def files_wait(self) -> bool:
+        """Whether there are files to be sealed or brought to the broker."""
+        attached = self._engine.vault.one("SELECT 1 FROM attachment")
+        return attached is not None or any(draft.file for _, draft, _ in self.waiting())
 
-        Raises:
-            RefusedError: The file cannot be read.
+    def attached(self) -> list[Path]:
+        """Return the files that wait to be sealed."""
+        return [Path(os.fsdecode(kept.path)) for _, kept in self._attachments()]
+
+    def clean(self) -> None:
+        """Delete sealed files that no draft names: an earlier process ended while it sealed."""
+        named = {draft.file for _, draft, _ in self.waiting()}
+        for sealed in self.folder.glob("*.sealed"):
+            if sealed.name not in named:
+                files.discard(sealed)
+
+    async def prepare(self, progress: Progress) -> RefusedError | None:
+        """Seal the attached files and bring sealed ones to the broker; return what went wrong.
+
+        This takes minutes: the engine's lock must not be held, or no alert would get through.
         """
-        bare = self._bare(case, file=True)
+        wrong: RefusedError | None = None
+        async with self._moving:
+            for id_, kept in self._attachments():
+                try:
+                    draft = await self._seal_file(kept)
+                except RefusedError as err:
+                    wrong = wrong or err
+                    self._engine.vault.run("DELETE FROM attachment WHERE id = ?", id_)
+                    continue
+                with self._engine.vault.change():
+                    self._keep(draft)
+                    self._engine.vault.run("DELETE FROM attachment WHERE id = ?", id_)
+            for id_, draft, _ in self.waiting():
+                try:
+                    if draft.file and draft.object not in self._uploaded:
+                        await self._upload(draft, progress)
+                except UnreachableError:
+                    break
+                except SeefenError as err:
+                    self._note(id_, err)
+        return wrong
+
+    async def _upload(self, draft: Draft, progress: Progress) -> None:
+        sealed = self.folder / draft.file
+        connection = self._engine.connection
+        await files.upload(connection, sealed, draft.body_root, draft.name, progress)
+        self._uploaded.add(draft.object)
+
+    def _attachments(self) -> list[tuple[int, Attachment]]:
+        found = self._engine.vault.run("SELECT id, fields FROM attachment ORDER BY id")
+        return [(id_, decode(fields, Attachment)) for id_, fields in found]
+
+    async def _seal_file(self, kept: Attachment) -> Draft:
+        path = Path(os.fsdecode(kept.path))
+        bare = self._bare(kept.case, file=True)
         key = new_content_key()
-        self.folder.mkdir(exist_ok=True)
         sealed = self.folder / f"{bare.object.hex()}.sealed"
         try:
+            self.folder.mkdir(exist_ok=True)
             size = path.stat().st_size
             digest = await asyncio.to_thread(_digest, path)
             media = MEDIA.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
             note = FileNote(
-                name=unicodedata.normalize("NFC", path.name),
+                name=sayable(path.name),
                 size=size,
                 sha256=digest,
-                role=role,
-                of=of,
-                handling=handling,
+                role="",
+                of=kept.of,
+                handling=kept.handling,
                 media_type=media or "application/octet-stream",
                 created_at=bare.created_at,
             )
             note.check()
             plain = encode_message(note)
             body_size, root = await asyncio.to_thread(
-                files.seal_file, path, sealed, key, bare, plain, progress
+                files.seal_file, path, sealed, key, bare, plain, _unseen
             )
+        except SeefenError:
+            files.discard(sealed)
+            raise
         except OSError as err:
             files.discard(sealed)
             raise RefusedError(f"{path} cannot be read: {err.strerror}", rule="file") from None
-        draft = Draft(
-            case,
+        return Draft(
+            kept.case,
             bare.object,
             bare.nonce,
             bare.created_at,
-            handling,
-            of,
+            kept.handling,
+            kept.of,
             None,
             sealed.name,
-            path.name,
+            note.name,
             encode_cover(note.cover()),
             b"",
             key,
@@ -166,28 +210,40 @@ class Outbox:
             root,
             plain,
         )
-        return self._keep(draft)
 
     def waiting(self) -> list[tuple[int, Draft, str | None]]:
         """Return the drafts in the order they were made, with the last problem of each."""
         found = self._engine.vault.run("SELECT id, fields, problem FROM draft ORDER BY id")
         return [(id_, decode(data, Draft, limit=1 << 22), problem) for id_, data, problem in found]
 
-    async def flush(self, progress: Progress) -> list[Sent]:
-        """Send what waits; stop where the broker is out of reach. The lock must be held."""
+    async def flush(self) -> list[Sent]:
+        """Send what waits, files once they are uploaded; stop where the broker is out of reach.
+
+        The engine's lock must be held.
+        """
         sent: list[Sent] = []
-        for id_, draft, _ in self.waiting():
+        waiting = self.waiting()
+        held = {draft.object for _, draft, _ in waiting}
+        for id_, draft, problem in waiting:
+            queued = Sent(None, queued=True, problem=problem, size=draft.body_size)
+            if draft.file and (draft.object not in self._uploaded or draft.reply_to in held):
+                sent.append(queued)  # a file without its message would say nothing
+                continue
             try:
-                sent.append(await self._send(id_, draft, progress))
+                sent.append(await self._send(id_, draft))
+                held.discard(draft.object)
             except UnreachableError as err:
-                sent.append(Sent(None, queued=True, problem=str(err), size=draft.body_size))
+                sent.append(replace(queued, problem=str(err)))
                 break
             except SeefenError as err:
-                self._engine.vault.run(
-                    "UPDATE draft SET problem = ? WHERE id = ?", f"{err} [{err.rule}]", id_
-                )
-                sent.append(Sent(None, queued=True, problem=str(err), size=draft.body_size))
+                self._note(id_, err)
+                sent.append(replace(queued, problem=str(err)))
         return sent
+
+    def _note(self, id_: int, err: SeefenError) -> None:
+        self._engine.vault.run(
+            "UPDATE draft SET problem = ? WHERE id = ?", f"{err} [{err.rule}]", id_
+        )
 
     def drop(self, id_: int) -> None:
         """Delete a draft that was never sent."""
@@ -196,16 +252,14 @@ class Outbox:
                 files.discard(self.folder / draft.file)
         self._engine.vault.run("DELETE FROM draft WHERE id = ?", id_)
 
-    async def _send(self, id_: int, draft: Draft, progress: Progress) -> Sent:
+    async def _send(self, id_: int, draft: Draft) -> Sent:
         engine = self._engine
         # First what was on its way: the answer to this very draft may have been lost.
         await self._sender.settle()
         if engine.vault.one("SELECT 1 FROM object WHERE object = ?", draft.object):
             return self._finish(id_, draft)
         await keying.refresh(engine)
-        if draft.file:
-            sealed = self.folder / draft.file
-            await files.upload(engine.connection, sealed, draft.body_root, draft.name, progress)
+        self._uploaded.discard(draft.object)  # if it is refused, the parts are looked at again
         await self._sender.send(lambda parcel: _add_object(engine, parcel, draft))
         return self._finish(id_, draft)
 
@@ -307,10 +361,14 @@ def _add_object(engine: Engine, parcel: Parcel, draft: Draft) -> None:
         body_size=draft.body_size,
         body_root=draft.body_root,
     )
-    obj = replace(obj, cover=seal_cover(obj, key, draft.cover))
+    obj = replaced(obj, cover=seal_cover(obj, key, draft.cover))
     parcel.add(obj, tag_key=key)
     wrapped = wrap_content_key(obj, key, draft.content_key)
     parcel.contents.append(Content(draft.object, wrapped, draft.body))
+
+
+def _unseen(name: str, done: int, total: int) -> None:
+    """Report no progress."""
 
 
 def _digest(path: Path) -> bytes:

@@ -1,0 +1,41 @@
+"""Drafts: what waits in the outbox, as it stands in the vault."""
+
+import os
+import unicodedata
+
+from seefen.protocol.statements import Count, Hash, Id, Part
+
+
+class Draft(Part, frozen=True):
+    """What is known before sending. ``file`` names the sealed bytes in the outbox folder."""
+
+    case: Id
+    object: Id
+    nonce: Id
+    created_at: Count
+    handling: str
+    reply_to: Id | None
+    supersedes: Id | None
+    file: str
+    name: str
+    cover: bytes
+    body: bytes
+    content_key: Hash
+    body_size: Count
+    body_root: Hash
+    plain: bytes
+
+
+class Attachment(Part, frozen=True):
+    """A file that is to follow a message: kept with it, so that no kill comes between."""
+
+    case: Id
+    of: Id
+    handling: str
+    path: bytes
+
+
+def sayable(name: str) -> str:
+    """Return a file's name as text that can be signed, whatever its disk calls text."""
+    text = os.fsencode(name).decode(errors="replace").replace("\0", "\ufffd")
+    return unicodedata.normalize("NFC", text)
