@@ -1,0 +1,118 @@
+"""The audit: what is missing is named, also the last entries and those of who never spoke."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from seefen.client import Client
+from seefen.protocol.frames import AuditPage
+from seefen.protocol.ledger.record import decode_core, encode_core
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, honest, spoil, until
+
+REF = f"{CHANNEL}#1"
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+async def story(place: Site) -> tuple[Client, Client]:
+    skopje, belgrade = await channel(place, BELGRADE), await place.client(BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    await belgrade.alerts.show(REF, **WHY, reason="a call from Skopje")
+    await until(lambda: skopje.alerts.reach(REF)[0].read_at, skopje, belgrade)
+    return skopje, belgrade
+
+
+def without(device: str, *, last: int = 1000) -> Any:
+    """Hide the last entries of a device from an audit."""
+
+    def hide(page: AuditPage) -> AuditPage:
+        own = [i for i in page.items if decode_core(i.entry.core).device == device]
+        hidden = own[-last:]
+        return replace(page, items=tuple(i for i in page.items if i not in hidden))
+
+    return hide
+
+
+async def test_an_honest_log_has_no_gaps_and_shows_the_reason(place: Site) -> None:
+    skopje, belgrade = await story(place)
+    for client in (skopje, belgrade):
+        verdict = await client.audit.verdict()
+        assert (verdict.ok, verdict.gaps, verdict.problems) == (True, (), ())
+        assert verdict.entries == verdict.proved
+    rows = await skopje.audit.list(node=BELGRADE)
+
+    assert [(row.what, row.reason, row.proved) for row in rows] == [
+        ("opened", "a call from Skopje", True)
+    ]
+    assert [row.ref for row in rows] == [REF]
+
+
+@pytest.mark.parametrize("last", [1, 1000], ids=["last", "all"])
+async def test_entries_of_a_partner_cannot_be_hidden_from_the_owner(place: Site, last: int) -> None:
+    skopje, belgrade = await story(place)
+    spoil(skopje, "audit", without(belgrade.device_hex, last=last), once=False)
+    verdict = await skopje.audit.verdict()
+
+    assert not verdict.ok
+    assert any(belgrade.officer in gap for gap in verdict.gaps)
+    assert set(verdict.gaps).isdisjoint(verdict.problems)
+    honest(skopje)
+    assert (await skopje.audit.verdict()).ok
+
+
+@pytest.mark.parametrize("last", [1, 1000], ids=["last", "all"])
+async def test_own_entries_cannot_be_hidden(place: Site, last: int) -> None:
+    skopje, _ = await story(place)
+    spoil(skopje, "audit", without(skopje.device_hex, last=last), once=False)
+    verdict = await skopje.audit.verdict()
+
+    assert not verdict.ok
+    assert any(skopje.officer in gap for gap in verdict.gaps)
+
+
+async def test_an_altered_text_is_a_problem_of_its_entry(place: Site) -> None:
+    skopje, belgrade = await story(place)
+
+    def blame(page: AuditPage) -> AuditPage:
+        def other(item: Any) -> Any:
+            core = decode_core(item.entry.core)
+            if core.act != "access":
+                return item
+            text = encode_core(replace(core, officer=skopje.officer))
+            return replace(item, entry=replace(item.entry, core=text))
+
+        return replace(page, items=tuple(map(other, page.items)))
+
+    spoil(skopje, "audit", blame, once=False)
+    verdict = await skopje.audit.verdict()
+    assert not verdict.ok
+    assert len(verdict.problems) == 1
+    (row,) = await skopje.audit.list(node=BELGRADE)
+    assert not row.proved
+    assert belgrade.alarm is None
+
+
+async def test_verify_knows_the_records_of_an_earlier_process(place: Site) -> None:
+    skopje, _ = await story(place)
+    assert (await skopje.audit.verify()).problems == ()
+    await place.open.aclose()
+    async with place.briefly(SKOPJE) as again:
+
+        def altered(page: Any) -> Any:
+            first, *rest = page.records
+            return replace(page, records=(first[:-1] + bytes([first[-1] ^ 1]), *rest))
+
+        spoil(again, "records", altered, once=False)
+        report = await again.audit.verify()
+        assert report.problems == ("entry 0 is not the one that was signed: it was altered",)
+        honest(again)
+        assert (await again.audit.verify()).problems == ()
