@@ -80,6 +80,8 @@ async def admit_node(request: Request, root_keys: tuple[SigningKey, ...]) -> Non
     try:
         trust = Trust(vault, bytes.fromhex(invite.net), Path("evidence"))
         await fetch_authority(connection, trust, invite)
+        if _stands(trust.directory, request.bundle):
+            return  # the answer to an earlier try was lost
         bundle = _sign_as_root(trust.directory, request.bundle, root_keys)
         data = await connection.http(
             "POST",
@@ -88,6 +90,9 @@ async def admit_node(request: Request, root_keys: tuple[SigningKey, ...]) -> Non
             invite=invite.credential,
         )
         decode(data, Recorded, limit=ANSWER_LIMIT)
+        await fetch_authority(connection, trust, invite)
+        if not _stands(trust.directory, request.bundle):
+            raise UntrustedError("the broker took the node and does not show it", rule="receipt")
     finally:
         await connection.close()
         vault.close()
@@ -165,6 +170,12 @@ def _sign_as_root(
     if directory.in_force(node.node) != "unknown-node":
         raise RefusedError(f"there is a node {node.node} already", rule="node-taken")
     return finished
+
+
+def _stands(directory: Directory, bundle: Bundle) -> bool:
+    first = bundle.statements[0]
+    link = directory.link(("node", _node_of(first)))
+    return link is not None and link.statement == open_envelope(first.envelope, "node").statement
 
 
 def _node_of(signed: Signed) -> str:

@@ -1,0 +1,120 @@
+"""Joining and admitting: one file, six words, and going on where one was cut off."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from seefen.client import Client, admitting, joining
+from seefen.client.connection import tls_context
+from seefen.client.invites import read_invite, write_invite
+from seefen.client.values import JoinedView
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.server import tls
+from tests.client.homes import CHEAP, PASSPHRASE
+from tests.support.broker import RunningBroker, running_broker
+
+NODE = "sarajevo-lab"
+
+
+@dataclass
+class Registry:
+    """A broker, and the root holders beside it."""
+
+    broker: RunningBroker
+    folder: Path
+
+    async def invite(self, node: str = NODE) -> Path:
+        return await self.broker.invite(node)
+
+    async def join(self, file: Path, home: str, spoken: list[tuple[str, ...]]) -> object:
+        return await joining.join(
+            file, self.folder / home, PASSPHRASE, spoken.append, memory_kib=CHEAP, patience_s=30
+        )
+
+
+@pytest.fixture
+async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
+    async with running_broker(tmp_path) as broker:
+        yield Registry(broker, tmp_path)
+
+
+async def test_a_node_and_an_officer_join_and_are_cut_off_on_the_way(registry: Registry) -> None:
+    network, file = registry.broker.network, await registry.invite()
+    spoken: list[tuple[str, ...]] = []
+    cut = asyncio.create_task(registry.join(file, "node", spoken))
+    request = await admitting.read_request(file, wait_s=30)
+    cut.cancel()
+    await asyncio.gather(cut, return_exceptions=True)
+
+    again = asyncio.create_task(registry.join(file, "node", spoken))
+    roots = tuple(network.roots[: network.root.threshold])
+    await admitting.admit_node(request, roots)
+    await admitting.admit_node(request, roots)  # the answer to the first try was lost
+    joined = await again
+    assert isinstance(joined, JoinedView)
+    assert joined.node == NODE
+    assert set(spoken) == {request.words}
+    with pytest.raises(RefusedError) as caught:
+        await registry.join(file, "node", spoken)
+    assert caught.value.rule == "joined"
+
+    async with Client.open(registry.folder / "node", PASSPHRASE) as admin:
+        await _an_officer_joins(registry, admin)
+
+
+async def _an_officer_joins(registry: Registry, admin: Client) -> None:
+    file = await admin.devices.invite(("auditor",), registry.folder / "auditor.invite")
+    spoken: list[tuple[str, ...]] = []
+    waiting = asyncio.create_task(registry.join(file, "auditor", spoken))
+    request = await admitting.read_request(file, wait_s=30)
+    assert request.roles == ("auditor",)
+    await admin.devices.admit(request)
+    await waiting
+    assert spoken == [request.words]
+    async with Client.open(registry.folder / "auditor", PASSPHRASE) as auditor:
+        assert auditor.roles == ("auditor",)
+        assert (await auditor.audit.verdict()).ok
+
+
+async def test_who_is_not_let_in_is_told_how_to_go_on(registry: Registry) -> None:
+    file = await registry.invite()
+    with pytest.raises(RefusedError) as caught:
+        await joining.join(
+            file, registry.folder / "home", PASSPHRASE, print, memory_kib=CHEAP, patience_s=1
+        )
+    assert caught.value.rule == "not-admitted"
+
+    fewer = tuple(registry.broker.network.roots[: registry.broker.network.root.threshold - 1])
+    request = await admitting.read_request(file)
+    with pytest.raises((RefusedError, UntrustedError)):
+        await admitting.admit_node(request, fewer)
+
+
+async def test_the_network_of_the_invite_is_the_only_one(registry: Registry) -> None:
+    file = await registry.invite()
+    invite = read_invite(file)
+    write_invite(file, msgspec.structs.replace(invite, net="ab" * 32))
+    with pytest.raises(UntrustedError) as caught:
+        await registry.join(file, "home", [])
+
+    assert caught.value.rule == "net"
+
+
+def test_a_certificate_beside_the_pinned_one_is_refused(tmp_path: Path) -> None:
+    ca, other = (_authority(tmp_path / name) for name in ("one", "two"))
+    for bad in ("", "no certificate", ca[:200], ca + other):
+        with pytest.raises(RefusedError) as caught:
+            tls_context(bad)
+        assert caught.value.rule == "invite"
+    tls_context(ca)
+
+
+def _authority(folder: Path) -> str:
+    folder.mkdir()
+    tls.make_authority(folder, "seefen", datetime.now(UTC))
+    return tls.ca_pem(folder)
