@@ -86,7 +86,7 @@ class Audit:
         found = (*report.problems, *(c.problem for c in checked if c.problem))
         problems = tuple(sentence for sentence in dict.fromkeys(found) if sentence not in gaps)
         return Verdict(
-            ok=not problems and not gaps,
+            ok=not problems and not gaps and engine.vault.get("alarm") is None,
             entries=len(checked),
             proved=len(good),
             first=checked[0].item.entry.index if checked else 0,

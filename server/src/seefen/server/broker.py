@@ -253,8 +253,12 @@ class Broker:
             await asyncio.sleep(LOOK_SECONDS)
             self._push.cut()
             self._watches.prune(self._now())
-            with suppress(UnreachableError):
+            try:
                 warned = await self._look_once(warned)
+            except UnreachableError:
+                continue
+            except Exception as err:  # the next look may do better; without it nobody looks
+                alarm("look-failed", error=type(err).__name__)
 
     async def _look_once(self, warned: Heads | None) -> Heads | None:
         heads = await self._storage.heads()

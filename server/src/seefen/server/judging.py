@@ -74,6 +74,9 @@ def check_scope(layer: Layer, access: Access, object_: bytes) -> None:
     at = layer.at // 1000
     if 0 < facts.expires <= at:
         raise RefusedError("this object has expired", rule="expired")
+    if access.node not in state.members:
+        # What was opened stays with who opened it; nothing more is handed out.
+        raise RefusedError("your node is no member of this case any more", rule="not-a-member")
     require_may_read_now(layer, access.case, access.device, facts.gen)
 
 

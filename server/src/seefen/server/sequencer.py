@@ -132,8 +132,7 @@ class Sequencer:
             except SeefenError as err:
                 self._fail(group, err)
             except Exception as err:
-                alarm("sequencer-failed", error=type(err).__name__)
-                self._fail(group, UnreachableError("the broker failed: ask again", rule="failed"))
+                self._fail(group, _failed(err))
             await self._rebase(group)
             self._flying = None
             group.settled.set_result(None)
@@ -247,6 +246,8 @@ class Sequencer:
                 job.judge(trial)
             except SeefenError as err:
                 _refuse(job, err)
+            except Exception as err:
+                _refuse(job, _failed(err))  # one job that breaks must not strand the others
             else:
                 group.layer.absorb(trial)
                 group.jobs.append((job, trial.changes))
@@ -263,11 +264,19 @@ class Sequencer:
                 self._add(job)
             except SeefenError as err:
                 _refuse(job, err)
+            except Exception as err:
+                _refuse(job, _failed(err))
         waiting.settled.set_result(None)
 
     def _fail(self, group: _Group, error: SeefenError) -> None:
         for job, _ in group.jobs:
             _refuse(job, error)
+
+
+def _failed(err: Exception) -> UnreachableError:
+    """Raise an alarm about an error nobody foresaw; return what its caller is told."""
+    alarm("sequencer-failed", error=type(err).__name__)
+    return UnreachableError("the broker failed: ask again", rule="failed")
 
 
 def _refuse(job: Job, error: SeefenError) -> None:

@@ -24,9 +24,9 @@ _PHONE: Final = "do not admit it: telephone the number on your own paper, not th
 _INVITE: Final = "an invite opens once and for 48 hours: ask for a new one"
 _TRUST: Final = "do not go on: somebody may stand before the broker; tell your administrator"
 _HINTS: Final = {
-    "a-stale-log": "check the connection with 'seefen status'; alerts may still be sent",
+    "a-stale-log": "check the connection with 'seefen status', and this machine's clock",
     "acknowledged": "somebody of your node was faster; 'seefen due' shows who took it",
-    "broker": "nothing is lost: what was queued leaves when the broker is back",
+    "broker": "this was NOT done and is not queued: run it again, or use the telephone",
     "broker-card": "'seefen-server init' writes broker.json into its data folder",
     "checkpoint": _LOG,
     "consistency": _LOG,

@@ -121,6 +121,7 @@ class _Line:
             except ConnectionError:
                 self.end(1006, "gone", "the connection is gone")
                 return
+            self._queue.task_done()
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -133,6 +134,9 @@ class _Line:
                 self.end(MALFORMED, "frame", str(err))
                 return
             await self._answer(frame)
+            # The next question waits until the answer has left: pages are large, and a
+            # device that asks without reading would fill the memory of the broker.
+            await self._queue.join()
         self.end(self._socket.close_code or 1006, "gone", "the connection is gone")
 
     async def _answer(self, frame: Frame) -> None:
