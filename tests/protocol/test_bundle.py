@@ -19,6 +19,8 @@ from seefen.protocol.suite import sha256
 from tests.protocol.builder import read, refused
 from tests.support.casework import assign, message, open_case
 from tests.support.network import Network
+from tests.support.specs import spec
+from tests.support.vectors import own
 
 
 @pytest.fixture
@@ -89,3 +91,17 @@ def test_limits() -> None:
             decode_bundle(encode(bad))
     with pytest.raises(MalformedError):
         decode_bundle(encode(replace(good, contents=(replace(content, body=bytes(BUNDLE_LIMIT)),))))
+
+
+def test_the_worked_example_is_its_vector() -> None:
+    vector = own("bundle/bundle.json")
+    statements = tuple(
+        Signed(kind, bytes.fromhex(envelope), bytes.fromhex(tag))
+        for kind, envelope, tag in vector["statements"]
+    )
+    wraps = tuple(bytes.fromhex(wrap) for wrap in vector["wraps"])
+    contents = tuple(Content(*map(bytes.fromhex, content)) for content in vector["contents"])
+    bundle = Bundle(statements, wraps, contents)
+    assert encode_bundle(bundle).hex() == vector["bundle"]
+    assert decode_bundle(bytes.fromhex(vector["bundle"])) == bundle
+    assert vector["bundle"] in spec("bundle.md")
