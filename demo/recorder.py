@@ -51,6 +51,14 @@ class Recorder:
             self._relay, "127.0.0.1", self._listen, ssl=self._server_tls
         )
 
+    @property
+    def port(self) -> int:
+        """The port on which it listens."""
+        if self._server is None:
+            return self._listen
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
     async def stop(self) -> None:
         """Stop listening, cut what is open and close the file."""
         if self._server is not None:

@@ -147,6 +147,7 @@ def _pieces(words: Iterable[str]) -> Iterator[str]:
 
 def _quoted(word: str) -> str:
     # Typed as a person would: in double quotes, unless that says something else.
-    if shlex.quote(word) == word or not set(word) & set(" '\"\\$`*?<>|&;()"):
+    plain = set(word).isdisjoint(" '\"\\$`*?<>|&;()")
+    if plain and word[:1] not in "#~":  # an empty word is not plain either
         return word
-    return f'"{word}"' if not set(word) & set('"\\$`!') else shlex.quote(word)
+    return f'"{word}"' if set(word).isdisjoint('"\\$`!') else shlex.quote(word)

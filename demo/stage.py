@@ -56,6 +56,11 @@ class Prompt:
         self._process = process
         self._errors = errors
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
+
     async def run(
         self, *argv: str, show: bool = True, may_fail: bool = False, patience: float = SHORT
     ) -> Answer:
