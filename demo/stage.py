@@ -82,7 +82,8 @@ class Prompt:
             if not show:
                 typed(self.name, self._program, *argv)
                 shown(answer.painted)
-            raise StoryError(f"{self.name}: `{self._program} {argv[0]}` ended with {answer.code}")
+            what = " ".join((self._program, *argv[:2]))
+            raise StoryError(f"{self.name}: `{what}` ended with {answer.code}")
         return answer
 
     def show(self, argv: Iterable[str], answer: Answer) -> None:
@@ -202,6 +203,15 @@ class Stage:
         if not line:
             shown(errors.read_text(errors="replace"))
             raise StoryError("the broker did not start")
+
+    def require_broker(self) -> None:
+        """Check that the broker still runs.
+
+        Raises:
+            StoryError: It does not; whatever a device said is only what follows from that.
+        """
+        if self._broker is not None and self._broker.returncode is not None:
+            raise StoryError("the broker ended in the middle of the story")
 
     async def close_devices(self) -> None:
         """End all but the broker, so that their vaults are free."""

@@ -122,8 +122,7 @@ async def tell(options: Options, stop: Stop) -> None:
     try:
         sent = await asyncio.to_thread(material, options.folder, options.files)
         play = Play(stage, options.folder, options.port, _free_port(options.port), sent)
-        for one in SCENES:
-            await one.play(play)
+        await _play(play)
         scene(len(SCENES) + 1, "what was shown")
         listed(SHOWN)
         told(f"\nAll steps came out as they should, in {time.monotonic() - began:.0f} s.")
@@ -135,6 +134,15 @@ async def tell(options: Options, stop: Stop) -> None:
         if play is not None and play.recorder is not None:
             await play.recorder.stop()
         await stage.close(options.folder / "broker" / "postgres")
+
+
+async def _play(play: Play) -> None:
+    for one in SCENES:
+        try:
+            await one.play(play)
+        except StoryError:
+            play.stage.require_broker()
+            raise
 
 
 async def _stay(play: Play, stop: Stop) -> None:
