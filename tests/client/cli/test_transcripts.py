@@ -193,8 +193,8 @@ def test_what_cannot_be_sent_is_queued_and_leaves_later(network: Stage) -> None:
     ("argv", "hint"),
     [
         (["alert", "show", "seefen-border#999"], "seefen case show"),
-        (["case", "show", "SF-2026-XXX-00001"], "seefen case list"),
-        (["case", "add", "SF-2026-XXX-00001", "belgrade-ffp"], "seefen case list"),
+        (["case", "show", "SF-2026-QQQ-00001"], "seefen case list"),
+        (["case", "add", "SF-2026-QQQ-00001", "belgrade-ffp"], "seefen case list"),
         (["channel", "open", "seefen-other", "nobody-here"], "seefen status"),
         (["device", "revoke", "o-0000", "--lost"], "seefen device list"),
         (["alert", "answer", "seefen-border#1", "taken"], "seefen"),
