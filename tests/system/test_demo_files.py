@@ -1,5 +1,6 @@
 """``make demo ARGS='--files DIR --data DIR'``: files as they are met in the field."""
 
+import json
 import shutil
 from collections.abc import Callable
 from hashlib import sha256
@@ -66,7 +67,10 @@ def _no_process_complained(data: Path) -> None:
     said = {path.name: path.read_text() for path in (data / "stderr").iterdir()}
     assert len(said) == 8  # the broker and its admin, the holders of root keys, six devices
     assert {name: text for name, text in said.items() if text} == {}
-    assert '"level": "error"' not in (data / "broker.log").read_text()
+    lines = map(json.loads, (data / "broker.log").read_text().splitlines())
+    errors = [line for line in lines if line["level"] == "error"]
+    # Looking every half second, the broker may or may not meet the rewound log of scene 4.
+    assert [e for e in errors if (e["event"], e.get("rule")) != ("alarm", "ledger-changed")] == []
 
 
 def _nobody_sees_a_second_run_over_this_one(
