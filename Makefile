@@ -3,6 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 RUN := .venv/bin/python
 READY := .venv/ready
+DEEP := .venv/deep
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: demo test check lock clean
@@ -25,10 +26,17 @@ $(READY): requirements.lock protocol/pyproject.toml server/pyproject.toml client
 	    --editable protocol --editable server --editable client
 	touch $@
 
-lock: ## resolve requirements.lock anew: names, versions and hashes, no index address
-	uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-header --no-annotate --no-emit-package seefen-protocol --extra embedded --group pyproject.toml:dev \
+$(DEEP): $(READY) requirements-deep.lock
+	$(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-deep.lock
+	touch $@
+
+RESOLVE := uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --no-header --no-annotate
+
+lock: ## resolve both locks anew: names, versions and hashes, no index address
+	$(RESOLVE) --no-emit-package seefen-protocol --extra embedded --group pyproject.toml:dev \
 	    protocol/pyproject.toml server/pyproject.toml client/pyproject.toml --output-file requirements.lock
+	$(RESOLVE) --constraint requirements.lock --group pyproject.toml:deep --output-file requirements-deep.lock
 
 clean: ## the environment and all caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [ROOT / part / "src" / "seefen" / part for part in ("protocol", "server", "client")]
-FOLDERS = [*PACKAGES, ROOT / "demo", ROOT / "tests"]
+FOLDERS = [*PACKAGES, ROOT / "bench", ROOT / "demo", ROOT / "tests"]
 LINES = 400
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 POSIX_ONLY = {"fcntl", "pwd", "grp", "resource", "termios", "tty", "pty", "syslog", "posix"}
@@ -66,9 +66,10 @@ def test_every_module_of_protocol_has_its_test_file() -> None:
     assert list(_untested(PACKAGES[0], ROOT / "tests" / "protocol")) == []
 
 
-def test_the_lock_names_no_address() -> None:
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-deep.lock"])
+def test_a_lock_names_no_address(name: str) -> None:
     # A ministry installs from its own mirror; hashes hold wherever the files come from.
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    lock = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in lock
     assert "--index-url" not in lock
     blocks = lock.replace("\\\n", " ").strip().splitlines()
