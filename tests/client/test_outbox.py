@@ -96,6 +96,20 @@ async def test_a_photograph_that_is_not_there_is_said_before_anything_leaves(
     assert skopje.queued() == []
 
 
+async def test_a_file_with_too_long_a_name_is_named_before_anything_leaves(
+    place: Site, tmp_path: Path
+) -> None:
+    skopje = await channel(place, BELGRADE)
+    long = photo(tmp_path, "ш" * 59 + ".jpg")  # 122 bytes
+
+    with pytest.raises(RefusedError, match=r"^ш{40}: name: has more than 120 bytes") as refused:
+        await skopje.alerts.send(alert(), CHANNEL, [photo(tmp_path), long])
+
+    assert refused.value.rule == "file-name"
+    assert skopje.queued() == []
+    assert skopje.alerts.list() == []
+
+
 async def test_an_alert_passes_a_file_that_is_on_its_way(
     place: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

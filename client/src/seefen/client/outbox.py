@@ -29,6 +29,7 @@ from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.messages import (
     FileNote,
     Message,
+    check_file_name,
     decode_message,
     encode_cover,
     encode_message,
@@ -74,12 +75,14 @@ class Outbox:
         """Keep a message to be sent, and the files to follow it; return the draft's number.
 
         Raises:
-            RefusedError: The form is not filled in as it must be, or a file is not there.
+            RefusedError: The form is not filled in as it must be, a file is not there, or its
+            name is too long. Nothing is kept then.
         """
         message.check()
         for path in attach:
             if not path.is_file():
                 raise RefusedError(f"{path} cannot be read: there is no such file", rule="file")
+            _check_name(path)
         bare = self._bare(case, file=False)
         key = new_content_key()
         plain = encode_message(message)
@@ -369,6 +372,14 @@ def _add_object(engine: Engine, parcel: Parcel, draft: Draft) -> None:
 
 def _unseen(name: str, done: int, total: int) -> None:
     """Report no progress."""
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a file whose name cannot be sent now, or its message would leave without it."""
+    try:
+        check_file_name(sayable(path.name))
+    except RefusedError as err:
+        raise RefusedError(f"{sayable(path.name)[:40]}: {err}", rule=err.rule) from None
 
 
 def _digest(path: Path) -> bytes:

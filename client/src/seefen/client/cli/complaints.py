@@ -32,6 +32,7 @@ _HINTS: Final = {
     "consistency": _LOG,
     "d-no-key": "a keyholder of your node hands it over: seefen case assign CASE OFFICER",
     "expired": "a certificate has run out: ask your node's administrator for a new invite",
+    "file-name": "nothing was sent: rename the file, or copy it under a shorter name",
     "folder": "name a new folder with -o",
     "fork": _LOG,
     "form": "'seefen status' and docs/cli.md show how it is written",

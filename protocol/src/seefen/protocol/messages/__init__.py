@@ -14,7 +14,7 @@ from seefen.protocol.messages.catalogue import (
 )
 from seefen.protocol.messages.codes import TABLES, label
 from seefen.protocol.messages.cover import Cover, Said, decode_cover, encode_cover
-from seefen.protocol.messages.file_note import FileNote
+from seefen.protocol.messages.file_note import FileNote, check_file_name
 from seefen.protocol.messages.firearm import (
     Ammunition,
     ComponentSerial,
@@ -64,6 +64,7 @@ __all__ = [
     "TraceReply",
     "TraceRequest",
     "Vehicle",
+    "check_file_name",
     "checked",
     "decode_cover",
     "decode_message",

@@ -28,6 +28,22 @@ _ENDINGS: Final = {
 }
 
 
+def check_file_name(name: str) -> None:
+    """Check that a name is one, and no path: 1 to 120 bytes.
+
+    Raises:
+        RefusedError: rule ``missing`` or ``file-name``.
+    """
+    required("name", name.strip())
+    # Only shown, never written to; but nobody should have to trust that (attack: zip slip).
+    if any(sign in name for sign in "/\\\n") or name in (".", ".."):
+        refuse("name", "give the name of the file without its folder", "file-name")
+    if len(name.encode()) > _NAME_LIMIT:
+        refuse(
+            "name", f"has more than {_NAME_LIMIT} bytes: give the file a shorter name", "file-name"
+        )
+
+
 class FileNote(Message, kw_only=True, frozen=True):
     """The description of a file.
 
@@ -53,16 +69,7 @@ class FileNote(Message, kw_only=True, frozen=True):
         """Check that the name is one, and no path."""
         super().check()
         check_id("of", self.of)
-        required("name", self.name.strip())
-        # Only shown, never written to; but nobody should have to trust that (attack: zip slip).
-        if any(sign in self.name for sign in "/\\\n") or self.name in (".", ".."):
-            refuse("name", "give the name of the file without its folder", "file-name")
-        if len(self.name.encode()) > _NAME_LIMIT:
-            refuse(
-                "name",
-                f"has more than {_NAME_LIMIT} bytes: give the file a shorter name",
-                "file-name",
-            )
+        check_file_name(self.name)
 
     def saved_as(self) -> str:
         """Return the name to save it under: made by us, with an ending from our list."""
