@@ -107,7 +107,7 @@ def test_a_tag_is_stopped_before_its_meaning() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [1.0, {"a": 1}, {1}, 2**64, -(2**64) - 1, bytearray(b"a"), Decimal(1), object(), Named(1)],
+    [1.0, {"a": 1}, {1}, 2**64, -(2**64) - 1, bytearray(b"a"), Decimal(1), Ellipsis, Named(1)],
     ids=repr,
 )
 def test_what_has_no_place_is_the_callers_mistake(value: object) -> None:
