@@ -11,8 +11,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
 
-test: $(READY) ## every test
-	$(RUN) -m pytest $(ARGS)
+test: $(READY) ## every test, a file at a time on each core
+	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, wheels
 	scripts/check

@@ -200,7 +200,7 @@ class Uploader(Member):
         """Return the upload of a new file."""
         body = random_bytes(PART_SIZE + 1000)
         parts = [body[i : i + PART_SIZE] for i in range(0, len(body), PART_SIZE)]
-        leaves = [leaf_hash(part) for part in parts]
+        leaves: list[bytes] = [leaf_hash(part) for part in parts]
         root = parts_root(leaves)
         network = self.memory.network
         bundle = casework.file(network, self.machine, self.case, root=root, size=len(body))
@@ -211,7 +211,8 @@ class Uploader(Member):
             start = f"{base}?size={len(body)}"
             status, answer = await device.request("PUT", start, b"".join(leaves))
             _expect(status, (200, 201))
-            for number in json.loads(answer)["missing"]:
+            missing: list[int] = json.loads(answer)["missing"]
+            for number in missing:
                 status, _ = await device.request("PUT", f"{base}/parts/{number}", parts[number])
                 _expect(status, (204,))
             for number, part in enumerate(parts):

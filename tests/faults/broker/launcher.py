@@ -35,10 +35,12 @@ class _Fuse:
 def arm(point: Point, nth: int) -> None:
     """Wrap the function of a point."""
     owner, name = point.owner()
-    own = inspect.getattr_static(owner, name)
-    kind = type(own) if isinstance(own, classmethod | staticmethod) else None
-    wrapped = _around(own.__func__ if kind is not None else own, _Fuse(point, nth))
-    setattr(owner, name, wrapped if kind is None else kind(wrapped))
+    own: Any = inspect.getattr_static(owner, name)
+    fuse = _Fuse(point, nth)
+    if type(own).__name__ == "classmethod":
+        setattr(owner, name, classmethod(_around(own.__func__, fuse)))
+    else:
+        setattr(owner, name, _around(own, fuse))
 
 
 def _around(function: Any, fuse: _Fuse) -> Any:

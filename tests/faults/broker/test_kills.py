@@ -5,7 +5,7 @@ All that any process ever told anybody is held against the database after every 
 """
 
 import random
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -42,11 +42,11 @@ def test_every_point_is_a_function_of_the_broker(point: Point) -> None:
     ids=["writes", "accesses", "pushes", "blobs"],
 )
 async def test_a_broker_killed_at_any_step_has_lost_and_doubled_nothing(
-    ground: Place, what: str, points: Sequence[Point]
+    ground: Place, what: str, points: list[Point]
 ) -> None:
     seed = random_bytes(4).hex()
-    print("seed", seed)
-    drawn = random.Random(seed)  # noqa: TID251 - to be repeated from its seed
+    print("seed", seed)  # noqa: T201 - what a failure is repeated from
+    drawn = random.Random(seed)
     async with ground.crowd():
         for point in points * times(1):
             await ground.dies(point, drawn.randint(1, SEVERAL))
