@@ -6,13 +6,16 @@ READY := .venv/ready
 DEEP := .venv/deep
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test check lock clean
+.PHONY: demo test check fuzz lock clean
 
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
 
 test: $(READY) ## every test, a file at a time on each core
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(ARGS)
+
+fuzz: $(DEEP) ## each decoder for an hour: make fuzz ARGS="--seconds 60 --only bundle"
+	$(RUN) -m tests.fuzz $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, wheels
 	scripts/check

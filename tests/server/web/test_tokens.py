@@ -167,7 +167,15 @@ async def test_attack_22_a_proof_is_no_assertion_and_back(connect: Connect) -> N
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b"[]", b'{"assertion": 1}', b'{"assertion": "x", "a": 1}']
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b'{"assertion": 1}',
+        b'{"assertion": "x", "a": 1}',
+        b'{"assertion": "\xff"}',
+    ],
 )
 async def test_a_body_that_is_no_login_is_401(device: WebDevice, body: bytes) -> None:
     headers = {"DPoP": await device.proof("POST", "/v1/token")}

@@ -276,7 +276,7 @@ class _Missing(msgspec.Struct):
 def _wanted(answer: bytes, total: int) -> list[int]:
     try:
         missing = msgspec.json.decode(answer, type=_Missing).missing
-    except msgspec.MsgspecError:
+    except ValueError:
         missing = [-1]
     if not set(missing) <= set(range(total)):
         raise UnreachableError("the broker asks for parts that there are not", rule="answer")

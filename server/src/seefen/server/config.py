@@ -90,12 +90,14 @@ def read_config(data: Path, environment: Mapping[str, str] | None = None) -> Con
     """
     path = data / FILE
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SetupError(
             f"{data} is not the data folder of a broker",
             hint=f"seefen-server init --data {data}",
         ) from None
+    except UnicodeDecodeError:
+        raise SetupError(f"{path} is no text in UTF-8") from None
     except OSError as err:
         raise SetupError(f"{path} cannot be read: {err.strerror}") from None
     environment = os.environ if environment is None else environment

@@ -2,17 +2,15 @@
 
 from typing import Annotated, Any
 
-from msgspec import DecodeError as NotJsonError
-from msgspec import Meta, Struct, json
+from msgspec import Meta, Struct
 
 from seefen.protocol.bundle import decode_bundle
-from seefen.protocol.errors import MalformedError
 from seefen.protocol.frames import Recorded
 from seefen.protocol.statements import Count, NodeName, Role
 from seefen.server.enrolment import Invite
 from seefen.server.errors import AbsentError
 from seefen.server.web.bundles import read_send
-from seefen.server.web.limits import read_body
+from seefen.server.web.limits import STATEMENTS, read_body, read_json
 from seefen.server.web.services import Call
 
 _Hex16 = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
@@ -29,11 +27,7 @@ class _DeviceInvite(Struct, frozen=True, forbid_unknown_fields=True):
 
 async def post_invite(call: Call) -> dict[str, Any]:
     """Keep the invite of a device, made by an admin of its node."""
-    data = await read_body(call.request, content_type="application/json")
-    try:
-        wanted = json.decode(data, type=_DeviceInvite)
-    except NotJsonError:
-        raise MalformedError("this is not an invite", rule="invite-form") from None
+    wanted = await read_json(call.request, _DeviceInvite, limit=STATEMENTS, rule="invite-form")
     invite = Invite(
         id=bytes.fromhex(wanted.id),
         secret_hash=bytes.fromhex(wanted.secret_hash),

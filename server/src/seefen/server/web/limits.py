@@ -1,11 +1,13 @@
 """What every request must keep to, and what every answer carries."""
 
 import asyncio
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
+from msgspec import json
 
+from seefen.protocol.errors import MalformedError
 from seefen.server.web.problems import ProblemError
 from seefen.server.web.services import SERVICES
 
@@ -14,6 +16,8 @@ CHUNK: Final = 64 * 1024
 SLOWEST: Final = 1024  # bytes a second that a body must come with
 PATIENCE: Final = 10.0  # seconds before that counts
 _CLOSE: Final = {"Connection": "close"}
+
+T = TypeVar("T")
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -72,6 +76,20 @@ async def read_body(
         if len(body) < (loop.time() - began - PATIENCE) * SLOWEST:
             raise _too_slow()
     return bytes(body)
+
+
+async def read_json(request: web.Request, type_: type[T], *, limit: int, rule: str) -> T:
+    """Return the JSON document in the body of a request.
+
+    Raises:
+        ProblemError: See :func:`read_body`.
+        MalformedError: It is not a ``type_``; rule ``rule``.
+    """
+    data = await read_body(request, limit=limit, content_type="application/json")
+    try:
+        return json.decode(data, type=type_)
+    except ValueError:  # also bytes that are no text, which msgspec passes on as they are
+        raise MalformedError("the body is not the JSON that is asked for", rule=rule) from None
 
 
 async def _next_chunk(request: web.Request) -> bytes:

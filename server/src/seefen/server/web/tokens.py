@@ -3,12 +3,11 @@
 from typing import Any
 
 import structlog
-from msgspec import DecodeError as NotJsonError
-from msgspec import Struct, json
+from msgspec import Struct
 
 from seefen.protocol.errors import MalformedError, UntrustedError
 from seefen.server.web.callers import address_of, refuse
-from seefen.server.web.limits import read_body
+from seefen.server.web.limits import read_json
 from seefen.server.web.services import Call
 
 _LONGEST = 16 * 1024
@@ -30,17 +29,14 @@ async def post_token(call: Call) -> dict[str, Any]:
     # Before anything is verified: what costs us work is what an attacker would repeat.
     services.rates.require_open(address)
     services.rates.login(address)
-    data = await read_body(request, limit=_LONGEST, content_type="application/json")
     try:
+        login = await read_json(request, _Login, limit=_LONGEST, rule="login")
         proofs = request.headers.getall("DPoP", [])
         if len(proofs) != 1:
             raise MalformedError("a login needs one DPoP header", rule="login")
-        assertion = json.decode(data, type=_Login).assertion
-        row = services.tokens.check_login(assertion, proofs[0], request.rel_url.raw_path)
+        row = services.tokens.check_login(login.assertion, proofs[0], request.rel_url.raw_path)
     except (MalformedError, UntrustedError) as err:
         refuse(services, request, err)
-    except NotJsonError:
-        refuse(services, request, MalformedError("this is not a login", rule="login"))
     services.rates.logged_in(address, row.device)
     token = await services.tokens.issue(row)
     structlog.get_logger().info("login", device=row.device)
