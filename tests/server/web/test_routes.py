@@ -12,8 +12,9 @@ from seefen.protocol.frames import AuthorityPage, ContentKey, Push, Recorded, Re
 from seefen.protocol.statements import Part
 from seefen.server.web import routes, verbs
 from seefen.server.web.callers import Caller
-from seefen.server.web.routes import ROUTES, Route, add_routes
+from seefen.server.web.routes import ROUTES, add_routes
 from seefen.server.web.services import Call
+from seefen.server.web.table import Route
 from tests.support.broker import local_broker
 from tests.support.devices import RefusedByBrokerError, WebDevice
 from tests.support.wire import exchange, head
@@ -66,9 +67,9 @@ def test_every_route_of_the_application_is_in_the_table() -> None:
     assert len(list(app.router.routes())) == len(there) == len(ROUTES)
 
 
-def test_only_health_nonce_and_login_are_for_anyone() -> None:
+def test_only_health_nonce_login_and_the_document_are_for_anyone() -> None:
     anyone = {route.path for route in ROUTES if route.caller is Caller.ANYONE}
-    assert anyone == {"/healthz", "/readyz", "/v1/nonce", "/v1/token"}
+    assert anyone == {"/healthz", "/readyz", "/v1/nonce", "/v1/token", "/v1/openapi.json"}
 
 
 def _example(path: str) -> str:

@@ -2,7 +2,10 @@
 
 import structlog
 
+from seefen.server.metrics import ALARMS
+
 
 def alarm(rule: str, **values: object) -> None:
     """Write an alarm to the log. Bytes are ids; the log writes them hashed."""
+    ALARMS.labels(rule).inc()
     structlog.get_logger().error("alarm", rule=rule, **values)

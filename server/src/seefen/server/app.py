@@ -97,6 +97,7 @@ def _services(config: Config, store: Store, broker: Broker, clock: Clock) -> Ser
         socket_seconds=config.socket_seconds,
         clock=clock,
         is_ready=is_ready,
+        connections=lambda: (store.pool.get_size(), store.pool.get_idle_size()),
     )
 
 

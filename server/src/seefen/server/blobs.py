@@ -19,6 +19,7 @@ from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.objects import PART_SIZE, part_count, parts_root
 from seefen.server.errors import AbsentError, FullError
 from seefen.server.files import make_folder, write_durably
+from seefen.server.metrics import BLOB_BYTES
 
 LEAF_LENGTH: Final = 32
 MEBIBYTE: Final = 1 << 20
@@ -137,6 +138,7 @@ class Blobs:
             raise FullError("the broker's disk is full", rule="disk") from None
         if number in blob.missing:
             await self._table.mark(root, number)
+        BLOB_BYTES.labels("in").inc(len(data))
 
     async def get(self, root: bytes, number: int) -> bytes:
         """Return a part.
@@ -147,9 +149,11 @@ class Blobs:
         blob = await self.find(root)
         path = self._path(blob, number)
         try:
-            return await asyncio.to_thread(path.read_bytes)
+            data = await asyncio.to_thread(path.read_bytes)
         except FileNotFoundError:
             raise AbsentError("this part has not arrived yet", rule="unknown-part") from None
+        BLOB_BYTES.labels("out").inc(len(data))
+        return data
 
     def _path(self, blob: Blob, number: int) -> Path:
         if not 0 <= number < blob.parts:

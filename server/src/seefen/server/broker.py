@@ -108,6 +108,11 @@ class Broker:
         """The directory as committed; empty (``size`` 0) before the network is founded."""
         return self._sequencer.known.directory
 
+    @property
+    def heads(self) -> Heads:
+        """Both logs as this process last saw them."""
+        return self._sequencer.known.heads
+
     async def found(self, bundle: Bundle) -> Recorded:
         """Found the network with root version 1.
 

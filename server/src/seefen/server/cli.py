@@ -19,6 +19,7 @@ from seefen.server import doctor, logs, setup, tls
 from seefen.server.app import listening, now, open_services, read_log_key
 from seefen.server.config import DATABASE_URL, Config, SetupError, read_config
 from seefen.server.database import Database, any_database, own_database
+from seefen.server.web.watch import watched
 
 DATA = "SEEFEN_DATA"
 T = TypeVar("T")
@@ -114,7 +115,7 @@ async def _serve(config: Config, database: Database) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_services(config, database.dsn) as services:
         setup.require_open(config, services.broker.directory.size)
-        async with listening(config, services):
+        async with watched(config, services), listening(config, services):
             watch = asyncio.create_task(_keep_running(database))
             print(f"seefen-server: {config.name} is ready at {config.url}", flush=True)  # noqa: T201
             structlog.get_logger().info("ready", url=config.url)

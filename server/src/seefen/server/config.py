@@ -60,6 +60,7 @@ class Config:
     sockets_per_device: Positive = 5
     free_disk_percent: Annotated[int, Meta(ge=0, le=90)] = 10
     quota_mebibytes_per_node: Positive = 1 << 20
+    metrics_listen: str = ""
 
     @property
     def host(self) -> str:
@@ -162,11 +163,22 @@ def _convert(path: Path, text: str, data: Path, database: str | None) -> Config:
 def _check(config: Config, path: Path) -> None:
     check_name(config.name)
     split_address(config.listen)
+    if config.metrics_listen:
+        _check_own(config.metrics_listen)
     parts = urlsplit(config.url)
     if (parts.scheme, parts.path, parts.query, parts.fragment) != ("https", "", "", ""):
         # A proof names this address letter by letter: one spelling only.
         raise SetupError(f"{path}: url must be https://host:port and nothing more")
     split_address(parts.netloc)
+
+
+def _check_own(address: str) -> None:
+    host, _ = split_address(address)
+    if host != "localhost" and not (_is_ip(host) and ipaddress.ip_address(host).is_loopback):
+        # Figures say who was busy when: they leave this machine by the operator's hand only.
+        raise SetupError(
+            f"metrics_listen is {address!r}", hint="an address of this machine: 127.0.0.1:9464"
+        )
 
 
 def _plain(field: Any, value: object) -> str:

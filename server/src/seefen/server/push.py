@@ -18,6 +18,7 @@ from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Object
 from seefen.server.alarms import alarm
 from seefen.server.feed import Feed
+from seefen.server.metrics import PUSHED
 from seefen.server.parcels import Parcel
 from seefen.server.proofs import Prover
 from seefen.server.releases import MOST, ReleaseJob, Watches
@@ -250,6 +251,7 @@ class Push:
         for line in list(self._lines.get(device, ())):
             try:
                 line.deliver(verb, body)
+                PUSHED.labels(verb).inc()
             except Exception as err:
                 alarm("line-broken", failed=type(err).__name__)
                 self._drop(line)

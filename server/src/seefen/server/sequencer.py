@@ -22,6 +22,7 @@ from seefen.server.errors import UnreachableError
 from seefen.server.gate import Gate, Protected
 from seefen.server.jobs import Done, Job
 from seefen.server.loading import load
+from seefen.server.metrics import COMMIT_SECONDS, GROUP_JOBS, LEAVES
 from seefen.server.proofs import Growth, Prover
 from seefen.server.recovery import catch_up
 from seefen.server.rows import Changes, Heads, Reads, Storage, TakenError
@@ -128,7 +129,8 @@ class Sequencer:
             group = self._flying = self._open
             self._open = _Group(Layer.on(group.layer))
             try:
-                await self._commit(group)
+                with COMMIT_SECONDS.time():
+                    await self._commit(group)
             except SeefenError as err:
                 self._fail(group, err)
             except Exception as err:
@@ -213,6 +215,7 @@ class Sequencer:
         group.committed = True
         self._gate.committed(heads.activity.size)
         self._tell(group.layer.changes, heads)
+        _measure(group)
         for job, changes in group.jobs:
             if not job.done.done():
                 job.done.set_result(self._done(job, changes, heads, keys))
@@ -271,6 +274,14 @@ class Sequencer:
     def _fail(self, group: _Group, error: SeefenError) -> None:
         for job, _ in group.jobs:
             _refuse(job, error)
+
+
+def _measure(group: _Group) -> None:
+    GROUP_JOBS.observe(len(group.jobs))
+    changes = group.layer.changes
+    for log, rows in (("authority", changes.authority), ("activity", changes.activity)):
+        for row in rows:
+            LEAVES.labels(log, row.kind).inc()
 
 
 def _failed(err: Exception) -> UnreachableError:

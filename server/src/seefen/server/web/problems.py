@@ -16,6 +16,7 @@ from aiohttp.typedefs import Handler
 from seefen.protocol.errors import SeefenError
 from seefen.server import logs
 from seefen.server.errors import TooManyError, UnreachableError
+from seefen.server.metrics import REFUSED
 
 CONTENT_TYPE: Final = "application/problem+json"
 AGAIN_SECONDS: Final = "2"
@@ -71,7 +72,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         answer, rule = _of_http(err), "http"
     except Exception as err:
         log_unexpected(_route(request), err)
+        REFUSED.labels("500", "unexpected").inc()
         return response(*UNEXPECTED)
+    REFUSED.labels(str(answer.status), rule or "none").inc()
     structlog.get_logger().info("refused", route=_route(request), status=answer.status, rule=rule)
     return answer
 

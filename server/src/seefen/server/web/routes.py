@@ -6,8 +6,6 @@ names neither: those keys go over the socket alone (:mod:`seefen.server.web.verb
 """
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from aiohttp import web
@@ -18,62 +16,113 @@ from seefen.protocol.frames import AuthorityPage, Recorded
 from seefen.protocol.statements import Part
 from seefen.server.web import blobs, bundles, health, joins, logs, sockets, tokens
 from seefen.server.web.callers import Caller, identify
+from seefen.server.web.openapi import document
 from seefen.server.web.services import Call
+from seefen.server.web.table import CBOR, JSON, OCTETS, Route, Takes
 
 _ROOT: Final = "{root:[0-9a-f]{64}}"
 _INVITE: Final = "{id:[0-9a-f]{32}}"
+_ANYONE, _DEVICE, _INVITED = Caller.ANYONE, Caller.DEVICE, Caller.INVITED
+_EITHER: Final = Caller.DEVICE_OR_INVITED
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One method at one address."""
-
-    method: str
-    path: str
-    caller: Caller
-    handler: Callable[[Call], Awaitable[object]]
-    answer: type
-    status: int = 200
-    content_type: str = "application/cbor"
+def _object(**properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
-JSON: Final[Any] = dict
-OCTETS: Final = "application/octet-stream"
-
-ROUTES: Final = (
-    Route("GET", "/healthz", Caller.ANYONE, health.get_health, JSON),
-    Route("GET", "/readyz", Caller.ANYONE, health.get_readiness, JSON),
-    Route("GET", "/v1/nonce", Caller.ANYONE, tokens.get_nonce, JSON),
-    Route("POST", "/v1/token", Caller.ANYONE, tokens.post_token, JSON),
-    Route("GET", "/v1/socket", Caller.DEVICE, sockets.get_socket, web.WebSocketResponse),
-    Route("POST", "/v1/bundles", Caller.DEVICE, bundles.post_bundle, Recorded),
-    Route("GET", "/v1/log/authority", Caller.DEVICE_OR_INVITED, logs.get_authority, AuthorityPage),
-    Route(
-        "GET",
-        "/v1/log/{log:authority|activity}/checkpoint",
-        Caller.DEVICE_OR_INVITED,
-        logs.get_checkpoint,
-        str,
-    ),
-    Route("POST", "/v1/invites", Caller.DEVICE, joins.post_invite, JSON, 201),
-    Route("PUT", f"/v1/joins/{_INVITE}", Caller.INVITED, joins.put_join, type(None)),
-    Route("GET", f"/v1/joins/{_INVITE}", Caller.INVITED, joins.get_join, JSON),
-    Route("GET", f"/v1/joins/{_INVITE}/request", Caller.INVITED, joins.get_request, bytes),
-    Route("POST", f"/v1/admissions/{_INVITE}", Caller.INVITED, joins.post_admission, Recorded),
-    Route("PUT", f"/v1/blobs/{_ROOT}", Caller.DEVICE, blobs.put_blob, JSON, 201),
-    Route("GET", f"/v1/blobs/{_ROOT}", Caller.DEVICE, blobs.get_blob, JSON),
-    Route("GET", f"/v1/blobs/{_ROOT}/leaves", Caller.DEVICE, blobs.get_leaves, bytes, 200, OCTETS),
-    Route("PUT", f"/v1/blobs/{_ROOT}/parts/{{part}}", Caller.DEVICE, blobs.put_part, type(None)),
-    Route(
-        "GET",
-        f"/v1/blobs/{_ROOT}/parts/{{part}}",
-        Caller.DEVICE,
-        blobs.get_part,
-        bytes,
-        200,
-        OCTETS,
+_TEXT: Final = {"type": "string"}
+_NUMBER: Final = {"type": "integer", "minimum": 0}
+_NUMBERS: Final = {"type": "array", "items": _NUMBER}
+_STATUS: Final = _object(status={"const": "ok"})
+_HEX16: Final = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+_HEX32: Final = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+_LOGIN: Final = Takes("application/json", _object(assertion=_TEXT))
+_WANTED: Final = Takes(
+    "application/json",
+    _object(
+        id=_HEX16,
+        secret_hash=_HEX32,
+        node=_TEXT,
+        roles={"type": "array", "items": _TEXT, "maxItems": 5},
+        expires=_NUMBER,
     ),
 )
+_STATE: Final = _object(state={"enum": ["waiting", "asked", "admitted"]}, node=_TEXT)
+_STATEMENTS: Final = Takes(CBOR)
+_BYTES: Final = Takes(OCTETS)
+_PAGE: Final = {"start": False, "limit": False, "seen": False}
+
+
+async def get_openapi(_: Call) -> dict[str, Any]:
+    """Answer with this interface as an OpenAPI document."""
+    return document(ROUTES)
+
+
+ROUTES: Final = (
+    Route("GET", "/healthz", _ANYONE, health.get_health, JSON, schema=_STATUS),
+    Route("GET", "/readyz", _ANYONE, health.get_readiness, JSON, schema=_STATUS),
+    Route(
+        "GET", "/v1/openapi.json", _ANYONE, get_openapi, JSON,
+        schema={"type": "object", "required": ["openapi", "paths"]},
+    ),
+    Route("GET", "/v1/nonce", _ANYONE, tokens.get_nonce, JSON, schema=_object(nonce=_TEXT)),
+    Route(
+        "POST", "/v1/token", _ANYONE, tokens.post_token, JSON, takes=_LOGIN,
+        schema=_object(token=_TEXT, expires_in=_NUMBER), fails=(401, 429),
+    ),
+    Route(
+        "GET", "/v1/socket", _DEVICE, sockets.get_socket, web.WebSocketResponse, fails=(426,)
+    ),
+    Route(
+        "POST", "/v1/bundles", _DEVICE, bundles.post_bundle, Recorded, takes=_STATEMENTS,
+        fails=(409, 422),
+    ),
+    Route(
+        "GET", "/v1/log/authority", _EITHER, logs.get_authority, AuthorityPage, query=_PAGE
+    ),
+    Route(
+        "GET", "/v1/log/{log:authority|activity}/checkpoint", _EITHER, logs.get_checkpoint, str
+    ),
+    Route(
+        "POST", "/v1/invites", _DEVICE, joins.post_invite, JSON, 201, takes=_WANTED,
+        schema=_object(id=_HEX16), fails=(409, 422),
+    ),
+    Route(
+        "PUT", f"/v1/joins/{_INVITE}", _INVITED, joins.put_join, type(None), takes=_STATEMENTS,
+        fails=(409, 422),
+    ),
+    Route("GET", f"/v1/joins/{_INVITE}", _INVITED, joins.get_join, JSON, schema=_STATE),
+    Route(
+        "GET", f"/v1/joins/{_INVITE}/request", _INVITED, joins.get_request, bytes
+    ),
+    Route(
+        "POST", f"/v1/admissions/{_INVITE}", _INVITED, joins.post_admission, Recorded,
+        takes=_STATEMENTS, fails=(409, 422),
+    ),
+    Route(
+        "PUT", f"/v1/blobs/{_ROOT}", _DEVICE, blobs.put_blob, JSON, 201, takes=_BYTES,
+        query={"size": True}, schema=_object(parts=_NUMBER, missing=_NUMBERS), fails=(409, 507),
+    ),
+    Route(
+        "GET", f"/v1/blobs/{_ROOT}", _DEVICE, blobs.get_blob, JSON,
+        schema=_object(size=_NUMBER, missing=_NUMBERS, complete={"type": "boolean"}),
+    ),
+    Route(
+        "GET", f"/v1/blobs/{_ROOT}/leaves", _DEVICE, blobs.get_leaves, bytes, 200, OCTETS,
+    ),
+    Route(
+        "PUT", f"/v1/blobs/{_ROOT}/parts/{{part}}", _DEVICE, blobs.put_part, type(None),
+        takes=_BYTES, fails=(507,),
+    ),
+    Route(
+        "GET", f"/v1/blobs/{_ROOT}/parts/{{part}}", _DEVICE, blobs.get_part, bytes, 200, OCTETS,
+    ),
+)  # fmt: skip
 
 
 def add_routes(app: web.Application) -> None:

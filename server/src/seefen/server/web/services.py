@@ -19,7 +19,8 @@ from seefen.server.tokens import TokenRow, Tokens
 class Services:
     """Everything that the broker promises, for the handlers to call.
 
-    ``is_ready`` asks the database whether it answers.
+    ``is_ready`` asks the database whether it answers; ``connections`` says how many there
+    are to it, and how many of them are idle.
     """
 
     broker: Broker
@@ -31,6 +32,7 @@ class Services:
     socket_seconds: int
     clock: Callable[[], int]
     is_ready: Callable[[], Awaitable[bool]]
+    connections: Callable[[], tuple[int, int]]
 
 
 SERVICES: Final = web.AppKey("services", Services)

@@ -16,6 +16,7 @@ from aiohttp import WSMsgType, web
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import MalformedError, SeefenError, UntrustedError
 from seefen.protocol.frames import Frame, Problem, Renew
+from seefen.server.metrics import REFUSED
 from seefen.server.web import verbs
 from seefen.server.web.problems import UNEXPECTED, ProblemError, log_unexpected
 from seefen.server.web.services import Call
@@ -156,6 +157,7 @@ class _Line:
             self._put(frame.id, "ok", body)
 
     def _refuse(self, number: int, status: int, rule: str, title: str) -> None:
+        REFUSED.labels(str(status), rule).inc()
         self._put(number, "problem", encode(Problem(status, rule, title)))
 
     async def _renew(self, body: bytes) -> bytes:
