@@ -46,7 +46,8 @@ from seefen.protocol.case import Position
 from seefen.protocol.encoding import encode
 from seefen.protocol.frames import Recorded
 from seefen.protocol.ledger.record import Record
-from seefen.protocol.suite import random_bytes
+from seefen.protocol.messages import Note, encode_cover, encode_message
+from seefen.protocol.suite import new_id, random_bytes
 from seefen.server.app import open_services
 from seefen.server.broker import Broker
 from seefen.server.config import read_config
@@ -59,7 +60,13 @@ from tests.support.network import EVERY_ROLE, Machine, Network
 PASSPHRASE: Final = "copper lantern violet nine orchard"  # of homes that live for minutes
 CHEAP: Final = 8192  # KiB: the least a key file may name
 OFFICER: Final = ("field", "keyholder", "lead")
+GROUP: Final = 1024  # bundles on their way at once
 CONNECTIONS: Final = 150  # the raw rounds take one connection for each writer
+
+_ID: Final = new_id()
+_SAID: Final = Note(message_id=_ID, text=f"{'A pistol, its number was ground off. ' * 22}")
+_NOTE: Final = encode_message(_SAID)
+COVER: Final = encode_cover(_SAID.cover())
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +155,14 @@ class Workshop:
             async with asyncio.TaskGroup() as group:
                 for n in range(start, min(start + GROUP, count)):
                     by, case = writers[n % len(writers)]
-                    bundle = casework.message(self.network, by, case, BODY, cover=COVER)
+                    bundle = casework.message(self.network, by, case, note(), cover=COVER)
                     casework.count(self.network, by, bundle)
                     group.create_task(self.broker.submit(by.device, bundle, 0))
 
 
-GROUP: Final = 1024  # bundles on their way at once
-BODY: Final = random_bytes(1000)
-COVER: Final = random_bytes(200)
+def note() -> bytes:
+    """Return the body of a note of its own: a kibibyte before it is sealed."""
+    return _NOTE.replace(_ID, new_id())
 
 
 class Stage:
