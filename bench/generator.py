@@ -56,10 +56,14 @@ class Task(Struct):
 
 
 class Done(Struct):
-    """What was done: objects with a checked receipt, and the writers as they are now."""
+    """What was done: objects with a checked receipt, and the writers as they are now.
+
+    ``cpu`` are the seconds this process worked for it.
+    """
 
     recorded: int
     seconds: float
+    cpu: float
     latencies: list[float]
     writers: list[Writer]
     bundle: int
@@ -152,8 +156,8 @@ async def run(task: Task) -> Done:
             await device.open()
         gc.collect()
         gc.freeze()
-        began = time.perf_counter()
-        end = began + task.seconds
+        cpu = time.process_time()
+        end = time.perf_counter() + task.seconds
         counts = await asyncio.gather(*(device.write_until(end) for device in devices))
     finally:
         for device in devices:
@@ -161,6 +165,7 @@ async def run(task: Task) -> Done:
     return Done(
         sum(counts),
         task.seconds,
+        time.process_time() - cpu,
         [seconds for device in devices for seconds in device.latencies],
         [device.writer for device in devices],
         devices[0].bundle,

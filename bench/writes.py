@@ -22,13 +22,15 @@ GENERATOR = "bench.generator"
 
 
 async def run(stage: Stage) -> list[Row]:
-    """Measure each number of writers, ours and raw in turn; then without TLS and without PQ."""
+    """Measure each number of writers, ours and raw in turn."""
     async with stage.workshop() as workshop:
         writers = await make_writers(workshop, max(stage.scale.writers))
     rows: list[Row] = []
     for count in stage.scale.writers:
         ours, limits = await rounds(stage, writers, count)
-        rows.append(compared("a", f"objects recorded, {count} writers", ours, limits, MUST.get(count)))
+        rows.append(
+            compared("a", f"objects recorded, {count} writers", ours, limits, MUST.get(count))
+        )
     return rows
 
 
@@ -54,10 +56,10 @@ def compared(
     return Row(section, name, "1/s", middle, middle / ratio, must)
 
 
-async def write(stage: Stage, writers: list[Writer], count: int) -> Done:
+async def write(stage: Stage, writers: list[Writer], count: int, url: str = "") -> Done:
     """Let the first ``count`` writers write in another process; they go on where they ended."""
     task = Task(
-        stage.url,
+        url or stage.url,
         stage.ca,
         f"{stage.network.root.origin}/activity",
         stage.network.root.log_key,
@@ -93,10 +95,11 @@ async def make_writers(workshop: Workshop, count: int, prefix: str = "writer") -
 
 
 async def first_object(workshop: Workshop, machine: Machine, case: bytes) -> Writer:
-    """Record the first object of a device in a case."""
+    """Record an object of a device in a case; the generator goes on behind it."""
     network = workshop.network
     bundle = casework.message(network, machine, case)
-    await workshop.take(bundle, by=machine)
+    await workshop.broker.submit(machine.device, bundle, 0)
+    casework.count(network, machine, bundle)
     return Writer(
         machine.node,
         machine.device,
