@@ -28,7 +28,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,13 +150,18 @@ class Workshop:
 
     async def write(self, writers: Sequence[tuple[Machine, bytes]], count: int) -> None:
         """Record ``count`` messages, by these devices in their cases in turn, many at a time."""
-        for start in range(0, count, GROUP):
+        # One by one until the broker has every case in memory: then order is kept.
+        for n in range(min(count, len(writers))):
+            await self._next(*writers[n])
+        for start in range(len(writers), count, GROUP):
             async with asyncio.TaskGroup() as group:
                 for n in range(start, min(start + GROUP, count)):
-                    by, case = writers[n % len(writers)]
-                    bundle = casework.message(self.network, by, case, note(), cover=COVER)
-                    casework.count(self.network, by, bundle)
-                    group.create_task(self.broker.submit(by.device, bundle, 0))
+                    group.create_task(self._next(*writers[n % len(writers)]))
+
+    def _next(self, by: Machine, case: bytes) -> Coroutine[Any, Any, Recorded]:
+        bundle = casework.message(self.network, by, case, note(), cover=COVER)
+        casework.count(self.network, by, bundle)
+        return self.broker.submit(by.device, bundle, 0)
 
 
 def note() -> bytes:
@@ -198,11 +203,15 @@ class Stage:
 
     async def start(self, *without: str) -> None:
         """Start the broker; ``without`` ``"tls"`` or ``"pq"`` for a comparison only."""
+        data = self._broker.data
+        command = ("-m", "bench.variant", str(data), *without)
         if not without:
-            await self._broker.start()
-            return
-        command = (sys.executable, "-m", "bench.variant", str(self._broker.data), *without)
-        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+            log = self._broker.log
+            command = ("-m", "seefen.server", "serve", "--data", str(data), "--log", str(log))
+        # A session of its own, as a service has: Linux shares the cores between sessions.
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, stdout=asyncio.subprocess.PIPE, start_new_session=True
+        )
         self._broker.process = process
         if process.stdout is None:
             raise RuntimeError("no output to wait for")
@@ -293,7 +302,7 @@ async def ask_process(module: str, task: bytes, *, seconds: float = 600) -> byte
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", module,
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     try:
         async with asyncio.timeout(seconds):

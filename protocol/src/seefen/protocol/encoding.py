@@ -9,6 +9,7 @@ There are no floats, no tags and no indefinite lengths: nothing signed needs the
 """
 
 import unicodedata
+from functools import cache
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 import cbor2
@@ -148,13 +149,22 @@ def _arrays_only(value: object, depth: int) -> object:
     kind = type(value)
     if kind is tuple or kind is list:
         items = cast("tuple[object, ...]", value)
-    elif isinstance(value, Struct) and value.__struct_config__.array_like:
-        items = msgspec.structs.astuple(value)
+    elif _is_array(kind):
+        items = msgspec.structs.astuple(cast("Struct", value))
     else:
         raise ValueError(f"{kind.__name__} has no place in what is signed")
     if depth == MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    return [_arrays_only(item, depth + 1) for item in items]
+    # Each byte that is sent passes here on both sides: what is most is looked at in place.
+    return [
+        item if type(item) is bytes or item is None else _arrays_only(item, depth + 1)
+        for item in items
+    ]
+
+
+@cache
+def _is_array(kind: type) -> bool:
+    return issubclass(kind, Struct) and kind.__struct_config__.array_like
 
 
 def _with_maps(value: object, depth: int) -> object:
@@ -180,12 +190,12 @@ def _is_scalar(value: object) -> bool:
     kind = type(value)  # exact: bool is an int, an enumeration is text, and neither is meant
     if kind is bytes or kind is bool or value is None:
         return True
-    if kind is str:
-        _check_text(cast("str", value))
-        return True
     if kind is int:
         if not _MIN_INT <= cast("int", value) <= _MAX_INT:
             raise ValueError("a number has at most 64 bits")
+        return True
+    if kind is str:
+        _check_text(cast("str", value))
         return True
     return False
 
