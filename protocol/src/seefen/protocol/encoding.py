@@ -10,7 +10,6 @@ There are no floats, no tags and no indefinite lengths: nothing signed needs the
 
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 import cbor2
@@ -158,7 +157,7 @@ def _arrays_only(items: Iterable[object], depth: int) -> list[object]:
             made.append(_arrays_only(cast("tuple[object, ...]", item), depth + 1))
         elif _is_scalar(item):
             made.append(item)
-        elif _is_array(kind):
+        elif _is_array(item):
             fields = msgspec.structs.astuple(cast("Struct", item))
             made.append(_arrays_only(fields, depth + 1))
         else:
@@ -181,9 +180,10 @@ def _check_read(items: Iterable[object]) -> None:
 _READ: Final = frozenset((bytes, int, bool, type(None)))
 
 
-@cache
-def _is_array(kind: type) -> bool:
-    return issubclass(kind, Struct) and kind.__struct_config__.array_like
+def _is_array(item: object) -> bool:
+    # Not isinstance() first: structs ask an abstract class, at each item of each message.
+    config = getattr(type(item), "__struct_config__", None)
+    return config is not None and isinstance(item, Struct) and config.array_like
 
 
 def _with_maps(value: object, depth: int) -> object:
