@@ -125,6 +125,9 @@ def _follow(
     position: Position,
 ) -> CaseState:
     match statement:
+        case Object():
+            _check_object(state, statement, directory, position)
+            return replace(state, object_count=state.object_count + 1)
         case Case():
             _check_next_case(state, statement, directory, position)
             versions = (*state.versions, statement)
@@ -138,9 +141,6 @@ def _follow(
             devices = state.assigned.get(statement.gen, frozenset[bytes]())
             devices |= {w.device for w in statement.devices}
             return replace(state, assigned={**state.assigned, statement.gen: devices})
-        case Object():
-            _check_object(state, statement, directory, position)
-            return replace(state, object_count=state.object_count + 1)
         case Access():
             _check_access(state, statement, directory, position)
         case Ack():

@@ -9,6 +9,7 @@ There are no floats, no tags and no indefinite lengths: nothing signed needs the
 """
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn, TypeVar, cast
 
 import cbor2
@@ -34,7 +35,7 @@ def encode(value: object) -> bytes:
         ValueError: The value holds something else than int, bytes, bool, None, sequences,
             array-like structs and text in NFC, or is nested deeper than ``MAX_DEPTH``.
     """
-    return cbor2.dumps(_arrays_only(value, 0))
+    return cbor2.dumps(_arrays_only((value,), -1)[0])
 
 
 def decode(data: bytes, type_: type[T], *, limit: int = STATEMENT_LIMIT) -> T:
@@ -48,8 +49,10 @@ def decode(data: bytes, type_: type[T], *, limit: int = STATEMENT_LIMIT) -> T:
     try:
         made = msgspec.convert(value, type=type_, strict=True)
         # msgspec reads text as base64 where bytes are wanted: encoding what was made,
-        # not what was read, is what refuses that.
-        again = encode(made)
+        # not what was read, is what refuses that. encode() would walk through it once more to
+        # find what it must not hold; that was seen in what was read.
+        _check_read((value,))
+        again = cbor2.dumps(msgspec.to_builtins(made, builtin_types=(bytes,)))
     except ValueError as err:  # msgspec.ValidationError is one
         raise MalformedError(f"this does not have the form of a {type_.__name__}") from err
     if again != data:
@@ -142,19 +145,45 @@ def _loads(data: bytes, limit: int) -> object:
         raise MalformedError("this is not CBOR as seefen writes it") from err
 
 
-def _arrays_only(value: object, depth: int) -> object:
-    if _is_scalar(value):
-        return value
-    kind = type(value)
-    if kind is tuple or kind is list:
-        items = cast("tuple[object, ...]", value)
-    elif isinstance(value, Struct) and value.__struct_config__.array_like:
-        items = msgspec.structs.astuple(value)
-    else:
-        raise ValueError(f"{kind.__name__} has no place in what is signed")
-    if depth == MAX_DEPTH:
+def _arrays_only(items: Iterable[object], depth: int) -> list[object]:
+    if depth >= MAX_DEPTH:
         raise ValueError(f"nested deeper than {MAX_DEPTH}")
-    return [_arrays_only(item, depth + 1) for item in items]
+    made: list[object] = []
+    for item in items:
+        kind = type(item)  # exact: bool is an int, an enumeration is text, neither is meant
+        if kind is bytes or kind is bool or item is None:
+            made.append(item)  # first what is most: everything sent passes here
+        elif kind is tuple or kind is list:
+            made.append(_arrays_only(cast("tuple[object, ...]", item), depth + 1))
+        elif _is_scalar(item):
+            made.append(item)
+        elif _is_array(item):
+            fields = msgspec.structs.astuple(cast("Struct", item))
+            made.append(_arrays_only(fields, depth + 1))
+        else:
+            raise ValueError(f"{kind.__name__} has no place in what is signed")
+    return made
+
+
+def _check_read(items: Iterable[object]) -> None:
+    """Check that lists hold, all the way down, what :func:`encode` could have written."""
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            _check_text(cast("str", item))
+        elif kind is list:
+            _check_read(cast("list[object]", item))
+        elif kind not in _READ:
+            raise ValueError(f"{kind.__name__} has no place in what is signed")
+
+
+_READ: Final = frozenset((bytes, int, bool, type(None)))
+
+
+def _is_array(item: object) -> bool:
+    # Not isinstance() first: structs ask an abstract class, at each item of each message.
+    config = getattr(type(item), "__struct_config__", None)
+    return config is not None and isinstance(item, Struct) and config.array_like
 
 
 def _with_maps(value: object, depth: int) -> object:
@@ -180,12 +209,12 @@ def _is_scalar(value: object) -> bool:
     kind = type(value)  # exact: bool is an int, an enumeration is text, and neither is meant
     if kind is bytes or kind is bool or value is None:
         return True
-    if kind is str:
-        _check_text(cast("str", value))
-        return True
     if kind is int:
         if not _MIN_INT <= cast("int", value) <= _MAX_INT:
             raise ValueError("a number has at most 64 bits")
+        return True
+    if kind is str:
+        _check_text(cast("str", value))
         return True
     return False
 

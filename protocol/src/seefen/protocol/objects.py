@@ -24,6 +24,8 @@ from seefen.protocol.padding import pad, unpad
 from seefen.protocol.statements import Case, Object
 from seefen.protocol.suite import P, derive, random_bytes, seal, sha256, unseal
 
+_COVER: Final = P + b"cover\x00"
+_BODY: Final = P + b"body\x00"
 PART_SIZE: Final = 1 << 20  # bytes of ciphertext in a part of a file
 
 
@@ -35,7 +37,7 @@ def context(obj: Object) -> bytes:
 
 def body_context(obj: Object) -> bytes:
     """Return the context under which the body of an object is sealed."""
-    return P + b"body\x00" + context(obj)
+    return _BODY + context(obj)
 
 
 def new_content_key() -> bytes:
@@ -79,15 +81,16 @@ def seal_message(
     Args:
         obj: All fields but ``cover``, ``body_size`` and ``body_root`` are set.
     """
-    content_key = new_content_key()
-    sealed = seal(content_key, body_context(obj), pad(body))
+    content_key, bound = new_content_key(), context(obj)
+    sealed = seal(content_key, _BODY + bound, pad(body))
     complete = replace(
         obj,
-        cover=seal_cover(obj, generation_key, cover),
+        cover=seal(derive(generation_key, "cover"), _COVER + bound, cover),
         body_size=len(sealed),
         body_root=parts_root([leaf_hash(sealed)]),
     )
-    return complete, Content(obj.object, wrap_content_key(obj, generation_key, content_key), sealed)
+    wrapped = seal(derive(generation_key, "content-key"), _key_context_of(obj, bound), content_key)
+    return complete, Content(obj.object, wrapped, sealed)
 
 
 def check_body(obj: Object, sealed: bytes) -> None:
@@ -124,12 +127,15 @@ def part_count(size: int) -> int:
 
 
 def _cover_context(obj: Object) -> bytes:
-    return P + b"cover\x00" + context(obj)
+    return _COVER + context(obj)
 
 
 def _key_context(obj: Object) -> bytes:
-    bound = encode([obj.case, obj.gen, context(obj)])
-    return P + b"content-key\x00" + bound
+    return _key_context_of(obj, context(obj))
+
+
+def _key_context_of(obj: Object, bound: bytes) -> bytes:
+    return P + b"content-key\x00" + encode([obj.case, obj.gen, bound])
 
 
 def seal_title(case: Case, generation_key: bytes, title: bytes) -> Case:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -117,11 +118,23 @@ async def _serve(config: Config, database: Database) -> None:
         setup.require_open(config, services.broker.directory.size)
         async with watched(config, services), listening(config, services):
             watch = asyncio.create_task(_keep_running(database))
+            _collect_seldom()
             print(f"seefen-server: {config.name} is ready at {config.url}", flush=True)  # noqa: T201
             structlog.get_logger().info("ready", url=config.url)
             await stop.wait()
             watch.cancel()
     structlog.get_logger().info("stopped")
+
+
+def _collect_seldom() -> None:
+    """Leave what is loaded out of the collections of garbage, and make fewer of them.
+
+    Statements, rows and proofs are freed by reference; only the few cycles of tasks wait.
+    Looking for them after every 700 new objects cost a twentieth of the write path.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 async def _keep_running(database: Database) -> None:

@@ -149,15 +149,15 @@ def act_of(statement: Activity, state: CaseState, layer: Layer, facts: ObjectFac
         facts: Of the object that an access or an ack names.
     """
     match statement:
+        case Object():
+            readers = state.covered(statement.gen, layer.directory)
+            return Act(tuple(sorted(readers)), statement.object, state.object_count)
         case Case():
             return Act(to=tuple(sorted(state.members)))
         case CaseKey():
             return Act(to=tuple(sorted(state.covered_by(statement, layer.directory))))
         case Assign():
             return Act(to=(statement.node,))
-        case Object():
-            readers = state.covered(statement.gen, layer.directory)
-            return Act(tuple(sorted(readers)), statement.object, state.object_count)
         case Access():
             return Act(
                 object=statement.object,

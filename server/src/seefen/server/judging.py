@@ -5,7 +5,7 @@ what the broker alone can see: the numbers of a device across all cases, ids and
 numbers given once, the first ack, and what an access opens.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from seefen.protocol.bundle import Content
 from seefen.protocol.case import Position, require_may_read
@@ -41,11 +41,11 @@ def record_statement(
     act = act_of(statement, state, layer, facts)
     row = entry_of(layer, opened, statement, act, tag=tag)
     match statement:
+        case Object():  # most of all that comes, so it is asked for first
+            _take_object(layer, statement, row, act.n, contents)
         case Case():
             was = {m.node for v in before.versions for m in v.members} if before else set[str]()
             _take_case(layer, statement, was)
-        case Object():
-            _take_object(layer, statement, row, act.n, contents)
         case Access():
             _take_access(layer, statement)
         case Ack() if facts is not None:

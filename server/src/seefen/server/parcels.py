@@ -79,13 +79,13 @@ def _nodes(
     statement: Statement, state: CaseState, directory: Directory, author_node: str | None
 ) -> frozenset[str]:
     match statement:
+        case Object():
+            return state.covered(statement.gen, directory)
         case Case() | CaseKey():
             # Who has left goes on to see the chain: he checks that he was removed.
             return frozenset(m.node for version in state.versions for m in version.members)
         case Assign():
             return frozenset((statement.node,))
-        case Object():
-            return state.covered(statement.gen, directory)
         case Ack():
             return frozenset(() if author_node is None else (author_node,))
         case Activity():

@@ -22,7 +22,7 @@ from seefen.server.metrics import PUSHED
 from seefen.server.parcels import Parcel
 from seefen.server.proofs import Prover
 from seefen.server.releases import MOST, ReleaseJob, Watches
-from seefen.server.rows import Changes, Heads, LogHead, Storage
+from seefen.server.rows import Changes, Heads, LeafRow, LogHead, Storage
 from seefen.server.sequencer import Sequencer
 
 Deliver = Callable[[str, bytes], None]
@@ -68,6 +68,7 @@ class Push:
         self._clock = clock
         self._sign = sign
         self._lines: dict[bytes, list[_Line]] = defaultdict(list)
+        self._on_line_of: dict[str, dict[bytes, None]] = defaultdict(dict)  # by node, in order
         self._told: dict[bytes, int] = {}
         self._batches: asyncio.Queue[tuple[Changes, Heads]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
@@ -96,6 +97,7 @@ class Push:
         found = directory.require_active(device, at=int(self._clock()))
         line = _Line(device, found.node, deliver, revoked)
         self._lines[device].append(line)
+        self._on_line_of[found.node][device] = None
 
         def detach() -> None:
             self._drop(line)
@@ -122,6 +124,7 @@ class Push:
             lines.remove(line)
         if not lines:
             self._lines.pop(line.device, None)
+            self._on_line_of[line.node].pop(line.device, None)
             self._told.pop(line.device, None)
 
     def _committed(self, changes: Changes, heads: Heads) -> None:
@@ -149,7 +152,12 @@ class Push:
         for changes, heads in batches:
             if changes.authority:
                 await self._deliver_authority(changes, heads.authority)
-        rows = [row for changes, _ in batches for row in changes.activity]
+        rows = [
+            row
+            for changes, _ in batches
+            for row in changes.activity
+            if await self._others_on_line(row)
+        ]
         directory = self._sequencer.known.directory
         parcels = [p for p in await self._feed.parcels(rows, directory) if self._on_line(p)]
         if not parcels:
@@ -161,12 +169,23 @@ class Push:
             body = bodies.get(parcel.body_of or b"", b"")
             await self._deliver_parcel(parcel, body, keys, head)
 
+    async def _others_on_line(self, row: LeafRow) -> bool:
+        """Tell whether anybody but its author can get a statement: else it is not read again."""
+        state = await self._sequencer.case(row.case)
+        if state is None:
+            return False
+        ever = {member.node for version in state.versions for member in version.members}
+        return any(
+            device != row.device for node in ever for device in self._on_line_of.get(node, ())
+        )
+
     def _on_line(self, parcel: Parcel) -> list[bytes]:
         """Return the devices on line that get a parcel; its author has it."""
         return [
             device
-            for device, lines in self._lines.items()
-            if lines and lines[0].node in parcel.nodes and device != parcel.row.device
+            for node in sorted(parcel.nodes)
+            for device in self._on_line_of.get(node, ())
+            if device != parcel.row.device
         ]
 
     async def _release(self, parcels: list[Parcel]) -> dict[tuple[int, bytes], _Key]:

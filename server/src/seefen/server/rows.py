@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from msgspec import Struct
+
 from seefen.protocol.ledger.tiles import TileId
 from seefen.server.gate import Protected
 
@@ -45,8 +47,7 @@ class AuthorityRow:
     envelope: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class LeafRow:
+class LeafRow(Struct, frozen=True, gc=False):
     """A leaf of the activity log: the record, what opens it, and the statement."""
 
     idx: int
@@ -65,8 +66,7 @@ class LeafRow:
     envelope: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectRow:
+class ObjectRow(Struct, frozen=True, gc=False):
     """An object as it is stored: where it stands, its body and its content key."""
 
     object: bytes
@@ -80,8 +80,7 @@ class ObjectRow:
     content_key: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectFacts:
+class ObjectFacts(Struct, frozen=True, gc=False):
     """What must be known of an object to judge an access or an ack to it."""
 
     object: bytes

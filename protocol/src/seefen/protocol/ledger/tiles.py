@@ -138,8 +138,12 @@ class Edge:
 
     def missing(self, nodes: Iterable[Node], tiles: Collection[TileId]) -> set[TileId]:
         """Return the full tiles to be fetched before ``nodes`` can be read."""
-        needed = {_tile_of(node) for node in nodes}
-        return {tile for tile in needed if not self._holds(tile) and tile not in tiles}
+        needed: set[TileId] = set()
+        for height, index in nodes:
+            level, n, _ = _place(height, index)
+            if not self._holds(level, n) and (tile := TileId(level, n)) not in tiles:
+                needed.add(tile)
+        return needed
 
     def reader(self, tiles: Mapping[TileId, Tile]) -> Callable[[Node], bytes]:
         """Return what gives the hash of a node, from ``tiles`` or from this edge.
@@ -148,9 +152,8 @@ class Edge:
         """
 
         def read(node: Node) -> bytes:
-            at = _tile_of(node)
-            tile = self._tiles[at.level] if self._holds(at) else tiles[at]
-            row = node[0] % HEIGHT
+            level, n, row = _place(*node)
+            tile = self._tiles[level] if self._holds(level, n) else tiles[TileId(level, n)]
             return tile.rows[row][node[1] & (WIDTH >> row) - 1]
 
         return read
@@ -166,8 +169,8 @@ class Edge:
             self._tiles[level] = Tile()
         self._tiles.append(Tile([value]))
 
-    def _holds(self, tile: TileId) -> bool:
-        return tile.n == self.size >> HEIGHT * (tile.level + 1)
+    def _holds(self, level: int, n: int) -> bool:
+        return n == self.size >> HEIGHT * (level + 1)
 
 
 def edge_rows(size: int) -> list[range]:
@@ -214,6 +217,7 @@ def parse_tile_path(path: str) -> tuple[TileId, int]:
     return tile, wide
 
 
-def _tile_of(node: Node) -> TileId:
-    level, row = divmod(node[0], HEIGHT)
-    return TileId(level, node[1] >> HEIGHT - row)
+def _place(height: int, index: int) -> tuple[int, int, int]:
+    """Return level and number of the tile of a node, and the row in it."""
+    level, row = divmod(height, HEIGHT)
+    return level, index >> HEIGHT - row, row
