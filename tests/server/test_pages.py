@@ -106,8 +106,8 @@ async def test_a_release_is_shown_to_both_sides() -> None:
         author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
         case = await it.open_case(author, NODES[1], form="channel")
         await it.ask(reader, casework.access(it.network, reader, case, scope="watch"))
-        seen: list[str] = []
-        it.broker.attach(reader.device, lambda verb, body: seen.append(verb), lambda: None)
+        seen: list[bytes] = []
+        it.broker.attach(reader.device, seen.append, lambda: None)
         await it.message(author, case)
         await until(lambda: seen)
         for machine in (author, reader):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from seefen.protocol.encoding import decode
 from seefen.protocol.envelope import open_envelope
-from seefen.protocol.frames import AuthorityPage, Push
+from seefen.protocol.frames import AuthorityPage, Frame, Push
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.protocol.statements import Release
 from tests.support import casework
@@ -24,8 +24,9 @@ class Line:
     frames: list[tuple[str, bytes]] = field(default_factory=list[tuple[str, bytes]])
     ended: bool = False
 
-    def deliver(self, verb: str, body: bytes) -> None:
-        self.frames.append((verb, body))
+    def deliver(self, data: bytes) -> None:
+        frame = decode(data, Frame)
+        self.frames.append((frame.verb, frame.body))
 
     def revoked(self) -> None:
         self.ended = True
@@ -208,8 +209,8 @@ async def test_a_line_that_is_detached_or_broken_gets_no_more(alarms: list[str])
         case = await it.open_case(author, NODES[1])
         gone, good = Line(reader), Line(reader)
 
-        def broken(verb: str, body: bytes) -> None:
-            raise ConnectionResetError(verb)
+        def broken(_frame: bytes) -> None:
+            raise ConnectionResetError
 
         detach = it.broker.attach(reader.device, gone.deliver, gone.revoked)
         detach()

@@ -206,7 +206,7 @@ async def test_a_device_that_does_not_read_is_cut(
     assert device.machine is not None
     (line,) = broker.services.lines.of(device.machine.device)
     for _ in range(6):  # more at once than may wait
-        line._deliver("alarm", encode(Problem(1, "test", "x" * 1000)))  # type: ignore[attr-defined]
+        line._deliver(encode(Frame(0, "alarm", bytes(1000))))  # type: ignore[attr-defined]
     assert (await bye(socket))[1] == sockets.SLOW
 
 

@@ -67,13 +67,17 @@ class Feed:
             if total > PAGE_BYTES and last_of_its_time:
                 upto = min(upto, when + 1)
                 break
-        return Filled(await self.items(items, device, size), tuple(kept), upto)
+        return Filled(await self.items(items, directory, device.device, size), tuple(kept), upto)
 
     async def items(
-        self, parcels: Sequence[tuple[Parcel, bytes]], device: Device, size: int
+        self,
+        parcels: Sequence[tuple[Parcel, bytes]],
+        directory: Directory,
+        device: bytes,
+        size: int,
     ) -> tuple[Item, ...]:
         """Return parcels with proofs and with the wraps for a device."""
-        named = [parcel.wraps(device) for parcel, _ in parcels]
+        named = [parcel.wraps(directory, device) for parcel, _ in parcels]
         wanted = {hash_ for hashes in named for hash_ in hashes}
         wraps = await self._storage.wraps(wanted) if wanted else {}
         entries = await self._prover.entries([parcel.row for parcel, _ in parcels], size)

@@ -29,9 +29,7 @@ REFUSED: Final = Counter(
     ("status", "rule"), registry=COUNTED,
 )  # fmt: skip
 ALARMS: Final = Counter("seefen_alarms", "Alarms, by rule.", ("rule",), registry=COUNTED)
-PUSHED: Final = Counter(
-    "seefen_pushed", "Frames sent unasked, by verb.", ("verb",), registry=COUNTED
-)
+PUSHED: Final = Counter("seefen_pushed", "Frames sent unasked.", registry=COUNTED)
 BLOB_BYTES: Final = Counter(
     "seefen_blob_bytes", "Bytes of sealed files, by direction.", ("direction",), registry=COUNTED
 )

@@ -16,7 +16,6 @@ from seefen.protocol.statements import (
     Assign,
     Case,
     CaseKey,
-    Device,
     Object,
     Statement,
 )
@@ -33,14 +32,15 @@ class Parcel:
     statement: Statement
     nodes: frozenset[str]
 
-    def wraps(self, device: Device) -> tuple[bytes, ...]:
+    def wraps(self, directory: Directory, device: bytes) -> tuple[bytes, ...]:
         """Return the hashes of the wraps that a device or its node can open."""
         match self.statement:
             case CaseKey(mailboxes=mailboxes, devices=devices):
-                of_node = tuple(w.hash for w in mailboxes if w.node == device.node)
-                return of_node + tuple(w.hash for w in devices if w.device == device.device)
+                node = directory.device(device).node
+                of_node = tuple(w.hash for w in mailboxes if w.node == node)
+                return of_node + tuple(w.hash for w in devices if w.device == device)
             case Assign(devices=devices):
-                return tuple(w.hash for w in devices if w.device == device.device)
+                return tuple(w.hash for w in devices if w.device == device)
             case _:
                 return ()
 

@@ -9,15 +9,17 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from seefen.protocol.encoding import encode
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.frames import AuthorityItem, AuthorityPage, Item
+from seefen.protocol.frames import AuthorityItem, AuthorityPage, Frame, Item
 from seefen.protocol.frames import Push as PushFrame
 from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Object
 from seefen.server.alarms import alarm
 from seefen.server.feed import Feed
+from seefen.server.jobs import Done
 from seefen.server.metrics import PUSHED
 from seefen.server.parcels import Parcel
 from seefen.server.proofs import Prover
@@ -25,7 +27,10 @@ from seefen.server.releases import MOST, ReleaseJob, Watches
 from seefen.server.rows import Changes, Heads, LeafRow, LogHead, Storage
 from seefen.server.sequencer import Sequencer
 
-Deliver = Callable[[str, bytes], None]
+Deliver = Callable[[bytes], None]
+
+
+UNASKED: Final = 0  # the number of a frame that answers nothing
 
 
 @dataclass(eq=False, slots=True)
@@ -45,6 +50,10 @@ class _Key:
     entry: Entry
     envelope: bytes
     key: bytes
+
+
+_Due: TypeAlias = tuple[Parcel, list[bytes]]  # and the devices on line that get it
+_Released: TypeAlias = tuple[Parcel, ReleaseJob, Done]
 
 
 class Push:
@@ -88,7 +97,7 @@ class Push:
     def attach(
         self, device: bytes, deliver: Deliver, revoked: Callable[[], None]
     ) -> Callable[[], None]:
-        """Deliver to a line of ``device`` from now on; returns what ends that.
+        """Deliver frames to a line of ``device`` from now on; returns what ends that.
 
         Raises:
             UntrustedError: The device is not in force.
@@ -159,15 +168,20 @@ class Push:
             if await self._others_on_line(row)
         ]
         directory = self._sequencer.known.directory
-        parcels = [p for p in await self._feed.parcels(rows, directory) if self._on_line(p)]
-        if not parcels:
+        due = [(p, self._on_line(p)) for p in await self._feed.parcels(rows, directory)]
+        due = [(parcel, devices) for parcel, devices in due if devices]
+        if not due:
             return
-        keys = await self._release(parcels)
-        head = self._sequencer.known.heads.activity
-        bodies = await self._storage.bodies([p.body_of for p in parcels if p.body_of is not None])
-        for parcel in parcels:
+        # A body without its key is of no use: it may be fetched while the release is written.
+        released, bodies = await asyncio.gather(
+            self._release(due),
+            self._storage.bodies([p.body_of for p, _ in due if p.body_of is not None]),
+        )
+        head = self._sequencer.known.heads.activity  # all proofs are under this one
+        keys = await self._keys(released, head.size)
+        for parcel, devices in due:
             body = bodies.get(parcel.body_of or b"", b"")
-            await self._deliver_parcel(parcel, body, keys, head)
+            await self._deliver_parcel(parcel, devices, body, keys, head)
 
     async def _others_on_line(self, row: LeafRow) -> bool:
         """Tell whether anybody but its author can get a statement: else it is not read again."""
@@ -188,35 +202,42 @@ class Push:
             if device != parcel.row.device
         ]
 
-    async def _release(self, parcels: list[Parcel]) -> dict[tuple[int, bytes], _Key]:
-        """Commit a release for each object and node on watch; return keys by (entry, device)."""
-        jobs = [(p, job) for p in parcels for job in self._release_jobs(p)]
+    async def _release(self, due: list[_Due]) -> list[_Released]:
+        """Commit a release for each object and node on watch."""
+        jobs = [(p, job) for p, devices in due for job in self._release_jobs(p, devices)]
         writes = (self._sequencer.write(job) for _, job in jobs)
         results = await asyncio.gather(*writes, return_exceptions=True)
-        size = self._sequencer.known.activity_size
-        keys: dict[tuple[int, bytes], _Key] = {}
+        released: list[_Released] = []
         for (parcel, job), done in zip(jobs, results, strict=True):
             if isinstance(done, SeefenError):
                 continue  # without a release there is no key: the device asks by itself
             if isinstance(done, BaseException):
                 raise done
-            (entry,) = await self._prover.entries(done.activity, size)
+            released.append((parcel, job, done))
+        return released
+
+    async def _keys(self, released: list[_Released], size: int) -> dict[tuple[int, bytes], _Key]:
+        """Return the keys that may go out, by entry and device, with proofs under ``size``."""
+        rows = [row for _, _, done in released for row in done.activity]
+        entries = await self._prover.entries(rows, size)
+        keys: dict[tuple[int, bytes], _Key] = {}
+        for (parcel, job, done), entry in zip(released, entries, strict=True):
             for device in job.readers:
                 key = done.keys[job.wanted[0]].reveal(done.disclosure, device=device)
                 keys[parcel.row.idx, device] = _Key(entry, job.envelope, key)
         return keys
 
-    def _release_jobs(self, parcel: Parcel) -> list[ReleaseJob]:
+    def _release_jobs(self, parcel: Parcel, devices: list[bytes]) -> list[ReleaseJob]:
         obj = parcel.statement
         if not isinstance(obj, Object):
             return []
         by_node: dict[str, list[bytes]] = defaultdict(list)
-        for device in self._on_line(parcel):
+        for device in devices:
             by_node[self._lines[device][0].node].append(device)
         jobs: list[ReleaseJob] = []
-        for node, devices in sorted(by_node.items()):
+        for node, of_node in sorted(by_node.items()):
             rows = self._watches.open(
-                obj.case, devices, index=parcel.row.idx, at=int(self._clock())
+                obj.case, of_node, index=parcel.row.idx, at=int(self._clock())
             )
             for start in range(0, len(rows), MOST):
                 part = rows[start : start + MOST]
@@ -224,34 +245,40 @@ class Push:
         return jobs
 
     async def _deliver_parcel(
-        self, parcel: Parcel, body: bytes, keys: dict[tuple[int, bytes], _Key], head: LogHead
+        self,
+        parcel: Parcel,
+        devices: list[bytes],
+        body: bytes,
+        keys: dict[tuple[int, bytes], _Key],
+        head: LogHead,
     ) -> None:
         checkpoint = self._sign("activity", head)
         directory = self._sequencer.known.directory
         made: dict[object, bytes] = {}
         items: dict[tuple[bytes, ...], Item] = {}
-        for device in self._on_line(parcel):
-            certificate = directory.device(device)
-            named = parcel.wraps(certificate)
+        for device in devices:
+            named = parcel.wraps(directory, device)
             if named not in items:
-                (items[named],) = await self._feed.items([(parcel, body)], certificate, head.size)
+                (items[named],) = await self._feed.items(
+                    [(parcel, body)], directory, device, head.size
+                )
             key = keys.get((parcel.row.idx, device))
             told = self._told.get(device, 0)
             # Devices in the same position get the same bytes: encoded once for all.
             same = (named, told, key.entry.index if key else None)
-            if same not in made:
+            frame = made.get(same)
+            if frame is None:
                 proof = await self._prover.consistency("activity", told, head.size)
-                made[same] = encode(
-                    PushFrame(
-                        items[named],
-                        key.entry if key else None,
-                        key.envelope if key else b"",
-                        key.key if key else b"",
-                        checkpoint,
-                        proof,
-                    )
+                push = PushFrame(
+                    items[named],
+                    key.entry if key else None,
+                    key.envelope if key else b"",
+                    key.key if key else b"",
+                    checkpoint,
+                    proof,
                 )
-            self._hand_over(device, "push", made[same])
+                frame = made[same] = encode(Frame(UNASKED, "push", encode(push)))
+            self._hand_over(device, frame)
             self.told(device, head.size)
 
     async def _deliver_authority(self, changes: Changes, head: LogHead) -> None:
@@ -262,15 +289,15 @@ class Push:
             self._sign("authority", head),
             await self._prover.consistency("authority", start, head.size),
         )
-        body = encode(page)
+        frame = encode(Frame(UNASKED, "authority", encode(page)))
         for device in list(self._lines):
-            self._hand_over(device, "authority", body)
+            self._hand_over(device, frame)
 
-    def _hand_over(self, device: bytes, verb: str, body: bytes) -> None:
+    def _hand_over(self, device: bytes, frame: bytes) -> None:
         for line in list(self._lines.get(device, ())):
             try:
-                line.deliver(verb, body)
-                PUSHED.labels(verb).inc()
+                line.deliver(frame)
+                PUSHED.inc()
             except Exception as err:
                 alarm("line-broken", failed=type(err).__name__)
                 self._drop(line)

@@ -102,17 +102,17 @@ class _Line:
         if not self._ending.done():
             self._ending.set_result(_Ending(code, rule, title))
 
-    def _deliver(self, verb: str, body: bytes) -> None:
-        self._put(UNASKED, verb, body)
+    def _deliver(self, frame: bytes) -> None:
+        try:
+            self._queue.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.end(SLOW, "slow", "this device does not read what is sent to it")
 
     def _revoked(self) -> None:
         self.end(REVOKED, "revoked", "this device was revoked")
 
     def _put(self, number: int, verb: str, body: bytes) -> None:
-        try:
-            self._queue.put_nowait(encode(Frame(number, verb, body)))
-        except asyncio.QueueFull:
-            self.end(SLOW, "slow", "this device does not read what is sent to it")
+        self._deliver(encode(Frame(number, verb, body)))
 
     async def _write(self) -> None:
         while True:
