@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -138,17 +139,9 @@ def open_file(obj: Object, key: bytes, sealed: Path, folder: Path) -> tuple[Path
     """
     beside = folder / f".{obj.object.hex()}.opening"
     try:
-        head = _unseal_to(obj, key, sealed, beside)
-        note = decode_message(head)
-        if not isinstance(note, FileNote):
-            raise UntrustedError("the file has no description", rule="body")
-        with beside.open("rb+") as file:
-            file.truncate(note.size)
-            file.flush()
-            os.fsync(file.fileno())
-        with beside.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").digest() != note.sha256:
-                raise UntrustedError("the file is not the one its author described", rule="body")
+        head, note, digest = _unseal_to(obj, key, sealed, beside)
+        if digest != note.sha256:
+            raise UntrustedError("the file is not the one its author described", rule="body")
         path = _free_name(folder, safe_name(note.name))
         beside.replace(path)
         return path, head
@@ -156,24 +149,46 @@ def open_file(obj: Object, key: bytes, sealed: Path, folder: Path) -> tuple[Path
         beside.unlink(missing_ok=True)
 
 
-def _unseal_to(obj: Object, key: bytes, sealed: Path, target: Path) -> bytes:
+def _unseal_to(
+    obj: Object, key: bytes, sealed: Path, target: Path
+) -> tuple[bytes, FileNote, bytes]:
+    """Write what was sealed; return the description, as bytes and read, and the file's hash."""
     opener = Opener(key, body_context(obj))
     start = bytearray()
     head: bytes | None = None
-    with target.open("wb") as out:
-        for chunk in _chunks(sealed):
-            start += opener.update(chunk)
-            if head is None:
+    note: FileNote | None = None
+    left = 0
+    digest = hashlib.sha256()
+    hashed: Future[None] | None = None
+    with ThreadPoolExecutor(1) as hasher, target.open("wb") as out:
+        for chunk in chain(_chunks(sealed), (None,)):
+            start += opener.finish() if chunk is None else opener.update(chunk)
+            if note is None:
                 head = _take_head(start)
-            if head is not None:
-                out.write(start)
-                start.clear()
-        start += opener.finish()
-        head = head if head is not None else _take_head(start)
-        if head is None:
+                if head is None:
+                    continue
+                note = _note(head)
+                left = note.size
+            # What follows the file is padding.
+            plain = bytes(start[:left])
+            start.clear()
+            left -= len(plain)
+            out.write(plain)
+            if hashed is not None:
+                hashed.result()  # one chunk ahead and no more: memory stays flat
+            hashed = hasher.submit(digest.update, plain)
+        if head is None or note is None:
             raise UntrustedError("the file has no description", rule="body")
-        out.write(start)
-    return head
+        out.flush()
+        os.fsync(out.fileno())
+    return head, note, digest.digest()
+
+
+def _note(head: bytes) -> FileNote:
+    note = decode_message(head)
+    if not isinstance(note, FileNote):
+        raise UntrustedError("the file has no description", rule="body")
+    return note
 
 
 def _take_head(start: bytearray) -> bytes | None:
