@@ -41,13 +41,13 @@ from tests.support.network import Machine
 
 COUNTS = {"tiny": (4, 6), "usual": (10, 50, 200, 1000), "full": (10, 50, 200, 1000)}
 NODES = {"tiny": 3, "usual": 30, "full": 30}
-ROUNDS = {"tiny": 2, "usual": 15, "full": 40}
+ROUNDS = {"tiny": 2, "usual": 9, "full": 40}
 PUSHED = {200: 4.0, 1000: 2.0}
 OPENED = 3.0
 FIRST = 2.0
 PAUSE = 0.02  # between alerts: the one before is over
 
-Send1 = Callable[[], Coroutine[Any, Any, None]]
+SendOne = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Crowd:
@@ -71,7 +71,7 @@ class Crowd:
         self._in.write(msgspec.json.encode(Order("connect", count, bare)) + b"\n")
         return await self._answer()
 
-    async def time(self, do: str, count: int, send: Send1) -> tuple[float, Answer]:
+    async def time(self, do: str, count: int, send: SendOne) -> tuple[float, Answer]:
         """Send, and return the milliseconds until the last of ``count`` was done."""
         self._in.write(msgspec.json.encode(Order(do, count)) + b"\n")
         await self._out.readline()
@@ -126,7 +126,7 @@ class Author:
         await self._send(casework.renew_key(self._network, self._by, self._case))
         await self.alert()
 
-    async def bytes(self) -> None:
+    async def plain(self) -> None:
         """Send as many bytes as a push has through the bare server."""
         await self._send_bare(random_bytes(self.length))
 
@@ -176,7 +176,7 @@ async def _measure(listening: Crowd, author: Author, count: int, rounds: int) ->
     for n in range(-2, rounds):  # the first two warm up
         ours, answer = await listening.time("pushed", count, author.alert)
         author.length = answer.frame
-        theirs, _ = await listening.time("pushed", count, author.bytes)
+        theirs, _ = await listening.time("pushed", count, author.plain)
         whole, _ = await listening.time("opened", count, author.alert)
         floor, _ = await listening.time("opened", count, author.sealed)
         if n >= 0:

@@ -205,7 +205,7 @@ class Line(asyncio.Protocol):
         self._transport = transport
         self._transport.write(self._hello)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Say so, if somebody waits for the upgrade."""
         if not self.ready.done():
             self.ready.set_exception(ConnectionError(f"no upgrade: {bytes(self._buffer[:200])!r}"))
@@ -222,24 +222,33 @@ class Line(asyncio.Protocol):
                 return
             del buffer[: end + 4]
             self.ready.set_result(None)
-        while len(buffer) >= 2:
-            length, start = buffer[1], 2
-            if length == 126:
-                length, start = int.from_bytes(buffer[2:4], "big"), 4
-            elif length == 127:
-                length, start = int.from_bytes(buffer[2:10], "big"), 10
-            if len(buffer) < start + length:
-                return
-            kind, payload = buffer[0] & 15, bytes(buffer[start : start + length])
-            del buffer[: start + length]
+        while (message := _first(buffer)) is not None:
+            kind, payload = message
             if kind == 2:
                 self._take(payload)
             elif kind == 9:
-                self._transport.write(struct.pack("!BBI", 0x8A, 0x80 | length, 0) + payload)
+                pong = struct.pack("!BBI", 0x8A, 0x80 | len(payload), 0)
+                self._transport.write(pong + payload)
 
     def close(self) -> None:
         """Cut it."""
         self._transport.abort()
+
+
+def _first(buffer: bytearray) -> tuple[int, bytes] | None:
+    """Take the first frame of a server out of a buffer, if all of it is there."""
+    if len(buffer) < 2:
+        return None
+    length, start = buffer[1], 2
+    if length == 126:
+        length, start = int.from_bytes(buffer[2:4], "big"), 4
+    elif length == 127:
+        length, start = int.from_bytes(buffer[2:10], "big"), 10
+    if len(buffer) < start + length:
+        return None
+    kind, payload = buffer[0] & 15, bytes(buffer[start : start + length])
+    del buffer[: start + length]
+    return kind, payload
 
 
 class Audience:
@@ -249,7 +258,6 @@ class Audience:
         """Verify what is known."""
         self._task = task
         self._tls = tls_context(task.ca)
-        self._http: aiohttp.ClientSession | None = None
         self._nonce = ""
         known = Known(task)
         self._devices = [Device(known, listener) for listener in task.listeners]
@@ -291,18 +299,22 @@ class Audience:
             lines.pop().close()
         at_once = asyncio.Semaphore(LOGINS)
 
-        async def one(place: int) -> Line:
-            async with at_once:
-                return await self._line(place, bare=bare)
+        connector = aiohttp.TCPConnector(ssl=self._tls)
+        async with aiohttp.ClientSession(connector=connector) as http:
+            async with http.get(f"{self._task.url}/v1/nonce") as answer:
+                self._nonce = answer.headers["DPoP-Nonce"]
 
-        made = await asyncio.gather(*(one(place) for place in range(len(lines), count)))
-        lines += made
+            async def one(place: int) -> Line:
+                async with at_once:
+                    return await self._line(http, place, bare=bare)
 
-    async def _line(self, place: int, *, bare: bool) -> Line:
+            lines += await asyncio.gather(*(one(place) for place in range(len(lines), count)))
+
+    async def _line(self, http: aiohttp.ClientSession, place: int, *, bare: bool) -> Line:
         url, headers = f"{self._task.bare}/line", dict[str, str]()
         if not bare:
             url = f"{self._task.url}/v1/socket"
-            headers = await self._login(self._task.listeners[place])
+            headers = await self._login(http, self._task.listeners[place])
         take = self._take_bare if bare else lambda data: self._take(place, data)
         parts = urlsplit(url)
         _, line = await asyncio.get_running_loop().create_connection(
@@ -311,18 +323,14 @@ class Audience:
         await line.ready
         return line
 
-    async def _login(self, listener: Listener) -> dict[str, str]:
+    async def _login(self, http: aiohttp.ClientSession, listener: Listener) -> dict[str, str]:
         """Return the headers with which a device that has logged in opens its socket."""
-        if self._http is None:
-            self._http = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=self._tls))
-            async with self._http.get(f"{self._task.url}/v1/nonce") as answer:
-                self._nonce = answer.headers["DPoP-Nonce"]
         url, proofs = self._task.url, PlainKey.generate()
         auth = PlainKey.from_secret(listener.auth)
         device, now = listener.device.hex(), int(time.time())
         assertion = make_assertion(auth, device, url, self._nonce, jkt(proofs.public), now)
         proof = make_proof(proofs, "POST", f"{url}/v1/token", self._nonce, now, None)
-        async with self._http.post(
+        async with http.post(
             f"{url}/v1/token", json={"assertion": assertion}, headers={"DPoP": proof}
         ) as answer:
             answer.raise_for_status()
