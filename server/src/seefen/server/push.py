@@ -30,6 +30,7 @@ from seefen.server.sequencer import Sequencer
 Deliver = Callable[[bytes], None]
 
 
+NEVER: Final = 1 << 62
 UNASKED: Final = 0  # the number of a frame that answers nothing
 
 
@@ -41,6 +42,15 @@ class _Line:
     node: str
     deliver: Deliver
     revoked: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """All lines are of devices in force: while the keys are ``size`` records, until a time."""
+
+    size: int
+    since: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,7 @@ class Push:
         self._lines: dict[bytes, list[_Line]] = defaultdict(list)
         self._on_line_of: dict[str, dict[bytes, None]] = defaultdict(dict)  # by node, in order
         self._told: dict[bytes, int] = {}
+        self._sound = _Sound(0, 0, 0)
         self._batches: asyncio.Queue[tuple[Changes, Heads]] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         sequencer.listen(self._committed)
@@ -104,6 +115,7 @@ class Push:
         """
         directory = self._sequencer.known.directory
         found = directory.require_active(device, at=int(self._clock()))
+        self._sound = _Sound(0, 0, 0)  # this one may run out before all others
         line = _Line(device, found.node, deliver, revoked)
         self._lines[device].append(line)
         self._on_line_of[found.node][device] = None
@@ -121,11 +133,19 @@ class Push:
     def cut(self) -> None:
         """End the lines of devices that are no longer in force."""
         directory, at = self._sequencer.known.directory, int(self._clock())
+        if directory.size == self._sound.size and self._sound.since <= at < self._sound.until:
+            return  # no record came, and nothing that was in force has run out
+        until = NEVER
         for device, lines in list(self._lines.items()):
             if not directory.is_active(device, at=at):
                 for line in list(lines):
                     self._drop(line)
                     line.revoked()
+                continue
+            certificate = directory.device(device)
+            node = directory.node(certificate.node)
+            until = min(until, certificate.expires, node.expires)
+        self._sound = _Sound(directory.size, at, until)
 
     def _drop(self, line: _Line) -> None:
         lines = self._lines.get(line.device, [])
