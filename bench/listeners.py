@@ -18,6 +18,7 @@ import struct
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ from seefen.protocol.login import jkt, make_assertion, make_proof
 from seefen.protocol.messages import decode_message
 from seefen.protocol.objects import open_cover, open_message, unwrap_content_key
 from seefen.protocol.receipt import check_entry
-from seefen.protocol.statements import CaseKey, Head, Object, Release
+from seefen.protocol.statements import Access, CaseKey, Head, Object, Release
 from seefen.protocol.suite import KemKey, PlainKey, sha256
 
 HPKE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)  # of the floor
@@ -111,8 +112,8 @@ class Known:
             at = int(msgspec.json.decode(core)["at"]) // 1000
             place = Position(Record.decode(record).authority_size, index, at)
             state = apply(state, opened, self.directory, place)
-            if kind == "access":
-                self.accesses[opened.statement.device] = index  # type: ignore[union-attr]
+            if isinstance(opened.statement, Access):
+                self.accesses[opened.statement.device] = index
         if state is None:
             raise UntrustedError("there is no such case", rule="unknown-case")
         self.state = state
@@ -280,6 +281,7 @@ class Audience:
         at = await self._last
         for place, data in self._kept:
             self._devices[place].take(data)
+            await asyncio.sleep(0)  # or the broker's pings would wait for all of them
         self._kept.clear()
         return self._answer(at)
 
@@ -315,10 +317,10 @@ class Audience:
         if not bare:
             url = f"{self._task.url}/v1/socket"
             headers = await self._login(http, self._task.listeners[place])
-        take = self._take_bare if bare else lambda data: self._take(place, data)
+        take = self._take_bare if bare else partial(self._take, place)
         parts = urlsplit(url)
         _, line = await asyncio.get_running_loop().create_connection(
-            lambda: Line(url, headers, take), parts.hostname, parts.port, ssl=self._tls
+            lambda: Line(url, headers, take), parts.hostname or "", parts.port or 443, ssl=self._tls
         )
         await line.ready
         return line
