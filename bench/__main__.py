@@ -51,6 +51,7 @@ def main() -> int:
     parser.add_argument("--parts", default="".join(PARTS), help="letters, as in abe")
     parser.add_argument("--full", action="store_true", help="a million objects; more rounds")
     parser.add_argument("--tiny", action="store_true", help="seconds; the figures say nothing")
+    parser.add_argument("--hour", action="store_true", help="load for an hour in (f)")
     parser.add_argument("--compare", nargs=2, type=Path, metavar="JSON", help="two runs")
     options = parser.parse_args()
     if options.compare:
