@@ -11,13 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seefen.server import tls
 from seefen.server.app import open_services
 from seefen.server.config import DATABASE_URL, FILE, Config, write_config
+from seefen.server.embedded import Embedded
 from tests.support.broker import free_port, prepare
 from tests.support.casework import open_case
 from tests.support.database import empty_database
@@ -103,7 +104,7 @@ class Doomed:
             nth=nth,
             signal=int(number),
             out=str(self.out),
-            environment={DATABASE_URL: self.dsn},
+            environment={DATABASE_URL: self.dsn} if self.dsn else {},
             arguments=["serve", "--data", str(self.config.data), "--log", str(self.log)],
         )
 
@@ -163,7 +164,7 @@ class Brokers:
 async def brokers(
     count: int = 1,
     *,
-    dsn: str = "",
+    embedded: bool = False,
     writers: int = 4,
     readers: int = 3,
     folder: Path | None = None,
@@ -175,15 +176,26 @@ async def brokers(
     maker = Maker()
     await maker.open()
     try:
-        async with empty_database() as fresh:
-            configs = _configs(outer, count, network)
-            it = Brokers(network, dsn or fresh, outer, maker, tls.ca_pem(configs[0].data))
+        configs = _configs(outer, count, network)
+        async with AsyncExitStack() as stack:
+            own = Embedded(configs[0].postgres) if embedded else None
+            if own is None:
+                dsn = await stack.enter_async_context(empty_database())
+            else:
+                await asyncio.to_thread(own.start)
+                stack.callback(own.stop)
+                dsn = own.dsn
+            it = Brokers(network, dsn, outer, maker, tls.ca_pem(configs[0].data))
             await _found(it, configs[0], writers, readers)
-            it.all = [Doomed(maker, config, it.dsn) for config in configs]
+            if own is not None:
+                await asyncio.to_thread(own.stop)  # from here on its broker runs it
+            it.all = [Doomed(maker, config, "" if embedded else dsn) for config in configs]
             try:
                 yield it
             finally:
                 await maker.close()
+                if own is not None:
+                    own._end_leftover()
     finally:
         if maker._process is not None and maker._process.returncode is None:
             await maker.close()
@@ -204,7 +216,7 @@ def _configs(outer: Path, count: int, network: Network) -> list[Config]:
             sockets_per_device=100,
         )  # fmt: skip
         if number == 0:
-            config.data.mkdir(mode=0o700)
+            config.data.mkdir(mode=0o711)  # nobody, who runs PostgreSQL, passes through
             prepare(config, network, network.at)
         else:
             shutil.copytree(configs[0].data, config.data)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import ClassVar
 
@@ -62,7 +63,16 @@ class HearingSocket(Socket):
 class Herd:
     """All clients together."""
 
-    def __init__(self, network: Network, case: bytes, urls: Sequence[str], ca: str) -> None:
+    def __init__(
+        self,
+        network: Network,
+        case: bytes,
+        urls: Sequence[str],
+        ca: str,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.clock = clock
         self.network = network
         self.case = case
         self.urls = list(urls)
@@ -126,7 +136,9 @@ class Member:
         web.url = next(self._urls)
         web.dpop = PlainKey.generate()
         proof = await web.proof("POST", "/v1/token")
-        status, document = await web.try_login(await web.assertion(at=self.now()), proof)
+        status, document = await web.try_login(
+            await web.assertion(at=int(self.herd.clock())), proof
+        )
         if status != 200:
             # A nonce of the process that died is told apart from a login that is wrong.
             if status != 401 or document.get("rule") not in ("nonce", "login"):
@@ -141,12 +153,6 @@ class Member:
         except aiohttp.WSServerHandshakeError as err:
             raise LostError(f"socket {err.status}") from err
         return HearingSocket(ws, self.herd, self.machine.device)
-
-    def now(self) -> int:
-        """Return the time that a login names."""
-        import time
-
-        return int(time.time())
 
     def _note(self, status: int, rule: str) -> None:
         if status in TRANSIENT:

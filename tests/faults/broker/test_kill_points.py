@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random  # noqa: TID251 - a schedule that can be run again, no secret
+import random
 import signal
 
 import asyncpg
@@ -45,7 +45,7 @@ def test_there_are_as_many_points_as_the_plan_asks_for() -> None:
 async def test_fault_27_a_broker_killed_at_every_step_under_load(path: str) -> None:
     seed = f"{SEED}-{path}"
     print(f"seed {seed}")  # noqa: T201
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
     schedule = points(path) * times(1)
     dice.shuffle(schedule)
     async with brokers() as it:
