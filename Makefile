@@ -6,7 +6,7 @@ READY := .venv/ready
 DEEP := .venv/deep
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test check fuzz lock clean
+.PHONY: demo test faults check fuzz lock clean
 
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
@@ -16,6 +16,9 @@ test: $(READY) ## every test, a file at a time on each core
 
 fuzz: $(DEEP) ## each decoder for an hour: make fuzz ARGS="--seconds 60 --only bundle"
 	$(RUN) -m tests.fuzz $(ARGS)
+
+faults: $(READY) ## every fault many times over; writes the table of docs/reliability.md
+	$(RUN) scripts/faults.py $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, wheels
 	scripts/check

@@ -96,7 +96,7 @@ class Heard:
             objects = await connection.fetch("SELECT * FROM object")
         finally:
             await connection.close()
-        assert self.surprises == []
+        assert self.surprises == [], self.surprises
         self._check_order(leaves, head)
         self._check_receipts(leaves)
         self._check_checkpoints(leaves)

@@ -158,7 +158,7 @@ class Trap:
             begin(broker)
             self._armed = True
 
-        Broker._begin = begin_armed  # type: ignore[method-assign]
+        setattr(Broker, "_begin", begin_armed)  # noqa: B010 - typed as the method it replaces
 
     def _wrapped(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
