@@ -18,7 +18,7 @@ fuzz: $(DEEP) ## each decoder for an hour: make fuzz ARGS="--seconds 60 --only b
 	$(RUN) -m tests.fuzz $(ARGS)
 
 faults: $(READY) ## every fault many times over; writes the table of docs/reliability.md
-	$(RUN) scripts/faults.py $(ARGS)
+	$(RUN) -m tests.faults.table $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, wheels
 	scripts/check

@@ -151,14 +151,18 @@ async def _write_until_full(it: Brokers, herd: Herd) -> None:
     refused = told(herd)
     before = postmaster(it)
     with pytest.raises((asyncpg.PostgresError, OSError)):
-        connection = await asyncpg.connect(running_dsn(it.one.config.postgres))
-        try:
-            for _ in range(100):
-                await connection.execute("SELECT pg_switch_wal()")
-                await connection.execute("CREATE TABLE ballast AS SELECT 1; DROP TABLE ballast")
-        finally:
-            connection.terminate()
+        await _ask_for_room(it)
     await until(lambda: told(herd) >= refused + 5, seconds=90, what="503")
     # With no room it cannot even replay its log: the broker has to go on trying.
     await until(lambda: not Path(f"/proc/{before}").exists(), seconds=60, what="the end")
     await asyncio.sleep(3)
+
+
+async def _ask_for_room(it: Brokers) -> None:
+    connection = await asyncpg.connect(running_dsn(it.one.config.postgres))
+    try:
+        for _ in range(100):
+            await connection.execute("SELECT pg_switch_wal()")
+            await connection.execute("CREATE TABLE ballast AS SELECT 1; DROP TABLE ballast")
+    finally:
+        connection.terminate()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -137,8 +138,7 @@ def _apart(it: Brokers, herd: Herd) -> list[Member]:
 
 
 def _is_stopped(pid: int) -> bool:
-    with open(f"/proc/{pid}/stat") as stat:
-        return stat.read().rpartition(") ")[2][0] == "T"
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "T"
 
 
 async def test_duplicates_and_disorder_end_as_one_entry_each() -> None:

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 MARK = "<!-- table: make faults -->\n"
 HEAD = "| area | fault | times | what held | seed |\n|---|---|---|---|---|\n"
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
         command = [sys.executable, "-m", "pytest", "tests/faults", *arguments]
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         found = table(book.read_text(encoding="utf-8").splitlines())
-    print(found)
+    sys.stdout.write(found)
     if code == 0:
         text = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
         made = f"Made by `SEEFEN_FAULT_FACTOR={factor} make faults`.\n\n"
