@@ -95,7 +95,9 @@ async def test_fault_40_what_is_too_long_or_no_text_is_refused_and_not_written()
             assert await _status(socket, "access", many) in (400, 422)
             flood = await web.socket()
             await flood.ws.send_bytes(encode(Frame(1, "access", encode(long))))
-            assert await flood.closed() == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
+            # The goodbye may be lost, as the rest of the frame was still on its way.
+            cut = aiohttp.WSCloseCode
+            assert await flood.closed() in (cut.MESSAGE_TOO_BIG, cut.ABNORMAL_CLOSURE)
             assert await _status(socket, "acc\0ess", b"") == 400
             for text in (b'{"assertion":"a","assertion":"b"}', b'{"assertion":"\xff"}',
                          b'{"assertion":"\\u0000\\n"}', b"\0", b""):  # fmt: skip
