@@ -35,13 +35,14 @@ def main(arguments: list[str]) -> int:
         book = Path(folder) / "book"
         book.touch()
         environment = {**os.environ, "SEEFEN_FAULT_FACTOR": factor, "SEEFEN_FAULT_BOOK": str(book)}
-        command = [sys.executable, "-m", "pytest", "tests/faults", *arguments]
+        command = [sys.executable, "-m", "pytest", "tests/faults", "-q", *arguments]
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         found = table(book.read_text(encoding="utf-8").splitlines())
     sys.stdout.write(found)
     if code == 0:
         text = PAGE.read_text(encoding="utf-8").partition(MARK)[0]
-        made = f"Made by `SEEFEN_FAULT_FACTOR={factor} make faults`.\n\n"
+        words = f' ARGS="{" ".join(arguments)}"' if arguments else ""
+        made = f"Made by `SEEFEN_FAULT_FACTOR={factor} make faults{words}`.\n\n"
         PAGE.write_text(text + MARK + made + found, encoding="utf-8")
     return code
 
