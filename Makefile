@@ -6,7 +6,7 @@ READY := .venv/ready
 DEEP := .venv/deep
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test bench check fuzz fuzz-api lock clean
+.PHONY: demo test bench faults check fuzz fuzz-api lock clean
 
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
@@ -22,6 +22,9 @@ fuzz-api: $(READY) ## the broker's interface, with far more requests than make t
 
 bench: $(READY) ## the table of performance: make bench ARGS="--parts ab", ARGS=--full
 	$(RUN) -m bench $(ARGS)
+
+faults: $(READY) ## every fault many times over; writes the table of docs/reliability.md
+	$(RUN) -m tests.faults.table $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, wheels
 	scripts/check

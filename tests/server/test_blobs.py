@@ -182,3 +182,41 @@ async def test_a_part_that_was_lost_from_the_disk_is_taken_again(
         await blobs.get(file.root, 0)
     await blobs.put(file.root, 0, file.parts[0])
     assert await blobs.get(file.root, 0) == file.parts[0]
+
+
+async def test_what_a_kill_left_half_written_is_gone_after_the_next_start(
+    pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path, file: File
+) -> None:
+    blobs = make(pool, tmp_path)
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    await blobs.put(file.root, 0, file.parts[0])
+    (tmp_path / "incoming" / ".1.0123").write_bytes(b"half a part")
+    again = make(pool, tmp_path)
+    again.clear_incoming()
+    assert [path.name for path in files_in(tmp_path)] == ["0"]
+    assert await again.get(file.root, 0) == file.parts[0]
+
+
+async def test_a_part_that_was_renamed_and_not_marked_is_synced_before_it_is(
+    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between rename and sync, the part again, a power cut: the name must be there."""
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    path = blobs._path(await blobs.find(file.root), 0)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(file.parts[0])
+    steps: list[object] = []
+    sync, mark = module.sync_folder, BlobRows.mark
+
+    def synced(folder: Path) -> None:
+        steps.append(folder)
+        sync(folder)
+
+    async def marked(self: BlobRows, root: bytes, number: int) -> None:
+        steps.append("mark")
+        await mark(self, root, number)
+
+    monkeypatch.setattr(module, "sync_folder", synced)
+    monkeypatch.setattr(BlobRows, "mark", marked)
+    await blobs.put(file.root, 0, file.parts[0])
+    assert steps == [*path.parents[:3], "mark"]

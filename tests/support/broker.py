@@ -89,7 +89,7 @@ async def local_broker(
         **settings,
     }
     config = Config(folder, "seefen", f"https://{address}", address, **many)
-    _prepare(config, network, at)
+    prepare(config, network, at)
     try:
         async with empty_database() as fresh:
             options: dict[str, Any] = {} if clock is None else {"clock": clock}
@@ -105,7 +105,8 @@ async def local_broker(
         shutil.rmtree(folder)
 
 
-def _prepare(config: Config, network: Network, at: int) -> None:
+def prepare(config: Config, network: Network, at: int) -> None:
+    """Put the log key and the certificates of a broker into its data folder."""
     config.log_key.touch(mode=0o600)
     config.log_key.write_text(network.log_key.secret.hex())
     tls.make_authority(config.data, config.name, datetime.fromtimestamp(at, UTC))

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 
 
 async def until(
-    condition: "Callable[[], object | Awaitable[object]]", *, seconds: float = 5
+    condition: "Callable[[], object | Awaitable[object]]", *, seconds: float = 5, what: str = ""
 ) -> None:
-    """Return once ``condition`` holds.
+    """Return once ``condition`` holds; ``what`` says in the failure what was waited for.
 
     Raises:
         AssertionError: It did not within ``seconds``.
@@ -19,5 +19,5 @@ async def until(
         found = condition()
         if await found if inspect.isawaitable(found) else found:
             return
-        assert loop.time() < deadline, f"still waiting after {seconds} s"
+        assert loop.time() < deadline, f"still waiting after {seconds} s {what}"
         await asyncio.sleep(0.01)

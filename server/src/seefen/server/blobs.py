@@ -18,7 +18,7 @@ from seefen.protocol.errors import MalformedError, OutOfTurnError, UntrustedErro
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.objects import PART_SIZE, part_count, parts_root
 from seefen.server.errors import AbsentError, FullError
-from seefen.server.files import make_folder, write_durably
+from seefen.server.files import make_folder, sync_folder, write_durably
 from seefen.server.metrics import BLOB_BYTES
 
 LEAF_LENGTH: Final = 32
@@ -76,8 +76,13 @@ class Blobs:
         """Keep parts below ``folder`` while ``free_percent`` of its disk stay free."""
         self._table = table
         self._folder = folder
+        self._incoming = folder / "incoming"
         self._free_percent = free_percent
         self._quota = quota_mebibytes * MEBIBYTE
+
+    def clear_incoming(self) -> None:
+        """Remove what a kill has left half written: for the one process that takes parts."""
+        shutil.rmtree(self._incoming, ignore_errors=True)
 
     async def start(self, root: bytes, size: int, leaves: bytes, *, node: str) -> Blob:
         """Begin a body, or go on with it: returns what is there and what is missing.
@@ -131,7 +136,7 @@ class Blobs:
             raise UntrustedError("this part has another length", rule="part")
         self._require_room()
         try:
-            await asyncio.to_thread(_keep, path, data, expected)
+            await asyncio.to_thread(_keep, path, data, expected, self._incoming)
         except OSError as err:
             if err.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -168,10 +173,14 @@ class Blobs:
             raise FullError("the broker's disk is nearly full", rule="disk")
 
 
-def _keep(path: Path, data: bytes, expected: bytes) -> None:
+def _keep(path: Path, data: bytes, expected: bytes, incoming: Path) -> None:
     if leaf_hash(data) != expected:
         raise UntrustedError("these are other bytes than the ones announced", rule="part")
     if path.exists() and path.stat().st_size == len(data):
+        # A broker killed after the rename has not synced the name, and it is marked next.
+        for folder in path.parents[:3]:
+            sync_folder(folder)
         return
+    make_folder(incoming)
     make_folder(path.parent)
-    write_durably(path, data)
+    write_durably(path, data, by_way_of=incoming)

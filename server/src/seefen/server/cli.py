@@ -17,6 +17,7 @@ import structlog
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.suite import derive, random_bytes
 from seefen.server import doctor, logs, setup, tls
+from seefen.server.alarms import alarm
 from seefen.server.app import listening, now, open_services, read_log_key
 from seefen.server.config import DATABASE_URL, Config, SetupError, read_config
 from seefen.server.database import Database, any_database, own_database
@@ -116,6 +117,7 @@ async def _serve(config: Config, database: Database) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_services(config, database.dsn) as services:
         setup.require_open(config, services.broker.directory.size)
+        await asyncio.to_thread(services.blobs.clear_incoming)
         async with watched(config, services), listening(config, services):
             watch = asyncio.create_task(_keep_running(database))
             _collect_seldom()
@@ -141,8 +143,13 @@ async def _keep_running(database: Database) -> None:
     """Start the embedded database again when it was killed; requests wait or get 503."""
     while database.embedded is not None:
         await asyncio.sleep(1)
-        if not database.embedded.is_running:
+        if database.embedded.is_running:
+            continue
+        try:
             await asyncio.to_thread(database.embedded.start)
+        except (SetupError, OSError) as err:
+            # On a full disk it cannot even replay its log: once there is room, it can.
+            alarm("database-down", failed=type(err).__name__)
 
 
 async def _touch(config: Config, dsn: str) -> None:

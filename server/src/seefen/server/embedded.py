@@ -102,6 +102,11 @@ class Embedded:
 
     def stop(self) -> None:
         """Roll back what is open, write everything down and end. Twice is harmless."""
+        self._end()
+        if self._sockets != self._folder:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _end(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -110,8 +115,6 @@ class Embedded:
                 self._process.send_signal(signal.SIGQUIT)  # the next start replays the log
                 self._process.wait(_WAIT_SECONDS)
         self._process = None
-        if self._sockets != self._folder:
-            shutil.rmtree(self._sockets, ignore_errors=True)
 
     def _make(self) -> None:
         # Made beside and renamed: a folder that a power cut left half made is not taken.
@@ -153,7 +156,7 @@ class Embedded:
                 said = self._log.read_bytes()[written:].decode("utf-8", "replace")
                 if _STILL_THERE in said and not late:
                     return False
-                self.stop()
+                self._end()  # the folder of the socket stays: the caller may try again
                 raise SetupError(f"PostgreSQL did not start:\n{said[-2000:].strip()}")
             time.sleep(0.02)
         return True

@@ -1,0 +1,133 @@
+"""SIGKILL at every step of a broker under load, then a restart: what was promised holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+
+import asyncpg
+import pytest
+
+from seefen.server.store.migrations import schema_files
+from tests.support.brokers import Brokers, brokers
+from tests.support.database import empty_database
+from tests.support.faultbook import note, times
+from tests.support.herd import Herd, Writer, grazing, members_of
+from tests.support.killpoints import MOMENTS, POINTS, Point
+from tests.support.waiting import until
+
+SEED = int(os.environ.get("SEEFEN_FAULT_SEED", "27"))
+LOADED = ("write", "access", "push", "blob", "login")
+HELD = "I1 I2 I3 I4 I7"
+
+
+def points(path: str) -> list[Point]:
+    return [point for point in POINTS if point.path == path]
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.name)
+def test_every_named_point_exists(point: Point) -> None:
+    _, _, function = point.find()
+    assert callable(function)
+    assert point.moment in MOMENTS
+    if point.moment == "during":
+        assert asyncio.iscoroutinefunction(function)
+
+
+def test_there_are_as_many_points_as_the_plan_asks_for() -> None:
+    assert len({point.name for point in POINTS}) == len(POINTS) >= 60
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("path", LOADED)
+async def test_fault_27_a_broker_killed_at_every_step_under_load(path: str) -> None:
+    seed = f"{SEED}-{path}"
+    print(f"seed {seed}")  # noqa: T201
+    dice = random.Random(seed)
+    schedule = points(path) * times(1)
+    dice.shuffle(schedule)
+    async with brokers() as it:
+        herd = Herd(it.network, it.case, [it.one.url], it.ca)
+        members = members_of(herd, it.writers, it.readers)
+        async with grazing(herd, members):
+            for point in schedule:
+                await it.one.begin(point.name, dice.randint(1, 4))
+                await _dies(it, herd, point)
+            await it.one.start()
+            for kind in ("write", "read", "watch", "upload"):
+                await herd.progress(kind, 2)
+        await _ask_again(it, herd, [m for m in members if isinstance(m, Writer)])
+        await herd.heard.check(it.dsn)
+        assert herd.heard.keys
+        assert herd.done["push"]
+        await it.one.kill()
+    note("broker", f"SIGKILL at each of {len(points(path))} steps of {path}, under load",
+         count=len(schedule), held=HELD, seed=seed)  # fmt: skip
+
+
+async def _dies(it: Brokers, herd: Herd, point: Point) -> None:
+    """Wait for the end that a point stands for; nothing else may end the process."""
+    one = it.one
+    await until(lambda: one.has_ended or herd.heard.surprises, seconds=60, what=point.name)
+    assert herd.heard.surprises == []
+    assert await one.end() == -signal.SIGKILL, (point.name, one.out.read_text()[-2000:])
+
+
+async def _ask_again(it: Brokers, herd: Herd, writers: list[Writer]) -> None:
+    """Check I1 as a client sees it: the same bundle again is told the same place."""
+    for member in writers:
+        from tests.support.devices import WebDevice
+
+        async with WebDevice(it.one.url, it.ca, member.machine) as web:
+            await web.login()
+            socket = await member._connect(web)
+            for bundle, index in member.sent[-3:] + member.sent[:1]:
+                assert await member.send(socket, bundle) == index
+
+
+@pytest.mark.timeout(900)
+async def test_fault_27_a_broker_killed_while_it_comes_up() -> None:
+    schedule = points("start") * times(1)
+    async with brokers() as it:
+        herd = Herd(it.network, it.case, [it.one.url], it.ca)
+        async with grazing(herd, members_of(herd, it.writers, it.readers)):
+            for point in schedule:
+                await it.one.start()
+                await herd.progress("write")
+                await it.one.kill()
+                await it.one.begin(point.name)
+                assert await it.one.end() == -signal.SIGKILL, point.name
+            await it.one.start()
+            await herd.progress("write")
+        await herd.heard.check(it.dsn)
+        await it.one.kill()
+    note("broker", f"SIGKILL at each of {len(points('start'))} steps of coming up",
+         count=len(schedule), held=HELD)  # fmt: skip
+
+
+@pytest.mark.timeout(900)
+async def test_fault_27_a_broker_killed_while_it_makes_its_tables() -> None:
+    count = 0
+    async with brokers() as it:
+        for point in points("migration"):
+            async with empty_database() as dsn:
+                it.one.dsn = dsn
+                for nth in range(1, 8):
+                    await it.one.begin(point.name, nth)
+                    code = await it.one.end()
+                    assert code in (-signal.SIGKILL, 1), it.one.out.read_text()[-2000:]
+                    count += code == -signal.SIGKILL
+                await it.one.begin()
+                assert await it.one.end() == 1
+                assert "is not open yet" in it.one.out.read_text()
+                connection = await asyncpg.connect(dsn)
+                try:
+                    rows = await connection.fetch("SELECT name FROM schema_migration")
+                    assert {row["name"] for row in rows} == set(schema_files())
+                    assert await connection.fetchval("SELECT count(*) FROM ledger_head") == 1
+                finally:
+                    await connection.close()
+    assert count >= 6
+    note("broker", "SIGKILL while the tables are made", count=count, held="all tables or none")
