@@ -6,7 +6,7 @@ READY := .venv/ready
 DEEP := .venv/deep
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test bench faults check fuzz fuzz-api lock clean
+.PHONY: demo test bench faults check fuzz fuzz-api soak lock clean
 
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
@@ -25,6 +25,9 @@ bench: $(READY) ## the table of performance: make bench ARGS="--parts ab", ARGS=
 
 faults: $(READY) ## every fault many times over; writes the table of docs/reliability.md
 	$(RUN) -m tests.faults.table $(ARGS)
+
+soak: $(READY) ## the model test for a million steps: make soak ARGS="--steps 100000 --seed 7"
+	$(RUN) -m tests.model $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, wheels
 	scripts/check
