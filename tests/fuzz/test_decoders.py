@@ -55,6 +55,14 @@ def test_what_a_fuzzer_kept_is_still_handled(decoder: Decoder) -> None:
         decoder.check(path.read_bytes())
 
 
+@pytest.mark.parametrize("decoder", DECODERS.values(), ids=list(DECODERS))
+def test_what_is_too_deep_or_too_long_is_refused(decoder: Decoder) -> None:
+    # Parsers answer these with errors of their own kinds; chance alone hardly writes them.
+    for text in ('{"a":' + "[" * 20_000, '{"a":' + "1" * 5000 + "}", "a=" + "[" * 20_000):
+        decoder.check(text.encode())
+    decoder.check(b"a=" + b"1" * 5000)
+
+
 def test_no_decoder_of_the_protocol_is_forgotten() -> None:
     covered = {decoder.covers for decoder in DECODERS.values()}
     source = ROOT / "protocol" / "src"

@@ -394,6 +394,6 @@ def _raise_problem(status: int, data: bytes) -> None:
 def _json(data: bytes) -> dict[str, Any]:
     try:
         value = msgspec.json.decode(data)
-    except ValueError:  # no JSON, or bytes in it that are no text
+    except (ValueError, RecursionError):  # no JSON, or bytes in it that are no text
         return {}
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

@@ -291,7 +291,7 @@ class _Missing(msgspec.Struct):
 def _wanted(answer: bytes, total: int) -> list[int]:
     try:
         missing = msgspec.json.decode(answer, type=_Missing).missing
-    except ValueError:
+    except (ValueError, RecursionError):
         missing = [-1]
     if not set(missing) <= set(range(total)):
         raise UnreachableError("the broker asks for parts that there are not", rule="answer")

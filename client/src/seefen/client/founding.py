@@ -98,5 +98,5 @@ def _read_card(path: Path) -> BrokerCard:
         return msgspec.json.decode(path.read_bytes(), type=BrokerCard)
     except OSError as err:
         raise RefusedError(f"{path} cannot be read: {err.strerror}", rule="broker-card") from None
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise RefusedError(f"{path} is not a broker's card: {err}", rule="broker-card") from None

@@ -50,7 +50,7 @@ def read_invite(path: Path) -> Invite:
         return msgspec.json.decode(path.read_bytes(), type=Invite)
     except OSError as err:
         raise RefusedError(f"{path} cannot be read: {err.strerror}", rule="invite") from None
-    except ValueError as err:  # of msgspec, or bytes that are no text
+    except (ValueError, RecursionError) as err:  # of msgspec, or bytes that are no text
         raise RefusedError(f"{path} is not an invite: {err}", rule="invite") from None
 
 

@@ -260,7 +260,7 @@ async def _wait(connection: Connection, invite: Invite, patience_s: float) -> No
 def _is_admitted(data: bytes) -> bool:
     try:
         return msgspec.json.decode(data, type=dict[str, str]).get("state") == "admitted"
-    except ValueError:
+    except (ValueError, RecursionError):
         return False  # whatever this is, it is no admission
 
 

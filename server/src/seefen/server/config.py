@@ -147,7 +147,7 @@ def split_address(address: str) -> tuple[str, int]:
 def _convert(path: Path, text: str, data: Path, database: str | None) -> Config:
     try:
         raw: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as err:
+    except (ValueError, RecursionError) as err:  # also too many digits, or brackets
         raise SetupError(f"{path} is not TOML: {err}") from None
     known = {field.name for field in fields(Config)} - {"data", "database"}
     if unknown := sorted(raw.keys() - known):

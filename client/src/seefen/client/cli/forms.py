@@ -74,6 +74,8 @@ def fields_of(data: bytes) -> dict[str, Any]:
             f"the form is no JSON: {safe(error.msg)} in line {error.lineno}, column {error.colno}",
             _EXAMPLES,
         ) from None
+    except ValueError:  # of Python itself: more digits than it turns into a number
+        raise UsageError("a number in the form is too long", _EXAMPLES) from None
     except RecursionError:
         raise UsageError("the form is nested too deeply", _EXAMPLES) from None
     if not isinstance(fields, dict):

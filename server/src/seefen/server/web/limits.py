@@ -88,7 +88,10 @@ async def read_json(request: web.Request, type_: type[T], *, limit: int, rule: s
     data = await read_body(request, limit=limit, content_type="application/json")
     try:
         return json.decode(data, type=type_)
-    except ValueError:  # also bytes that are no text, which msgspec passes on as they are
+    except (
+        ValueError,
+        RecursionError,
+    ):  # also bytes that are no text, which msgspec passes on as they are
         raise MalformedError("the body is not the JSON that is asked for", rule=rule) from None
 
 
