@@ -180,4 +180,4 @@ def test_each_device_opens_exactly_what_the_model_says() -> None:
     live(STEPS, number)
     usual = ("access", "add", "admit", "assign", "enrol", "left", "lost", "open", "remove",
              "renew", "rotate", "send", "suspend")  # fmt: skip
-    assert all(Life.told[what] > 20 for what in usual), Life.told
+    assert all(Life.told[what] >= 5 for what in usual), Life.told
