@@ -6,7 +6,7 @@ READY := .venv/ready
 DEEP := .venv/deep
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test bench faults check fuzz fuzz-api lock clean
+.PHONY: demo test bench faults check fuzz fuzz-api mutants lock clean
 
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
@@ -28,6 +28,9 @@ faults: $(READY) ## every fault many times over; writes the table of docs/reliab
 
 check: $(READY) ## format, lint, types, layers, wheels
 	scripts/check
+
+mutants: $(DEEP) ## change the code in small ways and see the tests notice: ARGS="protocol.keys protocol.case"
+	$(RUN) -m tests.mutation $(ARGS)
 
 $(READY): requirements.lock protocol/pyproject.toml server/pyproject.toml client/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
