@@ -6,7 +6,7 @@ READY := .venv/ready
 DEEP := .venv/deep
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test bench faults check fuzz fuzz-api soak lock clean
+.PHONY: demo test bench faults fuzz fuzz-api soak mutants check lock clean
 
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
@@ -31,6 +31,9 @@ soak: $(READY) ## the model test for a million steps: make soak ARGS="--steps 10
 
 check: $(READY) ## format, lint, types, layers, wheels
 	scripts/check
+
+mutants: $(DEEP) ## change the code in small ways and see the tests notice: ARGS="protocol.keys protocol.case"
+	$(RUN) -m tests.mutation $(ARGS)
 
 $(READY): requirements.lock protocol/pyproject.toml server/pyproject.toml client/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

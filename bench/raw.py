@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import asyncpg
 import uvloop
@@ -25,7 +26,7 @@ async def run(dsn: str, *, writers: int, size: int, seconds: float) -> float:
         inserts = [await c.prepare("INSERT INTO row (data) VALUES ($1)") for c in connections]
         end = time.perf_counter() + seconds
 
-        async def write(insert: "asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]") -> int:
+        async def write(insert: Any) -> int:
             done = 0
             while time.perf_counter() < end:
                 await insert.fetch(data)

@@ -119,10 +119,8 @@ class Workshop:
 
     async def open_case(self, by: Machine, *partners: str, **options: Any) -> bytes:
         """Open a case (``form="channel"``: a channel) and return its id."""
-        serial = len(self.network.cases) + 1
-        case, bundle = casework.open_case(
-            self.network, by, *partners, **{"serial": serial, **options}
-        )
+        fields: dict[str, Any] = {"serial": len(self.network.cases) + 1, **options}
+        case, bundle = casework.open_case(self.network, by, *partners, **fields)
         await self.take(bundle, by=by)
         return case
 

@@ -25,7 +25,8 @@ from seefen.server.web.connections import SETTINGS, Connection
 
 def forget_post_quantum() -> None:
     """Let the half of a signature that is ML-DSA-65 be zeros that nobody checks."""
-    vars(_signing)["_mldsa"] = lambda _public: _Anything()
+    module: Any = _signing
+    module._mldsa = _anything  # noqa: SLF001 - the product has no switch for this
     key: Any = _signing.SigningKey
 
     def sign(self: Any, message: bytes, *, power: bool) -> bytes:
@@ -33,6 +34,10 @@ def forget_post_quantum() -> None:
         return signature + bytes(3309) if power else signature
 
     key.sign = sign
+
+
+def _anything(_public: bytes) -> "_Anything":
+    return _Anything()
 
 
 async def _listen(

@@ -118,6 +118,23 @@ def test_two_quorums_may_share_a_key_and_none_is_idle() -> None:
                 check_signed_by_quorums(opened, first, second)
 
 
+def test_a_quorum_counts_signatures_and_not_names() -> None:
+    # Whoever knows the public keys can write their ids under anything.
+    quorum = Quorum([key.public for key in KEYS[:3]], 2)
+    raw = _raw(sign(ACK, *KEYS[:2]), "ack")
+    forged = tuple(replace(s, value=bytes(len(s.value))) for s in raw.signatures)
+    for signatures in (forged, (raw.signatures[0], forged[1]), (forged[0], raw.signatures[1])):
+        opened = open_envelope(encode(Envelope(raw.payload, signatures)), "ack")
+        with refused("signature", UntrustedError):
+            check_signed_by_quorums(opened, quorum)
+
+
+def test_what_was_opened_keeps_its_bytes() -> None:
+    envelope = sign(ACK, KEY)
+    opened = open_envelope(envelope, "ack")
+    assert (opened.envelope, opened.hash) == (envelope, sha256(envelope))
+
+
 def test_any_bit_changed_is_noticed() -> None:
     for kind, statement in (("ack", ACK), ("suspend", SUSPEND)):
         envelope = sign(statement, KEY)

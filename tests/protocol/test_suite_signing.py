@@ -229,3 +229,21 @@ def test_a_secret_has_one_length_and_is_not_printed(
     key = make.generate()
     assert key.secret.hex() not in repr(key)
     assert repr(key.secret) not in repr(key)
+
+
+@pytest.mark.parametrize("power", [True, False])
+@pytest.mark.parametrize("change", [lambda key: key + b"\0", lambda key: key[:-1]])
+def test_a_key_of_another_length_vouches_for_nothing(
+    power: bool, change: Callable[[bytes], bytes]
+) -> None:
+    # What happens needs the Ed25519 half only: a key with another rest would pass for a second one.
+    key = SigningKey.generate()
+    signature = key.sign(b"message", power=power)
+    with pytest.raises(UntrustedError) as refused:
+        verify(change(key.public), b"message", signature, power=power)
+    assert refused.value.rule == "unusable-key"
+
+
+def test_the_id_of_a_key_is_the_hash_of_its_public_key() -> None:
+    key = SigningKey.generate()
+    assert key.key_id == sha256(key.public)

@@ -13,6 +13,7 @@ from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.objects import PART_SIZE, parts_root
 from seefen.protocol.suite import random_bytes
 from seefen.server import blobs as module
+from seefen.server import files as durable
 from seefen.server.blobs import Blobs
 from seefen.server.errors import AbsentError, FullError
 from seefen.server.store.blobs import BlobRows
@@ -206,7 +207,7 @@ async def test_a_part_that_was_renamed_and_not_marked_is_synced_before_it_is(
     path.parent.mkdir(parents=True)
     path.write_bytes(file.parts[0])
     steps: list[object] = []
-    sync, mark = module.sync_folder, BlobRows.mark
+    sync, mark = durable.sync_folder, BlobRows.mark
 
     def synced(folder: Path) -> None:
         steps.append(folder)

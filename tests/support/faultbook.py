@@ -6,16 +6,33 @@ and prints the book as the table of ``docs/reliability.md``.
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from random import Random
+from typing import Final, TypeVar
+
+import pytest
 
 FACTOR: Final = int(os.environ.get("SEEFEN_FAULT_FACTOR", "1"))
+long: Final = pytest.mark.skipif(FACTOR == 1, reason="takes a minute: it runs in `make faults`")
+
+T = TypeVar("T")
+
 _BOOK: Final = os.environ.get("SEEFEN_FAULT_BOOK")
 
 
 def times(ordinary: int) -> int:
     """Return how often to inject a fault: ``ordinary``, or more under ``make faults``."""
     return ordinary * FACTOR
+
+
+def drawn(steps: Sequence[T], dice: Random) -> list[T]:
+    """Return the steps to try in a drawn order: a third of them, or under ``make faults`` all."""
+    if FACTOR == 1:
+        return dice.sample(steps, max(3, len(steps) // 3))
+    schedule = [*steps] * FACTOR
+    dice.shuffle(schedule)
+    return schedule
 
 
 def note(area: str, fault: str, *, count: int, held: str, seed: str = "") -> None:

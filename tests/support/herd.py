@@ -100,7 +100,7 @@ class Member:
         self.herd = herd
         self.machine = machine
         self._urls = itertools.cycle(herd.urls[place % len(herd.urls) :] + herd.urls)
-        self._count = 0
+        self.count: int = 0
 
     def stay_on(self, url: str) -> None:
         """Use one broker only."""
@@ -261,15 +261,15 @@ class Reader(Member):
             if not self.herd.objects:
                 await asyncio.sleep(AGAIN)
                 return
-            object_ = self.herd.objects[self._count % len(self.herd.objects)]
+            object_ = self.herd.objects[self.count % len(self.herd.objects)]
             self.pending = self.ask(object_)
         ask = self.pending
         answer = await socket.ask("access", ask, Released)
         self.heard.released(self.machine.device, ask.envelope, answer)
         count_access(network, self.machine, ask)
         self.pending = None
-        self._count += 1
-        if self._count % 2:
+        self.count += 1
+        if self.count % 2:
             again = await socket.ask("access", ask, Released)
             assert again.entry.index == answer.entry.index, "an access stands twice"
             self.heard.released(self.machine.device, ask.envelope, again)
@@ -293,7 +293,7 @@ class Watcher(Reader):
         return casework.access(self.herd.network, self.machine, self.herd.case, scope="watch")
 
     async def live(self, web: WebDevice, socket: HearingSocket) -> None:
-        if self._count == 0:
+        if self.count == 0:
             await super().live(web, socket)
             return
         page = await socket.ask("feed", FeedFrom(self.cursor, 100, 0), Page)

@@ -15,7 +15,7 @@ import pytest
 from demo.wiretap import search
 from seefen.server.embedded import running_dsn, running_process
 from tests.support.brokers import NODES, Brokers, brokers
-from tests.support.faultbook import FACTOR, note, times
+from tests.support.faultbook import long, note, times
 from tests.support.herd import CANARY, Herd, grazing, members_of
 from tests.support.mounts import fill, small_disk
 from tests.support.waiting import until
@@ -23,7 +23,6 @@ from tests.support.waiting import until
 HELD = "503 meanwhile, no key without an entry, goes on by itself; I1 I2 I3 I4 I7"
 HUNG_SECONDS = 11.0  # longer than the broker waits for one answer
 pytestmark = pytest.mark.timeout(1800)
-long = pytest.mark.skipif(FACTOR == 1, reason="takes a minute: it runs in `make faults`")
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from seefen.protocol.frames import Recorded, Send
 from tests.support import casework
 from tests.support.brokers import NODES, Brokers, brokers
 from tests.support.devices import RefusedByBrokerError, Socket, WebDevice
-from tests.support.faultbook import note, times
+from tests.support.faultbook import long, note, times
 from tests.support.heard import Heard
 from tests.support.herd import Herd, Member, Reader, grazing, members_of
 from tests.support.killpoints import POINTS
@@ -32,12 +32,12 @@ def herd_on(it: Brokers) -> Herd:
     return Herd(it.network, it.case, [one.url for one in it.all], it.ca)
 
 
-@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("count", [2, pytest.param(5, marks=long)])
 async def test_fault_28_broker_processes_on_one_database(count: int) -> None:
     dice = random.Random(SEED)
     print(f"seed {SEED}")  # noqa: T201
     names = [point.name for point in POINTS if point.path in ("write", "access", "neighbour")]
-    kills = times(4)
+    kills = times(2)
     async with brokers(count) as it:
         herd = herd_on(it)
         for one in it.all:
@@ -70,8 +70,13 @@ async def _wait_or_kill(victim: object) -> None:
         await victim.kill()
 
 
-@pytest.mark.parametrize("point", ["access: after LedgerWriting.lock",
-                                   "access: after LedgerWriting.write"])  # fmt: skip
+@pytest.mark.parametrize(
+    "point",
+    [
+        "access: after LedgerWriting.lock",
+        pytest.param("access: after LedgerWriting.write", marks=long),
+    ],
+)
 async def test_fault_29_a_broker_paused_while_it_holds_the_lock(point: str) -> None:
     """The database ends its transaction; the others go on, and so does it when it wakes."""
     async with brokers(2) as it:
@@ -97,7 +102,7 @@ async def test_fault_29_a_broker_paused_while_it_holds_the_lock(point: str) -> N
 
 async def test_fault_30_a_transaction_that_stays_open_lets_nobody_miss_an_entry() -> None:
     """Readers page on by index while a neighbour's commit hangs with its rows written."""
-    rounds = times(3)
+    rounds = times(2)
     async with brokers(2) as it:
         first, second = it.all
         herd = herd_on(it)

@@ -1,0 +1,88 @@
+"""``make mutants``: change the code in small ways and see that a test notices.
+
+``make mutants ARGS="protocol.envelope server.gate"`` takes some modules only. It ends with
+1 if less than nine in ten are noticed.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.mutation.running import Outcome, Runner
+
+ROOT = Path(__file__).resolve().parents[2]
+AIM = 90.0
+PROTOCOL = (
+    *("suite._hashing", "suite._sealing", "suite._signing", "envelope", "encoding", "statements"),
+    *("keys", "coverage", "case", "case_chain", "directory", "authority_rules", "access"),
+    *("objects", "receipt", "ledger.note", "ledger.record", "ledger.tiles", "ledger.tree", "login"),
+)
+SERVER = ("gate", "judging", "tokens", "web.tokens", "web.callers")
+
+
+def main(arguments: list[str]) -> int:
+    """Run the mutants of the modules named, or of all."""
+    everything = [f"protocol.{m}" for m in PROTOCOL] + [f"server.{m}" for m in SERVER]
+    outcomes: list[Outcome] = []
+    for part in ("protocol", "server"):
+        names = [name for name in arguments or everything if name.startswith(part + ".")]
+        if names:
+            outcomes += _run(part, names)
+    count, killed = (sum(getattr(o, what) for o in outcomes) for what in ("count", "killed"))
+    score = 100 * killed / count if count else 0.0
+    _say(f"| all | {count} | {killed} | {count - killed} | {score:.1f} % |")
+    return 0 if score >= AIM else 1
+
+
+def _run(part: str, names: list[str]) -> list[Outcome]:
+    source = ROOT / part / "src" / "seefen"
+    files = {
+        f"seefen.{name}": source.joinpath(*name.split(".")).with_suffix(".py") for name in names
+    }
+    began = time.perf_counter()
+
+    def tell(outcome: Outcome) -> None:
+        for mutant in outcome.survivors:
+            _say(f"    {outcome.module}:{mutant.line} {mutant.function}: {mutant.after}")
+        _say(
+            f"| `{outcome.module.removeprefix('seefen.')}` | {outcome.count} | {outcome.killed} | "
+            f"{len(outcome.survivors)} | {outcome.score:.1f} % |  "
+            f"({time.perf_counter() - began:.0f} s)"
+        )
+
+    runner = Runner(files, tell)
+    options = [
+        "-q",
+        "-x",
+        "-s",
+        "-o",
+        "timeout=0",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:faulthandler",
+    ]
+    code = pytest.main([*options, *_own_tests(part, names)], plugins=[runner])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise SystemExit(f"the tests could not be run: {code}")
+    return runner.outcomes
+
+
+def _own_tests(part: str, names: list[str]) -> list[str]:
+    """Return the test files of the modules: what only the tests of others notice, survives."""
+    folder = ROOT / "tests" / part
+    words = {name.split(".")[1 if ".suite." in name else -1] for name in names}
+    return sorted({str(path) for word in words for path in folder.rglob(f"test_{word}*.py")})
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    os.nice(10)
+    sys.exit(main(sys.argv[1:]))
