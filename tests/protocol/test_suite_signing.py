@@ -232,15 +232,14 @@ def test_a_secret_has_one_length_and_is_not_printed(
 
 
 @pytest.mark.parametrize("power", [True, False])
-@pytest.mark.parametrize("change", [lambda key: key + b"\0", lambda key: key[:-1]])
-def test_a_key_of_another_length_vouches_for_nothing(
-    power: bool, change: Callable[[bytes], bytes]
-) -> None:
+@pytest.mark.parametrize("longer", [1, -1])
+def test_a_key_of_another_length_vouches_for_nothing(power: bool, longer: int) -> None:
     # What happens needs the Ed25519 half only: a key with another rest would pass for a second one.
     key = SigningKey.generate()
     signature = key.sign(b"message", power=power)
+    other = key.public + b"\0" if longer > 0 else key.public[:-1]
     with pytest.raises(UntrustedError) as refused:
-        verify(change(key.public), b"message", signature, power=power)
+        verify(other, b"message", signature, power=power)
     assert refused.value.rule == "unusable-key"
 
 
