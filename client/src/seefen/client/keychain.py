@@ -14,7 +14,7 @@ from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuthorityItem
 from seefen.protocol.messages import decode_cover
 from seefen.protocol.objects import open_cover
-from seefen.protocol.statements import Assign, CaseKey, Mailbox, Object, Statement
+from seefen.protocol.statements import Assign, CaseKey, Mailbox, NodeWrap, Object, Statement
 from seefen.protocol.suite import sha256
 
 
@@ -129,13 +129,19 @@ class Keychain:
         if key is not None:
             self.keep_case_key(casekey.case, casekey.gen, key)
             self._vault.run("DELETE FROM setting WHERE name = ?", waiting)
-        elif statement is casekey and any(w.node == self._node for w in casekey.mailboxes):
+        elif statement is casekey and (ours := self._ours(casekey)) is not None:
             self._vault.put(waiting, encode(list(wraps)))
+            if self.mailbox_seed(self._node, state.box, ours.gen) is not None:
+                # Whatever wraps came with it: none of them is the one that was signed for.
+                self._alarm(f"the wrap of the key of {state.number} was withheld [withheld]")
+
+    def _ours(self, casekey: CaseKey) -> NodeWrap | None:
+        return next((w for w in casekey.mailboxes if w.node == self._node), None)
 
     def _key_from_mailbox(
         self, casekey: CaseKey, box: str, wraps: tuple[bytes, ...]
     ) -> bytes | None:
-        ours = next((w for w in casekey.mailboxes if w.node == self._node), None)
+        ours = self._ours(casekey)
         seed = None if ours is None else self.mailbox_seed(self._node, box, ours.gen)
         if ours is None or seed is None:
             return None

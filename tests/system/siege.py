@@ -1,0 +1,87 @@
+"""What the tests of a lying broker have in common: devices that know no other address."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seefen.client import Client
+from seefen.protocol.ledger.tree import CompactRange, leaf_hash
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, SKOPJE
+from tests.support.broker import free_port
+from tests.support.hostile import Hostile
+from tests.support.shadow import Shadow, database
+
+
+@dataclass
+class Siege:
+    """A broker that lies, and the devices that know no other."""
+
+    place: Site
+    hostile: Hostile
+    case: str = ""
+
+    async def shadow(self) -> Shadow:
+        """Return both logs as they are now, to be changed and shown."""
+        return await Shadow(self.hostile).copy()
+
+    async def story(self, *words: str) -> tuple[Client, Client]:
+        """Open a case of Skopje and Belgrade with messages; return both clients in step."""
+        skopje, belgrade = await self.place.client(SKOPJE), await self.place.client(BELGRADE)
+        self.case = (await skopje.cases.open("Pistols", [BELGRADE])).number
+        for word in words:
+            await skopje.cases.send(self.case, word)
+        await belgrade.sync()
+        await skopje.sync()
+        assert (skopje.alarm, belgrade.alarm) == (None, None)
+        return skopje, belgrade
+
+    def evidence(self, node: str) -> list[dict[str, Any]]:
+        """Return what a device of a node has kept about lies."""
+        folder = self.place.home(self.place.network.of(node)) / "evidence"
+        return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+    async def plant(self, kind: str, envelope: bytes) -> None:
+        """Put a leaf into the authority log as the owner of the database can."""
+        async with database(self.place.broker.dsn) as connection:
+            head = await connection.fetchrow("SELECT * FROM ledger_head")
+            tree = CompactRange.decode(head["authority_range"])
+            tree.append(leaf_hash(envelope))
+            await connection.execute(
+                "INSERT INTO authority_leaf VALUES ($1, $2, sha256($3), $3)",
+                *(head["authority_size"], kind, envelope),
+            )
+            await connection.execute(
+                "UPDATE ledger_head"
+                " SET authority_size = $1, authority_root = $2, authority_range = $3",
+                *(tree.size, tree.root(), tree.encode()),
+            )
+
+    async def count(self, table: str, where: str = "true") -> int:
+        """Return how many rows the true broker has."""
+        async with database(self.place.broker.dsn) as connection:
+            sql = f"SELECT count(*) FROM {table} WHERE {where}"  # noqa: S608 - our own words
+            found: int = await connection.fetchval(sql)
+            return found
+
+
+@asynccontextmanager
+async def siege(folder: Path, *nodes: str, **options: Any) -> AsyncGenerator[Siege]:
+    """Give a broker that lies on demand, with nodes of one machine each."""
+    front = f"127.0.0.1:{free_port()}"
+    async with site(folder, *nodes, front=front, **options) as place:
+        hostile = Hostile(place.broker)
+        async with hostile.listening():
+            try:
+                yield Siege(place, hostile)
+            finally:
+                hostile.honest()
+                await place.open.aclose()
+
+
+def numbers(client: Client, case: str) -> list[int]:
+    """Return the numbers of what a client shows of a case, in its order."""
+    return [one.number for one in client.cases.show(case).objects]

@@ -1,0 +1,374 @@
+"""A broker that withholds, reorders, repeats, edits and invents what it passes on.
+
+The client is the shipped one. It refuses, says which rule, and goes on with the rest.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from seefen.protocol.bundle import decode_bundle, encode_bundle
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import OutOfTurnError, SeefenError
+from seefen.protocol.frames import Frame, Page, Push, Recorded, Released, Send, Stub
+from seefen.protocol.keys import CASE_NODE, wrap_case_key
+from seefen.protocol.ledger.record import decode_core
+from seefen.protocol.statements import CaseKey
+from seefen.protocol.suite import random_bytes
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, deaf, until
+from tests.support.hostile import LIMIT, Request
+from tests.system.siege import Siege, numbers, siege
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Siege]:
+    async with siege(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+def objects(page: Page) -> list[Any]:
+    """Return the items of a page that are objects."""
+    return [item for item in page.items if item.kind == "object"]
+
+
+# --- what is passed on ------------------------------------------------------------------------
+
+
+async def test_attack_13_one_message_of_nine_is_dropped(place: Siege) -> None:
+    skopje, belgrade = await place.story()
+    deaf(belgrade)
+    for n in range(1, 10):
+        await skopje.cases.send(place.case, f"message {n}")
+    withheld: list[int] = []
+
+    def without_the_fifth(page: Page) -> Page:
+        fifth = objects(page)[4]
+        withheld.append(fifth.entry.index)
+        return replace(page, items=tuple(i for i in page.items if i is not fifth))
+
+    place.hostile.lie("feed", without_the_fifth, times=1)
+    await belgrade.sync()
+    assert withheld
+    assert belgrade.alarm is not None
+    assert "number" in belgrade.alarm
+    # What was dropped is not counted as shown, and what came after it is there to be read.
+    shown = [one.subject for one in belgrade.cases.show(place.case).objects]
+    assert len(shown) == 8
+    last = belgrade.cases.show(place.case).objects[-1]
+    assert (await belgrade.read(last.ref, **WHY)).message.text == "message 9"  # type: ignore[union-attr]
+
+
+async def test_attack_13_a_message_shown_as_a_stub_is_named(place: Siege) -> None:
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    await skopje.cases.send(place.case, "two")
+    def as_stub(page: Page) -> Page:
+        hidden = objects(page)[-1]
+        core = decode_core(hidden.entry.core)
+        stub = Stub(
+            hidden.entry.index, "ack", bytes.fromhex(core.case), bytes.fromhex(core.device),
+            core.case_n,
+        )  # fmt: skip
+        kept = tuple(i for i in page.items if i is not hidden)
+        return replace(page, items=kept, stubs=(*page.stubs, stub))
+
+    place.hostile.lie("feed", as_stub, times=1)
+    await belgrade.sync()
+    place.hostile.honest()
+    # An ack of another node is a stub by right, so this is seen when the author writes again.
+    await skopje.cases.send(place.case, "three")
+    await belgrade.sync()
+    assert belgrade.alarm is not None
+    (row,) = [one for one in belgrade.cases.show(place.case).objects if one.number == 1]
+    assert (await belgrade.read(row.ref, **WHY)).message
+
+
+async def test_attack_15_what_comes_shuffled_is_shown_in_signed_order(place: Siege) -> None:
+    skopje, belgrade = await place.story()
+    held: list[Push] = []
+    place.hostile.lie("push", lambda push: held.append(push), to=place.place.network.of(BELGRADE))
+    for n in range(1, 6):
+        await skopje.cases.send(place.case, f"message {n}")
+    await until(lambda: len(held) >= 5, skopje)
+    place.hostile.lie(
+        "feed", lambda page: replace(page, items=page.items[::-1], stubs=page.stubs[::-1])
+    )
+    machine = place.place.network.of(BELGRADE)
+    for push in reversed(held):
+        await place.hostile.say(Frame(0, "push", encode(push)), to=machine)
+    await until(lambda: len(numbers(belgrade, place.case)) == 5, belgrade)
+    assert numbers(belgrade, place.case) == [1, 2, 3, 4, 5]
+    for n in range(1, 6):
+        opened = await belgrade.read(f"{place.case}#{n}", **WHY)
+        assert opened.message.text == f"message {n}"  # type: ignore[union-attr]
+    assert belgrade.alarm is None
+
+
+async def test_attack_16_what_was_replaced_does_not_come_back(place: Siege) -> None:
+    skopje = await channel(place.place, BELGRADE)
+    belgrade = await place.place.client(BELGRADE)
+    pushed: list[Push] = []
+    place.hostile.lie("push", lambda push: pushed.append(push) or push)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: bool(belgrade.alerts.list()), belgrade)
+    before = belgrade.alerts.list()
+    entries = belgrade._engine.vault.one("SELECT count(*) FROM entry")
+    for push in (*pushed, *pushed):
+        await place.hostile.say(
+            Frame(0, "push", encode(push)), to=place.place.network.of(BELGRADE)
+        )
+    page: list[Page] = []
+    place.hostile.lie("feed", lambda got: page.append(got) or got)
+    belgrade._engine.vault.put_number("cursor", 0)  # the whole feed comes once more
+    await belgrade.sync()
+    assert page
+    assert objects(page[0])
+    assert [one.ref for one in belgrade.alerts.list()] == [one.ref for one in before]
+    assert belgrade._engine.vault.one("SELECT count(*) FROM entry") == entries or not pushed
+    assert belgrade.alarm is None
+
+
+async def test_attack_17_bodies_passed_from_message_to_message_open_nowhere(place: Siege) -> None:
+    skopje, belgrade = await place.story()
+    deaf(belgrade)
+    for n in range(1, 4):
+        await skopje.cases.send(place.case, f"message {n}")
+
+    def spliced(page: Page) -> Page:
+        bodies = {one.entry.index: one.body for one in objects(page)}
+        places = sorted(bodies)
+        moved = {at: bodies[places[n - 1]] for n, at in enumerate(places)}
+        items = tuple(replace(i, body=moved.get(i.entry.index, i.body)) for i in page.items)
+        return replace(page, items=items)
+
+    place.hostile.lie("feed", spliced, times=1)
+    await belgrade.sync()
+    assert numbers(belgrade, place.case) == [1, 2, 3]
+    for n in range(1, 4):
+        with pytest.raises(SeefenError) as refused:
+            await belgrade.read(f"{place.case}#{n}", **WHY)
+        assert refused.value.rule
+    place.hostile.honest()
+    await skopje.cases.send(place.case, "message 4")
+    await belgrade.sync()
+    assert (await belgrade.read(f"{place.case}#4", **WHY)).message.text == "message 4"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("field", ["core", "salt"])
+async def test_fault_19_a_leaf_whose_opening_is_not_shown_is_named(
+    place: Siege, field: str
+) -> None:
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    await skopje.cases.send(place.case, "two")
+    await skopje.cases.send(place.case, "three")
+    empty: dict[str, Any] = {"core": {"core": b""}, "salt": {"salt": bytes(32)}}[field]
+
+    def closed(page: Page) -> Page:
+        second = objects(page)[0]
+        items = tuple(
+            replace(i, entry=replace(i.entry, **empty)) if i is second else i for i in page.items
+        )
+        return replace(page, items=items)
+
+    place.hostile.lie("feed", closed, times=1)
+    with pytest.raises(SeefenError) as refused:
+        await belgrade.sync()
+    assert refused.value.rule in ("core-commitment", "core", "malformed")
+    assert belgrade.alarm is not None
+    place.hostile.honest()
+    await belgrade.sync()
+    # The page is asked for again. What was open is read, whatever became of the entry between.
+    ref = belgrade.cases.show(place.case).objects[-1].ref
+    assert (await belgrade.read(ref, **WHY)).message.text == "three"  # type: ignore[union-attr]
+
+
+# --- what is asked ------------------------------------------------------------------------------
+
+
+async def test_attack_41_what_is_changed_on_the_way_in_is_recorded_nowhere(place: Siege) -> None:
+    skopje, _ = await place.story("one")
+    before = await place.count("activity_leaf")
+    changed: list[str] = []
+
+    async def one_bit(frame: Frame) -> Frame:
+        sent = decode(frame.body, Send, limit=LIMIT)
+        bundle = bytearray(sent.bundle)
+        place_ = len(bundle) // 2
+        bundle[place_] ^= 1
+        changed.append(frame.verb)
+        return Frame(frame.id, frame.verb, encode(replace(sent, bundle=bytes(bundle))))
+
+    place.hostile.before("send", one_bit)
+    sent = await skopje.cases.send(place.case, "two")
+    assert changed
+    assert sent.ref is None
+    assert sent.problem
+    assert await place.count("activity_leaf") == before
+
+
+async def test_attack_41_a_query_that_is_changed_on_the_way_grants_nothing(place: Siege) -> None:
+    skopje, _ = await place.story("one")
+    file = place.place.folder / "scan.bin"
+    file.write_bytes(bytes(100_000))
+    other = place.place.network.of(BELGRADE).device.hex()
+    seen: list[str] = []
+
+    def rewritten(request: Request) -> Request:
+        if request.path.startswith("/v1/blobs"):
+            seen.append(request.path)
+            join = "&" if "?" in request.path else "?"
+            request.path += f"{join}device={other}&node={BELGRADE}&role=admin"
+        return request
+
+    place.hostile.requests = rewritten
+    await skopje.cases.send(place.case, "with a file", [file])
+    assert seen
+    # Whatever came of it: nothing is recorded in another name.
+    assert not await place.count(
+        "activity_leaf", f"node = '{BELGRADE}' AND kind IN ('object', 'case', 'casekey')"
+    )
+    place.hostile.honest()
+    await until(lambda: skopje.queued() == [], skopje)
+    assert len(numbers(skopje, place.case)) >= 2
+
+
+async def test_attack_63_a_kill_after_the_commit_gives_the_same_receipt(place: Siege) -> None:
+    async with place.place.briefly(SKOPJE) as dying:
+        place.case = (await dying.cases.open("Pistols", [BELGRADE])).number
+        kept: list[Recorded] = []
+        place.hostile.lie("send", lambda got: kept.append(got))  # recorded, and never told
+        sending = asyncio.create_task(dying.cases.send(place.case, "once"))
+        while not kept:
+            await asyncio.sleep(0.01)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    pending = await place.count("activity_leaf", "kind = 'object'")
+    assert pending == 1
+    place.hostile.honest()
+    again: list[Recorded] = []
+    place.hostile.lie("send", lambda got: again.append(got) or got)
+    async with place.place.briefly(SKOPJE) as skopje:
+        await until(lambda: skopje.queued() == [], skopje)
+        assert numbers(skopje, place.case) == [1]
+        assert skopje.alarm is None
+    assert await place.count("activity_leaf", "kind = 'object'") == 1
+    same = [got for got in again if got.entries and got.entries[0].index == kept[0].entries[0].index]
+    assert same
+    assert same[0].entries[0].record == kept[0].entries[0].record
+
+
+async def test_attack_63_other_bytes_under_an_id_that_stands_are_refused(place: Siege) -> None:
+    skopje, _ = await place.story()
+    sent: list[bytes] = []
+
+    async def hear(frame: Frame) -> Frame:
+        sent.append(decode(frame.body, Send, limit=LIMIT).bundle)
+        return frame
+
+    place.hostile.before("send", hear)
+    await skopje.cases.send(place.case, "one")
+    (bundle,) = [b for b in map(decode_bundle, sent) if b.contents]
+    place.hostile.honest()
+    connection = skopje._engine.connection
+    again = await connection.request("send", Send(encode_bundle(bundle), 0), Recorded)
+    assert len(again.entries) == 1
+    content = bundle.contents[0]
+    other = replace(bundle, contents=(replace(content, key=content.key[::-1]),))
+    with pytest.raises(OutOfTurnError) as refused:
+        await connection.request("send", Send(encode_bundle(other), 0), Recorded)
+    assert refused.value.rule == "other-bytes"
+    assert await place.count("activity_leaf", "kind = 'object'") == 1
+
+
+async def test_fault_15_a_signed_request_sent_again_is_one_entry(place: Siege) -> None:
+    skopje, belgrade = await place.story("one")
+    asked: list[Frame] = []
+
+    async def hear(frame: Frame) -> Frame:
+        asked.append(frame)
+        return frame
+
+    place.hostile.before("access", hear)
+    place.hostile.before("send", hear)
+    await belgrade.read(f"{place.case}#1", **WHY)
+    await skopje.cases.send(place.case, "two")
+    assert {frame.verb for frame in asked} == {"access", "send"}
+    await until(lambda: belgrade.queued() == [], belgrade, skopje)
+    before = await place.count("activity_leaf")
+    for frame in asked:
+        await place.hostile.repeat(frame)
+    assert await place.count("activity_leaf") == before
+    await until(lambda: True, belgrade, skopje)
+    assert (skopje.alarm, belgrade.alarm) == (None, None)
+
+
+# --- keys that are released ------------------------------------------------------------------------
+
+
+async def test_attack_31_a_broker_that_releases_without_an_entry_opens_nothing(
+    place: Siege,
+) -> None:
+    _, belgrade = await place.story("one", "two")
+    first: list[Released] = []
+
+    def of_another(got: Released) -> Released:
+        # The key is true; the entry is the one of an access before.
+        if not first:
+            first.append(got)
+            return got
+        return replace(got, entry=first[0].entry)
+
+    place.hostile.lie("access", of_another)
+    await belgrade.read(f"{place.case}#1", **WHY)
+    with pytest.raises(SeefenError) as refused:
+        await belgrade.read(f"{place.case}#2", purpose="investigation", basis=WHY["basis"])
+    assert refused.value.rule
+    assert belgrade.cases.show(place.case).objects[1].fetched is False
+    place.hostile.honest()
+    assert (await belgrade.read(f"{place.case}#2", **WHY)).message
+
+
+async def test_attack_04_a_wrap_that_no_statement_names_is_not_opened(place: Siege) -> None:
+    skopje = await place.place.client(SKOPJE)
+    own = random_bytes(32)  # the broker's
+
+    def injected(page: Page) -> Page:
+        def with_ours(item: Any) -> Any:
+            if item.kind != "casekey":
+                return item
+            casekey = open_envelope(item.envelope, "casekey").statement
+            assert isinstance(casekey, CaseKey)
+            mailbox = place.place.network.directory.mailbox(BELGRADE, "case")
+            assert mailbox is not None
+            wrap = wrap_case_key(
+                own, mailbox.kem, casekey, purpose=CASE_NODE, author=casekey.device
+            )
+            return replace(item, wraps=(wrap,))
+
+        return replace(page, items=tuple(map(with_ours, page.items)))
+
+    case = await skopje.cases.open("Pistols", [BELGRADE])
+    await skopje.cases.send(case.number, "one")
+    place.hostile.lie("feed", injected)
+    belgrade = await place.place.client(BELGRADE)
+    await belgrade.sync()
+    state, _ = belgrade.find(f"{case.number}#1")
+    assert belgrade._engine.case_key(state.case, 1) is None
+    assert belgrade.alarm is not None
+    assert "wrap" in belgrade.alarm
+    with pytest.raises(SeefenError):
+        await belgrade.read(f"{case.number}#1", **WHY)
+    place.hostile.honest()
+    await belgrade.sync()
+    other = await skopje.cases.open("Rifles", [BELGRADE])
+    await skopje.cases.send(other.number, "two")
+    await belgrade.sync()
+    assert (await belgrade.read(f"{other.number}#1", **WHY)).message
+
