@@ -211,7 +211,7 @@ class Engine:
             return None
         taken = self.trust.take_entry(item.kind, item.entry, item.envelope, under)
         try:
-            state = self.trust.follow(taken)
+            state = self._follow(taken)
         except SeefenError as err:
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
             self._take_stub(_stub(taken))
@@ -232,6 +232,17 @@ class Engine:
             case _:
                 pass
         return taken
+
+    def _follow(self, taken: Taken) -> CaseState:
+        try:
+            return self.trust.follow(taken)
+        except OutOfTurnError as err:
+            stub = _stub(taken)
+            if err.rule != "number" or self.vault.has_number(stub.case, stub.device, stub.case_n):
+                raise  # a number used twice: a cloned device (attack 36)
+            # What was withheld must not take the next with it, nor be lost once it is shown.
+            self.alarm(f"something was withheld beside entry {taken.index}: a number is missing")
+            return self.trust.follow(taken, past_gap=True)
 
     def in_order(self, kind: str, entry: Entry, envelope: bytes) -> bool:
         """Tell whether the objects before an entry are known.

@@ -7,10 +7,9 @@ Of each device only the newest head is compared: its own client saw that it grew
 ones before.
 """
 
-import json
-from contextlib import suppress
 from pathlib import Path
 
+from seefen.client.evidence import keep_evidence
 from seefen.client.trust import Prove, Taken
 from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.ledger.tree import check_consistency
@@ -51,17 +50,14 @@ class SeenHeads:
             f"{taken.core.node} was shown another activity log than this device: "
             f"its message in entry {taken.index} names another one at {head.size}"
         )
-        value = {
+        value: dict[str, object] = {
             "rule": "fork",
             "what": sentence,
             "signed": taken.opened.envelope.hex(),
             "theirs": [head.size, head.root.hex()],
             "ours": [mine.size, mine.root.hex()],
         }
-        with suppress(OSError):  # a full disk must not hide the alarm
-            self._evidence.mkdir(parents=True, exist_ok=True)
-            path = self._evidence / f"activity-fork-{taken.index}.json"
-            path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+        keep_evidence(self._evidence, f"activity-fork-{taken.index}.json", value)
         return sentence
 
 

@@ -79,6 +79,8 @@ class Keychain:
         mailbox = open_envelope(item.envelope, "mailbox").statement
         if not isinstance(mailbox, Mailbox) or mailbox.node != self._node:
             return
+        if self._trust.directory.mailbox(mailbox.node, mailbox.box, gen=mailbox.version) != mailbox:
+            return  # it broke a rule: else a broker could put its own seed in place of ours
         mine = next((w.hash for w in mailbox.wraps if w.device == self._keys.device), None)
         wrapped = next((w for w in item.wraps if sha256(w) == mine), None)
         if wrapped is None:

@@ -9,14 +9,13 @@
 What fails 1, 2 or 4 is kept as evidence, and the client stops sending.
 """
 
-import json
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from seefen.client.cores import agrees
+from seefen.client.evidence import keep_evidence
 from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState, Generation, Last, Position
@@ -156,13 +155,8 @@ class Trust:
         kept = self._vault.head(log)
         before = "" if kept is None else kept[1]
         value = {"log": log, "rule": err.rule, "what": str(err), "before": before, "now": note}
-        # One file for one lie, however often it is told.
-        path = self._evidence / f"{log}-{err.rule}-{new.size}-{new.root.hex()[:16]}.json"
-        with suppress(OSError):  # a full disk must not hide the alarm
-            self._evidence.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                text = json.dumps(value, indent=1, ensure_ascii=False)
-                path.write_text(text, encoding="utf-8")
+        name = f"{log}-{err.rule}-{new.size}-{new.root.hex()[:16]}.json"
+        keep_evidence(self._evidence, name, value)
 
     # --- authority log ---------------------------------------------------------
 
@@ -275,17 +269,25 @@ class Trust:
         self.follow(taken)
         return taken
 
-    def follow(self, taken: Taken) -> CaseState:
-        """Apply a checked statement to its case and keep both."""
-        statement = taken.opened.statement
-        case = _case_of(statement)
+    def follow(self, taken: Taken, *, past_gap: bool = False) -> CaseState:
+        """Apply a checked statement to its case and keep both.
+
+        Args:
+            past_gap: A number beside its own is missing, or this one was for a while.
+        """
+        case = _case_of(taken.opened.statement)
         position = Position(taken.record.authority_size, taken.index, taken.core.at // 1000)
-        state = case_chain.apply(self.state(case), taken.opened, self.directory, position)
-        device, opened = bytes.fromhex(taken.core.device), taken.opened
+        before, device = self.state(case), bytes.fromhex(taken.core.device)
+        known = Last(0, None) if before is None else before.last(device)
+        if past_gap and before is not None:
+            before = _counted(before, device, Last(taken.core.case_n - 1, None))
+        state = case_chain.apply(before, taken.opened, self.directory, position)
+        if known.case_n > taken.core.case_n:
+            state = _counted(state, device, known)
         self._keep(case, state, device)
-        place = (taken.index, opened.kind, case, device, taken.core.case_n)
+        place = (taken.index, taken.opened.kind, case, device, taken.core.case_n)
         size, at = position.authority_size, position.at
-        self._vault.add_entry(StoredEntry(*place, size, at, opened.envelope, None))
+        self._vault.add_entry(StoredEntry(*place, size, at, taken.opened.envelope, None))
         return state
 
     def take_stub(self, stub: Stub) -> None:
@@ -312,8 +314,7 @@ class Trust:
         if stub.case_n <= state.last(stub.device).case_n:
             self.keep_stub(stub)
             return
-        numbers = {**state.numbers, stub.device: Last(stub.case_n - 1, None)}
-        self._states[stub.case] = replace(state, numbers=numbers)
+        self._states[stub.case] = _counted(state, stub.device, Last(stub.case_n - 1, None))
         self.take_stub(stub)
 
     def _keep(self, case: bytes, state: CaseState, device: bytes) -> None:
@@ -370,17 +371,9 @@ class Trust:
             "SELECT max(idx), max(authority_size), max(at) FROM entry WHERE case_id = ?", case
         ) or (0, 0, 0)
         position = Position(newest[1], newest[0], newest[2])
-        return CaseState(
-            case,
-            tuple(versions),
-            case_hash,
-            position,
-            opened_at,
-            tuple(generations),
-            assigned,
-            numbers,
-            self._count_objects(case, newest[0] + 1),
-        )
+        count = self._count_objects(case, newest[0] + 1)
+        chain = (tuple(versions), case_hash, position, opened_at, tuple(generations))
+        return CaseState(case, *chain, assigned, numbers, count)
 
     def _count_objects(self, case: bytes, before: int) -> int:
         row = self._vault.one(
@@ -389,6 +382,10 @@ class Trust:
             before,
         )
         return 0 if row is None else row[0]
+
+
+def _counted(state: CaseState, device: bytes, last: Last) -> CaseState:
+    return replace(state, numbers={**state.numbers, device: last})
 
 
 def _case_of(statement: Statement) -> bytes:

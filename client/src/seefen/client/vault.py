@@ -200,6 +200,11 @@ class Vault:
             entry.authority_size, entry.at, entry.envelope, entry.core,
         )  # fmt: skip
 
+    def has_number(self, case: bytes, device: bytes, case_n: int) -> bool:
+        """Tell whether an entry under this number of a device in a case is kept."""
+        sql = "SELECT 1 FROM entry WHERE case_id = ? AND device = ? AND case_n = ?"
+        return self.one(sql, case, device, case_n) is not None
+
     def entries(self, case: bytes, *kinds: str) -> Iterator[StoredEntry]:
         """Return the entries of a case, in the order of the log."""
         marks = ", ".join("?" * len(kinds))

@@ -1,0 +1,272 @@
+"""Who owns the database writes into it what no broker would: it grants nothing, and it shows."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from seefen.client import Client
+from seefen.protocol.bundle import Bundle
+from seefen.protocol.envelope import open_envelope, sign
+from seefen.protocol.errors import SeefenError
+from seefen.protocol.keys import (
+    CASE_DEVICE,
+    CASE_NODE,
+    mailbox_scope,
+    unwrap_case_key,
+    wrap_mailbox_seed,
+)
+from seefen.protocol.ledger.record import Record, decode_core, encode_core
+from seefen.protocol.ledger.tree import CompactRange, leaf_hash
+from seefen.protocol.statements import Access, DeviceWrap, Mailbox, Node
+from seefen.protocol.suite import (
+    KemKey,
+    SigningKey,
+    commit,
+    key_commitment,
+    new_id,
+    random_bytes,
+    sha256,
+)
+from tests.client.scenes import BELGRADE, SKOPJE, WHY, deaf
+from tests.support.network import Network
+from tests.support.shadow import database
+from tests.system.siege import Siege, siege
+
+GHOSTS = "ghost-office"
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Siege]:
+    async with siege(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+def ghost_device(network: Network) -> tuple[str, bytes, KemKey]:
+    """Return a device of Belgrade that certifies itself, and its receiving key."""
+    machine = network.machine(BELGRADE, ("admin", "field", "keyholder", "lead"))
+    return "device", network.certify(machine, by=SigningKey.generate()), machine.kem
+
+
+def own_mailbox(network: Network, gen: int) -> tuple[Mailbox, bytes, KemKey]:
+    """Return a mailbox of Belgrade with a key of the broker's, which Belgrade can open."""
+    old = network.directory.mailbox(BELGRADE, "case")
+    assert old is not None
+    seed = random_bytes(32)
+    key = KemKey.from_secret(seed)
+    bare: Mailbox = replace(
+        old, nonce=new_id(), version=gen, prev=random_bytes(32), seen=network.directory.head(),
+        kem=key.public, wraps=(), link=b"" if gen == 1 else bytes(104),
+        key_id=key_commitment(seed, network.net, mailbox_scope(BELGRADE, "case"), gen),
+    )  # fmt: skip
+    holder = network.of(BELGRADE, "keyholder")
+    wrap = wrap_mailbox_seed(seed, holder.kem.public, bare)
+    return replace(bare, wraps=(DeviceWrap(holder.device, sha256(wrap)),)), wrap, key
+
+
+async def plant_ghost(place: Siege) -> KemKey:
+    """Plant a device of Belgrade that certifies itself."""
+    kind, envelope, key = ghost_device(place.place.network)
+    await place.plant(kind, envelope)
+    return key
+
+
+async def plant_mailbox(place: Siege) -> KemKey:
+    """Plant the next mailbox of Belgrade, signed by nobody there."""
+    made, _, key = own_mailbox(place.place.network, 2)
+    await place.plant("mailbox", sign(made, SigningKey.generate()))
+    return key
+
+
+async def plant_mailbox_again(place: Siege) -> KemKey:
+    """Plant the mailbox of Belgrade that there is, with another seed and a wrap that opens."""
+    made, wrap, key = own_mailbox(place.place.network, 1)
+    async with database(place.place.broker.dsn) as connection:
+        await connection.execute("INSERT INTO wrap VALUES ($1, $2)", sha256(wrap), wrap)
+    await place.plant("mailbox", sign(made, SigningKey.generate()))
+    return key
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        pytest.param(plant_ghost, id="ghost"),
+        pytest.param(plant_mailbox, id="next"),
+        pytest.param(plant_mailbox_again, id="again"),
+    ],
+)
+async def test_attack_01_03_a_key_of_the_brokers_own_gets_nothing(
+    place: Siege, forge: Callable[[Siege], Awaitable[KemKey]]
+) -> None:
+    skopje, belgrade = await place.story("one")
+    key = await forge(place)
+    for client in (skopje, belgrade):
+        await client.sync()
+        assert client.alarm is not None
+        assert "has no effect" in client.alarm
+        assert len(client._engine.directory.devices(BELGRADE)) == 1
+    case = await skopje.cases.open("Rifles", [BELGRADE])
+    await skopje.cases.send(case.number, "two")
+    await belgrade.sync()
+    assert (await belgrade.read(f"{case.number}#1", **WHY)).message
+    state, _ = skopje.find(f"{case.number}#1")
+    casekey = skopje._engine.trust.require_state(state.case).generation.statement
+    wrapped_to = {(w.node, w.gen) for w in casekey.mailboxes}
+    assert wrapped_to == {(SKOPJE, 1), (BELGRADE, 1)}
+    assert casekey.devices == ()
+    # Nor does any wrap that the broker holds open with the key it made.
+    async with database(place.place.broker.dsn) as connection:
+        wraps = [row["data"] for row in await connection.fetch("SELECT data FROM wrap")]
+    assert wraps
+    assert not any(_opens(wrap, key, casekey) for wrap in wraps)
+
+
+def _opens(wrap: bytes, key: KemKey, casekey: Any) -> bool:
+    for purpose in (CASE_NODE, CASE_DEVICE):
+        try:
+            unwrap_case_key(
+                wrap, key, casekey, purpose=purpose, author=casekey.device, named=(sha256(wrap),)
+            )
+        except SeefenError:
+            continue
+        return True
+    return False
+
+
+async def test_fault_22_a_node_that_the_root_did_not_sign_is_nobody(place: Siege) -> None:
+    skopje, _ = await place.story("one")
+    network = place.place.network
+    admitted = network.admit(GHOSTS)
+    node = open_envelope(admitted.statements[0].envelope, "node").statement
+    assert isinstance(node, Node)
+    admin = next(m for m in network.machines.values() if m.node == GHOSTS)
+    await place.plant("node", sign(node, SigningKey.generate(), admin.sign))
+    await skopje.sync()
+    assert skopje.alarm is not None
+    assert "has no effect" in skopje.alarm
+    assert [one.name for one in skopje.nodes()] == sorted((SKOPJE, BELGRADE))
+    with pytest.raises(SeefenError):
+        await skopje.cases.add(place.case, [GHOSTS])
+    assert (await skopje.cases.send(place.case, "two")).ref
+
+
+async def test_fault_24_the_second_statement_with_one_number_has_no_effect(place: Siege) -> None:
+    skopje, belgrade = await place.story("one")
+    network = place.place.network
+    first, second = network.renew(BELGRADE, "case"), network.renew(BELGRADE, "case")
+    await place.place.broker.take(first)
+    await place.plant("mailbox", second.statements[0].envelope)
+    for client in (skopje, belgrade):
+        await client.sync()
+        assert client.alarm is not None
+        assert "has no effect" in client.alarm
+        mailbox = client._engine.directory.mailbox(BELGRADE, "case")
+        assert mailbox is not None
+        assert mailbox == _mailbox(first)
+    case = await skopje.cases.open("Rifles", [BELGRADE])
+    await skopje.cases.send(case.number, "two")
+    await belgrade.sync()
+    assert belgrade.cases.show(case.number).readable
+
+
+def _mailbox(bundle: Bundle) -> Any:
+    return open_envelope(bundle.statements[0].envelope, "mailbox").statement
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("core = overlay(core placing '9' from 20)", id="text"),
+        pytest.param("salt = sha256(salt)", id="salt"),
+    ],
+)
+async def test_fault_08_09_a_text_or_salt_edited_in_the_database_is_named(
+    place: Siege, change: str
+) -> None:
+    skopje, belgrade = await place.story("one", "two")
+    deaf(belgrade)
+    ref = (await skopje.cases.send(place.case, "three")).ref
+    index = await _newest(place)
+    async with database(place.place.broker.dsn) as connection:
+        await connection.execute(f"UPDATE activity_leaf SET {change} WHERE idx = $1", index)  # noqa: S608
+    with pytest.raises(SeefenError) as refused:
+        await belgrade.sync()
+    assert refused.value.rule in ("core-commitment", "core")
+    assert belgrade.alarm is not None
+    assert f"entry {index} " in belgrade.alarm
+    verdict = await skopje.audit.verdict()
+    assert not verdict.ok
+    assert any(f"entry {index}" in problem for problem in verdict.problems)
+    # All else is read as before.
+    assert (await belgrade.read(f"{place.case}#1", **WHY)).message
+    assert ref
+
+
+async def _newest(place: Siege) -> int:
+    async with database(place.place.broker.dsn) as connection:
+        found: int = await connection.fetchval(
+            "SELECT max(idx) FROM activity_leaf WHERE kind = 'object'"
+        )
+        return found
+
+
+async def test_fault_16_an_access_the_broker_invents_is_laid_to_nobody(place: Siege) -> None:
+    skopje, belgrade = await place.story("one")
+    await belgrade.read(f"{place.case}#1", **WHY)
+    index = await _invent(place, belgrade)
+    await skopje.sync()
+    rows = await skopje.audit.list(node=BELGRADE)
+    invented = [row for row in rows if row.index == index]
+    assert [row.proved for row in invented] == [False]
+    assert invented[0].problem
+    assert [row.proved for row in rows if row.index != index] == [True]
+    verdict = await skopje.audit.verdict()
+    assert not verdict.ok
+    assert any(f"entry {index}" in problem for problem in verdict.problems)
+    assert (await skopje.cases.send(place.case, "two")).ref
+
+
+async def _invent(place: Siege, victim: Client) -> int:
+    """Write a second access of a device, all of it in order but the signature."""
+    async with database(place.place.broker.dsn) as connection:
+        row = await connection.fetchrow("SELECT * FROM activity_leaf WHERE kind = 'access'")
+        numbers = await connection.fetchrow(
+            "SELECT max(device_n) AS device_n, max(case_n) AS case_n FROM activity_leaf"
+            " WHERE device_id = $1",
+            row["device_id"],
+        )
+        access = open_envelope(row["envelope"], "access").statement
+        assert isinstance(access, Access)
+        device_n, case_n = numbers["device_n"] + 1, numbers["case_n"] + 1
+        forged = replace(access, nonce=new_id(), device_n=device_n, case_n=case_n)
+        envelope = sign(forged, SigningKey.generate())
+        named = open_envelope(envelope, "access").hash
+        core = encode_core(
+            replace(decode_core(row["core"]), device_n=device_n, case_n=case_n, req=named.hex())
+        )
+        salt = random_bytes(32)
+        before = Record.decode(row["record"])
+        record = Record(
+            before.authority_size, random_bytes(16), commit(salt, core), before.detail_commitment
+        ).encode()
+        head = await connection.fetchrow("SELECT * FROM ledger_head")
+        tree = CompactRange.decode(head["activity_range"])
+        tree.append(leaf_hash(record))
+        changed = {
+            "idx": head["activity_size"], "record": record, "core": core, "salt": salt,
+            "device_n": device_n, "case_n": case_n, "hash": named, "envelope": envelope,
+        }  # fmt: skip
+        values = {**dict(row), **changed}
+        places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+        await connection.execute(
+            f"INSERT INTO activity_leaf ({', '.join(values)}) VALUES ({places})",  # noqa: S608
+            *values.values(),
+        )
+        await connection.execute(
+            "UPDATE ledger_head SET activity_size = $1, activity_root = $2, activity_range = $3",
+            *(tree.size, tree.root(), tree.encode()),
+        )
+        index: int = head["activity_size"]
+        return index
