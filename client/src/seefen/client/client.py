@@ -33,6 +33,7 @@ from seefen.client.outbox import Outbox
 from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader
 from seefen.client.sender import Sender
+from seefen.client.tags import Tags
 from seefen.client.trust import Trust
 from seefen.client.values import CheckResult, DueView, Event, NodeView, Opened, Sent, Synced
 from seefen.client.vault import NAME as VAULT
@@ -54,6 +55,7 @@ class Client:
         self._engine = engine
         self._sender = Sender(engine)
         self._outbox = Outbox(engine, self._sender)
+        self._tags = Tags(engine)
         self._casework = Casework(engine, self._sender)
         self._reader = Reader(engine, self._sender)
         self._messaging = Messaging(engine, self._outbox, self._casework)
@@ -176,6 +178,7 @@ class Client:
         try:
             async with engine.lock:
                 new = await engine.sync()
+                await self._tags.look()
                 # Before all else what was on its way when an earlier process ended.
                 await self._sender.settle()
                 await self._outbox.flush()

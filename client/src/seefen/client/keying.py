@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel
+from seefen.client.tags import require_nothing_hidden
 from seefen.protocol import keys as handed
 from seefen.protocol.case import BOX_OF, CaseState, Position, stale
 from seefen.protocol.case_chain import CLOCK_SLACK
@@ -86,6 +87,7 @@ def require_writer(engine: Engine, state: CaseState) -> bytes:
             f"(c) {engine.node} is no member of {engine.name_of(state)} any more",
             rule="c-not-a-member",
         )
+    require_nothing_hidden(engine, state)
     key = engine.case_key(state.case, state.generation.gen)
     if key is None:
         raise RefusedError(

@@ -1,0 +1,158 @@
+"""Tags: a member sees in the public records that a statement of his case exists.
+
+The broker can keep the next version of a case, or the next key, from one member, who would
+go on writing under the old one (attack 12). The record of each carries a tag that only holders
+of the key before can compute, and the records are what every checkpoint is signed over: to
+hide the tag, the broker must show this device another log than it shows the others.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from seefen.client.engine import Engine
+from seefen.protocol.case import CaseState
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.frames import LogFrom, RecordPage
+from seefen.protocol.ledger.record import Record
+from seefen.protocol.ledger.tree import CompactRange, leaf_hash
+from seefen.protocol.statements import Count, Part
+from seefen.protocol.suite import tag
+
+PAGE: Final = 4096
+MIRRORED: Final = "mirrored"
+
+
+class Hidden(Part, frozen=True):
+    """What stands in the log and was not shown: which statement of a case, and where."""
+
+    kind: str
+    number: Count
+    index: Count
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """A statement that may come next in a case."""
+
+    case: bytes
+    kind: str
+    number: int
+
+
+class Tags:
+    """Reads the records of the log as they come; the engine's lock must be held."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def look(self) -> None:
+        """Compare new records with the tags of what would come next in each case.
+
+        Raises:
+            UntrustedError: rule ``fork``: the records are not those that were signed for.
+        """
+        engine = self._engine
+        head = engine.trust.head("activity")
+        if engine.vault.get_number("cursor") < head.size:
+            return  # the feed was not believed: what it left out is not hidden yet
+        kept = engine.vault.get(MIRRORED)
+        tree = CompactRange() if kept is None else CompactRange.decode(kept)
+        if tree.size < head.size:
+            expected = self._expected()
+            found = await self._read(tree, head.size, expected)
+            if tree.root() != head.root:
+                raise UntrustedError(
+                    "the records of the activity log are not the ones that were signed",
+                    rule="fork",
+                )
+            with engine.vault.change():
+                engine.vault.put(MIRRORED, tree.encode())
+                for index, next_ in found:
+                    self._judge(index, next_)
+        self._ask_again()
+
+    async def _read(
+        self, tree: CompactRange, size: int, expected: dict[bytes, Next]
+    ) -> list[tuple[int, Next]]:
+        found: list[tuple[int, Next]] = []
+        while tree.size < size:
+            page = await self._engine.connection.request(
+                "records", LogFrom(tree.size, PAGE, size), RecordPage
+            )
+            if page.start != tree.size or not page.records:
+                raise UntrustedError("the broker withholds records", rule="withheld")
+            for record in page.records[: size - tree.size]:
+                mark = Record.decode(record).tag
+                if mark in expected:
+                    found.append((tree.size, expected[mark]))
+                tree.append(leaf_hash(record))
+        return found
+
+    def _expected(self) -> dict[bytes, Next]:
+        engine = self._engine
+        expected: dict[bytes, Next] = {}
+        for case in engine.vault.cases():
+            state = engine.trust.require_state(case)
+            if not state.generations or engine.node not in state.members:
+                continue
+            key = engine.case_key(case, state.generation.gen)
+            if key is None:
+                continue
+            for kind, number in _next(state):
+                expected[tag(key, kind, case, b"", number)] = Next(case, kind, number)
+        return expected
+
+    def _judge(self, index: int, next_: Next) -> None:
+        engine = self._engine
+        name = engine.name_of(engine.trust.require_state(next_.case))
+        shown = engine.vault.one(
+            "SELECT kind FROM entry WHERE idx = ? AND envelope IS NOT NULL", index
+        )
+        if shown is not None:
+            # Any member could plant it: that must not keep the others from writing.
+            engine.alarm(f"entry {index} carries the tag of the next {next_.kind} of {name}")
+            return
+        setting = f"hidden/{next_.case.hex()}"
+        if engine.vault.get(setting) is None:  # the first: from there it is asked for again
+            hidden = Hidden(next_.kind, next_.number, index)
+            engine.vault.put(setting, encode(hidden))
+        engine.alarm(
+            f"entry {index} is the next {next_.kind} of {name} and is withheld: nothing is "
+            "written there until it is shown"
+        )
+
+    def _ask_again(self) -> None:
+        engine = self._engine
+        for name, value in engine.vault.run(
+            "SELECT name, value FROM setting WHERE name GLOB 'hidden/*'"
+        ):
+            state = engine.trust.require_state(bytes.fromhex(name.partition("/")[2]))
+            hidden = decode(value, Hidden)
+            if (hidden.kind, hidden.number) in _next(state):
+                start = min(engine.vault.get_number("cursor"), hidden.index)
+                engine.vault.put_number("cursor", start)
+            else:
+                engine.vault.run("DELETE FROM setting WHERE name = ?", name)
+
+
+def require_nothing_hidden(engine: Engine, state: CaseState) -> None:
+    """Check that no newer version or key of a case is known to be withheld.
+
+    Raises:
+        RefusedError: rule ``c-withheld``.
+    """
+    value = engine.vault.get(f"hidden/{state.case.hex()}")
+    if value is None:
+        return
+    hidden = decode(value, Hidden)
+    if (hidden.kind, hidden.number) in _next(state):
+        raise RefusedError(
+            f"(c) the broker withholds a newer {hidden.kind} of {engine.name_of(state)} "
+            f"(entry {hidden.index}): nothing is sent under the old key",
+            rule="c-withheld",
+        )
+
+
+def _next(state: CaseState) -> tuple[tuple[str, int], ...]:
+    return ("case", state.version + 1), ("casekey", state.generation.gen + 1)
