@@ -41,7 +41,7 @@ async def refused(client: Client) -> str:
     return caught.value.rule
 
 
-async def test_a_revocation_that_is_signed_for_and_not_shown_is_named(place: Site) -> None:
+async def test_fault_23_a_revocation_that_is_signed_for_and_not_shown_is_named(place: Site) -> None:
     await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
     skopje = await place.client(SKOPJE)
     deaf(skopje)

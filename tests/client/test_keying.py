@@ -44,7 +44,7 @@ async def test_an_old_log_is_fetched_before_anything_is_refused(place: Site) -> 
     assert asked
 
 
-async def test_nothing_is_sent_on_a_log_that_is_too_old(place: Site) -> None:
+async def test_fault_23_nothing_is_sent_on_a_log_that_is_too_old(place: Site) -> None:
     skopje = await channel(place, BELGRADE)
     shift_clock(skopje, DAY + 60)
     sent = await skopje.alerts.send(alert(), CHANNEL)

@@ -69,7 +69,7 @@ async def test_after_a_restart_everything_goes_on() -> None:
         "DELETE FROM ledger_head",
     ],
 )
-async def test_a_ledger_that_was_changed_outside_is_not_served(change: str) -> None:
+async def test_fault_10_a_ledger_that_was_changed_outside_is_not_served(change: str) -> None:
     async with served(*NODES) as it:
         await eventful(it)
         async with it.database() as intruder:

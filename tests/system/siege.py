@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from seefen.client import Client
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.ledger.record import Record, decode_core, encode_core
 from seefen.protocol.ledger.tree import CompactRange, leaf_hash
+from seefen.protocol.suite import commit, random_bytes
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, SKOPJE
 from tests.support.broker import free_port
@@ -59,6 +64,53 @@ class Siege:
                 " SET authority_size = $1, authority_root = $2, authority_range = $3",
                 *(tree.size, tree.root(), tree.encode()),
             )
+
+    async def plant_entry(
+        self, like: Any, envelope: bytes, *, authority_size: int | None = None, officer: str = ""
+    ) -> int:
+        """Put a statement into the activity log as the owner of the database can.
+
+        Args:
+            like: The row of an entry of the same kind, for all that the statement leaves open.
+            authority_size: What the record says of the other log; by default, that of ``like``.
+        """
+        kind = like["kind"]
+        opened = open_envelope(envelope, kind)
+        statement: Any = opened.statement
+        numbers = {"device_n": statement.device_n, "case_n": statement.case_n}
+        old = decode_core(like["core"])
+        core = encode_core(
+            replace(
+                old, **numbers, req=opened.hash.hex(), node=statement.node,
+                device=statement.device.hex(), officer=officer or old.officer,
+                object=old.object if like["object_id"] is None else like["object_id"].hex(),
+            )
+        )  # fmt: skip
+        salt, before = random_bytes(32), Record.decode(like["record"])
+        size = before.authority_size if authority_size is None else authority_size
+        record = Record(
+            size, random_bytes(16), commit(salt, core), before.detail_commitment
+        ).encode()
+        async with database(self.place.broker.dsn) as connection:
+            head = await connection.fetchrow("SELECT * FROM ledger_head")
+            tree = CompactRange.decode(head["activity_range"])
+            tree.append(leaf_hash(record))
+            values = {
+                **dict(like), **numbers, "idx": head["activity_size"], "record": record,
+                "core": core, "salt": salt, "hash": opened.hash, "envelope": envelope,
+            }  # fmt: skip
+            places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
+            await connection.execute(
+                f"INSERT INTO activity_leaf ({', '.join(values)}) VALUES ({places})",  # noqa: S608
+                *values.values(),
+            )
+            await connection.execute(
+                "UPDATE ledger_head"
+                " SET activity_size = $1, activity_root = $2, activity_range = $3",
+                *(tree.size, tree.root(), tree.encode()),
+            )
+            index: int = head["activity_size"]
+            return index
 
     async def count(self, table: str, where: str = "true") -> int:
         """Return how many rows the true broker has."""

@@ -1,5 +1,6 @@
 """Who owns the database writes into it what no broker would: it grants nothing, and it shows."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client import Client
-from seefen.protocol.bundle import Bundle
+from seefen.protocol.bundle import Bundle, decode_bundle
+from seefen.protocol.encoding import decode
 from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.errors import SeefenError
+from seefen.protocol.frames import Frame, Send
 from seefen.protocol.keys import (
     CASE_DEVICE,
     CASE_NODE,
@@ -18,22 +21,20 @@ from seefen.protocol.keys import (
     unwrap_case_key,
     wrap_mailbox_seed,
 )
-from seefen.protocol.ledger.record import Record, decode_core, encode_core
-from seefen.protocol.ledger.tree import CompactRange, leaf_hash
 from seefen.protocol.statements import Access, DeviceWrap, Mailbox, Node
 from seefen.protocol.suite import (
     KemKey,
     SigningKey,
-    commit,
     key_commitment,
     new_id,
     random_bytes,
     sha256,
 )
 from tests.client.scenes import BELGRADE, SKOPJE, WHY, deaf
+from tests.support.hostile import LIMIT
 from tests.support.network import Network
 from tests.support.shadow import database
-from tests.system.siege import Siege, siege
+from tests.system.siege import Siege, numbers, siege
 
 GHOSTS = "ghost-office"
 
@@ -232,41 +233,56 @@ async def _invent(place: Siege, victim: Client) -> int:
     """Write a second access of a device, all of it in order but the signature."""
     async with database(place.place.broker.dsn) as connection:
         row = await connection.fetchrow("SELECT * FROM activity_leaf WHERE kind = 'access'")
-        numbers = await connection.fetchrow(
-            "SELECT max(device_n) AS device_n, max(case_n) AS case_n FROM activity_leaf"
-            " WHERE device_id = $1",
-            row["device_id"],
+    access = open_envelope(row["envelope"], "access").statement
+    assert isinstance(access, Access)
+    number = victim._engine.vault.get_number("device_n") + 1
+    last = victim._engine.trust.require_state(access.case).last(access.device).case_n
+    forged = replace(access, nonce=new_id(), device_n=number, case_n=last + 1)
+    return await place.plant_entry(row, sign(forged, SigningKey.generate()))
+
+
+@pytest.mark.parametrize("backdated", [False, True])
+async def test_attack_26_what_a_revoked_device_signed_is_not_shown(
+    place: Siege, backdated: bool
+) -> None:
+    skopje, belgrade = await place.story("one")
+    thief = belgrade._engine
+    kept: list[Send] = []
+
+    async def keep(frame: Frame) -> None:
+        kept.append(decode(frame.body, Send, limit=LIMIT))
+
+    place.hostile.before("send", keep)
+    sending = asyncio.create_task(belgrade.cases.send(place.case, "signed in time, sent late"))
+    while not kept:
+        await asyncio.sleep(0.01)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    place.hostile.honest()
+    before = place.place.network.directory.size
+    await place.place.broker.take(place.place.network.revoke(place.place.network.of(BELGRADE)))
+    # The log goes on, and each record says how long the other log was.
+    await skopje.cases.send(place.case, "after the revocation")
+    bundle = decode_bundle(kept[0].bundle)
+    async with database(place.place.broker.dsn) as connection:
+        row = await connection.fetchrow(
+            "SELECT * FROM activity_leaf WHERE kind = 'object' ORDER BY idx LIMIT 1"
         )
-        access = open_envelope(row["envelope"], "access").statement
-        assert isinstance(access, Access)
-        device_n, case_n = numbers["device_n"] + 1, numbers["case_n"] + 1
-        forged = replace(access, nonce=new_id(), device_n=device_n, case_n=case_n)
-        envelope = sign(forged, SigningKey.generate())
-        named = open_envelope(envelope, "access").hash
-        core = encode_core(
-            replace(decode_core(row["core"]), device_n=device_n, case_n=case_n, req=named.hex())
-        )
-        salt = random_bytes(32)
-        before = Record.decode(row["record"])
-        record = Record(
-            before.authority_size, random_bytes(16), commit(salt, core), before.detail_commitment
-        ).encode()
-        head = await connection.fetchrow("SELECT * FROM ledger_head")
-        tree = CompactRange.decode(head["activity_range"])
-        tree.append(leaf_hash(record))
-        changed = {
-            "idx": head["activity_size"], "record": record, "core": core, "salt": salt,
-            "device_n": device_n, "case_n": case_n, "hash": named, "envelope": envelope,
-        }  # fmt: skip
-        values = {**dict(row), **changed}
-        places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
         await connection.execute(
-            f"INSERT INTO activity_leaf ({', '.join(values)}) VALUES ({places})",  # noqa: S608
-            *values.values(),
-        )
-        await connection.execute(
-            "UPDATE ledger_head SET activity_size = $1, activity_root = $2, activity_range = $3",
-            *(tree.size, tree.root(), tree.encode()),
-        )
-        index: int = head["activity_size"]
-        return index
+            "INSERT INTO object SELECT $1, $2, case_id, gen, 2, $3, 0, $4, content_key"
+            " FROM object LIMIT 1",
+            bundle.contents[0].object, await place.count("activity_leaf"), BELGRADE,
+            bundle.contents[0].body,
+        )  # fmt: skip
+    size = before if backdated else place.place.network.directory.size
+    index = await place.plant_entry(
+        {**dict(row), "node": BELGRADE, "device_id": thief.keys.device,
+         "object_id": bundle.contents[0].object},
+        bundle.statements[0].envelope, authority_size=size, officer=belgrade.officer,
+    )  # fmt: skip
+    await skopje.sync()
+    assert numbers(skopje, place.case) == [1, 2]
+    assert skopje.alarm is not None
+    assert f"entry {index} was refused" in skopje.alarm
+    assert ("[fork]" if backdated else "[revoked]") in skopje.alarm
+    assert (await skopje.cases.send(place.case, "goes on")).ref

@@ -88,11 +88,11 @@ def test_both_lines_of_the_log_are_needed(gone: int) -> None:
 
 
 @pytest.mark.parametrize("twice", [-3, -2])
-def test_a_line_of_the_log_given_twice_is_refused(twice: int) -> None:
+def test_fault_45_a_line_of_the_log_given_twice_is_refused(twice: int) -> None:
     assert refused(GOOD + GOOD.split("\n")[twice] + "\n") is UntrustedError
 
 
-def test_lines_of_unknown_keys_are_ignored() -> None:
+def test_fault_45_lines_of_unknown_keys_are_ignored() -> None:
     witness = sign_checkpoint(replace(HEAD, origin="witness.example"), OTHER, AT)
     same_name = sign_checkpoint(HEAD, OTHER, AT)  # our name, another id
     lines = "".join(text.rpartition("\n\n")[2] for text in (witness, same_name))
@@ -159,7 +159,7 @@ def test_own_vectors(case: dict[str, str]) -> None:
         GOOD.replace(ORIGIN, "x" * 140_000, 1),
     ],
 )
-def test_a_note_has_one_way_to_be_written(text: str) -> None:
+def test_fault_45_a_note_has_one_way_to_be_written(text: str) -> None:
     assert refused(text) is MalformedError
 
 
@@ -203,7 +203,7 @@ EMPTY = base64.b64encode(EMPTY_ROOT).decode()
         "",
     ],
 )
-def test_a_checkpoint_has_one_way_to_be_written(text: str) -> None:
+def test_fault_46_a_checkpoint_has_one_way_to_be_written(text: str) -> None:
     with pytest.raises(MalformedError):
         decode_checkpoint(text)
 

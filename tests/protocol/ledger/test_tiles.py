@@ -174,7 +174,7 @@ def test_a_compact_range_and_an_edge_agree_at_every_size() -> None:
         assert edge.compact().encode() == tree.encode()
 
 
-def test_a_tile_is_its_hashes_and_nothing_else() -> None:
+def test_fault_47_a_tile_is_its_hashes_and_nothing_else() -> None:
     tile = Tile(leaves()[:256])
     assert Tile.decode(tile.encode()).root() == tile.root() == root_of(leaves()[:256])
     for broken in (tile.encode()[:-1], tile.encode() + bytes(32), b""):
@@ -196,7 +196,7 @@ def test_a_tile_is_its_hashes_and_nothing_else() -> None:
         (TileId(63, 0), SIZE, 0),
     ],
 )
-def test_a_tile_is_as_wide_as_the_tree_makes_it(tile: TileId, size: int, width: int) -> None:
+def test_fault_47_a_tile_is_as_wide_as_the_tree_makes_it(tile: TileId, size: int, width: int) -> None:
     assert tile_width(tile, size) == width
 
 
@@ -206,7 +206,7 @@ def test_paths_are_read_back(level: int, n: int, width: int) -> None:
 
 
 @given(st.text(alphabet="tile/0123x.pe ²\n", max_size=24) | st.text(st.characters(), max_size=9))
-def test_only_malformed_leaves_the_reader_of_paths(path: str) -> None:
+def test_fault_47_only_malformed_leaves_the_reader_of_paths(path: str) -> None:
     for text in (path, f"tile/{path}", f"tile/0/{path}"):
         try:
             tile, width = parse_tile_path(text)
@@ -216,7 +216,7 @@ def test_only_malformed_leaves_the_reader_of_paths(path: str) -> None:
 
 
 @pytest.mark.parametrize("case", own("ledger/tile_path.json"), ids=lambda case: case["path"])
-def test_own_path_vectors(case: dict[str, str | list[int]]) -> None:
+def test_fault_47_own_path_vectors(case: dict[str, str | list[int]]) -> None:
     path, expect = str(case["path"]), case["expect"]
     if expect == "malformed":
         with pytest.raises(MalformedError):

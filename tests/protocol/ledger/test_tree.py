@@ -91,7 +91,7 @@ def test_the_official_vectors_are_all_there() -> None:
     assert len(cases("inclusion")) + len(cases("consistency")) == 196
 
 
-def test_official_inclusion_proofs_get_the_verdict_they_ask_for() -> None:
+def test_fault_48_official_inclusion_proofs_get_the_verdict_they_ask_for() -> None:
     for file in cases("inclusion"):
         case = json.loads(file.read_text())
         accepted = is_accepted(
@@ -105,7 +105,7 @@ def test_official_inclusion_proofs_get_the_verdict_they_ask_for() -> None:
         assert accepted is not case["wantErr"], file
 
 
-def test_official_consistency_proofs_get_the_verdict_they_ask_for() -> None:
+def test_fault_48_official_consistency_proofs_get_the_verdict_they_ask_for() -> None:
     for file in cases("consistency"):
         case = json.loads(file.read_text())
         accepted = is_accepted(
@@ -119,7 +119,7 @@ def test_official_consistency_proofs_get_the_verdict_they_ask_for() -> None:
         assert accepted is not case["wantErr"], file
 
 
-def test_inclusion_is_what_the_definition_says_at_every_size() -> None:
+def test_fault_49_inclusion_is_what_the_definition_says_at_every_size() -> None:
     for size in range(1, LIMIT + 1):
         root = root_between(0, size)
         proofs = inclusion_plan(range(size), size).build(node)
@@ -128,7 +128,7 @@ def test_inclusion_is_what_the_definition_says_at_every_size() -> None:
             check_inclusion(LEAVES[index], index, size, proof, root)
 
 
-def test_consistency_is_what_the_definition_says_between_all_sizes() -> None:
+def test_fault_49_consistency_is_what_the_definition_says_between_all_sizes() -> None:
     for new in range(LIMIT + 1):
         for old in range(new + 1):
             (proof,) = consistency_plan(old, new).build(node)
@@ -229,7 +229,7 @@ def test_the_rule_says_what_the_log_did(old: int, new: int, rule: str) -> None:
 
 
 @given(st.lists(st.integers(0, 700), max_size=20))
-def test_batches_of_any_size_end_in_the_same_root(batches: list[int]) -> None:
+def test_fault_50_batches_of_any_size_end_in_the_same_root(batches: list[int]) -> None:
     stored, size = CompactRange().encode(), 0
     for count in batches:
         tree = CompactRange.decode(stored)
@@ -240,7 +240,7 @@ def test_batches_of_any_size_end_in_the_same_root(batches: list[int]) -> None:
     assert CompactRange.decode(stored).root() == root_of([LEAVES[n % 1100] for n in range(size)])
 
 
-def test_a_compact_range_has_the_root_of_every_size() -> None:
+def test_fault_49_a_compact_range_has_the_root_of_every_size() -> None:
     tree = CompactRange()
     for size in range(LIMIT + 1):
         assert (tree.size, tree.root()) == (size, root_between(0, size))
