@@ -4,7 +4,7 @@ Everything it hands out is signed and proved by the real code, so a test can spo
 thing and see that one thing refused.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from seefen.protocol.bundle import Bundle, Signed
 from seefen.protocol.case import Position

@@ -57,7 +57,9 @@ async def test_an_honest_log_has_no_gaps_and_shows_the_reason(place: Site) -> No
 
 
 @pytest.mark.parametrize("last", [1, 1000], ids=["last", "all"])
-async def test_fault_18_entries_of_a_partner_cannot_be_hidden_from_the_owner(place: Site, last: int) -> None:
+async def test_fault_18_entries_of_a_partner_cannot_be_hidden_from_the_owner(
+    place: Site, last: int
+) -> None:
     skopje, belgrade = await story(place)
     spoil(skopje, "audit", without(belgrade.device_hex, last=last), once=False)
     verdict = await skopje.audit.verdict()

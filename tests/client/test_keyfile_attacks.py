@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from seefen.client import keyfile
-from seefen.client.keyfile import DeviceKeys, KeyFile, read_key_file, write_key_file
+from seefen.client.keyfile import DeviceKeys, KeyFile, write_key_file
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.suite import random_bytes
+from seefen.protocol.suite import passphrase_key, random_bytes, seal
 from tests.protocol.salamander import two_keys_one_ciphertext
 
 FIRST, SECOND = "copper lantern violet nine orchard", "amber sokol reka sedum most"
@@ -23,7 +23,7 @@ MUTATIONS = 10_000
 @pytest.fixture(autouse=True)
 def _stretched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     # The true Argon2id, paid once for each passphrase, salt and cost: 10,000 tries in seconds.
-    monkeypatch.setattr(keyfile, "passphrase_key", cache(keyfile.passphrase_key))
+    monkeypatch.setattr(keyfile, "passphrase_key", cache(passphrase_key))
 
 
 @pytest.fixture
@@ -36,15 +36,17 @@ def path(tmp_path: Path) -> Path:
 def answer(path: Path, passphrase: str) -> tuple[str, str]:
     """Return rule and words of the refusal; ("", "") when the file opens."""
     try:
-        read_key_file(path, passphrase)
+        keyfile.read_sealed(path, passphrase)
     except RefusedError as err:
         return err.rule, str(err)
     return "", ""
 
 
-def test_attack_37_ten_thousand_changes_get_one_answer(path: Path) -> None:
+def test_attack_37_ten_thousand_changes_get_one_answer(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seed = random_bytes(8).hex()
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 - a random test says how to repeat it
     chance = random.Random(seed)
     good = path.read_bytes()
     file = decode(good, KeyFile)
@@ -53,8 +55,10 @@ def test_attack_37_ten_thousand_changes_get_one_answer(path: Path) -> None:
     free = [n for n in range(len(good)) if not 18 <= n < after]
     answers: Counter[tuple[str, str]] = Counter()
     answers[answer(path, SECOND)] += 1
+    data = bytearray()
+    monkeypatch.setattr(Path, "read_bytes", lambda _: bytes(data))  # a disk is slower than we are
     for _ in range(MUTATIONS):
-        data = bytearray(good)
+        data[:] = good
         for _ in range(chance.randint(1, 3)):
             data[chance.choice(free)] ^= 1 << chance.randrange(8)
         match chance.randrange(8):
@@ -66,11 +70,10 @@ def test_attack_37_ten_thousand_changes_get_one_answer(path: Path) -> None:
                 pass
         if bytes(data) == good:
             continue
-        path.write_bytes(data)
         answers[answer(path, FIRST)] += 1
     assert len(answers) == 1, answers
     assert next(iter(answers))[0] == "passphrase"
-    path.write_bytes(good)
+    data[:] = good
     assert answer(path, FIRST) == ("", "")
 
 
@@ -86,7 +89,7 @@ def test_attack_38_a_file_for_two_passphrases_opens_under_one_at_most(path: Path
     for key in keys:  # the control: sealed by AES-GCM alone, one file would open under both
         assert AESGCM(key).decrypt(nonce, body, None)
     context = keyfile._context(file.device)
-    honest = [keyfile.seal(key, context, bytes(192)) for key in keys]
+    honest = [seal(key, context, bytes(192)) for key in keys]
     forged = [sealed[:head] + body for sealed in honest for head in (24, 32, 56)]
     forged += [honest[0][:head] + honest[1][head:] for head in (24, 32, 56)]
     for sealed in (*honest, *forged):
@@ -94,10 +97,5 @@ def test_attack_38_a_file_for_two_passphrases_opens_under_one_at_most(path: Path
         path.write_bytes(encode(list(fields)))
         opened = 0
         for passphrase in (FIRST, SECOND):
-            try:
-                keyfile.read_sealed(path, passphrase)
-            except RefusedError as err:
-                assert err.rule == "passphrase"
-            else:
-                opened += 1
+            opened += answer(path, passphrase)[0] != "passphrase"
         assert opened == (1 if sealed in honest else 0)

@@ -55,7 +55,7 @@ def test_attack_23_every_other_spelling_is_refused_before_a_key_is_used(
     signed: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seed = random_bytes(8).hex()
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 - a random test says how to repeat it
     chance = random.Random(seed)
     kinds = ("case", "casekey", "object")
     for kind, good in zip(kinds, signed, strict=True):

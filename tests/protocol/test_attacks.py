@@ -4,6 +4,11 @@ import re
 
 from tests.support.vectors import ROOT
 
+ATTACKS = (
+    *range(1, 9), 10, 12, 13, *range(15, 32), 33, 34, *range(36, 43), 50, 51, 52, 55, 56, 57, 59,
+    63, 65, 66,
+)  # fmt: skip
+FAULTS = (1, 2, 5, 7, 8, 9, 10, *range(15, 21), 22, 23, 24, *range(45, 51))
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
@@ -25,7 +30,9 @@ def test_every_attack_that_is_tested_is_in_the_list() -> None:
     tests = [
         name
         for path in (ROOT / "tests").rglob("test_*.py")
-        for name in re.findall(r"def (test_attack_\d+\w+)\(", path.read_text(encoding="utf-8"))
+        for name in re.findall(
+            r"def (test_(?:attack|fault)_\d+\w+)\(", path.read_text(encoding="utf-8")
+        )
     ]
     assert [name for name in tests if name not in page] == []
 
@@ -33,4 +40,19 @@ def test_every_attack_that_is_tested_is_in_the_list() -> None:
 def test_the_attacks_that_must_be_tested_are() -> None:
     page = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
     listed = {int(number) for number in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
-    assert {1, 3, 4, 8, 10, 17, 19, 21, 25, 27, 30, 31, 36, 39, 59} <= listed
+    assert set(ATTACKS) <= listed
+
+
+def test_the_faults_of_the_ledger_that_must_be_tested_are() -> None:
+    page = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
+    listed = {int(number) for number in re.findall(r"^\| F(\d+) \|", page, re.MULTILINE)}
+    assert set(FAULTS) <= listed
+
+
+def test_a_row_with_a_number_names_a_test_with_that_number() -> None:
+    page = (ROOT / "docs" / "attacks.md").read_text(encoding="utf-8")
+    for letter, number, rest in re.findall(r"^\| (F?)(\d+) \|(.*)$", page, re.MULTILINE):
+        kind = "fault" if letter else "attack"
+        names = [name for _, name in NAMED.findall(rest)]
+        wanted = re.compile(rf"test_{kind}_(\d+_)*{int(number):02}_")
+        assert any(map(wanted.match, names)), f"{letter}{number}: {names}"

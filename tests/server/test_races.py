@@ -2,22 +2,24 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable
 
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError
+from seefen.protocol.frames import Recorded
 from seefen.protocol.statements import Case, Object
 from seefen.protocol.suite import random_bytes
 from tests.support import casework
 from tests.support.served import served
 
-ROUNDS = 40
+ROUNDS = 20
 OWNER, REMOVED, OTHER = "skopje-border", "belgrade-ffp", "pristina-ffp"
 
 
 async def test_attack_29_nothing_goes_under_the_old_key_once_a_node_is_removed() -> None:
     """Messages race with the removal of a member; whichever wins, the removed reads none later."""
     seed = random_bytes(8).hex()
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 - a random test says how to repeat it
     chance = random.Random(seed)
     async with served(OWNER, REMOVED, OTHER) as it:
         owner, other = it.network.of(OWNER), it.network.of(OTHER)
@@ -33,7 +35,7 @@ async def test_attack_29_nothing_goes_under_the_old_key_once_a_node_is_removed()
                 *(_late(chance, it.broker.submit(by.device, b, 0)) for by, b in racing),
                 return_exceptions=True,
             )
-            for (_, bundle), answer in zip(racing, answers, strict=True):
+            for answer in answers:
                 if isinstance(answer, BaseException):
                     assert isinstance(answer, SeefenError)
                     assert answer.status == 409
@@ -61,7 +63,7 @@ async def test_attack_29_nothing_goes_under_the_old_key_once_a_node_is_removed()
     assert outcomes == {("case",), ("object", "case")}
 
 
-async def _late(chance: random.Random, sending: object) -> object:
+async def _late(chance: random.Random, sending: Awaitable[Recorded]) -> Recorded:
     for _ in range(chance.randint(0, 3)):
         await asyncio.sleep(0)
-    return await sending  # type: ignore[misc]
+    return await sending

@@ -179,9 +179,7 @@ class Hostile:
         token = request.headers.get("Authorization", "").partition(" ")[2]
         headers = {k: v for k, v in request.headers.items() if k in ("Authorization", "DPoP")}
         try:
-            up = await self._http.ws_connect(
-                self._up + SOCKET, headers=headers, max_msg_size=LIMIT
-            )
+            up = await self._http.ws_connect(self._up + SOCKET, headers=headers, max_msg_size=LIMIT)
         except aiohttp.WSServerHandshakeError as refused:
             return web.json_response({"rule": "login", "title": ""}, status=refused.status)
         ws = web.WebSocketResponse(max_msg_size=LIMIT, compress=False)
@@ -228,9 +226,7 @@ class Hostile:
                 await line.ws.send_bytes(encode(Frame(frame.id, verb, body)))
         await line.ws.close(code=line.up.close_code or 1011)
 
-    async def _told(
-        self, verb: str, body: bytes, device: bytes, *, refused: bool
-    ) -> bytes | None:
+    async def _told(self, verb: str, body: bytes, device: bytes, *, refused: bool) -> bytes | None:
         gives = Push if verb == "push" else VERBS[verb].gives if verb in VERBS else bytes
         for lie in self._lies:
             if lie.verb != verb or lie.to not in (None, device) or lie.told == lie.times:

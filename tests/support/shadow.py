@@ -32,9 +32,8 @@ from seefen.protocol.frames import (
     Send,
     Span,
 )
-from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.receipt import Entry
-from tests.support.hostile import LIMIT, Hostile
+from tests.support.hostile import LIMIT, Change, Hostile
 from tests.support.network import Machine
 from tests.support.trees import Log
 
@@ -94,7 +93,7 @@ class Shadow:
 
     def show(self, to: Machine | None = None) -> None:
         """Show these logs from now on, to one device or to everybody."""
-        told = {
+        told: dict[str, Change] = {
             "authority": self._authority,
             "feed": self._feed,
             "send": self._recorded,

@@ -34,6 +34,7 @@ from tests.client.scenes import BELGRADE, SKOPJE, WHY, deaf
 from tests.support.hostile import LIMIT
 from tests.support.network import Network
 from tests.support.shadow import database
+from tests.support.waiting import until
 from tests.system.siege import Siege, numbers, siege
 
 GHOSTS = "ghost-office"
@@ -191,7 +192,7 @@ async def test_fault_08_09_a_text_or_salt_edited_in_the_database_is_named(
     ref = (await skopje.cases.send(place.case, "three")).ref
     index = await _newest(place)
     async with database(place.place.broker.dsn) as connection:
-        await connection.execute(f"UPDATE activity_leaf SET {change} WHERE idx = $1", index)  # noqa: S608
+        await connection.execute(f"UPDATE activity_leaf SET {change} WHERE idx = $1", index)
     with pytest.raises(SeefenError) as refused:
         await belgrade.sync()
     assert refused.value.rule in ("core-commitment", "core")
@@ -254,8 +255,7 @@ async def test_attack_26_what_a_revoked_device_signed_is_not_shown(
 
     place.hostile.before("send", keep)
     sending = asyncio.create_task(belgrade.cases.send(place.case, "signed in time, sent late"))
-    while not kept:
-        await asyncio.sleep(0.01)
+    await until(lambda: bool(kept), seconds=30)
     sending.cancel()
     await asyncio.gather(sending, return_exceptions=True)
     place.hostile.honest()

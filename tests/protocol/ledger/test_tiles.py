@@ -196,7 +196,9 @@ def test_fault_47_a_tile_is_its_hashes_and_nothing_else() -> None:
         (TileId(63, 0), SIZE, 0),
     ],
 )
-def test_fault_47_a_tile_is_as_wide_as_the_tree_makes_it(tile: TileId, size: int, width: int) -> None:
+def test_fault_47_a_tile_is_as_wide_as_the_tree_makes_it(
+    tile: TileId, size: int, width: int
+) -> None:
     assert tile_width(tile, size) == width
 
 

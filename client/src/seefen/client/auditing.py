@@ -26,8 +26,7 @@ RECORDS: Final = 4096
 WHAT: Final = {"access": "opened", "release": "released", "object": "sent", "ack": "acknowledged"}
 LIMITS: Final = (
     "one broker, no witness: split views are possible",
-    "nobody can see a hidden tail, a hidden revocation or a hidden next version of a case "
-    "until the other side speaks",
+    "nobody can see a hidden tail or a hidden revocation until the other side speaks",
     "the last number of a device is known only when it speaks again",
     "all times are the broker's",
 )
