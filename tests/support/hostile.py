@@ -227,7 +227,7 @@ class Hostile:
         await line.ws.close(code=line.up.close_code or 1011)
 
     async def _told(self, verb: str, body: bytes, device: bytes, *, refused: bool) -> bytes | None:
-        gives = Push if verb == "push" else VERBS[verb].gives if verb in VERBS else bytes
+        gives: type[Any] = Push if verb == "push" else VERBS[verb].gives if verb in VERBS else bytes
         for lie in self._lies:
             if lie.verb != verb or lie.to not in (None, device) or lie.told == lie.times:
                 continue

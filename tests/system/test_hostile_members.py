@@ -8,9 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client.sender import Parcel
+from seefen.protocol import keys as handed
+from seefen.protocol.errors import SeefenError
 from seefen.protocol.frames import Page
-from seefen.protocol.suite import tag
-from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, deaf, until
+from seefen.protocol.suite import random_bytes, tag
+from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, WHY, deaf, until
 from tests.system.siege import Siege, numbers, siege
 
 
@@ -75,3 +77,31 @@ async def test_attack_12_a_tag_that_a_member_planted_stops_nobody(
     assert belgrade.alarm is not None
     assert "carries the tag" in belgrade.alarm
     assert (await belgrade.cases.send(place.case, "three")).ref
+
+
+async def test_attack_05_a_member_that_is_given_another_key_finds_out(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The opener wraps one key to himself and another one to Belgrade, and names both wraps."""
+    skopje, belgrade = await place.story("one")
+    mailbox = place.place.network.directory.mailbox(BELGRADE, "case")
+    assert mailbox is not None
+    honest = handed.wrap_case_key
+    other = random_bytes(32)
+
+    def another_key(key: bytes, kem: bytes, *rest: Any, **options: Any) -> bytes:
+        return honest(other if kem == mailbox.kem else key, kem, *rest, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(handed, "wrap_case_key", another_key)
+        split = await skopje.cases.open("Split", [BELGRADE])
+    await skopje.cases.send(split.number, "for some")
+    await belgrade.sync()
+    assert belgrade.alarm is not None
+    assert "does not open" in belgrade.alarm
+    state, _ = belgrade.find(f"{split.number}#1")
+    assert belgrade._engine.case_key(state.case, 1) is None
+    with pytest.raises(SeefenError) as refused:
+        await belgrade.read(f"{split.number}#1", **WHY)
+    assert refused.value.rule == "d-no-key"
+    assert (await belgrade.cases.send(place.case, "elsewhere")).ref
