@@ -223,6 +223,10 @@ class Engine:
             self._take_stub(_stub(taken))
             return None
         self._heads.note(taken)
+        self._store(taken, state, item)
+        return taken
+
+    def _store(self, taken: Taken, state: CaseState, item: Item) -> None:
         match taken.opened.statement:
             case Case() as opened if opened.version == 1:
                 self._keep_name(opened)
@@ -237,7 +241,6 @@ class Engine:
                 store_step(self.vault, taken, ack)
             case _:
                 pass
-        return taken
 
     def in_order(self, kind: str, entry: Entry, envelope: bytes) -> bool:
         """Tell whether what an entry must not overtake is known.
