@@ -45,9 +45,7 @@ class Ear:
 
     async def hears(self, kind: str) -> Frame:
         """Return the last push of a kind, once there is one."""
-        async with asyncio.timeout(30):
-            while not any(kind_of(frame) == kind for frame in self.held):
-                await asyncio.sleep(0.01)
+        await waiting.until(lambda: any(kind_of(f) == kind for f in self.held), seconds=30)
         return next(frame for frame in reversed(self.held) if kind_of(frame) == kind)
 
 
@@ -83,6 +81,22 @@ async def test_a_pushed_key_does_not_overtake_a_message_whose_push_was_lost(plac
     assert belgrade.alarm is None
 
 
+async def _members_change(client: Client, drawn: random.Random) -> None:
+    for turn in range(6):
+        await _change_members(client, "remove" if turn % 2 else "add", drawn)
+
+
+async def _change_members(client: Client, how: str, drawn: random.Random) -> None:
+    for _ in range(20):
+        try:
+            await getattr(client.channels, how)(CHANNEL, [PRISTINA])
+        except OutOfTurnError:
+            await asyncio.sleep(drawn.random() / 20)
+        else:
+            return
+    raise AssertionError("the members could never be changed")
+
+
 async def test_members_come_and_go_while_everybody_writes(place: Site) -> None:
     seed = random_bytes(4).hex()
     print("seed", seed)  # noqa: T201 - what a failure is repeated from
@@ -99,20 +113,8 @@ async def test_members_come_and_go_while_everybody_writes(place: Site) -> None:
             await client.alerts.send(alert(), CHANNEL)
             await asyncio.sleep(drawn.random() / 20)
 
-    async def change() -> None:
-        for turn in range(6):
-            make = skopje.channels.remove if turn % 2 else skopje.channels.add
-            for _ in range(20):
-                try:
-                    await make(CHANNEL, [PRISTINA])
-                    break
-                except OutOfTurnError:
-                    await asyncio.sleep(drawn.random() / 20)
-            else:
-                raise AssertionError("the members could never be changed")
-
     async with asyncio.TaskGroup() as group:
-        group.create_task(change())
+        group.create_task(_members_change(skopje, drawn))
         for client in (belgrade, second):
             group.create_task(write(client))
 

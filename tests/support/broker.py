@@ -76,9 +76,16 @@ class LocalBroker:
 
 @asynccontextmanager
 async def local_broker(
-    *nodes: str, clock: Callable[[], int] | None = None, dsn: str | None = None, **settings: Any
+    *nodes: str,
+    clock: Callable[[], int] | None = None,
+    dsn: str | None = None,
+    front: str = "",
+    **settings: Any,
 ) -> AsyncGenerator[LocalBroker, None]:
-    """Give a founded broker with ``nodes``, each with one machine of every role."""
+    """Give a founded broker with ``nodes``, each with one machine of every role.
+
+    ``front`` is the address devices are told, when something stands before the broker.
+    """
     at = int(time.time()) if clock is None else clock()
     network = Network(at=at, origin="seefen")
     folder = Path(tempfile.mkdtemp(prefix="seefen-local-", dir="/tmp"))
@@ -88,7 +95,7 @@ async def local_broker(
         "free_disk_percent": 0,
         **settings,
     }
-    config = Config(folder, "seefen", f"https://{address}", address, **many)
+    config = Config(folder, "seefen", f"https://{front or address}", address, **many)
     prepare(config, network, at)
     try:
         async with empty_database() as fresh:
