@@ -279,6 +279,7 @@ class Client:
         if (session := self._engine.vault.get("session")) is not None:
             connection.resume(session)
         self._outbox.clean()
+        self._reader.clean()
         self._pushes.start()
         # Whatever the broker shows or refuses: what is in the vault can be read.
         with contextlib.suppress(SeefenError):

@@ -10,52 +10,50 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 import aiohttp
-import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from seefen.client.answers import (
+    ANSWER_LIMIT,
+    LoginError,
+    UnreachableError,
+    decode_answer,
+    not_ours,
+    once,
+    problem_error,
+    raise_problem,
+    read_body,
+    read_json,
+)
 from seefen.client.keyfile import DeviceKeys
-from seefen.protocol.encoding import BUNDLE_LIMIT, decode, encode
+from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import (
     MalformedError,
-    OutOfTurnError,
     RefusedError,
-    SeefenError,
-    UntrustedError,
 )
 from seefen.protocol.frames import Frame, Problem, Renew
 from seefen.protocol.login import jkt, make_assertion, make_proof
 from seefen.protocol.suite import PlainKey
 
+__all__ = [
+    "Address",
+    "Connection",
+    "LoginError",
+    "UnreachableError",
+    "problem_error",
+    "tls_context",
+]
+
 FRAME_LIMIT: Final = 60_000  # bytes of a frame the broker takes; more goes by HTTP
-ANSWER_LIMIT: Final = 4 * BUNDLE_LIMIT
 TIMEOUT: Final = 30  # seconds for an answer on the socket
 REVOKED: Final = 4403  # close code of the socket: docs/spec/api.md
+REPEATABLE: Final = ("GET", "PUT")  # a second time changes nothing
 RENEW_BEFORE: Final = 120  # seconds before the end of a token
 
 T = TypeVar("T")
-_KINDS: Final[dict[int, type[SeefenError]]] = {
-    400: MalformedError,
-    403: UntrustedError,
-    409: OutOfTurnError,
-    413: RefusedError,
-    422: RefusedError,
-}
-
-
-class UnreachableError(SeefenError):
-    """The broker cannot be reached now; what was to be sent waits."""
-
-    status = 503
-
-
-class LoginError(SeefenError):
-    """The broker does not let this device in."""
-
-    status = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +76,6 @@ def tls_context(ca: str) -> ssl.SSLContext:
         # One key is pinned: another beside it would be believed without a pin.
         raise RefusedError("the invite names more than one certificate", rule="invite")
     return context
-
-
-def problem_error(status: int, rule: str, title: str) -> SeefenError:
-    """Return the error that a refusal of the broker stands for."""
-    if status == 401:
-        return LoginError(title, rule=rule)
-    if status in _KINDS:
-        return _KINDS[status](title, rule=rule)
-    return UnreachableError(title or f"the broker answered {status}", rule=rule or "broker")
 
 
 class Connection:
@@ -166,10 +155,10 @@ class Connection:
                 proxy=None,
             )
         except InvalidStatus as refused:
-            _raise_problem(refused.response.status_code, bytes(refused.response.body))
+            raise_problem(refused.response.status_code, bytes(refused.response.body))
             raise UnreachableError("the broker does not answer", rule="broker") from None
         except ssl.SSLError:
-            raise _not_ours() from None
+            raise not_ours() from None
         except (OSError, WebSocketException, TimeoutError) as err:
             raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
 
@@ -182,9 +171,12 @@ class Connection:
         if self._socket is not None:
             await self._socket.close()
             self._socket = None
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        await self._close_http()
+
+    async def _close_http(self) -> None:
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
 
     async def request(self, verb: str, body: object, answer: type[T]) -> T:
         """Ask on the socket and return the decoded answer.
@@ -198,24 +190,33 @@ class Connection:
         if time.monotonic() > self._token_ends - RENEW_BEFORE:
             await self._renew()
         frame = await self._exchange(verb, encode(body))
-        return _answer(frame.body, answer)
+        return decode_answer(frame.body, answer)
 
     async def post(self, path: str, body: object, answer: type[T]) -> T:
         """Ask by HTTP, for what is too long for the socket; return the decoded answer."""
-        return _answer(await self.http("POST", path, body=encode(body)), answer)
+        return decode_answer(await self.http("POST", path, body=encode(body)), answer)
 
     async def _exchange(self, verb: str, body: bytes) -> Frame:
-        if self._socket is None:
+        socket = self._socket
+        if socket is None:
             raise UnreachableError("the broker does not answer", rule="broker")
         self._next += 1
         number = self._next
         future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
         self._answers[number] = future
         try:
-            await self._socket.send(encode(Frame(number, verb, body)))
             async with asyncio.timeout(TIMEOUT):
+                await socket.send(encode(Frame(number, verb, body)))
                 frame = await future
-        except (ConnectionClosed, OSError, TimeoutError) as err:
+        except TimeoutError:
+            # Lines that are open at this end only say nothing for ever: the next question
+            # opens others.
+            socket.transport.abort()
+            await self._close_http()
+            raise UnreachableError(
+                f"the broker does not answer within {TIMEOUT} s", rule="broker"
+            ) from None
+        except (ConnectionClosed, OSError) as err:
             raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
         finally:
             self._answers.pop(number, None)
@@ -245,22 +246,32 @@ class Connection:
         """
         headers = {"Content-Type": media} if body is not None else {}
         url = f"{self._address.url}{path}"
-        if invite:
-            headers["Authorization"] = f"Invite {invite}"
-        elif self._keys is not None:
-            token = await self._fresh_token()
-            headers["Authorization"] = f"DPoP {token}"
-            headers["DPoP"] = self._proof(method, url.partition("?")[0], token)
-        status, data = await self._send(method, url, headers, body, json)
-        if status == 401 and not invite and self._keys is not None:
+        if invite or self._keys is None:
+            headers |= {"Authorization": f"Invite {invite}"} if invite else {}
+            status, data = await self._send(method, url, headers, body, json)
+            raise_problem(status, data)
+            return data
+        try:
+            proof = await self._signed(method, url)
+            status, data = await self._send(method, url, headers | proof, body, json)
+        except UnreachableError:
+            if method not in REPEATABLE:
+                raise
+            # A line that was kept open may be gone: once more, on another, under a new proof.
+            proof = await self._signed(method, url)
+            status, data = await self._send(method, url, headers | proof, body, json)
+        if status == 401:
             # The nonce has rotated meanwhile, or the broker was started anew: log in again.
             self._token_ends = 0.0
-            token = await self._fresh_token()
-            headers["Authorization"] = f"DPoP {token}"
-            headers["DPoP"] = self._proof(method, url.partition("?")[0], token)
-            status, data = await self._send(method, url, headers, body, json)
-        _raise_problem(status, data)
+            proof = await self._signed(method, url)
+            status, data = await self._send(method, url, headers | proof, body, json)
+        raise_problem(status, data)
         return data
+
+    async def _signed(self, method: str, url: str) -> dict[str, str]:
+        token = await self._fresh_token()
+        proof = self._proof(method, url.partition("?")[0], token)
+        return {"Authorization": f"DPoP {token}", "DPoP": proof}
 
     async def _send(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, json: Any
@@ -271,12 +282,18 @@ class Connection:
             self._http = aiohttp.ClientSession(connector=connector, timeout=timeout)
         try:
             async with self._http.request(
-                method, url, headers=headers, data=body, json=json, allow_redirects=False
+                method,
+                url,
+                headers=headers,
+                data=body,
+                json=json,
+                allow_redirects=False,
+                middlewares=(once,) if "DPoP" in headers else (),
             ) as response:
                 self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
-                return response.status, await _body(response)
+                return response.status, await read_body(response)
         except (ssl.SSLError, aiohttp.ClientConnectorCertificateError):
-            raise _not_ours() from None
+            raise not_ours() from None
         except (aiohttp.ClientError, OSError, TimeoutError) as err:
             raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
 
@@ -293,8 +310,8 @@ class Connection:
             status, data = await self._ask_token(self._keys)
             if status != 401:
                 break
-        _raise_problem(status, data)
-        answer = _json(data)
+        raise_problem(status, data)
+        answer = read_json(data)
         token, lasts = answer.get("token"), answer.get("expires_in")
         if not isinstance(token, str) or not isinstance(lasts, int):
             raise UnreachableError("the broker's answer does not parse", rule="answer")
@@ -358,42 +375,3 @@ class Connection:
         future = self._answers.get(frame.id)
         if future is not None and not future.done():
             future.set_result(frame)
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    data = bytearray()
-    async for chunk in response.content.iter_any():
-        data += chunk
-        if len(data) > ANSWER_LIMIT:
-            # An answer without end must not fill this machine's memory.
-            raise UnreachableError("the broker's answer has no end", rule="answer")
-    return bytes(data)
-
-
-def _not_ours() -> UntrustedError:
-    return UntrustedError(
-        "this is not our broker: its certificate is not the network's", rule="tls"
-    )
-
-
-def _answer(data: bytes, answer: type[T]) -> T:
-    try:
-        return decode(data, answer, limit=ANSWER_LIMIT)
-    except MalformedError as err:
-        # Not a refusal: what was asked for may have been done.
-        raise UnreachableError(f"the broker's answer does not parse: {err}", rule="answer") from err
-
-
-def _raise_problem(status: int, data: bytes) -> None:
-    if status < 400:
-        return
-    answer = _json(data)
-    raise problem_error(status, str(answer.get("rule", "")), str(answer.get("title", "")))
-
-
-def _json(data: bytes) -> dict[str, Any]:
-    try:
-        value = msgspec.json.decode(data)
-    except (ValueError, RecursionError):  # no JSON, or bytes in it that are no text
-        return {}
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

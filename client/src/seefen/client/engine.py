@@ -17,7 +17,7 @@ from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.storing import store_object, store_step
-from seefen.client.trust import Taken, Trust
+from seefen.client.trust import STRUCTURE, Taken, Trust
 from seefen.client.vault import Vault
 from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState
@@ -201,8 +201,12 @@ class Engine:
             self.trust.forget_all()
             raise
 
-    def take_item(self, item: Item, under: Checkpoint) -> Taken | None:
+    def take_item(self, item: Item, under: Checkpoint, *, alone: bool = False) -> Taken | None:
         """Take one item in; what breaks a rule raises an alarm and has no effect.
+
+        Args:
+            alone: It came without what lies before it. If it breaks a rule, that may be why:
+                nothing is kept, and the feed has it again, in its place.
 
         Raises:
             SeefenError: The entry does not stand in the signed log.
@@ -213,10 +217,16 @@ class Engine:
         try:
             state = self._follow(taken)
         except SeefenError as err:
+            if alone:
+                return None
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
             self._take_stub(_stub(taken))
             return None
         self._heads.note(taken)
+        self._store(taken, state, item)
+        return taken
+
+    def _store(self, taken: Taken, state: CaseState, item: Item) -> None:
         match taken.opened.statement:
             case Case() as opened if opened.version == 1:
                 self._keep_name(opened)
@@ -231,7 +241,6 @@ class Engine:
                 store_step(self.vault, taken, ack)
             case _:
                 pass
-        return taken
 
     def _follow(self, taken: Taken) -> CaseState:
         try:
@@ -245,13 +254,25 @@ class Engine:
             return self.trust.follow(taken, past_gap=True)
 
     def in_order(self, kind: str, entry: Entry, envelope: bytes) -> bool:
-        """Tell whether the objects before an entry are known.
+        """Tell whether what an entry must not overtake is known.
 
-        Else it would get a number here that others know another message by.
+        An object would get a number here that others know another message by. A change of
+        members or key would make every message before it look written under an old key.
         """
-        obj = open_envelope(envelope, kind).statement
-        state = self.trust.state(obj.case) if isinstance(obj, Object) else None
-        return state is None or decode_core(entry.core).n == state.object_count + 1
+        statement = open_envelope(envelope, kind).statement
+        if not isinstance(statement, Activity) or self.trust.state(statement.case) is None:
+            return True
+        if isinstance(statement, Object):
+            state = self.trust.require_state(statement.case)
+            return decode_core(entry.core).n == state.object_count + 1
+        return kind not in STRUCTURE or self._knows_before(entry.index)
+
+    def _knows_before(self, index: int) -> bool:
+        """Tell whether every entry before an index is known: by the feed, or one by one."""
+        cursor = self.vault.get_number("cursor")
+        sql = "SELECT count(*) FROM entry WHERE idx >= ? AND idx < ?"
+        row = self.vault.one(sql, cursor, index)
+        return row is not None and cursor + row[0] >= index
 
     def follows(self, kind: str, entry: Entry, envelope: bytes) -> bool:
         """Tell whether an entry is the next of its case; else the feed has what lies before.

@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 
 from seefen.client.connection import Connection, UnreachableError
+from seefen.client.keyfile import replace_file, sync_folder
 from seefen.client.names import safe_name
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.ledger.tree import leaf_hash, split_hashes
@@ -64,7 +65,8 @@ def seal_file(
         target.flush()
         os.fsync(target.fileno())
         hashes = [leaf.result() for leaf in leaves]
-    _leaves_of(sealed).write_bytes(b"".join(hashes))
+    # Both on the disk, with their names: a draft that names them may be the next thing there.
+    replace_file(_leaves_of(sealed), b"".join(hashes))
     return written, parts_root(hashes)
 
 
@@ -72,6 +74,11 @@ def discard(sealed: Path) -> None:
     """Delete a sealed file and its leaf hashes."""
     sealed.unlink(missing_ok=True)
     _leaves_of(sealed).unlink(missing_ok=True)
+
+
+def beside(obj: Object, folder: Path) -> Path:
+    """Return where a file is opened before it gets its name: a kill can leave it there."""
+    return folder / f".{obj.object.hex()}.opening"
 
 
 async def upload(
@@ -137,16 +144,17 @@ def open_file(obj: Object, key: bytes, sealed: Path, folder: Path) -> tuple[Path
     Raises:
         UntrustedError: The stream or its hash is not what was signed.
     """
-    beside = folder / f".{obj.object.hex()}.opening"
+    opening = beside(obj, folder)
     try:
-        head, note, digest = _unseal_to(obj, key, sealed, beside)
+        head, note, digest = _unseal_to(obj, key, sealed, opening)
         if digest != note.sha256:
             raise UntrustedError("the file is not the one its author described", rule="body")
         path = _free_name(folder, safe_name(note.name))
-        beside.replace(path)
+        opening.replace(path)
+        sync_folder(folder)
         return path, head
     finally:
-        beside.unlink(missing_ok=True)
+        opening.unlink(missing_ok=True)
 
 
 def _unseal_to(

@@ -175,12 +175,12 @@ def replace_file(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    # Without this a power cut may forget the renaming. Windows cannot open a folder, and
-    # keeps the order of such changes by itself.
+def sync_folder(folder: Path) -> None:
+    """Bring a renaming in a folder to the disk: without this a power cut may forget it."""
+    # Windows cannot open a folder, and keeps the order of such changes by itself.
     with suppress(PermissionError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

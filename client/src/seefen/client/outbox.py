@@ -123,10 +123,10 @@ class Outbox:
 
     def clean(self) -> None:
         """Delete sealed files that no draft names: an earlier process ended while it sealed."""
-        named = {draft.file for _, draft, _ in self.waiting()}
-        for sealed in self.folder.glob("*.sealed"):
-            if sealed.name not in named:
-                files.discard(sealed)
+        named = {Path(draft.file).stem for _, draft, _ in self.waiting()}
+        for left in self.folder.glob("*"):
+            if left.name.lstrip(".").partition(".")[0] not in named:
+                left.unlink()
 
     async def prepare(self, progress: Progress) -> RefusedError | None:
         """Seal the attached files and bring sealed ones to the broker; return what went wrong.
@@ -158,7 +158,12 @@ class Outbox:
     async def _upload(self, draft: Draft, progress: Progress) -> None:
         sealed = self.folder / draft.file
         connection = self._engine.connection
-        await files.upload(connection, sealed, draft.body_root, draft.name, progress)
+        try:
+            await files.upload(connection, sealed, draft.body_root, draft.name, progress)
+        except OSError as err:
+            raise RefusedError(
+                f"the sealed copy of {draft.name} cannot be read: {err.strerror}", rule="file"
+            ) from None
         self._uploaded.add(draft.object)
 
     def _attachments(self) -> list[tuple[int, Attachment]]:

@@ -86,10 +86,10 @@ class Pushes:
         taken: Taken | None = None
         if engine.follows(push.item.kind, push.item.entry, push.item.envelope):
             with engine.change():
-                taken = engine.take_item(push.item, signed.checkpoint)
+                taken = engine.take_item(push.item, signed.checkpoint, alone=True)
             if taken is not None:
                 self._arrived(taken)
-        elif not engine.vault.has_entry(push.item.entry.index):
+        if not engine.vault.has_entry(push.item.entry.index):
             await engine.sync()
         row = self._watch.take_release(push, signed.checkpoint)
         if row is not None:

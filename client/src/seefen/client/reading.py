@@ -5,6 +5,7 @@ of its own. No body is shown without the verified receipt.
 """
 
 import asyncio
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -28,7 +29,7 @@ from seefen.protocol.errors import (
 )
 from seefen.protocol.messages import Message, decode_message
 from seefen.protocol.objects import open_message, unwrap_content_key
-from seefen.protocol.statements import Access, Ack, Mailbox
+from seefen.protocol.statements import Access, Ack, Mailbox, Object
 
 SHIFT: Final = 12 * 3600  # seconds
 PURPOSES: Final = (
@@ -110,7 +111,7 @@ class Reader:
             sealed.parent.mkdir(exist_ok=True)
             await files.download(engine.connection, obj, sealed, progress)
             folder.mkdir(parents=True, exist_ok=True)
-            path, head = await asyncio.to_thread(files.open_file, obj, key, sealed, folder)
+            path, head = await self._open_file(obj, key, sealed, folder)
             sealed.unlink(missing_ok=True)
         except OSError as err:
             raise RefusedError(
@@ -120,6 +121,25 @@ class Reader:
             engine.vault.run("UPDATE object SET body = ? WHERE object = ?", head, obj.object)
             await self._tell_read(row)
         return path
+
+    async def _open_file(
+        self, obj: Object, key: bytes, sealed: Path, folder: Path
+    ) -> tuple[Path, bytes]:
+        """Open a file; where its plaintext lies meanwhile is written down first."""
+        vault, name = self._engine.vault, f"opening/{obj.object.hex()}"
+        vault.put(name, os.fsencode(files.beside(obj, folder.absolute())))
+        try:
+            return await asyncio.to_thread(files.open_file, obj, key, sealed, folder)
+        finally:
+            vault.run("DELETE FROM setting WHERE name = ?", name)
+
+    def clean(self) -> None:
+        """Delete plaintext that an earlier process left when it was killed while it opened."""
+        vault = self._engine.vault
+        for name, path in vault.run("SELECT name, value FROM setting WHERE name GLOB 'opening/*'"):
+            with suppress(OSError):  # a stick that is not in now: the next time
+                Path(os.fsdecode(path)).unlink(missing_ok=True)
+                vault.run("DELETE FROM setting WHERE name = ?", name)
 
     async def acknowledge(self, row: Row, step: str) -> None:
         """Tell the author's node how far an object got; a second time is no matter."""

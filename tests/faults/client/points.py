@@ -1,0 +1,78 @@
+"""The steps of the client at which it is killed, named as their functions are.
+
+Nothing in the product knows of them: :mod:`tests.faults.client.launcher` wraps the function
+in the process that is to die. A function that is renamed is found by a test.
+"""
+
+import random
+
+from tests.faults.broker.points import Point
+from tests.support.faultbook import FACTOR
+
+
+def _both(module: str, *names: str) -> list[Point]:
+    return [
+        Point(f"seefen.client.{module}", name, when)
+        for name in names
+        for when in ("before", "after")
+    ]
+
+
+# ``Vault.change`` dies before its COMMIT, and after it: see the launcher.
+STORING = [
+    *_both("vault", "Vault.open", "Vault.change", "Vault.put_head", "Vault.add_entry"),
+    *_both("trust", "Trust.accept", "Trust.follow"),
+    *_both("engine", "store_object", "store_step", "SeenHeads.note", "SeenHeads.compare"),
+    *_both("connection", "Connection._upgrade", "Connection._exchange"),
+]
+SENDING = [
+    *_both("outbox", "Outbox._keep", "Outbox._seal_file", "Outbox._upload", "Outbox._finish"),
+    *_both("files", "os.fsync", "seal_file", "discard"),
+    *_both("keyfile", "Path.replace", "sync_folder"),
+    *_both("sender", "Sender._put_pending", "Sender._send_pending", "Sender._take_recorded"),
+    *_both("sender", "Sender._count", "Sender._drop_pending"),
+    *_both("connection", "Connection.http"),
+]
+READING = [
+    *_both("sender", "Sender._ask_pending"),
+    *_both("reading", "Reader._keep_granted", "Reader.keep_key", "Reader.acknowledge"),
+    *_both("reading", "Reader._settled", "marks.keep"),
+    *_both("files", "download", "_keep_part", "open_file", "_unseal_to", "_free_name"),
+    *_both("client", "Client.keep_draft"),
+]
+LEARNING = [
+    *_both("trust", "Trust.take_authority", "Trust.check_replayed"),
+    *_both("keychain", "Keychain.learn_seed", "Keychain.keep_seed"),
+    *_both("keychain", "Keychain.learn", "Keychain.keep_case_key", "Keychain.open_cover"),
+    *_both("engine", "Engine._keep_name"),
+]
+MAKING_KEYS = [
+    *_both("joining", "write_key_file"),
+    *_both("keyfile", "os.open", "os.fsync", "Path.replace", "sync_folder"),
+]
+JOINING = [
+    *_both("joining", "fetch_authority", "_kept_draft"),
+    *_both("vault", "Vault.open", "Vault.put"),
+    *_both("connection", "Connection.http"),
+    Point("seefen.client.joining", "_wait", "before"),
+]
+ADMITTED = [
+    Point("seefen.client.joining", "_wait", "after"),
+    Point("seefen.client.joining", "_joined", "before"),
+]
+EVERY = list(
+    dict.fromkeys([*STORING, *SENDING, *READING, *LEARNING, *MAKING_KEYS, *JOINING, *ADMITTED])
+)
+OFTEN = ("Vault.change", "Vault.put_head", "Vault.add_entry", "Connection._exchange",
+         "Connection.http", "Trust.accept", "Trust.follow", "Vault.put")  # fmt: skip
+"""Steps that a process takes many times: at which one it dies is drawn."""
+
+
+def due(points: list[Point], drawn: random.Random) -> list[Point]:
+    """Return the points of a run: one side of each step, or all of them under ``make faults``."""
+    if FACTOR > 1:
+        return points * FACTOR
+    sides: dict[tuple[str, str], list[Point]] = {}
+    for point in points:
+        sides.setdefault((point.module, point.name), []).append(point)
+    return [drawn.choice(both) for both in sides.values()]
