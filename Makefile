@@ -6,7 +6,7 @@ READY := .venv/ready
 DEEP := .venv/deep
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test bench faults fuzz fuzz-api soak mutants check lock clean
+.PHONY: demo test bench faults fuzz fuzz-api probes soak mutants check lock clean
 
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
@@ -19,6 +19,9 @@ fuzz: $(DEEP) ## each decoder for an hour: make fuzz ARGS="--seconds 60 --only b
 
 fuzz-api: $(READY) ## the broker's interface, with far more requests than make test
 	SEEFEN_API_EXAMPLES=$${EXAMPLES:-2000} $(RUN) -m pytest --timeout=36000 tests/server/web/test_openapi.py $(ARGS)
+
+probes: $(READY) ## ten thousand wrong logins, known and unknown devices: no answer and no time tells
+	SEEFEN_PROBES=$${PROBES:-10000} $(RUN) -m pytest tests/server/web/test_probing.py $(ARGS)
 
 bench: $(READY) ## the table of performance: make bench ARGS="--parts ab", ARGS=--full
 	$(RUN) -m bench $(ARGS)

@@ -127,9 +127,10 @@ def prepare(config: Config, network: Network, at: int) -> None:
 class RunningBroker:
     """A ``seefen-server`` of its own process on its own data folder."""
 
-    def __init__(self, data: Path, address: str) -> None:
+    def __init__(self, data: Path, address: str, listen: str = "") -> None:
         self.data = data
         self.address = address
+        self.listen = listen or address
         self.url = f"https://{address}"
         self.network = Network(at=int(time.time()), origin="seefen")
         self.log = data.parent / "broker.log"
@@ -148,7 +149,9 @@ class RunningBroker:
 
     async def init(self) -> None:
         """Make the data folder, and set no limits that many clients on one machine would meet."""
-        await run_server("init", "--data", self.data, "--address", self.address)
+        await run_server(
+            "init", "--data", self.data, "--address", self.address, "--listen", self.listen
+        )
         with (self.data / "seefen.toml").open("a") as settings:
             settings.write("logins_per_minute_per_address = 100000\nfree_disk_percent = 0\n")
 
@@ -217,7 +220,7 @@ class RunningBroker:
 
 @asynccontextmanager
 async def running_broker(
-    tmp_path: Path | None = None, *, found: bool = True, address: str = ""
+    tmp_path: Path | None = None, *, found: bool = True, address: str = "", listen: str = ""
 ) -> AsyncGenerator[RunningBroker, None]:
     """Give a broker that was made, founded and started by the commands an operator types.
 
@@ -227,12 +230,13 @@ async def running_broker(
         found: False leaves the network closed and the broker stopped, for a test that
             founds with its own keys: ``await broker.found(file); await broker.start()``.
         address: Where devices reach it; a free port of the loopback address if empty.
+        listen: Where it waits, if that is another place: behind a relay.
     """
     usable = tmp_path is not None and _passable(tmp_path)
     outer = tmp_path if usable and tmp_path else Path(tempfile.mkdtemp(prefix="seefen-run-"))
     if not usable:
         outer.chmod(0o711)
-    broker = RunningBroker(outer / "broker", address or f"127.0.0.1:{free_port()}")
+    broker = RunningBroker(outer / "broker", address or f"127.0.0.1:{free_port()}", listen)
     try:
         await broker.init()
         if found:

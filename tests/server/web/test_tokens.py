@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import aiohttp
 import pytest
 
 from seefen.protocol.login import jkt, make_assertion, make_proof
@@ -262,3 +263,21 @@ async def test_attack_57_bad_logins_slow_their_address_and_never_the_device(
         await device.assertion(), await device.proof("POST", "/v1/token"), "/v1/token"
     )
     broker.services.rates.logged_in("198.51.100.9", row.device)
+
+
+async def test_attack_57_the_device_logs_in_from_another_address_while_one_is_blocked() -> None:
+    async with local_broker(NODE, bad_proofs_before_block=3) as broker:
+        machine = broker.network.of(NODE)
+        async with WebDevice(broker.config.url, broker.ca, machine) as enemy:
+            wrong = await enemy.assertion(auth=PlainKey.generate())
+            found = [
+                (await enemy.try_login(wrong, await enemy.proof("POST", "/v1/token")))[0]
+                for _ in range(4)
+            ]
+            assert found == [401] * 3 + [429]
+        async with WebDevice(broker.config.url, broker.ca, machine) as device:
+            elsewhere = aiohttp.TCPConnector(ssl=device.tls, local_addr=("127.0.0.2", 0))
+            await device.http.close()
+            device.http = aiohttp.ClientSession(connector=elsewhere)
+            await device.login()
+            assert (await device.request("GET", CHECKPOINT))[0] == 200

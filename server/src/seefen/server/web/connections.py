@@ -5,16 +5,21 @@ A head that comes drop by drop costs its sender as much as us, and then it is cu
 """
 
 import asyncio
+import socket
 import ssl
+import struct
 from typing import Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.typedefs import Handler
 
 from seefen.server.web import problems
-from seefen.server.web.limits import HEADERS
+from seefen.server.web.limits import HEADERS, SLOWEST
 
 HEAD_SECONDS: Final = 10.0  # for the whole head of a request, and for the TLS handshake
+STALL_SECONDS: Final = 20.0  # between two looks at how much of an answer was taken
+_BITE: Final = 32 * 1024  # bytes that the parser gets at once
 SETTINGS: Final[dict[str, Any]] = {
     "auto_decompress": False,
     "keepalive_timeout": 75,
@@ -27,15 +32,17 @@ SETTINGS: Final[dict[str, Any]] = {
 
 
 class Connection(web.RequestHandler):
-    """A connection that must say what it wants within ten seconds."""
+    """A connection that must say what it wants within ten seconds, and take the answer."""
 
-    __slots__ = ("_head_timer", "_in_request")
+    __slots__ = ("_broken", "_head_timer", "_in_request", "_stall_timer")
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         """Make what aiohttp makes."""
         super().__init__(*arguments, **settings)
         self._head_timer: asyncio.TimerHandle | None = None
         self._in_request = False
+        self._broken = False
+        self._stall_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the head of the first request."""
@@ -45,13 +52,32 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Wait for nothing any more."""
         self._head_arrived()
+        self._answer_taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to watch whether the other end takes what it asked for."""
+        super().pause_writing()
+        self._await_taking(self._taken())
+
+    def resume_writing(self) -> None:
+        """Watch no more: it does."""
+        self._answer_taken()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Begin to wait for the rest, if these are the first bytes of a next head."""
-        if not self._in_request and self._head_timer is None:
+        if data and not self._in_request and self._head_timer is None:
             self._await_head()
-        super().data_received(data)
+        # The parser quotes in its complaint all that it was given, several times over, and again
+        # for all that comes after: six lines of garbage took half a gigabyte (attack 50).
+        for start in range(0, max(1, len(data)), _BITE):
+            if self._broken:
+                return
+            super().data_received(data[start : start + _BITE])
+            self._broken = bool(self._messages) and not isinstance(
+                self._messages[-1][0], RawRequestMessage
+            )
 
     def request_begins(self) -> None:
         """Note that a head has arrived and a route works on it."""
@@ -90,6 +116,36 @@ class Connection(web.RequestHandler):
             self._head_timer.cancel()
             self._head_timer = None
 
+    def _await_taking(self, before: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._stall_timer = loop.call_later(STALL_SECONDS, self._cut_if_stalled, before)
+
+    def _cut_if_stalled(self, before: int) -> None:
+        now = self._taken()
+        if now - before >= SLOWEST * STALL_SECONDS:
+            self._await_taking(now)
+        elif self.transport is not None:
+            # Who asks and never reads, or is gone without a word, would keep a megabyte and
+            # a task of ours for as long as he likes (attack 50).
+            self.transport.abort()
+
+    def _answer_taken(self) -> None:
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
+
+    def _taken(self) -> int:
+        # What the other end has acknowledged: buffers between here and there would hide it.
+        if self.transport is None:
+            return 0
+        line: socket.socket = self.transport.get_extra_info("socket")
+        info = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size)
+        return int(_INFO.unpack(info)[0])
+
+
+# struct tcp_info of linux/tcp.h, up to tcpi_bytes_acked.
+_INFO: Final = struct.Struct("=120xQ")
+
 
 class _Bare(web.Response):
     """An answer made where no application adds or takes headers."""
@@ -107,9 +163,13 @@ async def mark_requests(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     connection.request_begins()
     try:
-        return await handler(request)
+        answer = await handler(request)
     finally:
         connection.request_ends()
+    if hdrs.UPGRADE in request.headers and answer.status != 101:
+        # What follows was sent to another protocol, and is no request of anybody (attack 50).
+        answer.force_close()
+    return answer
 
 
 async def listen(

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Final, TypeVar
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler
 from msgspec import json
 
 from seefen.protocol.errors import MalformedError
-from seefen.server.web.problems import ProblemError
+from seefen.server.web.problems import ProblemError, response
 from seefen.server.web.services import SERVICES
 
 STATEMENTS: Final = 256 * 1024  # bytes of a body, where nothing else is said
@@ -32,16 +32,17 @@ HEADERS: Final = {
 }
 
 
-async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
     """Put the headers of every answer on it, and take away what names the software."""
-    response.headers.update(HEADERS)
-    response.headers["DPoP-Nonce"] = request.app[SERVICES].tokens.nonce()
-    response.headers.popall(hdrs.SERVER, None)
+    answer.headers.update(HEADERS)
+    answer.headers["DPoP-Nonce"] = request.app[SERVICES].tokens.nonce()
+    answer.headers.popall(hdrs.SERVER, None)
 
 
 @web.middleware
 async def limits(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse what no client of ours sends, before anything reads it."""
+    _require_one_reading(request)
     if hdrs.ORIGIN in request.headers:
         # Only web pages send it, and no page has business here (attack 43).
         raise ProblemError(403, "origin", "web pages may not talk to the broker")
@@ -50,8 +51,30 @@ async def limits(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise ProblemError(415, "content-encoding", "bodies are not compressed here")
     if hdrs.UPGRADE in request.headers and _has_body(request):
         # A body before an upgrade is read by proxies and servers in two ways (attack 50).
-        raise ProblemError(400, "upgrade-body", "an upgrade has no body")
+        raise ProblemError(400, "upgrade-body", "an upgrade has no body", headers=_CLOSE)
     return await handler(request)
+
+
+def _require_one_reading(request: web.Request) -> None:
+    # What a proxy before us may read in another way than we do is not read at all: a request
+    # smuggled inside another one would come in the name of the next who uses the line (attack 50).
+    if request.version != HttpVersion11:
+        raise _no_request("the broker speaks HTTP/1.1 and nothing else")
+    if request.method == hdrs.METH_CONNECT:
+        raise _no_request("the broker is no way to anywhere else")
+    if not request.raw_path.startswith("/") or "#" in request.raw_path:
+        raise _no_request("a request names a path, and no host")
+    if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").lower() != "chunked":
+        raise _no_request("a body comes in chunks or with its length")
+
+
+async def answer_expectation(request: web.Request) -> web.StreamResponse | None:
+    """Answer ``Expect``: go on if that is what is waited for, a problem document otherwise."""
+    if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
+        return response(417, "expect", "this expectation cannot be met", _CLOSE)
+    if request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    return None
 
 
 async def read_body(
@@ -108,6 +131,10 @@ async def _next_chunk(request: web.Request) -> bytes:
 def _has_body(request: web.Request) -> bool:
     length = request.headers.get(hdrs.CONTENT_LENGTH, "0")
     return hdrs.TRANSFER_ENCODING in request.headers or length != "0"
+
+
+def _no_request(title: str) -> ProblemError:
+    return ProblemError(400, "request", title, headers=_CLOSE)
 
 
 def _too_long(limit: int) -> ProblemError:

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from seefen.protocol.errors import SeefenError
@@ -26,7 +26,6 @@ _HTTP: Final = {
     404: ("not-found", "there is nothing at this address"),
     405: ("method", "this address does not take this method"),
     413: ("too-long", "the body is longer than this address takes"),
-    417: ("expect", "this expectation cannot be met"),
 }
 
 
@@ -54,9 +53,12 @@ def response(
     status: int, rule: str, title: str, headers: dict[str, str] | None = None
 ) -> web.Response:
     """Return a problem document as an answer."""
-    return web.Response(
+    answer = web.Response(
         status=status, body=body(status, rule, title), content_type=CONTENT_TYPE, headers=headers
     )
+    if answer.headers.get(hdrs.CONNECTION) == "close":
+        answer.force_close()  # aiohttp sends the word and goes on reading
+    return answer
 
 
 @web.middleware

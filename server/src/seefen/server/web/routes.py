@@ -16,6 +16,7 @@ from seefen.protocol.frames import AuthorityPage, Recorded
 from seefen.protocol.statements import Part
 from seefen.server.web import blobs, bundles, health, joins, logs, sockets, tokens
 from seefen.server.web.callers import Caller, identify
+from seefen.server.web.limits import answer_expectation
 from seefen.server.web.openapi import document
 from seefen.server.web.services import Call
 from seefen.server.web.table import CBOR, JSON, OCTETS, Route, Takes
@@ -128,7 +129,9 @@ ROUTES: Final = (
 def add_routes(app: web.Application) -> None:
     """Put every route on ``app``."""
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, _endpoint(route))
+        app.router.add_route(
+            route.method, route.path, _endpoint(route), expect_handler=answer_expectation
+        )
 
 
 def _endpoint(route: Route) -> Handler:
