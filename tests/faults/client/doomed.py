@@ -25,8 +25,7 @@ from seefen.protocol.ledger.tree import CompactRange, leaf_hash
 from seefen.protocol.suite import random_bytes
 from tests.client.homes import PASSPHRASE, Site
 from tests.client.scenes import CHANNEL
-from tests.faults.broker.crowd import demand
-from tests.faults.broker.points import Point
+from tests.faults.client.fuse import Point, demand
 from tests.faults.client.points import OFTEN
 from tests.faults.client.shift import CANARY, seizure
 from tests.support.network import Machine

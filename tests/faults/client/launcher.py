@@ -16,9 +16,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from seefen.client.vault import Vault
-from tests.faults.broker.launcher import arm
-from tests.faults.broker.points import Point
 from tests.faults.client import shift
+from tests.faults.client.fuse import Point, arm
 
 
 def _arm(point: Point, nth: int) -> None:

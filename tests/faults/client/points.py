@@ -6,7 +6,7 @@ in the process that is to die. A function that is renamed is found by a test.
 
 import random
 
-from tests.faults.broker.points import Point
+from tests.faults.client.fuse import Point
 from tests.support.faultbook import FACTOR
 
 

@@ -17,8 +17,8 @@ from seefen.client.keyfile import NAME, read_key_file
 from seefen.protocol.suite import random_bytes
 from tests.client.homes import PASSPHRASE, Site, site
 from tests.client.scenes import BELGRADE, SKOPJE, channel
-from tests.faults.broker.points import Point
 from tests.faults.client.doomed import SIZE, Doomed, Launcher, launcher, partner_sends
+from tests.faults.client.fuse import Point
 from tests.faults.client.points import (
     ADMITTED,
     EVERY,
