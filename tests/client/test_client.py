@@ -141,7 +141,10 @@ async def test_who_joins_a_case_later_reads_from_then_on(place: Site) -> None:
     await skopje.cases.send(case.number, "before")
     await skopje.cases.add(case.number, [PRISTINA])
     await skopje.cases.send(case.number, "after")
-    await until(lambda: bool(pristina.cases.list()), pristina)
+    await until(
+        lambda: bool(pristina.cases.list()) and bool(pristina.cases.show(case.number).objects),
+        pristina,
+    )
 
     view = pristina.cases.show(case.number)
     assert [one.ref for one in view.objects] == [f"{case.number}#2"]
