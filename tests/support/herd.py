@@ -139,6 +139,8 @@ class Member:
         raise NotImplementedError
 
     async def _connect(self, web: WebDevice) -> HearingSocket:
+        while web.sockets:  # a socket left to the garbage collector is a warning somewhere else
+            await web.sockets.pop().close()
         web.url = next(self._urls)
         web.dpop = PlainKey.generate()
         proof = await web.proof("POST", "/v1/token")
@@ -154,10 +156,14 @@ class Member:
         headers = await web.headers("GET", "/v1/socket")
         try:
             ws = await web.http.ws_connect(
-                f"{web.url}/v1/socket", headers=headers, max_msg_size=1 << 26
+                f"{web.url}/v1/socket",
+                headers=headers,
+                max_msg_size=1 << 26,
+                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
             )
         except aiohttp.WSServerHandshakeError as err:
             raise LostError(f"socket {err.status}") from err
+        web.sockets.append(ws)
         return HearingSocket(ws, self.herd, self.machine.device)
 
     def refused(self, rule: str) -> None:
@@ -222,7 +228,7 @@ class Uploader(Writer):
                     raise
                 await asyncio.sleep(AGAIN)
                 with suppress(LostError, aiohttp.ClientError, OSError):
-                    await (await self._connect(web)).ws.close()
+                    await self._connect(web)
         self.herd.uploads.append((root, parts))
         return casework.file(
             self.herd.network, self.machine, self.herd.case, root=root, size=PART_SIZE + 10
