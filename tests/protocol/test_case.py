@@ -1,8 +1,7 @@
 """Who may read, and when a key must be renewed: the letters of the specification."""
 
-from dataclasses import replace as position_at
-
 import pytest
+from msgspec.structs import replace as position_at
 
 from seefen.protocol.case import (
     ROTATION_AGE,

@@ -4,7 +4,6 @@ Each function returns what a client would send now and changes nothing but the s
 keys; :meth:`Network.take` (after the broker has recorded it) moves the numbers on.
 """
 
-import dataclasses
 from typing import Any
 
 from msgspec.structs import replace
@@ -159,7 +158,7 @@ def count(network: Network, by: Machine, bundle: Bundle) -> None:
     assert isinstance(statement, Object)
     state = network.cases[statement.case]
     numbers = {**state.numbers, by.device: Last(statement.case_n, opened.hash)}
-    network.cases[statement.case] = dataclasses.replace(state, numbers=numbers)
+    network.cases[statement.case] = replace(state, numbers=numbers)
     by.device_n = statement.device_n
 
 

@@ -7,7 +7,6 @@ of a real client does, and goes on where it was when a broker comes up again.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import time
 from collections import Counter
@@ -16,6 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import ClassVar
 
 import aiohttp
+from msgspec.structs import replace
 
 from seefen.protocol.bundle import Bundle, encode_bundle
 from seefen.protocol.case import Last
@@ -320,7 +320,7 @@ def count_access(network: Network, machine: Machine, ask: Ask) -> None:
     state = network.cases[statement.case]
     last = Last(statement.case_n, state.last(machine.device).object_hash)
     numbers = {**state.numbers, machine.device: last}
-    network.cases[statement.case] = dataclasses.replace(state, numbers=numbers)
+    network.cases[statement.case] = replace(state, numbers=numbers)
     machine.device_n = statement.device_n
 
 

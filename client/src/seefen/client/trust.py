@@ -10,9 +10,11 @@ What fails 1, 2 or 4 is kept as evidence, and the client stops sending.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from seefen.client.cores import agrees
 from seefen.client.evidence import keep_evidence

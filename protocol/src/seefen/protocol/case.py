@@ -9,8 +9,9 @@ The rules are ``docs/spec/statements.md``, section 4.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from seefen.protocol.authority_rules import key_encrypts
 from seefen.protocol.directory import BOX_ROLES, Directory
@@ -22,8 +23,7 @@ ROTATION_AGE: Final = 90 * 86_400  # seconds
 ROTATION_OBJECTS: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True, gc=False):
     """Where an activity entry stands: what orders it against the authority log."""
 
     authority_size: int
@@ -31,8 +31,7 @@ class Position:
     at: int  # unix seconds, the broker's clock
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(Struct, frozen=True):
     """A generation of the key of a case, as its statement set it up."""
 
     statement: CaseKey
@@ -55,16 +54,14 @@ class Generation:
         return next((w for w in self.statement.mailboxes if w.node == node), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Last:
+class Last(Struct, frozen=True, gc=False):
     """A device's last number in a case, and its last object (None: not for us)."""
 
     case_n: int
     object_hash: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class CaseState:
+class CaseState(Struct, frozen=True):
     """A case as of ``position``. Versions and generations are in order, from 1."""
 
     case: bytes
@@ -73,8 +70,8 @@ class CaseState:
     position: Position
     opened_at: Position
     generations: tuple[Generation, ...] = ()
-    assigned: Mapping[int, frozenset[bytes]] = field(default_factory=dict[int, frozenset[bytes]])
-    numbers: Mapping[bytes, Last] = field(default_factory=dict[bytes, Last])
+    assigned: Mapping[int, frozenset[bytes]] = {}
+    numbers: Mapping[bytes, Last] = {}
     object_count: int = 0
 
     @property
@@ -134,8 +131,10 @@ class CaseState:
     @staticmethod
     def covered_by(key: CaseKey, directory: Directory) -> frozenset[str]:
         """Return the nodes that get a key, by mailbox or device by device."""
-        direct = {directory.device(w.device).node for w in key.devices}
-        return frozenset(w.node for w in key.mailboxes) | direct
+        by_mailbox = frozenset([w.node for w in key.mailboxes])
+        if not key.devices:
+            return by_mailbox
+        return by_mailbox | {directory.device(w.device).node for w in key.devices}
 
     def last(self, device: bytes) -> Last:
         """Return a device's last numbers in this case."""

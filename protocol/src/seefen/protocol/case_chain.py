@@ -7,8 +7,9 @@ The rules are ``docs/spec/statements.md``, section 4.
 """
 
 import re
-from dataclasses import replace
-from typing import Final
+from typing import Any, Final
+
+from msgspec.structs import replace
 
 from seefen.protocol.case import (
     CaseState,
@@ -67,13 +68,14 @@ def apply(
         if not isinstance(statement, Case):
             raise UntrustedError("there is no such case", rule="unknown-case")
         _check_first_case(statement, directory, position, device)
-        after = CaseState(statement.case, (statement,), opened.hash, position, position)
+        state = CaseState(statement.case, (statement,), opened.hash, position, position)
+        changes: dict[str, Any] = {}
     else:
         if statement.case_n != state.last(statement.device).case_n + 1:
             # A gap hides a statement; a repeat is a cloned device (attacks 13 and 36).
             raise OutOfTurnError("not the device's next number in this case", rule="number")
-        after = _follow(state, statement, opened.hash, directory, position)
-    return _number(after, statement, opened, position)
+        changes = _follow(state, statement, opened.hash, directory, position)
+    return _numbered(state, statement, opened, position, changes)
 
 
 def check_stub(state: CaseState, stub: Stub, directory: Directory, node: str) -> None:
@@ -113,7 +115,7 @@ def skip(state: CaseState, stub: Stub, position: Position) -> CaseState:
     hash_ = None if stub.kind == "object" else _known_object(last)
     numbers = {**state.numbers, stub.device: Last(stub.case_n, hash_)}
     count = state.object_count + (stub.kind == "object")
-    position = max(state.position, position, key=_by_index)
+    position = _newer(state.position, position)
     return replace(state, numbers=numbers, object_count=count, position=position)
 
 
@@ -123,49 +125,57 @@ def _follow(
     envelope_hash: bytes,
     directory: Directory,
     position: Position,
-) -> CaseState:
+) -> dict[str, Any]:
+    """Return what a statement changes in the state, once its rules are checked."""
     match statement:
         case Object():
             _check_object(state, statement, directory, position)
-            return replace(state, object_count=state.object_count + 1)
+            return {"object_count": state.object_count + 1}
         case Case():
             _check_next_case(state, statement, directory, position)
-            versions = (*state.versions, statement)
-            return replace(state, versions=versions, case_hash=envelope_hash)
+            return {"versions": (*state.versions, statement), "case_hash": envelope_hash}
         case CaseKey():
             _check_case_key(state, statement, directory, position)
-            generation = Generation(statement, envelope_hash, position, state.object_count)
-            return replace(state, generations=(*state.generations, generation))
+            made = Generation(statement, envelope_hash, position, state.object_count)
+            return {"generations": (*state.generations, made)}
         case Assign():
             _check_assign(state, statement, directory, position)
             devices = state.assigned.get(statement.gen, frozenset[bytes]())
             devices |= {w.device for w in statement.devices}
-            return replace(state, assigned={**state.assigned, statement.gen: devices})
+            return {"assigned": {**state.assigned, statement.gen: devices}}
         case Access():
             _check_access(state, statement, directory, position)
         case Ack():
             _check_ack(state, statement, directory)
         case _:
             raise UntrustedError("not a kind of the activity log", rule="unknown-kind")
-    return state
+    return {}
 
 
-def _number(state: CaseState, statement: Activity, opened: Opened, position: Position) -> CaseState:
+def _numbered(
+    state: CaseState,
+    statement: Activity,
+    opened: Opened,
+    position: Position,
+    changes: dict[str, Any],
+) -> CaseState:
+    """Return the state with what a statement changed, and the author's new number."""
     last = state.last(statement.device)
     hash_ = opened.hash if isinstance(statement, Object) else _known_object(last)
     numbers = {**state.numbers, statement.device: Last(statement.case_n, hash_)}
-    position = max(state.position, position, key=_by_index)
-    return replace(state, numbers=numbers, position=position)
+    return replace(state, numbers=numbers, position=_newer(state.position, position), **changes)
 
 
-def _by_index(position: Position) -> int:
-    return position.index
+def _newer(one: Position, other: Position) -> Position:
+    return other if other.index > one.index else one
 
 
 def _check_place(state: CaseState, case: bytes, position: Position) -> None:
     if case != state.case:
         raise UntrustedError("this belongs to another case", rule="unknown-case")
-    first, second = sorted((state.position, position), key=_by_index)
+    first, second = state.position, position
+    if first.index > second.index:
+        first, second = second, first
     if first.authority_size > second.authority_size:
         # Else a broker could date what a thief signs before his revoke (attack 26).
         raise UntrustedError("the log goes back to an older authority log", rule="fork")

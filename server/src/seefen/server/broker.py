@@ -227,11 +227,12 @@ class Broker:
         return Proof(await self._prover.consistency(span.log, span.old, span.new))
 
     async def checkpoint(self, log: str) -> str:
-        """Return the signed checkpoint of the head that the database holds."""
+        """Return the checkpoint of the head that the database holds, signed for everybody."""
         heads = await self._heads()
         if log not in ("authority", "activity"):
             raise MalformedError("there is no such log", rule="unknown-log")
-        return self._sign(log, heads.authority if log == "authority" else heads.activity)
+        head = heads.authority if log == "authority" else heads.activity
+        return self._prover.published(self.directory.root.origin, log, head, self._now())
 
     def attach(
         self, device: bytes, deliver: Deliver, revoked: Callable[[], None]

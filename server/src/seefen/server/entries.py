@@ -4,8 +4,9 @@ The broker knows only what stands openly in a statement; what an entry says beyo
 the detail, is a commitment by the device. The format is ``docs/spec/ledger.md``, 4 and 5.
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from seefen.protocol.case import CaseState
 from seefen.protocol.envelope import Opened
@@ -37,8 +38,7 @@ SALT: Final = 32
 TAG: Final = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(Struct, frozen=True, gc=False):
     """What differs from kind to kind in a core."""
 
     to: tuple[str, ...] = ()

@@ -7,7 +7,8 @@ holds everything the job does.
 
 import asyncio
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from seefen.protocol.bundle import Bundle, match_wraps
 from seefen.protocol.directory import Directory
@@ -22,8 +23,7 @@ from seefen.server.shapes import check_from_nobody, check_kinds, check_shape, ma
 from seefen.server.view import Layer, Needs
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What became of a job: where its statements stand, and what it opened."""
 
     authority: tuple[int, ...]

@@ -10,12 +10,13 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from seefen.protocol.ledger.note import Checkpoint, sign_checkpoint
+from seefen.protocol.ledger.note import Checkpoint, publish_checkpoint, sign_checkpoint
 from seefen.protocol.ledger.tiles import Edge, Tile, TileId, edge_rows
 from seefen.protocol.ledger.tree import (
     CompactRange,
     Plan,
     Proof,
+    Span,
     consistency_plan,
     inclusion_plan,
     leaf_hash,
@@ -25,6 +26,7 @@ from seefen.protocol.suite import PlainKey
 from seefen.server.rows import LeafRow, LogHead, Reads
 
 TILES_KEPT: Final = 1024  # about 40 KB each
+SPANS_KEPT: Final = 8192  # hashes of runs of leaves, about 200 bytes each
 CHECKPOINTS_KEPT: Final = 64
 WIDTH_BITS: Final = 8
 
@@ -37,6 +39,8 @@ class Log:
         self.edge = Edge()
         self.range = CompactRange()
         self.tiles: OrderedDict[TileId, Tile] = OrderedDict()
+        # Most of a proof is the same in the next one, and what is committed stays as it is.
+        self.spans: dict[Span, bytes] = {}
 
     @property
     def size(self) -> int:
@@ -116,6 +120,11 @@ class Prover:
                 self._checkpoints.popitem(last=False)
         return note
 
+    def published(self, origin: str, log: str, head: LogHead, at: int) -> str:
+        """Return the checkpoint of a head as other tools read it."""
+        checkpoint = Checkpoint(f"{origin}/{log}", head.size, head.root)
+        return publish_checkpoint(checkpoint, self._log_key, at)
+
     async def entries(self, rows: Sequence[LeafRow], size: int) -> tuple[Entry, ...]:
         """Return entries with their proofs in the tree of ``size``.
 
@@ -144,13 +153,15 @@ class Prover:
         return built[0] if built else ()
 
     async def _build(self, log: Log, plan: Plan) -> tuple[Proof, ...]:
-        nodes = plan.nodes()
+        if len(log.spans) > SPANS_KEPT:
+            log.spans.clear()
+        nodes = plan.nodes(log.spans)
         while missing := log.edge.missing(nodes, log.tiles.keys()):
             found = await self._reads.tiles(missing)
             if len(found) < len(missing):
                 return ()
             log.tiles.update((tile, Tile.decode(data)) for tile, data in found.items())
-        proofs = plan.build(log.edge.reader(log.tiles))
+        proofs = plan.build(log.edge.reader(log.tiles), log.spans)
         if log is self.activity:
             while len(log.tiles) > TILES_KEPT:
                 log.tiles.popitem(last=False)

@@ -6,7 +6,7 @@ The promises (sequencer, feed, push) speak to the store through :class:`Reads` a
 
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from msgspec import Struct
@@ -19,8 +19,7 @@ class TakenError(Exception):
     """A row with this id stands already: something in the group is not what it seemed."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogHead:
+class LogHead(Struct, frozen=True, gc=False):
     """How long a log is, its root, and the compact range to append to."""
 
     size: int
@@ -28,8 +27,7 @@ class LogHead:
     range: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Heads:
+class Heads(Struct, frozen=True, gc=False):
     """The one head row: both logs, and the time of the last commit (unix milliseconds)."""
 
     authority: LogHead
@@ -137,19 +135,18 @@ class CaseRows:
     last: ChainRow
 
 
-@dataclass(slots=True)
-class Changes:
+class Changes(Struct):
     """What a commit writes besides the head."""
 
-    authority: list[AuthorityRow] = field(default_factory=list[AuthorityRow])
-    activity: list[LeafRow] = field(default_factory=list[LeafRow])
-    objects: list[ObjectRow] = field(default_factory=list[ObjectRow])
-    accesses: list[AccessRow] = field(default_factory=list[AccessRow])
-    acks: list[tuple[bytes, str, str]] = field(default_factory=list[tuple[bytes, str, str]])
-    wraps: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
-    numbers: list[tuple[str, str, bytes]] = field(default_factory=list[tuple[str, str, bytes]])
-    members: list[tuple[bytes, str, int]] = field(default_factory=list[tuple[bytes, str, int]])
-    tiles: dict[TileId, bytes] = field(default_factory=dict[TileId, bytes])
+    authority: list[AuthorityRow] = []
+    activity: list[LeafRow] = []
+    objects: list[ObjectRow] = []
+    accesses: list[AccessRow] = []
+    acks: list[tuple[bytes, str, str]] = []
+    wraps: dict[bytes, bytes] = {}
+    numbers: list[tuple[str, str, bytes]] = []
+    members: list[tuple[bytes, str, int]] = []
+    tiles: dict[TileId, bytes] = {}
 
     @property
     def usual(self) -> bool:

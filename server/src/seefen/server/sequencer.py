@@ -10,9 +10,11 @@ of a COMMIT is unknown, callers are told to ask again, and the next lock shows w
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, SeefenError
@@ -27,6 +29,10 @@ from seefen.server.proofs import Growth, Prover
 from seefen.server.recovery import catch_up
 from seefen.server.rows import Changes, Heads, Reads, Storage, TakenError
 from seefen.server.view import Known, Layer, Needs
+
+# When many write at once, a group waits so long for others: a commit costs hardly more for ten
+# than for one. Who writes alone never waits.
+GATHER: Final = 0.004  # seconds
 
 Listener = Callable[[Changes, Heads], None]
 
@@ -121,12 +127,16 @@ class Sequencer:
             await load(self.known, missing, reads)
 
     async def _run(self) -> None:
+        crowded = False
         while True:
             await self._work.wait()
             self._work.clear()
             if not self._open.jobs:
                 continue
+            if crowded:
+                await asyncio.sleep(GATHER)
             group = self._flying = self._open
+            crowded = len(group.jobs) > 1
             self._open = _Group(Layer.on(group.layer))
             try:
                 with COMMIT_SECONDS.time():
@@ -280,8 +290,8 @@ def _measure(group: _Group) -> None:
     GROUP_JOBS.observe(len(group.jobs))
     changes = group.layer.changes
     for log, rows in (("authority", changes.authority), ("activity", changes.activity)):
-        for row in rows:
-            LEAVES.labels(log, row.kind).inc()
+        for kind, count in Counter([row.kind for row in rows]).items():
+            LEAVES.labels(log, kind).inc(count)
 
 
 def _failed(err: Exception) -> UnreachableError:

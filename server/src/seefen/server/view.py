@@ -7,8 +7,10 @@ dropped with its layer and has changed nothing.
 
 from collections import OrderedDict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
 
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
@@ -22,8 +24,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Struct, frozen=True):
     """What must be loaded before a job can be judged."""
 
     cases: frozenset[bytes] = frozenset()
@@ -156,19 +157,18 @@ class Known:
         self._objects.trim()
 
 
-@dataclass(slots=True)
-class Layer:
+class Layer(Struct):
     """What would be known if this were committed; ``changes`` is what that would write."""
 
     below: "Known | Layer"
     directory: Directory
     activity_size: int
     at: int
-    cases: dict[bytes, CaseState] = field(default_factory=dict[bytes, CaseState])
-    objects: dict[bytes, ObjectFacts] = field(default_factory=dict[bytes, ObjectFacts])
-    device_ns: dict[bytes, int] = field(default_factory=dict[bytes, int])
-    numbers: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    changes: Changes = field(default_factory=Changes)
+    cases: dict[bytes, CaseState] = {}
+    objects: dict[bytes, ObjectFacts] = {}
+    device_ns: dict[bytes, int] = {}
+    numbers: set[tuple[str, str]] = set()
+    changes: Changes = msgspec.field(default_factory=Changes)
 
     @classmethod
     def on(cls, below: "Known | Layer", *, at: int = 0) -> "Layer":

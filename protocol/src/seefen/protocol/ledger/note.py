@@ -1,8 +1,9 @@
 """Checkpoints: signed tree heads, as text that C2SP tools read too.
 
 A checkpoint is a note of three lines (origin, size, root) with signature lines below.
-The log signs twice with one key: once over the text alone (type 0x01, what every tool
-checks) and once over the time and the text (type 0x04), which makes freshness provable.
+The log signs the time and the text (type 0x04): that is what devices check, and what makes
+freshness provable. Where a checkpoint is published, a line over the text alone (type 0x01)
+by the same key stands before it, for tools that know no other.
 Witnesses add lines of type 0x04 under their own names. Lines of unknown keys are ignored.
 
 :func:`parse_note` and :func:`decode_checkpoint` read text that nobody vouches for;
@@ -16,6 +17,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Final, Self
 
 from seefen.protocol.errors import MalformedError, UntrustedError
@@ -35,7 +37,7 @@ _UNCLEAN: Final = re.compile("[\x00-\x09\x0b-\x1f\ud800-\udfff]")  # controls; n
 _NO_NAME: Final = re.compile(r"[+\s]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VerifierKey:
     """An Ed25519 key that signs notes, with the name and the type it signs under."""
 
@@ -50,7 +52,7 @@ class VerifierKey:
         if len(self.public) != 32:
             raise ValueError("an Ed25519 key has 32 bytes")
 
-    @property
+    @cached_property
     def id(self) -> bytes:
         """Four bytes that say which key a line claims to be of; they prove nothing."""
         kind_and_key = bytes([self.type]) + self.public
@@ -77,6 +79,12 @@ class VerifierKey:
         if not _KEY_ID.fullmatch(key_id) or bytes.fromhex(key_id) != key.id:
             raise MalformedError("the id is not that of the key", rule="verifier-key")
         return key
+
+
+@lru_cache(maxsize=64)
+def verifier(name: str, type_: int, public: bytes) -> VerifierKey:
+    """Return the key of these parts: the few a process has are asked for all the time."""
+    return VerifierKey(name, type_, public)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +126,34 @@ class SignedCheckpoint:
 
 
 def sign_checkpoint(checkpoint: Checkpoint, key: PlainKey, at: int) -> str:
-    """Return the note: the checkpoint with both lines of the log.
+    """Return the note: the checkpoint with the log's timed line.
 
     Whoever calls this makes the log's promise: it MUST come after the commit that made
     the tree, and never follow a larger one.
 
     Args:
-        checkpoint: The head to sign. Its origin is the name in the lines.
+        checkpoint: The head to sign. Its origin is the name in the line.
         key: The log's key.
         at: Unix seconds.
     """
     text = checkpoint.text()
-    plain = VerifierKey(checkpoint.origin, LOG, key.public)
-    timed = VerifierKey(checkpoint.origin, COSIGNATURE, key.public)
+    timed = verifier(checkpoint.origin, COSIGNATURE, key.public)
     signature = at.to_bytes(8, "big") + key.sign(_cosigned(text, at))
-    return f"{text}\n" + _line(plain, key.sign(text.encode())) + _line(timed, signature)
+    return f"{text}\n{_line(timed, signature)}"
+
+
+def publish_checkpoint(checkpoint: Checkpoint, key: PlainKey, at: int) -> str:
+    """Return the note for everybody: the log's plain line, then its timed one.
+
+    See :func:`sign_checkpoint` for what it promises.
+    """
+    text, line = sign_checkpoint(checkpoint, key, at).split("\n\n")
+    plain = verifier(checkpoint.origin, LOG, key.public)
+    return f"{text}\n\n" + _line(plain, key.sign(f"{text}\n".encode())) + line
 
 
 def open_checkpoint(text: str, origin: str, log_public: bytes) -> SignedCheckpoint:
-    """Return the head in a note, once both lines of the log are checked.
+    """Return the head in a note, once the lines of the log are checked.
 
     Raises:
         MalformedError: It is no note, or not of a checkpoint.
@@ -148,10 +165,13 @@ def open_checkpoint(text: str, origin: str, log_public: bytes) -> SignedCheckpoi
         # The name in a signature line is not signed: with one key for both logs, only
         # this keeps the head of one from passing for the head of the other.
         raise UntrustedError("this is the checkpoint of another log", rule="origin")
-    check_line(note, VerifierKey(origin, LOG, log_public))
-    return SignedCheckpoint(
-        checkpoint, check_line(note, VerifierKey(origin, COSIGNATURE, log_public))
-    )
+    plain = verifier(origin, LOG, log_public)
+    if any((line.name, line.key_id) == (plain.name, plain.id) for line in note.lines):
+        # The timed line says all that it says, and more. But other tools believe it: one
+        # that is wrong must not pass here as a good checkpoint.
+        check_line(note, plain)
+    time = check_line(note, verifier(origin, COSIGNATURE, log_public))
+    return SignedCheckpoint(checkpoint, time)
 
 
 def check_line(note: Note, key: VerifierKey) -> int:

@@ -11,7 +11,7 @@ A *span* ``(start, end)`` is a run of leaves that RFC 6962 hashes as one.
 The format is ``docs/spec/ledger.md``, section 1 (RFC 6962, section 2.1).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Self, TypeAlias
@@ -99,20 +99,29 @@ class CompactRange:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Proofs to be built: for each, the spans whose hashes it consists of."""
+    """Proofs to be built: for each, the spans whose hashes it consists of.
+
+    The hash of a span is the same in every longer tree, so who builds many proofs of one
+    log keeps them: ``known`` are those found before, and :meth:`build` adds what it finds.
+    """
 
     proofs: tuple[tuple[Span, ...], ...]
 
-    def nodes(self) -> set[Node]:
+    def nodes(self, known: Container[Span] = ()) -> set[Node]:
         """Return the complete subtrees whose hashes :meth:`build` will ask for."""
-        spans = {span for proof in self.proofs for span in proof}
+        spans = {span for proof in self.proofs for span in proof if span not in known}
         return {node for span in spans for node in _nodes_of(span)}
 
-    def build(self, node: Callable[[Node], bytes]) -> tuple[Proof, ...]:
+    def build(
+        self, node: Callable[[Node], bytes], known: dict[Span, bytes] | None = None
+    ) -> tuple[Proof, ...]:
         """Return the proofs in order. What several have in common is hashed once."""
-        spans = {span for proof in self.proofs for span in proof}
-        hashes = {span: _fold([node(part) for part in _nodes_of(span)]) for span in spans}
-        return tuple(tuple(hashes[span] for span in proof) for proof in self.proofs)
+        hashes: dict[Span, bytes] = {} if known is None else known
+        for proof in self.proofs:
+            for span in proof:
+                if span not in hashes:
+                    hashes[span] = _fold([node(part) for part in _nodes_of(span)])
+        return tuple(tuple([hashes[span] for span in proof]) for proof in self.proofs)
 
 
 def inclusion_plan(indices: Iterable[int], size: int) -> Plan:

@@ -64,6 +64,7 @@ class _Line:
         self._device = call.device
         self._socket = socket
         self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
+        self._waiting = 0  # frames put in the queue and not yet handed to the connection
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[_Ending] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
@@ -105,24 +106,40 @@ class _Line:
     def _deliver(self, frame: bytes) -> None:
         try:
             self._queue.put_nowait(frame)
+            self._waiting += 1
         except asyncio.QueueFull:
             self.end(SLOW, "slow", "this device does not read what is sent to it")
 
     def _revoked(self) -> None:
         self.end(REVOKED, "revoked", "this device was revoked")
 
-    def _put(self, number: int, verb: str, body: bytes) -> None:
-        self._deliver(encode(Frame(number, verb, body)))
-
     async def _write(self) -> None:
         while True:
             frame = await self._queue.get()
-            try:
-                await self._socket.send_bytes(frame)
-            except ConnectionError:
-                self.end(1006, "gone", "the connection is gone")
+            if not await self._send(frame):
                 return
+            self._waiting -= 1
             self._queue.task_done()
+
+    async def _reply(self, frame: bytes) -> None:
+        """Return when an answer has left.
+
+        Who asks next waits for that: pages are large, and a device that asks without
+        reading would fill the memory of the broker.
+        """
+        if self._waiting:
+            self._deliver(frame)  # behind what was pushed before it
+            await self._queue.join()
+        else:
+            await self._send(frame)
+
+    async def _send(self, frame: bytes) -> bool:
+        try:
+            await self._socket.send_bytes(frame)
+        except ConnectionError:
+            self.end(1006, "gone", "the connection is gone")
+            return False
+        return True
 
     async def _read(self) -> None:
         async for message in self._socket:
@@ -134,13 +151,10 @@ class _Line:
             except MalformedError as err:
                 self.end(MALFORMED, "frame", str(err))
                 return
-            await self._answer(frame)
-            # The next question waits until the answer has left: pages are large, and a
-            # device that asks without reading would fill the memory of the broker.
-            await self._queue.join()
+            await self._reply(encode(await self._answer(frame)))
         self.end(self._socket.close_code or 1006, "gone", "the connection is gone")
 
-    async def _answer(self, frame: Frame) -> None:
+    async def _answer(self, frame: Frame) -> Frame:
         try:
             if frame.id == UNASKED:
                 raise MalformedError("requests are numbered from 1", rule="frame")
@@ -149,16 +163,11 @@ class _Line:
             else:
                 body = await verbs.run(self._services.broker, self._device, frame.verb, frame.body)
         except SeefenError as err:
-            self._refuse(frame.id, err.status, err.rule or err.kind, str(err))
+            return _refusal(frame.id, err.status, err.rule or err.kind, str(err))
         except Exception as err:
             log_unexpected(f"socket {frame.verb if frame.verb in verbs.VERBS else '?'}", err)
-            self._refuse(frame.id, *UNEXPECTED)
-        else:
-            self._put(frame.id, "ok", body)
-
-    def _refuse(self, number: int, status: int, rule: str, title: str) -> None:
-        REFUSED.labels(str(status), rule).inc()
-        self._put(number, "problem", encode(Problem(status, rule, title)))
+            return _refusal(frame.id, *UNEXPECTED)
+        return Frame(frame.id, "ok", body)
 
     async def _renew(self, body: bytes) -> bytes:
         renew = decode(body, Renew)
@@ -194,6 +203,11 @@ class _Line:
             # Who does not read his goodbye keeps no line: a revoked device least of all.
             if (transport := self._call.request.transport) is not None:
                 transport.abort()
+
+
+def _refusal(number: int, status: int, rule: str, title: str) -> Frame:
+    REFUSED.labels(str(status), rule).inc()
+    return Frame(number, "problem", encode(Problem(status, rule, title)))
 
 
 def _wire_code(code: int) -> int:
