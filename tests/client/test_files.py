@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,15 +72,19 @@ class Sealed:
     plain: bytes
 
 
+def blank() -> Object:
+    return Object(
+        1, NET, "object", new_id(), new_id(), "skopje-border", new_id(), 1, 1, HEAD, HEAD,
+        new_id(), NO_HASH, 1, 1, NO_HASH, 1_790_000_000, None, None, 0, "H2", True, b"", 0, NO_HASH,
+    )  # fmt: skip
+
+
 def make(folder: Path, plain: bytes, name: str = "serial.jpg") -> Sealed:
     source = folder / name
     source.write_bytes(plain)
     digest = hashlib.sha256(plain).digest()
     note = FileNote(name=name, size=len(plain), sha256=digest, media_type="image/jpeg")
-    obj = Object(
-        1, NET, "object", new_id(), new_id(), "skopje-border", new_id(), 1, 1, HEAD, HEAD,
-        new_id(), NO_HASH, 1, 1, NO_HASH, 1_790_000_000, None, None, 0, "H2", True, b"", 0, NO_HASH,
-    )  # fmt: skip
+    obj = blank()
     path = folder / "outbox.sealed"
     size, root = files.seal_file(source, path, KEY, obj, encode_message(note), _silent)
     source.unlink()
@@ -127,6 +132,19 @@ def test_the_length_does_not_tell_the_length(tmp_path: Path) -> None:
     sizes = {make(tmp_path, random_bytes(n)).obj.body_size for n in (40_000, 40_010, 40_100)}
 
     assert len(sizes) == 1
+
+
+def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
+    source = tmp_path / "large.x3p"
+    with source.open("wb") as file:
+        file.truncate((1 << 28) + 1)  # 256 MiB, and 8 MiB of padding behind it
+    tracemalloc.start()
+    try:
+        files.seal_file(source, tmp_path / "sealed", KEY, blank(), b"head", _silent)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 14 << 20
 
 
 def test_a_file_that_grew_while_it_was_read_is_not_sent(

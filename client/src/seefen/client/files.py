@@ -23,7 +23,7 @@ from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.ledger.tree import leaf_hash, split_hashes
 from seefen.protocol.messages import FileNote, decode_message
 from seefen.protocol.objects import PART_SIZE, body_context, part_count, parts_root
-from seefen.protocol.padding import padding
+from seefen.protocol.padding import padding_pieces
 from seefen.protocol.statements import Object
 from seefen.protocol.suite import Opener, Sealer
 
@@ -55,7 +55,10 @@ def seal_file(
             progress(path.name, done, size)
         if done != size:
             raise RefusedError(f"{path.name} changed while it was read: send it again", rule="file")
-        buffer += sealer.update(padding(plain_size)) + sealer.finish()
+        for piece in padding_pieces(plain_size):
+            buffer += sealer.update(piece)
+            written += _write_parts(buffer, target.write, hasher, leaves)
+        buffer += sealer.finish()
         written += _write_parts(buffer, target.write, hasher, leaves)
         if buffer or not leaves:
             part = bytes(buffer)
@@ -225,6 +228,8 @@ def _write_parts(
         write(part)
         leaves.append(hasher.submit(leaf_hash, part))
         written += len(part)
+        if len(leaves) > AT_ONCE:
+            leaves[-AT_ONCE].result()  # what waits to be hashed is in memory: not the whole file
     return written
 
 

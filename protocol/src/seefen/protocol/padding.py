@@ -5,12 +5,14 @@ less for larger files), so that a file has one of few lengths. The format is
 ``docs/spec/encoding.md``, section 4.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from seefen.protocol.errors import MalformedError
 
 _STEP: Final = 1024
 _STEPS_END: Final = 16 * 1024
+_PIECE: Final = 1 << 20
 _MARKER: Final = b"\x80"
 
 
@@ -36,8 +38,19 @@ def unpad(padded: bytes) -> bytes:
 
 
 def padding(plain_length: int) -> bytes:
-    """Return what follows a plaintext of this length; a stream needs it apart."""
-    return _MARKER.ljust(padded_length(plain_length) - plain_length, b"\0")
+    """Return what follows a plaintext of this length."""
+    return b"".join(padding_pieces(plain_length))
+
+
+def padding_pieces(plain_length: int) -> Iterator[bytes]:
+    """Yield the same piece by piece, for a stream: behind a gibibyte it can be 32 MiB."""
+    left = padded_length(plain_length) - plain_length
+    piece = _MARKER
+    while left:
+        piece = piece.ljust(min(left, _PIECE), b"\0")
+        yield piece
+        left -= len(piece)
+        piece = b""
 
 
 def padded_length(plain_length: int) -> int:
