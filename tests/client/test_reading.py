@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from seefen.client import Client
+from seefen.client.connection import Connection
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.messages import Note
 from tests.client.homes import Site, site
@@ -33,6 +34,57 @@ async def place(tmp_path: Path) -> AsyncIterator[Site]:
 
 def accesses(client: Client) -> list[int]:
     return [row[0] for row in client._engine.vault.run("SELECT idx FROM access ORDER BY idx")]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the verbs that all clients ask from here on."""
+    verbs: list[str] = []
+    real = Connection.request
+
+    async def request(self: Connection, verb: str, body: object, answer: type[Any]) -> Any:
+        verbs.append(verb)
+        return await real(self, verb, body, answer)
+
+    monkeypatch.setattr(Connection, "request", request)
+    return verbs
+
+
+async def test_what_an_absence_left_owed_is_told_in_one_bundle(
+    place: Site, asked: list[str]
+) -> None:
+    skopje, belgrade = await channel(place), await place.client(BELGRADE)
+    await belgrade.sync()
+    deaf(belgrade)
+    for _ in range(5):
+        await skopje.alerts.send(alert(), CHANNEL)
+    asked.clear()
+    await belgrade.sync()
+
+    assert asked.count("send") == 1
+    refs = [f"{CHANNEL}#{n}" for n in range(1, 6)]
+    await until(lambda: all(skopje.alerts.reach(ref)[0].delivered_at for ref in refs), skopje)
+
+
+async def test_one_that_was_told_by_a_colleague_does_not_hold_the_others(place: Site) -> None:
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    skopje, belgrade = await channel(place), await place.client(BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: skopje.alerts.reach(REF)[0].delivered_at, belgrade, skopje)
+    await belgrade._stop()
+    colleague = await place.client(BELGRADE, "field", nth=1)
+    deaf(colleague)
+    await skopje.alerts.send(alert(), CHANNEL)
+    engine = colleague._engine
+    async with engine.lock:
+        await engine.sync()
+        for (known,) in engine.vault.run("SELECT object FROM object"):
+            engine.vault.run("DELETE FROM setting WHERE name = ?", f"step/delivered/{known.hex()}")
+            engine.vault.put(f"owe/delivered/{known.hex()}", b"1")
+        assert await colleague._reader.acknowledge_owed() is False
+
+    await until(lambda: skopje.alerts.reach(f"{CHANNEL}#2")[0].delivered_at, skopje)
+    assert colleague.alarm is None
 
 
 async def test_a_colleague_who_reads_our_own_message_leaves_an_entry(place: Site) -> None:

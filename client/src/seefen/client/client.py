@@ -298,9 +298,18 @@ class Client:
         self._online = False
         self._pushes.tell("closed", reason)
 
+    async def _acknowledge_rest(self) -> None:
+        """Tell what a long absence left owed; between two bundles the officer comes first."""
+        more = self._online
+        with contextlib.suppress(SeefenError):
+            while more:
+                async with self._engine.lock:
+                    more = await self._reader.acknowledge_owed()
+
     async def _keep_connected(self) -> None:
         tries, synced = 0, time.monotonic()
         while True:
+            await self._acknowledge_rest()
             await asyncio.sleep(RETRY[min(tries, len(RETRY) - 1)])
             if self._engine.connection.is_open:
                 tries = 0

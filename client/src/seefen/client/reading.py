@@ -6,6 +6,7 @@ of its own. No body is shown without the verified receipt.
 
 import asyncio
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -141,44 +142,71 @@ class Reader:
                 Path(os.fsdecode(path)).unlink(missing_ok=True)
                 vault.run("DELETE FROM setting WHERE name = ?", name)
 
-    async def acknowledge(self, row: Row, step: str) -> None:
-        """Tell the author's node how far an object got; a second time is no matter."""
-        engine = self._engine
-        obj = row.statement
-        name = f"{step}/{obj.object.hex()}"
-        if obj.node == engine.node or engine.vault.get(f"step/{name}") is not None:
-            self._settled(name)
+    async def acknowledge(self, found: Sequence[Row], step: str) -> None:
+        """Tell the authors' nodes how far objects got; a second time is no matter."""
+        vault = self._engine.vault
+        due = [row for row in found if self._is_due(row, step)]
+        with vault.change():
+            for row in found:
+                self._settled(_owed(row, step))
+            for row in due:
+                # Owed until it stands: a broken line, or a kill, only delays it.
+                vault.put(f"owe/{_owed(row, step)}", b"1")
+        if not due:
             return
-        # Owed until it stands: a broken line, or a kill, only delays it.
-        engine.vault.put(f"owe/{name}", b"1")
-        key = engine.case_key(obj.case, obj.gen)
-
-        def make(parcel: Parcel) -> None:
-            ack = parcel.activity(Ack, "ack", obj.case, object=obj.object, step=step)
-            parcel.add(ack, tag_key=key)
-
         try:
-            await self._sender.send(make)
+            await self._sender.send(lambda parcel: self._add_acks(parcel, due, step))
         except (MalformedError, UntrustedError, RefusedError) as err:
             if self._sender.waits:
                 raise  # not refused: its receipt was not believed
+            if len(due) > 1:
+                await self._one_by_one(due, step)
+                return
             if err.rule != "acknowledged":
-                engine.alarm(f"the broker takes no {step} for a message of {obj.node}: {err}")
-        engine.vault.put(f"step/{name}", b"1")
-        self._settled(name)
+                self._engine.alarm(f"the broker takes no {step} for a message: {err}")
+        self._told(due, step)
 
-    async def acknowledge_owed(self) -> None:
-        """Tell everything that is owed; the engine's lock must be held."""
-        engine = self._engine
-        owed = engine.vault.run("SELECT name FROM setting WHERE name GLOB 'owe/*' ORDER BY name")
+    async def _one_by_one(self, due: Sequence[Row], step: str) -> None:
+        # A bundle is refused for one of them; the others are in order.
+        for row in due:
+            await self.acknowledge([row], step)
+
+    def _told(self, due: Sequence[Row], step: str) -> None:
+        with self._engine.vault.change():
+            for row in due:
+                self._engine.vault.put(f"step/{_owed(row, step)}", b"1")
+                self._settled(_owed(row, step))
+
+    async def acknowledge_owed(self) -> bool:
+        """Tell what is owed, a bundle of it; return whether it is worth to go on.
+
+        The engine's lock must be held.
+        """
+        vault = self._engine.vault
+        owed = vault.run("SELECT name FROM setting WHERE name GLOB 'owe/*' ORDER BY name LIMIT 50")
+        steps: dict[str, list[Row]] = {}
         for (name,) in owed:
             _, step, object_ = name.split("/")
-            found = rows(engine, "object = ?", bytes.fromhex(object_))
-            if not found:
+            known = rows(self._engine, "object = ?", bytes.fromhex(object_))
+            steps.setdefault(step, []).extend(known)
+            if not known:
                 self._settled(f"{step}/{object_}")
-            for row in found:
-                with suppress(OutOfTurnError):  # too much goes on now: at the next sync
-                    await self.acknowledge(row, step)
+        with suppress(OutOfTurnError):  # too much goes on now: at the next sync
+            for step, found in steps.items():
+                await self.acknowledge(found, step)
+            return vault.one("SELECT 1 FROM setting WHERE name GLOB 'owe/*'") is not None
+        return False
+
+    def _is_due(self, row: Row, step: str) -> bool:
+        engine = self._engine
+        own = row.statement.node == engine.node
+        return not own and engine.vault.get(f"step/{_owed(row, step)}") is None
+
+    def _add_acks(self, parcel: Parcel, due: Sequence[Row], step: str) -> None:
+        for row in due:
+            obj = row.statement
+            ack = parcel.activity(Ack, "ack", obj.case, object=obj.object, step=step)
+            parcel.add(ack, tag_key=self._engine.case_key(obj.case, obj.gen))
 
     def _settled(self, name: str) -> None:
         self._engine.vault.run("DELETE FROM setting WHERE name = ?", f"owe/{name}")
@@ -276,7 +304,7 @@ class Reader:
         # The body is here and its entry stands: a broken line now is no reason to keep it
         # from the officer. It is owed, and told when the broker is back.
         with suppress(UnreachableError, LoginError, OutOfTurnError):
-            await self.acknowledge(row, "read")
+            await self.acknowledge([row], "read")
 
     async def _release(self, state: CaseState, row: Row, *, emergency: bool) -> tuple[int, bytes]:
         engine = self._engine
@@ -332,3 +360,7 @@ class Reader:
             object_view(engine, other)
             for other in rows(engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
         )
+
+
+def _owed(row: Row, step: str) -> str:
+    return f"{step}/{row.statement.object.hex()}"
