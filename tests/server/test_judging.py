@@ -301,6 +301,15 @@ def test_a_node_acknowledges_only_what_went_to_it(bench: Bench) -> None:
     bench.record(casework.ack(bench.network, bench.partner, case, new))
 
 
+def test_a_node_that_got_the_key_device_by_device_acknowledges_too(bench: Bench) -> None:
+    network = bench.network
+    network.take(network.enrol(PARTNER, ("keyholder",)))
+    network.take(network.revoke(network.of(PARTNER, "keyholder", nth=1)))
+    case = bench.open_case(PARTNER)
+    assert network.cases[case].generation.statement.devices  # its mailbox is stale
+    bench.record(casework.ack(network, bench.partner, case, bench.message(case)))
+
+
 # --- what an access opens -----------------------------------------------------------------
 
 
