@@ -1,113 +1,24 @@
 """Judging: what the broker alone can see of a statement, and what a passed one changes."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
-from seefen.protocol.bundle import Bundle, Content, Signed
+from seefen.protocol.bundle import Bundle
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
-from seefen.protocol.frames import Ask
-from seefen.protocol.ledger.record import Core, Record, decode_core
-from seefen.protocol.ledger.tree import EMPTY_ROOT
-from seefen.protocol.statements import Access, Activity, Case
+from seefen.protocol.ledger.record import Record
 from seefen.protocol.suite import new_id
-from seefen.server.judging import check_scope, record_statement, require_may_read_now
-from seefen.server.rows import AccessRow, Heads, LogHead, ObjectFacts, ObjectRow
-from seefen.server.view import Known, Layer
-from tests.protocol.builder import forge, read, refused, twin
+from seefen.server.judging import record_statement
+from seefen.server.rows import AccessRow, ObjectFacts, ObjectRow
+from tests.protocol.builder import refused
 from tests.support import casework
-from tests.support.network import Machine, Network
-
-OWNER, PARTNER, LAB = "skopje-border", "belgrade-ffp", "tirana-lab"
-FOUNDED = Network.founded(OWNER, PARTNER, LAB)
-BEFORE = 40  # entries in the log that are of no case here
-TAG = b"t" * 16
-
-
-class Bench:
-    """A layer on an empty broker; what it lets pass, the network takes in at the same place."""
-
-    def __init__(self) -> None:
-        self.network = twin(FOUNDED)
-        self.network.index = BEFORE
-        self.owner, self.partner = self.network.of(OWNER), self.network.of(PARTNER)
-        self.lab = self.network.of(LAB)
-        directory = self.network.directory
-        heads = Heads(
-            LogHead(directory.size, EMPTY_ROOT, b""),
-            LogHead(BEFORE, EMPTY_ROOT, b""),
-            self.network.at * 1000 + 999,
-        )
-        self.known = Known(heads, directory)
-        self.layer = Layer.on(self.known)
-
-    def judge(
-        self, signed: Signed, contents: tuple[Content, ...] = (), *, by: bytes | None = None
-    ) -> None:
-        """Judge one statement, as sent by its own device if nobody is named."""
-        opened = open_envelope(signed.envelope, signed.kind)
-        statement = opened.statement
-        assert isinstance(statement, Activity)
-        if statement.case not in self.layer.cases:
-            self.known.learn_case(statement.case, None)
-        self.known.learn_device(statement.device, 0)
-        if isinstance(statement, Case):
-            self.known.learn_number(statement.members[0].node, statement.number, taken=False)
-        record_statement(
-            self.layer,
-            opened,
-            signed.tag,
-            by=statement.device if by is None else by,
-            contents={content.object: content for content in contents},
-        )
-
-    def record(self, bundle: Bundle | Ask) -> None:
-        """Judge a bundle that passes, and let the network take it in."""
-        bundle = as_bundle(bundle)
-        for signed in bundle.statements:
-            self.judge(signed, bundle.contents)
-        self.network.take(bundle)
-
-    def open_case(self, *partners: str, serial: int = 1, form: str = "case") -> bytes:
-        case, bundle = casework.open_case(
-            self.network, self.owner, *partners, serial=serial, form=form
-        )
-        self.record(bundle)
-        return case
-
-    def message(self, case: bytes, **changes: Any) -> bytes:
-        """Record a message of the owner and return its object."""
-        self.record(changed(casework.message(self.network, self.owner, case), self.owner, changes))
-        return self.layer.changes.objects[-1].object
-
-    def access(self, by: Machine, case: bytes, *objects: bytes, **other: Any) -> Access:
-        """Return an access that nobody has sent."""
-        return read(as_bundle(casework.access(self.network, by, case, *objects, **other)), Access)
-
-    def core(self) -> Core:
-        """Return the core of the newest entry."""
-        return decode_core(self.layer.changes.activity[-1].core)
+from tests.support.judge import BEFORE, LAB, OWNER, PARTNER, TAG, Bench, as_bundle, changed
 
 
 @pytest.fixture
 def bench() -> Bench:
     return Bench()
-
-
-def as_bundle(sent: Bundle | Ask) -> Bundle:
-    if isinstance(sent, Bundle):
-        return sent
-    return Bundle((Signed("access", sent.envelope, sent.tag),), (), ())
-
-
-def changed(bundle: Bundle, by: Machine, changes: dict[str, Any]) -> Bundle:
-    """Return a bundle of one statement with other fields, signed again."""
-    (signed,) = bundle.statements
-    again = replace(signed, envelope=forge(bundle, by.sign, **changes))
-    return replace(bundle, statements=(again,))
 
 
 def test_what_passes_is_the_case_of_the_protocol_and_an_entry_at_its_place(bench: Bench) -> None:
@@ -308,105 +219,3 @@ def test_a_node_that_got_the_key_device_by_device_acknowledges_too(bench: Bench)
     case = bench.open_case(PARTNER)
     assert network.cases[case].generation.statement.devices  # its mailbox is stale
     bench.record(casework.ack(network, bench.partner, case, bench.message(case)))
-
-
-# --- what an access opens -----------------------------------------------------------------
-
-
-def test_an_access_opens_objects_of_its_own_case_only(bench: Bench) -> None:
-    first, second = bench.open_case(PARTNER), bench.open_case(PARTNER, serial=2)
-    mine, theirs = bench.message(first), bench.message(second)
-    access = bench.access(bench.partner, first, scope="case")
-    check_scope(bench.layer, access, mine)
-    for wrong in (theirs, new_id()):
-        with refused("scope", RefusedError):
-            check_scope(bench.layer, access, wrong)
-    unknown = new_id()
-    bench.known.learn_case(unknown, None)
-    with refused("scope", RefusedError):
-        nowhere = replace(access, case=unknown)
-        check_scope(bench.layer, nowhere, mine)
-
-
-def test_an_access_to_one_object_opens_no_other(bench: Bench) -> None:
-    case = bench.open_case(PARTNER)
-    one, other = bench.message(case), bench.message(case)
-    access = bench.access(bench.partner, case, one, starts=1000)
-    check_scope(bench.layer, access, one)
-    with refused("scope", RefusedError):
-        check_scope(bench.layer, access, other)
-
-
-def test_an_access_opens_nothing_from_before_its_begin(bench: Bench) -> None:
-    case = bench.open_case(PARTNER)
-    before, at, after = (bench.message(case) for _ in range(3))
-    starts = bench.layer.changes.objects[1].idx
-    access = bench.access(bench.partner, case, scope="case", starts=starts)
-    for obj in (at, after):
-        check_scope(bench.layer, access, obj)
-    with refused("scope", RefusedError):
-        check_scope(bench.layer, access, before)
-
-
-def test_an_object_opens_until_it_expires(bench: Bench) -> None:
-    now, case = bench.network.at, bench.open_case(PARTNER)
-    ages = {seconds: bench.message(case, expires=seconds) for seconds in (0, 1, now, now + 1)}
-    access = bench.access(bench.partner, case, scope="case")
-    for seconds in (0, now + 1):
-        check_scope(bench.layer, access, ages[seconds])
-    for seconds in (1, now):
-        with refused("expired", RefusedError):
-            check_scope(bench.layer, access, ages[seconds])
-
-
-def test_who_has_left_a_case_opens_nothing_more(bench: Bench) -> None:
-    case = bench.open_case(PARTNER, LAB)
-    obj = bench.message(case)
-    access = bench.access(bench.lab, case, scope="case")
-    check_scope(bench.layer, access, obj)
-    bench.record(casework.change_members(bench.network, bench.owner, case, remove=(LAB,)))
-    with refused("not-a-member", RefusedError):
-        check_scope(bench.layer, access, obj)
-    check_scope(bench.layer, bench.access(bench.partner, case, scope="case"), obj)
-
-
-def test_an_access_opens_what_its_device_has_the_key_of(bench: Bench) -> None:
-    case = bench.open_case(PARTNER)
-    old = bench.message(case)
-    bench.record(casework.change_members(bench.network, bench.owner, case, add=(LAB,), link=False))
-    new = bench.message(case)
-    access = bench.access(bench.lab, case, scope="case")
-    check_scope(bench.layer, access, new)
-    with refused("not-a-reader", RefusedError):
-        check_scope(bench.layer, access, old)
-
-
-def test_a_device_reads_while_it_is_in_force(bench: Bench) -> None:
-    case = bench.open_case(PARTNER)
-    device = bench.partner.device
-    require_may_read_now(bench.layer, case, device, 1)
-    end = bench.network.directory.device(device).expires
-    bench.layer.at = end * 1000 - 1
-    require_may_read_now(bench.layer, case, device, 1)
-    bench.layer.at = end * 1000
-    with refused("expired", UntrustedError):
-        require_may_read_now(bench.layer, case, device, 1)
-
-
-def test_attack_27_a_revoked_device_reads_nothing_from_then_on(bench: Bench) -> None:
-    bench.network.take(bench.network.enrol(PARTNER, ("keyholder",)))
-    reader = bench.network.of(PARTNER, "keyholder", nth=1)
-    case = bench.open_case(PARTNER)
-    obj = bench.message(case)
-    access = bench.access(reader, case, obj)
-    check_scope(bench.layer, access, obj)
-    bench.network.take(bench.network.revoke(reader))
-    with refused("revoked", UntrustedError):
-        check_scope(bench.layer, access, obj)
-
-
-def test_nobody_reads_a_case_that_is_not_there(bench: Bench) -> None:
-    unknown = new_id()
-    bench.known.learn_case(unknown, None)
-    with refused("unknown-case", RefusedError):
-        require_may_read_now(bench.layer, unknown, bench.owner.device, 1)
