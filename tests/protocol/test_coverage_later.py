@@ -106,6 +106,17 @@ def test_who_was_left_out_with_reason_was_so_whatever_came_later(story: Story, e
     offer(late, "casekey", bundle.statements[1].envelope, authority_size=place)
 
 
+def test_a_node_had_no_mailbox_then_and_has_one_now(story: Story) -> None:
+    network = story.network
+    network.take(network.admit(LAB, machines=(("admin", "field"),)))
+    network.take(network.enrol(LAB, ("keyholder",), renew=False))
+    bundle = change_members(network, story.home, story.case, add=(LAB,))
+    network.take_activity("case", bundle.statements[0].envelope, here(network))
+    place, late = network.directory.size, twin(network)
+    late.take(late.renew(LAB, "case"))
+    offer(late, "casekey", bundle.statements[1].envelope, authority_size=place)
+
+
 @pytest.mark.parametrize("loss", ["lost", "left", "role"])
 def test_a_link_stays_allowed_after_a_later_loss(story: Story, loss: str) -> None:
     network, gone = story.network, story.add(AWAY, "keyholder")
