@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.running import Outcome, Runner
+from tests.support.database import postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 AIM = 90.0
@@ -53,6 +54,8 @@ def _run(part: str, names: list[str]) -> list[Outcome]:
             f"({time.perf_counter() - began:.0f} s)"
         )
 
+    if part == "server":
+        postgres()  # or each fork starts one of its own and leaves it running
     runner = Runner(files, tell)
     options = [
         "-q",
@@ -65,17 +68,21 @@ def _run(part: str, names: list[str]) -> list[Outcome]:
         "-p",
         "no:faulthandler",
     ]
-    code = pytest.main([*options, *_own_tests(part, names)], plugins=[runner])
+    code = pytest.main([*options, *_own_tests(names)], plugins=[runner])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise SystemExit(f"the tests could not be run: {code}")
     return runner.outcomes
 
 
-def _own_tests(part: str, names: list[str]) -> list[str]:
+def _own_tests(names: list[str]) -> list[str]:
     """Return the test files of the modules: what only the tests of others notice, survives."""
-    folder = ROOT / "tests" / part
-    words = {name.split(".")[1 if ".suite." in name else -1] for name in names}
-    return sorted({str(path) for word in words for path in folder.rglob(f"test_{word}*.py")})
+    found: set[str] = set()
+    for name in names:
+        *folders, word = name.split(".")
+        if folders[-1] == "suite":
+            word = folders.pop()
+        found |= {str(path) for path in ROOT.joinpath("tests", *folders).glob(f"test_{word}*.py")}
+    return sorted(found)
 
 
 def _say(line: str) -> None:

@@ -207,6 +207,27 @@ def test_a_bad_assertion_is_refused(why: str, token: str, error: type[SeefenErro
         read_assertion(token)
 
 
+def test_an_assertion_may_live_a_second() -> None:
+    read_assertion(assertion(claims={"exp": AT + 1}))
+
+
+def _of_length(length: int) -> str:
+    """Return an assertion that blanks have made so long: 0 to 2 in its header, the rest after."""
+    for header in range(3):
+        for claims in range(length):
+            start = f"{b64((json.dumps(HEADER) + ' ' * header).encode())}."
+            start += b64((json.dumps(CLAIMS) + " " * claims).encode())
+            if len(start) + 1 + 86 == length:
+                return f"{start}.{b64(AUTH.sign(start.encode()))}"
+    raise ValueError(length)
+
+
+def test_a_token_has_at_most_4096_characters() -> None:
+    read_assertion(_of_length(4096))
+    with pytest.raises(MalformedError):
+        read_assertion(_of_length(4097))
+
+
 def test_the_last_character_of_base64_has_one_spelling() -> None:
     good = assertion()
     # 64 bytes end in two bits that count and four that do not.
@@ -283,6 +304,14 @@ def test_a_proof_for_a_token_does_not_serve_without() -> None:
     for token in (proof(), proof(claims={"ath": "A" * 43})):
         with pytest.raises(UntrustedError):
             check_proof(token, "GET", SOCKET, NONCES)
+
+
+def test_any_text_in_the_place_of_a_token_has_a_proof_and_no_other() -> None:
+    strange = "\udcff"  # what a header with bytes that are no UTF-8 becomes
+    token = make_proof(DPOP, "GET", SOCKET, NONCES[0], AT, strange)
+    assert check_proof(token, "GET", SOCKET, NONCES, strange).jkt == jkt(DPOP.public)
+    with pytest.raises(UntrustedError):
+        check_proof(proof(), "GET", SOCKET, NONCES, strange)
 
 
 @pytest.mark.parametrize("case", SMALL_ORDER, ids=lambda case: str(case["why"]))

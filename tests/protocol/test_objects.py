@@ -81,6 +81,21 @@ def test_what_is_sealed_unseals(body: bytes, cover: bytes) -> None:
     assert objects.open_message(obj, content_key, content.body) == body
 
 
+def test_the_cover_of_a_file_is_sealed_as_that_of_a_message() -> None:
+    file = replace(BARE, object=new_id(), file=True)
+    sealed = replace(file, cover=objects.seal_cover(file, KEY, b"a cover"))
+    assert objects.open_cover(sealed, KEY) == b"a cover"
+    with pytest.raises(UntrustedError):
+        objects.open_cover(replace(sealed, file=False), KEY)
+    with pytest.raises(UntrustedError):
+        objects.open_cover(sealed, random_bytes(32))
+
+
+def test_a_content_names_its_object() -> None:
+    obj, content = _sealed()
+    assert content.object == obj.object
+
+
 def test_the_length_of_a_short_body_does_not_show() -> None:
     lengths = {len(_sealed(bytes(n))[1].body) for n in range(0, 1000, 50)}
     assert len(lengths) == 1

@@ -78,6 +78,7 @@ def test_short_salts_are_the_callers_mistake() -> None:
         commit(bytes(31), b"")
     with pytest.raises(ValueError, match="16"):
         passphrase_key("word", bytes(15))
+    assert len(passphrase_key("word", bytes(16), memory_kib=32, passes=1)) == 32
 
 
 def test_ids() -> None:
@@ -87,6 +88,17 @@ def test_ids() -> None:
     assert ids == sorted(ids)
     for made in ids:
         assert (made[6] >> 4, made[8] >> 6, len(made)) == (7, 2, 16)
+
+
+@pytest.mark.parametrize("at", [0, 1_780_000_000_000, 2**48 - 1])
+def test_an_ordered_id_is_a_time_and_74_drawn_bits(at: int) -> None:
+    made = [ordered_id(at) for _ in range(500)]
+    numbers = [int.from_bytes(one, "big") for one in made]
+    assert {one[:6] for one in made} == {at.to_bytes(6, "big")}
+    assert {(one[6] >> 4, one[8] >> 6) for one in made} == {(7, 2)}
+    # Half of the ids have each bit; that not one in 500 has it does not happen.
+    seen = {bit for bit in range(80) if 0 < sum(n >> bit & 1 for n in numbers) < len(numbers)}
+    assert seen == set(range(80)) - {62, 63, 76, 77, 78, 79}
 
 
 def test_a_certificate_is_pinned_by_its_key() -> None:

@@ -58,16 +58,29 @@ def test_only_the_gate_makes_disclosures() -> None:
         Disclosure(object(), 0, [OBJECT], [DEVICE])
 
 
-def test_an_entry_that_is_not_committed_opens_nothing() -> None:
+@pytest.mark.parametrize("index", [-1, 5, 6])
+def test_an_entry_that_is_not_committed_opens_nothing(index: int) -> None:
     gate = Gate()
     gate.committed(5)
     with pytest.raises(GateError):
-        gate.disclose(5, objects=[OBJECT], devices=[DEVICE])
+        gate.disclose(index, objects=[OBJECT], devices=[DEVICE])
+
+
+def test_a_gate_that_has_seen_no_commit_opens_nothing() -> None:
+    with pytest.raises(GateError):
+        Gate().disclose(0, objects=[OBJECT], devices=[DEVICE])
+
+
+@pytest.mark.parametrize("index", [0, 4])
+def test_a_disclosure_says_which_entry_it_stands_on(index: int) -> None:
+    gate = Gate()
+    gate.committed(5)
+    assert gate.disclose(index, objects=[OBJECT], devices=[DEVICE]).index == index
 
 
 def test_protected_data_cannot_be_written_down() -> None:
     protected = Protected(OBJECT, b"a secret key")
-    assert "secret" not in repr(protected)
+    assert repr(protected) == str(protected) == f"{protected}" == "Protected()"
     for write in (pickle.dumps, copy.copy):
         with pytest.raises(GateError):
             write(protected)

@@ -11,7 +11,7 @@ from seefen.protocol.errors import UntrustedError
 from seefen.protocol.login import jkt, make_assertion, make_proof
 from seefen.protocol.suite import PlainKey, new_id
 from seefen.server.store.tokens import TokenRows
-from seefen.server.tokens import TokenRow, Tokens
+from seefen.server.tokens import SeenProofs, TokenRow, Tokens
 from tests.support.access import Clock, access_tables
 from tests.support.network import Machine, Network
 
@@ -131,6 +131,40 @@ async def test_attack_40_a_proof_is_good_once_here_and_now(desk: Desk) -> None:
     assert caught.value.rule == "stale-nonce"
 
 
+async def test_attack_40_a_proof_earns_one_login(desk: Desk) -> None:
+    machine, thumb, proof = desk.machine, jkt(desk.dpop.public), desk.proof("POST", "/v1/token")
+
+    def login() -> TokenRow:
+        assertion = make_assertion(
+            machine.auth, machine.device.hex(), URL, desk.tokens.nonce(), thumb, desk.clock.now
+        )
+        return desk.tokens.check_login(assertion, proof, "/v1/token")
+
+    login()
+    with pytest.raises(UntrustedError) as caught:
+        login()
+    assert caught.value.rule == "login"
+
+
+def test_attack_40_a_proof_is_remembered_for_three_minutes_and_no_longer() -> None:
+    seen = SeenProofs()
+    seen.take("a proof", 0)
+    for now in (0, 1, 60, 179):
+        with pytest.raises(UntrustedError) as caught:
+            seen.take("a proof", now)
+        assert caught.value.rule == "login"
+        seen.take(f"another at {now}", now)
+    seen.take("a proof", 180)
+
+
+async def test_a_nonce_is_good_to_the_end_of_the_next_minute(desk: Desk) -> None:
+    token = await desk.token()
+    desk.clock.now += -desk.clock.now % 60
+    nonce = desk.tokens.nonce()
+    desk.clock.now += 119
+    await desk.use(token, nonce=nonce)
+
+
 async def test_attack_40_a_proof_for_one_process_is_refused_by_another(desk: Desk) -> None:
     token = await desk.token()
     proof = desk.proof("GET", "/v1/socket", token)
@@ -162,8 +196,9 @@ async def test_a_login_must_name_the_key_of_its_proof(desk: Desk) -> None:
     assertion = make_assertion(
         machine.auth, machine.device.hex(), URL, desk.tokens.nonce(), thumb, desk.clock.now
     )
-    with pytest.raises(UntrustedError):
+    with pytest.raises(UntrustedError) as caught:
         desk.tokens.check_login(assertion, desk.proof("POST", "/v1/token"), "/v1/token")
+    assert caught.value.rule == "login"
 
 
 async def test_an_unknown_device_and_a_wrong_key_hear_the_same(desk: Desk) -> None:
@@ -185,7 +220,19 @@ async def test_a_revocation_ends_tokens_and_logins_at_once(desk: Desk) -> None:
         assert caught.value.rule == "revoked"
 
 
+async def test_a_device_ends_with_its_certificate(desk: Desk) -> None:
+    end = desk.network.directory.device(desk.machine.device).expires
+    desk.clock.now = end - 1
+    token = await desk.token()
+    await desk.use(token)
+    desk.clock.now = end
+    for attempt in (lambda: desk.use(token), desk.token):
+        with pytest.raises(UntrustedError) as caught:
+            await attempt()
+        assert caught.value.rule == "expired"
+
+
 async def test_text_that_is_no_token_is_refused_like_any_other(desk: Desk) -> None:
-    for token in ("", "x", "\x00" * 43, "A" * 5000):
+    for token in ("", "x", "\x00" * 43, "\udcff" * 43, "A" * 5000):
         with pytest.raises(UntrustedError):
             await desk.use(token)

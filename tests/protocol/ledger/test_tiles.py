@@ -178,8 +178,9 @@ def test_fault_47_a_tile_is_its_hashes_and_nothing_else() -> None:
     tile = Tile(leaves()[:256])
     assert Tile.decode(tile.encode()).root() == tile.root() == root_of(leaves()[:256])
     for broken in (tile.encode()[:-1], tile.encode() + bytes(32), b""):
-        with pytest.raises(MalformedError):
+        with pytest.raises(MalformedError) as caught:
             Tile.decode(broken)
+        assert caught.value.rule == "tile"
     with pytest.raises(ValueError, match="256"):
         Tile(leaves()[:257])
 
@@ -221,8 +222,9 @@ def test_fault_47_only_malformed_leaves_the_reader_of_paths(path: str) -> None:
 def test_fault_47_own_path_vectors(case: dict[str, str | list[int]]) -> None:
     path, expect = str(case["path"]), case["expect"]
     if expect == "malformed":
-        with pytest.raises(MalformedError):
+        with pytest.raises(MalformedError) as caught:
             parse_tile_path(path)
+        assert caught.value.rule == "tile-path"
     else:
         tile, width = parse_tile_path(path)
         assert [*tile, width] == expect

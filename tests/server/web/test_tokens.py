@@ -8,6 +8,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from seefen.protocol.login import jkt, make_assertion, make_proof
 from seefen.protocol.suite import PlainKey, new_id
@@ -22,6 +23,23 @@ async def test_a_device_logs_in_and_is_let_in(device: WebDevice) -> None:
     status, note = await device.request("GET", CHECKPOINT)
     assert status == 200
     assert note.startswith(b"seefen/authority\n")
+
+
+async def test_a_login_says_how_long_its_token_lives(connect: Connect) -> None:
+    device = connect()
+    proof = await device.proof("POST", "/v1/token")
+    status, document = await device.try_login(await device.assertion(), proof)
+    assert status == 200
+    assert (set(document), len(document["token"])) == ({"token", "expires_in"}, 43)
+    assert document["expires_in"] == 600
+
+
+async def test_a_login_is_logged_with_its_device(connect: Connect) -> None:
+    device = connect()
+    assert device.machine is not None
+    with capture_logs() as said:
+        await device.login()
+    assert {"event": "login", "log_level": "info", "device": device.machine.device} in said
 
 
 async def test_attack_39_a_stolen_token_is_worth_nothing(
@@ -180,10 +198,37 @@ async def test_attack_22_a_proof_is_no_assertion_and_back(connect: Connect) -> N
 )
 async def test_a_body_that_is_no_login_is_401(device: WebDevice, body: bytes) -> None:
     headers = {"DPoP": await device.proof("POST", "/v1/token")}
-    status, _ = await device.request(
+    status, answer = await device.request(
         "POST", "/v1/token", body, content_type="application/json", headers=headers
     )
-    assert status == 401
+    assert (status, json.loads(answer)["rule"]) == (401, "login")
+
+
+@pytest.mark.parametrize("count", [0, 2])
+async def test_attack_40_a_login_has_exactly_one_proof(connect: Connect, count: int) -> None:
+    device = connect()
+    proofs = [("DPoP", await device.proof("POST", "/v1/token")) for _ in range(count)]
+    async with device.http.post(
+        f"{device.url}/v1/token", json={"assertion": await device.assertion()}, headers=proofs
+    ) as answer:
+        assert answer.status == 401
+        assert (await answer.json(content_type=None))["rule"] == "login"
+
+
+@pytest.mark.parametrize("proofs", [0, 1])
+async def test_attack_57_a_login_that_is_none_counts_as_a_bad_one(proofs: int) -> None:
+    async with (
+        local_broker(NODE, bad_proofs_before_block=3) as broker,
+        WebDevice(broker.config.url, broker.ca, broker.network.of(NODE)) as device,
+    ):
+        statuses: list[int] = []
+        for _ in range(4):
+            sent = {"assertion": await device.assertion()} if proofs == 0 else {}
+            headers = [("DPoP", await device.proof("POST", "/v1/token"))] * proofs
+            url = f"{device.url}/v1/token"
+            async with device.http.post(url, json=sent, headers=headers) as answer:
+                statuses.append(answer.status)
+        assert statuses == [401] * 3 + [429]
 
 
 async def test_attack_56_an_unknown_device_hears_what_a_wrong_key_hears(connect: Connect) -> None:
@@ -242,6 +287,10 @@ async def test_sixty_logins_an_hour_are_of_a_device() -> None:
         proof = await device.proof("POST", "/v1/token")
         status, document = await device.try_login(await device.assertion(), proof)
         assert (status, document["rule"]) == (429, "rate")
+        await broker.take(broker.network.enrol(NODE, ("field",)))
+        other = broker.network.of(NODE, "field", nth=1)
+        async with WebDevice(broker.config.url, broker.ca, other) as colleague:
+            await colleague.login()
 
 
 async def test_attack_57_bad_logins_slow_their_address_and_never_the_device(
