@@ -52,33 +52,37 @@ class Site:
         """Return the folder of a machine, as joining would have left it."""
         if machine.device not in self.homes:
             home = self.folder / machine.device.hex()[:8]
-            home.mkdir()
-            keys = DeviceKeys(
-                machine.device, machine.sign, machine.auth, machine.kem, random_bytes(32)
-            )
-            write_key_file(home / NAME, keys, PASSPHRASE, memory_kib=CHEAP)
-            vault = Vault.open(home / VAULT, keys.vault)
-            vault.put("invite", msgspec.json.encode(self._invite(machine)))
-            vault.put("joined", encode(self.network.at))
-            vault.close()
+            make_home(home, machine, self.network, self.broker.config.url, self.broker.ca)
             self.homes[machine.device] = home
         return self.homes[machine.device]
 
-    def _invite(self, machine: Machine) -> Invite:
-        return Invite(
-            v=1,
-            network=self.network.root.name,
-            net=self.network.net.hex(),
-            broker=self.broker.config.url,
-            ca=self.broker.ca,
-            pin=self.network.root.tls_pins[0].hex(),
-            kind="device",
-            node=machine.node,
-            id="00" * 16,
-            secret="00" * 32,
-            expires=0,
-            roles=machine.roles,
-        )
+
+def make_home(home: Path, machine: Machine, network: Network, url: str, ca: str) -> None:
+    """Make the folder of a machine, as joining would have left it."""
+    home.mkdir()
+    keys = DeviceKeys(machine.device, machine.sign, machine.auth, machine.kem, random_bytes(32))
+    write_key_file(home / NAME, keys, PASSPHRASE, memory_kib=CHEAP)
+    vault = Vault.open(home / VAULT, keys.vault)
+    vault.put("invite", msgspec.json.encode(_invite(machine, network, url, ca)))
+    vault.put("joined", encode(network.at))
+    vault.close()
+
+
+def _invite(machine: Machine, network: Network, url: str, ca: str) -> Invite:
+    return Invite(
+        v=1,
+        network=network.root.name,
+        net=network.net.hex(),
+        broker=url,
+        ca=ca,
+        pin=network.root.tls_pins[0].hex(),
+        kind="device",
+        node=machine.node,
+        id="00" * 16,
+        secret="00" * 32,
+        expires=0,
+        roles=machine.roles,
+    )
 
 
 @asynccontextmanager

@@ -1,6 +1,9 @@
 """Joining and admitting: one file, six words, and going on where one was cut off."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +15,8 @@ import pytest
 from seefen.client import Client, admitting, joining
 from seefen.client.connection import tls_context
 from seefen.client.invites import read_invite, write_invite
+from seefen.client.keyfile import NAME as KEY_FILE
+from seefen.client.keyfile import read_key_file
 from seefen.client.values import JoinedView
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.server import tls
@@ -79,6 +84,38 @@ async def _an_officer_joins(registry: Registry, admin: Client) -> None:
     async with Client.open(registry.folder / "auditor", PASSPHRASE) as auditor:
         assert auditor.roles == ("auditor",)
         assert (await auditor.audit.verdict()).ok
+
+
+async def test_of_two_joins_at_once_on_a_fresh_home_one_is_told_so(registry: Registry) -> None:
+    network, file = registry.broker.network, await registry.invite()
+    home = registry.folder / "home"
+    command = (sys.executable, "-m", "seefen.client", "--home", home, "join", file)
+    environment = {**os.environ, "SEEFEN_PASSPHRASE": PASSPHRASE}
+    both = [
+        await asyncio.create_subprocess_exec(
+            *command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        for _ in range(2)
+    ]
+    try:
+        ends = {asyncio.create_task(one.communicate()): one for one in both}
+        (second,), (waits,) = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        said = second.result()[0].decode()
+        assert ends[second].returncode == 1, said
+        assert "another seefen" in said
+        request = await admitting.read_request(file, wait_s=60)
+        await admitting.admit_node(request, tuple(network.roots[: network.root.threshold]))
+        await waits
+        assert ends[waits].returncode == 0, waits.result()
+    finally:
+        for one in both:
+            if one.returncode is None:
+                one.kill()
+                await one.wait()
+    # The key file is of the one that was let in, and opens the vault beside it.
+    async with Client.open(home, PASSPHRASE) as client:
+        assert client.node == NODE
+    assert read_key_file(home / KEY_FILE, PASSPHRASE).device.hex() == client.device_hex
 
 
 async def test_who_is_not_let_in_is_told_how_to_go_on(registry: Registry) -> None:

@@ -1,4 +1,4 @@
-"""What clients heard from brokers that died, and whether it holds: invariants I1 to I4 and I7.
+"""What clients heard from brokers that died, and whether it holds: invariants I1 to I4, I6, I7.
 
 Everything a client was promised is written down as it arrives and compared at the end with
 what stands in the database. The checks read the tables themselves: no code of the broker
@@ -18,6 +18,7 @@ from seefen.protocol.encoding import decode
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.frames import Push, Recorded, Released
 from seefen.protocol.ledger.note import open_checkpoint
+from seefen.protocol.ledger.record import Record
 from seefen.protocol.ledger.tree import CompactRange, leaf_hash
 from seefen.protocol.receipt import Entry, check_entry
 from seefen.protocol.statements import Release
@@ -94,6 +95,7 @@ class Heard:
             leaves = await connection.fetch("SELECT * FROM activity_leaf ORDER BY idx")
             head = await connection.fetchrow("SELECT * FROM ledger_head")
             objects = await connection.fetch("SELECT * FROM object")
+            authority = await connection.fetch("SELECT * FROM authority_leaf ORDER BY idx")
         finally:
             await connection.close()
         assert self.surprises == [], self.surprises
@@ -101,6 +103,7 @@ class Heard:
         self._check_receipts(leaves)
         self._check_checkpoints(leaves)
         self._check_keys(leaves, objects)
+        _check_revoked(leaves, authority)
         for indices in self.fed.values():
             assert len(set(indices)) == len(indices), "I2: an entry came twice in the feed"
 
@@ -159,6 +162,23 @@ class Heard:
         for device, body in self.bodies:
             for key in keys:
                 assert key not in body or (device, key) in entitled, "I3: a key without an entry"
+
+
+def _check_revoked(leaves: Sequence[Any], authority: Sequence[Any]) -> None:
+    """Check I6: past the revocation of a device nothing is by it, and nothing goes to it."""
+    ends: dict[bytes, int] = {}
+    for row in authority:
+        if row["kind"] == "revoke":
+            revoke: Any = open_envelope(row["envelope"], "revoke").statement
+            ends.setdefault(revoke.device, row["idx"])
+    for row in leaves:
+        named = {row["device_id"]}
+        if row["kind"] == "release":
+            release: Any = open_envelope(row["envelope"], "release").statement
+            named |= {*release.devices}
+        size = Record.decode(row["record"]).authority_size
+        late = [device for device in named if size > ends.get(device, size)]
+        assert late == [], f"I6: entry {row['idx']} is of a device that was revoked before"
 
 
 def _object_of(envelope: bytes) -> bytes:

@@ -149,7 +149,7 @@ class Member:
         )
         if status != 200:
             # A nonce of the process that died is told apart from a login that is wrong.
-            if status != 401 or document.get("rule") not in ("nonce", "login"):
+            if status != 401 or document.get("rule") not in {"nonce", "login"} | self.herd.expected:
                 self._note(status, str(document))
             raise LostError(f"login {status}")
         web.token = document["token"]

@@ -12,16 +12,17 @@ import pytest
 
 from seefen.protocol.suite import random_bytes
 from seefen.server.store.migrations import schema_files
-from tests.support.brokers import Brokers, brokers
+from tests.support.brokers import NODES, Brokers, brokers
+from tests.support.canaries import look_for
 from tests.support.database import empty_database
 from tests.support.faultbook import drawn, note
-from tests.support.herd import Herd, Writer, grazing, members_of
+from tests.support.herd import CANARY, Herd, Writer, grazing, members_of
 from tests.support.killpoints import MOMENTS, POINTS, Point
 from tests.support.waiting import until
 
 SEED = os.environ.get("SEEFEN_FAULT_SEED") or random_bytes(4).hex()
 LOADED = ("write", "access", "push", "blob", "login")
-HELD = "I1 I2 I3 I4 I7"
+HELD = "I1 I2 I3 I4 I6 I7"
 
 
 def points(path: str) -> list[Point]:
@@ -63,8 +64,9 @@ async def test_fault_27_a_broker_killed_at_every_step_under_load(path: str) -> N
         assert herd.heard.keys
         assert herd.done["push"]
         await it.one.kill()
+        await look_for((CANARY.decode(),), NODES[0], it.dsn, it.folder)
     fault = f"SIGKILL at {len({*schedule})} of {len(points(path))} steps of {path}, under load"
-    note("broker", fault, count=len(schedule), held=HELD, seed=seed)
+    note("broker", fault, count=len(schedule), held=HELD + " I5", seed=seed)
 
 
 async def _dies(it: Brokers, herd: Herd, point: Point) -> None:

@@ -28,6 +28,7 @@ from tests.client.scenes import CHANNEL
 from tests.faults.client.fuse import Point, demand
 from tests.faults.client.points import OFTEN
 from tests.faults.client.shift import CANARY, seizure
+from tests.support.canaries import look_for
 from tests.support.network import Machine
 
 LIFE_SECONDS = 90  # until a kill point must have been met, on a busy machine
@@ -138,6 +139,7 @@ class Doomed:
 
     def look_at_disk(self) -> None:
         """Look for words and halves of files outside the sealed vault (I5)."""
+        demand(CANARY not in self.launcher.said, "I5: a dead process has said a canary")
         for path in self.home.rglob("*"):
             if path.is_file():
                 demand(CANARY.encode() not in path.read_bytes(), f"I5: {path} holds a canary")
@@ -166,6 +168,9 @@ class Doomed:
         demand(left == [], f"plaintext was left: {left}")
         left = list((self.home / "outbox").glob("*"))
         demand(left == [], f"sealed files were left: {left}")
+        await look_for(
+            (CANARY,), self.machine.node, self.place.broker.dsn, self.place.broker.config.data
+        )
         await self._check_messages()
 
     async def _check_messages(self) -> None:

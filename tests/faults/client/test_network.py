@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from seefen.client import Client, connection
+from seefen.client import Client, connection, files
 from seefen.client.connection import UnreachableError
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import Frame
@@ -309,3 +309,55 @@ async def test_pushes_doubled_and_out_of_order_come_in_once_and_in_order(lines: 
 def _read_once(client: Client, count: int) -> bool:
     told_ = client._engine.vault.run("SELECT count(*) FROM entry WHERE kind = 'ack'")
     return told_ == [(count,)]
+
+
+async def test_fault_38_who_is_cut_off_while_he_reads_stands_in_the_log(
+    lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entry comes before the first byte: that the rest never came takes nothing back."""
+    skopje, belgrade = await lines.both()
+    scan, folder = tmp_path / "scan.jpg", tmp_path / "got"
+    scan.write_bytes(random_bytes(2 * MIB))
+    await skopje.alerts.send(alert(), CHANNEL, [scan])
+    await sent(skopje)
+    await told(belgrade, 1)
+
+    lines.proxy.bad = Bad(cut_down_after=1)
+    with pytest.raises(UnreachableError):
+        await belgrade.alerts.show(f"{CHANNEL}#1", **WHY)
+    (message,) = await accesses(lines)  # its key left the broker and never came
+    assert belgrade.alerts.list()[0].fetched is False
+    lines.proxy.bad = Bad()
+    await belgrade.sync()  # the same access is asked again, and entered once
+    assert (await belgrade.alerts.show(f"{CHANNEL}#1", **WHY)).entry_index == message
+    assert await accesses(lines) == [message]
+
+    lines.proxy.bad = Bad(cut_down_after=MIB // 2)  # no part of the file is that short
+    monkeypatch.setattr(files, "TRIES", 1)
+    with pytest.raises(UnreachableError):
+        await belgrade.files.get(f"{CHANNEL}#2", folder, **WHY)
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    _, file = await accesses(lines)
+    lines.proxy.bad = Bad()
+    path = await fetch(belgrade, f"{CHANNEL}#2", folder)
+    assert path.read_bytes() == scan.read_bytes()
+
+    await skopje.sync()
+    rows = await skopje.audit.list(node=BELGRADE)
+    assert [row.index for row in rows] == await accesses(lines)
+    assert [row.index for row in rows][:2] == [message, file]
+    assert all(row.proved for row in rows)
+    note(
+        "network", "cut while a key and a file are on their way", count=2,
+        held="I3: the entry stands; the owner's auditor sees it",
+    )  # fmt: skip
+
+
+async def accesses(lines: Lines) -> list[int]:
+    """Return where the accesses stand in the log."""
+    db = await asyncpg.connect(lines.place.broker.dsn)
+    try:
+        rows = await db.fetch("SELECT idx FROM activity_leaf WHERE kind = 'access' ORDER BY idx")
+    finally:
+        await db.close()
+    return [row["idx"] for row in rows]

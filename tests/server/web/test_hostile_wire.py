@@ -4,6 +4,7 @@ Every attack is met by 4xx or a cut line; others are served meanwhile, and memor
 """
 
 import asyncio
+import json
 import re
 import ssl
 import time
@@ -98,6 +99,23 @@ async def test_attack_50_nothing_is_unpacked(door: Door, name: str) -> None:
     async with wire(door.url, door.ca) as (reader, writer), asyncio.timeout(LOADED):
         writer.write(COMPRESSED[name])
         assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 415")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [("GET", "/healthz"), ("GET", "/no/such/address"), ("PATCH", "/healthz")],
+    ids=["known", "unknown", "method"],
+)
+async def test_what_cannot_be_expected_gets_a_problem_document_at_every_address(
+    door: Door, request_: tuple[str, str]
+) -> None:
+    got, cut = await everything(door, head(*request_, "Expect: a-miracle"))
+    said, _, document = got.partition(b"\r\n\r\n")
+    assert statuses(got) == [417], got
+    assert b"content-type: application/problem+json" in said.lower()
+    assert json.loads(document)["rule"] == "expect"
+    assert b"miracle" not in got
+    assert cut
 
 
 async def test_attack_50_what_is_too_long_is_refused_before_it_came(door: Door) -> None:

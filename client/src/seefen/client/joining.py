@@ -30,7 +30,7 @@ from seefen.client.mailboxes import next_mailbox
 from seefen.client.trust import Trust
 from seefen.client.values import JoinedView
 from seefen.client.vault import NAME as VAULT
-from seefen.client.vault import Vault
+from seefen.client.vault import Vault, held
 from seefen.protocol.bundle import Bundle, Signed, encode_bundle
 from seefen.protocol.directory import BOX_ROLES, Directory
 from seefen.protocol.encoding import decode, encode
@@ -41,6 +41,7 @@ from seefen.protocol.statements import NO_HASH, Device, Head, Node
 from seefen.protocol.suite import SUITE, certificate_pin, new_id, random_bytes
 from seefen.protocol.words import fingerprint_words
 
+LOCK: Final = "join.lock"
 FIRST_ROLES: Final = ("admin", "field", "keyholder", "lead")
 CERTIFICATE_LIFE: Final = 365 * 86_400  # seconds
 NODE_LIFE: Final = 5 * 365 * 86_400  # seconds
@@ -71,29 +72,33 @@ async def join(
         patience_s: Seconds to wait for the admission.
 
     Raises:
-        RefusedError: No invite, one that was used, or a device is here already.
+        RefusedError: No invite, one that was used, a device is here already, or another
+            process joins in this folder.
         UntrustedError: The network is not the one of the invite, or somebody else's keys
             were admitted in our place.
     """
     invite = read_invite(file)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    keys = _keys(home, passphrase, memory_kib)
-    vault = Vault.open(home / VAULT, keys.vault)
-    connection = Connection(invite.address, None)
-    try:
-        vault.put("invite", msgspec.json.encode(invite))
-        trust = Trust(vault, bytes.fromhex(invite.net), home / "evidence")
-        await fetch_authority(connection, trust, invite)
-        _check_pin(trust.directory, invite)
-        draft = _kept_draft(vault, trust.directory, invite, keys)
-        await connection.http("PUT", f"/v1/joins/{invite.id}", body=draft, invite=invite.credential)
-        on_words(spoken_words(trust.directory.net, draft))
-        await _wait(connection, invite, patience_s)
-        await fetch_authority(connection, trust, invite)
-        return _joined(vault, trust.directory, keys)
-    finally:
-        await connection.close()
-        vault.close()
+    with held(home / LOCK):
+        keys = _keys(home, passphrase, memory_kib)
+        vault = Vault.open(home / VAULT, keys.vault)
+        connection = Connection(invite.address, None)
+        try:
+            vault.put("invite", msgspec.json.encode(invite))
+            trust = Trust(vault, bytes.fromhex(invite.net), home / "evidence")
+            await fetch_authority(connection, trust, invite)
+            _check_pin(trust.directory, invite)
+            draft = _kept_draft(vault, trust.directory, invite, keys)
+            await connection.http(
+                "PUT", f"/v1/joins/{invite.id}", body=draft, invite=invite.credential
+            )
+            on_words(spoken_words(trust.directory.net, draft))
+            await _wait(connection, invite, patience_s)
+            await fetch_authority(connection, trust, invite)
+            return _joined(vault, trust.directory, keys)
+        finally:
+            await connection.close()
+            vault.close()
 
 
 async def fetch_authority(connection: Connection, trust: Trust, invite: Invite) -> None:

@@ -218,6 +218,30 @@ class Vault:
         return [row[0] for row in self.run(sql)]
 
 
+@contextmanager
+def held(path: Path) -> Generator[None]:
+    """Hold a lock file until the block ends; the system lets go of it however we end.
+
+    Before there is a vault, nothing else keeps two processes apart: each would make keys, and
+    the key file of one would stand beside the vault of the other.
+
+    Raises:
+        RefusedError: Another process holds it.
+    """
+    lock: Any = None
+    try:
+        lock = apsw.Connection(str(path))  # SQLite locks files on every system
+        lock.execute("BEGIN EXCLUSIVE")
+    except apsw.Error as err:
+        if lock is not None:
+            lock.close()
+        raise _problem(err, path) from None
+    try:
+        yield
+    finally:
+        lock.close()
+
+
 def _problem(err: apsw.Error, path: Path | str = "the vault") -> Exception:
     """Return what an officer is told; a mistake of ours stays what it is."""
     match err:

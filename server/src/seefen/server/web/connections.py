@@ -8,14 +8,15 @@ import asyncio
 import socket
 import ssl
 import struct
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias
 
 from aiohttp import hdrs, web
 from aiohttp.http import RawRequestMessage
 from aiohttp.typedefs import Handler
 
 from seefen.server.web import problems
-from seefen.server.web.limits import HEADERS, SLOWEST
+from seefen.server.web.limits import HEADERS, SLOWEST, unmet_expectation
 
 HEAD_SECONDS: Final = 10.0  # for the whole head of a request, and for the TLS handshake
 STALL_SECONDS: Final = 20.0  # between two looks at how much of an answer was taken
@@ -29,6 +30,8 @@ SETTINGS: Final[dict[str, Any]] = {
     "max_headers": 64,
     "access_log": None,
 }
+
+_Answering: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Connection(web.RequestHandler):
@@ -172,11 +175,27 @@ async def mark_requests(request: web.Request, handler: Handler) -> web.StreamRes
     return answer
 
 
+def _expecting_in_vain(handler: _Answering) -> _Answering:
+    """Answer ``Expect`` where no route does as the routes do.
+
+    aiohttp looks at it before any middleware, and at an unknown address with its own words.
+    """
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPExpectationFailed:
+            return unmet_expectation()
+
+    return answer
+
+
 async def listen(
     server: web.Server, host: str, port: int, context: ssl.SSLContext
 ) -> asyncio.Server:
     """Return the listening socket that hands connections to ``server``."""
     loop = asyncio.get_running_loop()
+    server.request_handler = _expecting_in_vain(server.request_handler)
     return await loop.create_server(
         lambda: Connection(server, loop=loop, **SETTINGS),
         host,

@@ -71,10 +71,15 @@ def _require_one_reading(request: web.Request) -> None:
 async def answer_expectation(request: web.Request) -> web.StreamResponse | None:
     """Answer ``Expect``: go on if that is what is waited for, a problem document otherwise."""
     if request.headers.get(hdrs.EXPECT, "").lower() != "100-continue":
-        return response(417, "expect", "this expectation cannot be met", _CLOSE)
+        return unmet_expectation()
     if request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     return None
+
+
+def unmet_expectation() -> web.Response:
+    """Return the answer to an expectation that is not ``100-continue``."""
+    return response(417, "expect", "this expectation cannot be met", _CLOSE)
 
 
 async def read_body(
