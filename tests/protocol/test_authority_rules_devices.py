@@ -221,3 +221,10 @@ def test_a_stolen_admin_certifies_nobody_after_its_revoke() -> None:
         with refused("wrong-signers", UntrustedError):
             apply(network, "suspend" if b"suspend" in envelope else "revoke", envelope)
     apply(network, "device", forge(ghost, admin.sign, key))
+
+
+@pytest.mark.parametrize("seconds", [1, 366 * 86_400])
+def test_a_certificate_may_last_a_second_and_a_leap_year(seconds: int) -> None:
+    network, first, _ = two_admins()
+    dates = {"starts": network.at, "expires": network.at + seconds}
+    apply(network, "device", new_device(network, first, first.sign, **dates))
