@@ -1,6 +1,6 @@
 """Reading: each opening has its entry, and what is owed to the author's node is told."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,9 @@ import pytest
 
 from seefen.client import Client
 from seefen.client.connection import Connection
-from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.client.sender import Parcel
+from seefen.client.views import Row
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import Note
 from tests.client.homes import Site, site
 from tests.client.scenes import (
@@ -78,13 +80,67 @@ async def test_one_that_was_told_by_a_colleague_does_not_hold_the_others(place: 
     engine = colleague._engine
     async with engine.lock:
         await engine.sync()
-        for (known,) in engine.vault.run("SELECT object FROM object"):
-            engine.vault.run("DELETE FROM setting WHERE name = ?", f"step/delivered/{known.hex()}")
-            engine.vault.put(f"owe/delivered/{known.hex()}", b"1")
-        assert await colleague._reader.acknowledge_owed() is False
+    owe(colleague, told=True)
+    await colleague.sync()
 
     await until(lambda: skopje.alerts.reach(f"{CHANNEL}#2")[0].delivered_at, skopje)
     assert colleague.alarm is None
+    assert owed(colleague) == 0
+
+
+async def test_a_receipt_that_came_later_is_not_asked_for_again(
+    place: Site, asked: list[str]
+) -> None:
+    skopje, belgrade = await channel(place), await place.client(BELGRADE)
+    deaf(belgrade)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: skopje.alerts.reach(REF)[0].delivered_at, belgrade, skopje)
+    owe(belgrade)  # as after a cut: the receipt was fetched by the next question
+    asked.clear()
+    await belgrade.sync()
+
+    assert "send" not in asked
+    assert owed(belgrade) == 0
+
+
+async def test_one_that_never_goes_through_does_not_hold_the_others(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await channel(place), await place.client(BELGRADE)
+    deaf(belgrade)
+    for _ in range(3):
+        await skopje.alerts.send(alert(), CHANNEL)
+    engine, reader = belgrade._engine, belgrade._reader
+    async with engine.lock:
+        await engine.sync()
+    stuck = engine.vault.run("SELECT object FROM object ORDER BY object LIMIT 1")[0][0]
+    real = reader._add_acks
+
+    def add(parcel: Parcel, due: Sequence[Row], step: str) -> None:
+        if any(row.object == stuck for row in due):
+            raise OutOfTurnError("not the device's next number", rule="number")
+        real(parcel, due, step)
+
+    monkeypatch.setattr(reader, "_add_acks", add)
+    await belgrade.sync()
+    assert owed(belgrade) == 1
+    monkeypatch.undo()
+    await belgrade.sync()
+    assert owed(belgrade) == 0
+
+
+def owe(client: Client, *, told: bool = False) -> None:
+    """Let a client owe what it has told; with ``told`` it knows of no receipt either."""
+    vault = client._engine.vault
+    if told:
+        vault.run("DELETE FROM step")
+    for (known,) in vault.run("SELECT object FROM object"):
+        vault.run("DELETE FROM setting WHERE name = ?", f"step/delivered/{known.hex()}")
+        vault.put(f"owe/delivered/{known.hex()}", b"1")
+
+
+def owed(client: Client) -> int:
+    return len(client._engine.vault.run("SELECT name FROM setting WHERE name GLOB 'owe/*'"))
 
 
 async def test_a_colleague_who_reads_our_own_message_leaves_an_entry(place: Site) -> None:

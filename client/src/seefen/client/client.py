@@ -173,6 +173,11 @@ class Client:
             LoginError: This device is not let in any more.
             UntrustedError: The broker shows something that cannot be; evidence is kept.
         """
+        synced = await self._sync()
+        await self._acknowledge_rest()
+        return synced
+
+    async def _sync(self) -> Synced:
         engine = self._engine
         engine.alarms.clear()
         try:
@@ -283,7 +288,7 @@ class Client:
         self._pushes.start()
         # Whatever the broker shows or refuses: what is in the vault can be read.
         with contextlib.suppress(SeefenError):
-            await self.sync()
+            await self._sync()
         self._keeper = asyncio.create_task(self._keep_connected())
 
     async def _stop(self) -> None:
@@ -317,6 +322,6 @@ class Client:
                     continue
             tries += 1
             with contextlib.suppress(SeefenError):
-                await self.sync()
+                await self._sync()
             # A push that was lost, a log that grew old: nothing waits longer than this.
             synced = time.monotonic()

@@ -33,6 +33,7 @@ from seefen.protocol.objects import open_message, unwrap_content_key
 from seefen.protocol.statements import Access, Ack, Mailbox, Object
 
 SHIFT: Final = 12 * 3600  # seconds
+TOGETHER: Final = 50  # acknowledgements in a bundle
 PURPOSES: Final = (
     "prevention",
     "detection",
@@ -51,6 +52,8 @@ class Reader:
         self._engine = engine
         self._sender = sender
         sender.granted = self._keep_granted
+        self._round = ""  # up to which name the round through all that is owed has come
+        self._alone = 0  # how many are told one by one next, because a bundle was refused
 
     def remember(self, case: bytes, purpose: str | None, basis: str | None, reason: str) -> None:
         """Keep purpose and basis of a case for this shift, when both are given."""
@@ -143,64 +146,88 @@ class Reader:
                 vault.run("DELETE FROM setting WHERE name = ?", name)
 
     async def acknowledge(self, found: Sequence[Row], step: str) -> None:
-        """Tell the authors' nodes how far objects got; a second time is no matter."""
-        vault = self._engine.vault
-        due = [row for row in found if self._is_due(row, step)]
-        with vault.change():
-            for row in found:
-                self._settled(_owed(row, step))
-            for row in due:
-                # Owed until it stands: a broken line, or a kill, only delays it.
-                vault.put(f"owe/{_owed(row, step)}", b"1")
+        """Tell the authors' nodes how far objects got; a second time is no matter.
+
+        What is refused together is told one by one, the next times :meth:`acknowledge_owed` runs.
+        """
+        due = self._due(found, step)
         if not due:
             return
         try:
             await self._sender.send(lambda parcel: self._add_acks(parcel, due, step))
-        except (MalformedError, UntrustedError, RefusedError) as err:
+        except (MalformedError, OutOfTurnError, UntrustedError, RefusedError) as err:
             if self._sender.waits:
                 raise  # not refused: its receipt was not believed
             if len(due) > 1:
-                await self._one_by_one(due, step)
+                self._alone = len(due)  # it may be for one of them: the others are in order
                 return
+            if isinstance(err, OutOfTurnError):
+                raise
             if err.rule != "acknowledged":
-                self._engine.alarm(f"the broker takes no {step} for a message: {err}")
+                author = due[0].statement.node
+                self._engine.alarm(f"the broker takes no {step} for a message of {author}: {err}")
         self._told(due, step)
 
-    async def _one_by_one(self, due: Sequence[Row], step: str) -> None:
-        # A bundle is refused for one of them; the others are in order.
-        for row in due:
-            await self.acknowledge([row], step)
+    async def acknowledge_owed(self) -> bool:
+        """Tell some of what is owed, a bundle of it; return whether there is more this round.
+
+        The engine's lock must be held.
+        """
+        limit = 1 if self._alone else TOGETHER
+        self._alone = max(0, self._alone - 1)
+        owed = self._owed_after(self._round, limit)
+        begins_anew = not owed and self._round != ""
+        if begins_anew:
+            self._round = ""
+            owed = self._owed_after("", limit)
+        steps: dict[str, list[Row]] = {}
+        for name in owed:
+            _, step, object_ = name.split("/")
+            known = rows(self._engine, "object = ?", bytes.fromhex(object_))
+            steps.setdefault(step, []).extend(known)
+            if not known:
+                self._settled(f"{step}/{object_}")
+        for step, found in steps.items():
+            with suppress(OutOfTurnError):  # too much goes on now: in the next round
+                await self.acknowledge(found, step)
+        if self._alone and limit > 1:
+            return True  # the same ones again, each on its own
+        ends = len(owed) < limit
+        self._round = "" if ends else owed[-1]
+        return not (ends or begins_anew)
+
+    def _owed_after(self, name: str, limit: int) -> list[str]:
+        sql = "SELECT name FROM setting WHERE name GLOB 'owe/*' AND name > ? ORDER BY name LIMIT ?"
+        return [row[0] for row in self._engine.vault.run(sql, name, limit)]
+
+    def _due(self, found: Sequence[Row], step: str) -> list[Row]:
+        """Return what is to be told, written down as owed; the rest is settled."""
+        vault, due = self._engine.vault, list[Row]()
+        with vault.change():
+            for row in found:
+                if row.statement.node == self._engine.node:
+                    self._settled(_owed(row, step))
+                elif self._stands(row, step):
+                    self._told([row], step)
+                else:
+                    # Owed until it stands: a broken line, or a kill, only delays it.
+                    vault.put(f"owe/{_owed(row, step)}", b"1")
+                    due.append(row)
+        return due
+
+    def _stands(self, row: Row, step: str) -> bool:
+        engine = self._engine
+        if engine.vault.get(f"step/{_owed(row, step)}") is not None:
+            return True
+        # Its receipt came when its answer was asked for again: after a cut, or by a later process.
+        told = "SELECT 1 FROM step WHERE object = ? AND node = ? AND step = ?"
+        return engine.vault.one(told, row.object, engine.node, step) is not None
 
     def _told(self, due: Sequence[Row], step: str) -> None:
         with self._engine.vault.change():
             for row in due:
                 self._engine.vault.put(f"step/{_owed(row, step)}", b"1")
                 self._settled(_owed(row, step))
-
-    async def acknowledge_owed(self) -> bool:
-        """Tell what is owed, a bundle of it; return whether it is worth to go on.
-
-        The engine's lock must be held.
-        """
-        vault = self._engine.vault
-        owed = vault.run("SELECT name FROM setting WHERE name GLOB 'owe/*' ORDER BY name LIMIT 50")
-        steps: dict[str, list[Row]] = {}
-        for (name,) in owed:
-            _, step, object_ = name.split("/")
-            known = rows(self._engine, "object = ?", bytes.fromhex(object_))
-            steps.setdefault(step, []).extend(known)
-            if not known:
-                self._settled(f"{step}/{object_}")
-        with suppress(OutOfTurnError):  # too much goes on now: at the next sync
-            for step, found in steps.items():
-                await self.acknowledge(found, step)
-            return vault.one("SELECT 1 FROM setting WHERE name GLOB 'owe/*'") is not None
-        return False
-
-    def _is_due(self, row: Row, step: str) -> bool:
-        engine = self._engine
-        own = row.statement.node == engine.node
-        return not own and engine.vault.get(f"step/{_owed(row, step)}") is None
 
     def _add_acks(self, parcel: Parcel, due: Sequence[Row], step: str) -> None:
         for row in due:

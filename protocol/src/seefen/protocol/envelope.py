@@ -152,7 +152,7 @@ def check_signed_by_quorums(opened: Opened, *quorums: Quorum) -> None:
     _verify_all(opened, keys)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def key_id(public: bytes) -> bytes:
     """Return the name of a key in signatures: its SHA-256. The same few sign most."""
     return sha256(public)

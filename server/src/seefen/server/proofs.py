@@ -155,8 +155,8 @@ class Prover:
     async def _build(self, log: Log, plan: Plan) -> tuple[Proof, ...]:
         if len(log.spans) > SPANS_KEPT:
             log.spans.clear()
-        nodes = plan.nodes(log.spans)
-        while missing := log.edge.missing(nodes, log.tiles.keys()):
+        # Asked anew after each wait: others clear the spans and push tiles out meanwhile.
+        while missing := log.edge.missing(plan.nodes(log.spans), log.tiles.keys()):
             found = await self._reads.tiles(missing)
             if len(found) < len(missing):
                 return ()

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
 
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, SeefenError
@@ -29,10 +28,6 @@ from seefen.server.proofs import Growth, Prover
 from seefen.server.recovery import catch_up
 from seefen.server.rows import Changes, Heads, Reads, Storage, TakenError
 from seefen.server.view import Known, Layer, Needs
-
-# When many write at once, a group waits so long for others: a commit costs hardly more for ten
-# than for one. Who writes alone never waits.
-GATHER: Final = 0.004  # seconds
 
 Listener = Callable[[Changes, Heads], None]
 
@@ -127,16 +122,12 @@ class Sequencer:
             await load(self.known, missing, reads)
 
     async def _run(self) -> None:
-        crowded = False
         while True:
             await self._work.wait()
             self._work.clear()
             if not self._open.jobs:
                 continue
-            if crowded:
-                await asyncio.sleep(GATHER)
             group = self._flying = self._open
-            crowded = len(group.jobs) > 1
             self._open = _Group(Layer.on(group.layer))
             try:
                 with COMMIT_SECONDS.time():
