@@ -140,7 +140,9 @@ class Member:
 
     async def _connect(self, web: WebDevice) -> HearingSocket:
         while web.sockets:  # a socket left to the garbage collector is a warning somewhere else
-            await web.sockets.pop().close()
+            with suppress(TimeoutError):  # one whose broker was killed says no good-bye
+                async with asyncio.timeout(1):
+                    await web.sockets.pop().close()
         web.url = next(self._urls)
         web.dpop = PlainKey.generate()
         proof = await web.proof("POST", "/v1/token")
@@ -159,7 +161,6 @@ class Member:
                 f"{web.url}/v1/socket",
                 headers=headers,
                 max_msg_size=1 << 26,
-                timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
             )
         except aiohttp.WSServerHandshakeError as err:
             raise LostError(f"socket {err.status}") from err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -124,6 +125,18 @@ async def _upload(it: Brokers, parts: Sequence[bytes]) -> list[int]:
 
 async def _parts(it: Brokers) -> set[tuple[bytes, int]]:
     """Return the parts on the disk, once each is whole and marked in the table."""
+    found, marked = await _found_and_marked(it)
+    for _ in range(100):
+        if found == marked:
+            break
+        await asyncio.sleep(0.1)  # one that was on its way when another was refused
+        found, marked = await _found_and_marked(it)
+    assert found == marked
+    assert list(it.one.config.blobs.glob("incoming/*")) == []
+    return set(found)
+
+
+async def _found_and_marked(it: Brokers) -> tuple[dict[tuple[bytes, int], bytes], ...]:
     connection = await asyncpg.connect(it.dsn)
     try:
         rows = await connection.fetch("SELECT root, parts, leaves, present FROM blob")
@@ -139,6 +152,4 @@ async def _parts(it: Brokers) -> set[tuple[bytes, int]]:
         (bytes.fromhex(path.parent.name), int(path.name)): leaf_hash(path.read_bytes())
         for path in it.one.config.blobs.glob("??/*/*")
     }
-    assert found == marked
-    assert list(it.one.config.blobs.glob("incoming/*")) == []
-    return set(found)
+    return found, marked

@@ -160,12 +160,12 @@ async def test_the_sixth_socket_ends_the_first(device: WebDevice) -> None:
 
 async def test_a_line_ends_with_its_token_and_lives_on_with_a_new_one() -> None:
     async with (
-        local_broker(NODE, token_seconds=2) as broker,
+        local_broker(NODE, token_seconds=4) as broker,
         WebDevice(broker.config.url, broker.ca, broker.network.of(NODE)) as device,
     ):
         await device.login()
         renewed, left = await device.socket(), await device.socket()
-        await asyncio.sleep(1)
+        await asyncio.sleep(2)
         await device.login()
         proof = await device.proof("GET", "/v1/socket", token=device.token)
         assert await renewed.ask_raw("renew", encode(Renew(device.token, proof))) == b""

@@ -43,8 +43,6 @@ BOX_ROLES: Final[dict[str, frozenset[str]]] = {
 # Authority indices, rising: what tells later what happened since.
 _INDICES: Final = ("_changes", "_revokes", "_losses", "_box_losses")
 
-ACTIVE_KEPT: Final = 4096  # answers of the kind "this device is in force"
-
 ChainKey = tuple[str, bytes | str]
 A = TypeVar("A", bound=Authority)
 K = TypeVar("K")
@@ -76,8 +74,6 @@ class Directory:
         self._revokes: dict[str, tuple[int, ...]] = {}
         self._losses: dict[str, tuple[int, ...]] = {}
         self._box_losses: dict[tuple[str, str], tuple[int, ...]] = {}
-        # Each statement asks this several times of its author; emptied with every leaf.
-        self._active: dict[tuple[bytes, int, int | None], Device] = {}
 
     # --- the log -----------------------------------------------------------
 
@@ -155,11 +151,8 @@ class Directory:
 
     def link(self, key: ChainKey, *, size: int | None = None) -> Link | None:
         """Return the newest link of a chain as of ``size``."""
-        chain = self._chains.get(key)
-        if chain is None:
-            return None
         # From the end: chains are short, and questions are about what is new.
-        for link in reversed(chain):
+        for link in reversed(self._chains.get(key, ())):
             if size is None or link.index < size:
                 return link
         return None
@@ -220,10 +213,6 @@ class Directory:
             UntrustedError: rule ``unknown-device``, ``revoked``, ``expired`` or the
                 reason why its node is not in force.
         """
-        asked = (device, self.size if size is None else size, at)
-        known = self._active.get(asked)
-        if known is not None:
-            return known
         found = self.device(device, size=size)
         if self.revoked(device, size=size) is not None:
             raise UntrustedError("this device was revoked", rule="revoked")
@@ -232,9 +221,6 @@ class Directory:
         reason = self.in_force(found.node, size=size, at=at)
         if reason is not None:
             raise UntrustedError(f"the node {found.node} is not in force", rule=reason)
-        if len(self._active) >= ACTIVE_KEPT:
-            self._active.clear()
-        self._active[asked] = found
         return found
 
     def require_role(
@@ -395,7 +381,6 @@ class Directory:
                 _append(self._box_losses, (revoke.node, box), index)
 
     def _count(self, envelope: bytes) -> None:
-        self._active.clear()
         self._tree.append(leaf_hash(envelope))
         self._roots.append(self._tree.root())
 

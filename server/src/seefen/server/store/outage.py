@@ -15,6 +15,7 @@ AWAY: Final[tuple[type[BaseException], ...]] = (
     asyncpg.InterfaceError,
     asyncpg.OperatorInterventionError,  # shutdowns, crash, a cancelled query
     asyncpg.InsufficientResourcesError,  # no disk, no memory, too many connections
+    asyncpg.PostgresSystemError,  # its disk fails it
     asyncpg.InternalClientError,  # a connection that was cut in the middle of an exchange
     asyncpg.LockNotAvailableError,
     asyncpg.IdleInTransactionSessionTimeoutError,
