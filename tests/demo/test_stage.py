@@ -10,6 +10,7 @@ import pytest
 
 from demo.screen import StoryError
 from demo.stage import Prompt, Stage, together
+from tests.support.waiting import until
 
 PASSPHRASE = "five words for a test"
 
@@ -69,6 +70,8 @@ async def test_no_setting_of_the_user_reaches_a_process(
     monkeypatch.setenv("SEEFEN_DATABASE_URL", "postgresql://real")
     monkeypatch.setenv("SEEFEN_HOME", "/real")
     device = await stage.device("laptop", Path("/home/of/laptop"))
+    # Empty while the system is still putting the program in the place of ours.
+    await until(lambda: _proc(device, "environ"), what="the process")
     environment = _proc(device, "environ")
     assert b"real" not in environment
     assert b"SEEFEN_HOME=/home/of/laptop" in environment
