@@ -172,7 +172,7 @@ def test_the_small_order_keys_are_those_that_arithmetic_finds() -> None:
 @pytest.mark.parametrize("case", SMALL_ORDER, ids=_why)
 def test_a_key_of_small_order_is_refused_at_every_load(case: dict[str, Any]) -> None:
     public = _hex(case, "public")
-    Ed25519PublicKey.from_public_bytes(public)  # the library takes it: the reason for all this
+    Ed25519PublicKey.from_public_bytes(public)  # a good library takes it: the reason for all this
     whole = public + KEY.public[32:]
     attempts: tuple[Callable[[], object], ...] = (
         lambda: check_plain(public),
@@ -217,6 +217,18 @@ def test_a_plain_key_signs() -> None:
     for signature in (key.sign(b"n"), key.sign(b"m") + b"\0", b""):
         with pytest.raises(UntrustedError):
             verify_plain(key.public, b"m", signature)
+
+
+def test_no_byte_wanders_between_signature_and_message() -> None:
+    message = b"seize it"
+    signature = KEY.sign(message, power=False)
+    public = KEY.public[:32]
+    for longer, shorter in (
+        (signature + message[:1], message[1:]),
+        (signature[:-1], signature[-1:] + message),
+    ):
+        with pytest.raises(UntrustedError):
+            verify_plain(public, shorter, longer)
 
 
 @pytest.mark.parametrize("make", [SigningKey, PlainKey, KemKey])

@@ -1,6 +1,6 @@
 """Suite 1: every use of cryptography in seefen, and the only suite there is.
 
-No other module imports the ``cryptography`` package. Signatures are Ed25519, for what
+No other module imports ``cryptography`` or libsodium (``nacl``). Signatures are Ed25519, for what
 grants power Ed25519 and ML-DSA-65 together; keys travel in HPKE with ML-KEM-768 and
 X25519; content is sealed with Cobblestone-256; everything is hashed with SHA-256.
 
