@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from seefen.protocol.encoding import decode
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.frames import AuthorityPage, Frame, Push
+from seefen.protocol.ledger.note import decode_checkpoint, parse_note
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.protocol.statements import Release
 from tests.support import casework
@@ -40,6 +41,10 @@ def attach(it: Served, machine: Machine) -> Line:
     line = Line(machine)
     it.broker.attach(machine.device, line.deliver, line.revoked)
     return line
+
+
+def checkpoint_size(note: str) -> int:
+    return decode_checkpoint(parse_note(note).text).size
 
 
 async def watch(it: Served, machine: Machine, case: bytes, scope: str = "watch") -> int:
@@ -103,6 +108,38 @@ async def test_one_release_names_all_devices_of_a_node() -> None:
         assert releases[0] == releases[1]
         assert releases[0] != releases[2]
         assert (await it.sizes())[1] == 2 + 3 + 1 + 2
+
+
+async def test_a_release_is_committed_with_its_object() -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1], form="channel")
+        await watch(it, reader, case)
+        line = attach(it, reader)
+        before = (await it.sizes())[1]
+        recorded = await it.send(author, casework.message(it.network, author, case))
+        # One commit: the head of the author's receipt has both entries, one behind the other.
+        assert checkpoint_size(recorded.checkpoint) == before + 2
+        await until(lambda: line.pushes)
+        assert line.pushes[0].release is not None
+        assert line.pushes[0].release.index == before + 1
+        assert line.pushes[0].item.body != b""
+
+
+async def test_an_object_sent_twice_is_released_once() -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1], form="channel")
+        await watch(it, reader, case)
+        line = attach(it, reader)
+        bundle = casework.message(it.network, author, case)
+        await it.send(author, bundle)
+        await until(lambda: line.pushes)
+        size = (await it.sizes())[1]
+        again = await it.broker.submit(author.device, bundle, 0)
+        assert checkpoint_size(again.checkpoint) == size
+        assert (await it.sizes())[1] == size
+        assert len(line.pushes) == 1
 
 
 async def test_a_watch_that_ended_or_begins_later_gives_no_key() -> None:

@@ -1,7 +1,8 @@
 """Push: what happens, to the devices that are on line, as it happens.
 
 A push is a convenience: the feed has the same, and whoever misses one asks there. A key
-goes out only with the release entry that was committed before it.
+goes out only with the release entry that was committed before it: with the object itself,
+where it came through this process, else in a commit of its own.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 from seefen.protocol.encoding import encode
@@ -23,9 +25,10 @@ from seefen.server.jobs import Done
 from seefen.server.metrics import PUSHED
 from seefen.server.parcels import Parcel
 from seefen.server.proofs import Prover
-from seefen.server.releases import MOST, ReleaseJob, Watches
+from seefen.server.releases import Place, ReleaseJob, Watches
 from seefen.server.rows import Changes, Heads, LeafRow, LogHead, Storage
 from seefen.server.sequencer import Sequencer
+from seefen.server.view import Layer
 
 Deliver = Callable[[bytes], None]
 
@@ -54,6 +57,15 @@ class _Sound:
 
 
 @dataclass(frozen=True, slots=True)
+class _Batch:
+    """What was committed, under which heads, and the releases that came with its objects."""
+
+    changes: Changes
+    heads: Heads
+    ahead: dict[bytes, tuple[ReleaseJob, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Key:
     """The key that goes with a push, and the entry it goes under."""
 
@@ -62,6 +74,7 @@ class _Key:
     key: bytes
 
 
+_Jobs: TypeAlias = tuple[ReleaseJob, ...]
 _Due: TypeAlias = tuple[Parcel, list[bytes]]  # and the devices on line that get it
 _Released: TypeAlias = tuple[Parcel, ReleaseJob, Done]
 
@@ -90,9 +103,11 @@ class Push:
         self._on_line_of: dict[str, dict[bytes, None]] = defaultdict(dict)  # by node, in order
         self._told: dict[bytes, int] = {}
         self._sound = _Sound(0, 0, 0)
-        self._batches: asyncio.Queue[tuple[Changes, Heads]] = asyncio.Queue()
+        self._ahead: dict[bytes, _Jobs] = {}  # by object: releases that are on their way with it
+        self._batches: asyncio.Queue[_Batch] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         sequencer.listen(self._committed)
+        sequencer.accompany(self._release_ahead)
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -160,7 +175,34 @@ class Push:
         self._watches.add(changes.accesses)
         if changes.authority:
             self.cut()
-        self._batches.put_nowait((changes, heads))
+        ahead = {row.object: self._ahead.pop(row.object, ()) for row in changes.objects}
+        self._batches.put_nowait(_Batch(changes, heads, ahead))
+
+    def _release_ahead(self, layer: Layer) -> list[ReleaseJob]:
+        """Return releases of the objects in a layer, to be committed with them.
+
+        Who is on watch then has the key one commit earlier. What cannot be released here, or
+        has to be by the time it is pushed, is released then.
+        """
+        made: list[ReleaseJob] = []
+        for row in layer.changes.objects if self._lines else ():
+            state = layer.case(row.case)
+            if state is None:
+                continue
+            author = next(leaf.device for leaf in layer.changes.activity if leaf.idx == row.idx)
+            devices = self._on_line(state.covered(row.gen, layer.directory), but=author)
+            place = Place(layer.directory.net, row.case, row.object, row.idx)
+            jobs = self._releases(place, devices)
+            if jobs:
+                self._ahead[row.object] = tuple(jobs)
+            for job in jobs:
+                job.done.add_done_callback(partial(self._settled, row.object))
+            made += jobs
+        return made
+
+    def _settled(self, object_: bytes, done: "asyncio.Future[Done]") -> None:
+        if done.cancelled() or done.exception() is not None:
+            self._ahead.pop(object_, None)
 
     async def _run(self) -> None:
         while True:
@@ -175,33 +217,41 @@ class Push:
             except Exception as err:
                 alarm("push-failed", failed=type(err).__name__)
 
-    async def _deliver(self, batches: list[tuple[Changes, Heads]]) -> None:
+    async def _deliver(self, batches: list[_Batch]) -> None:
         if not self._lines:
             return
-        for changes, heads in batches:
-            if changes.authority:
-                await self._deliver_authority(changes, heads.authority)
+        for batch in batches:
+            if batch.changes.authority:
+                await self._deliver_authority(batch.changes, batch.heads.authority)
         rows = [
             row
-            for changes, _ in batches
-            for row in changes.activity
+            for batch in batches
+            for row in batch.changes.activity
             if await self._others_on_line(row)
         ]
         directory = self._sequencer.known.directory
-        due = [(p, self._on_line(p)) for p in await self._feed.parcels(rows, directory)]
+        parcels = await self._feed.parcels(rows, directory)
+        due = [(p, self._on_line(p.nodes, but=p.row.device)) for p in parcels]
         due = [(parcel, devices) for parcel, devices in due if devices]
         if not due:
             return
         # A body without its key is of no use: it may be fetched while the release is written.
         released, bodies = await asyncio.gather(
-            self._release(due),
-            self._storage.bodies([p.body_of for p, _ in due if p.body_of is not None]),
+            self._release(due, {o: jobs for batch in batches for o, jobs in batch.ahead.items()}),
+            self._bodies(due, batches),
         )
         head = self._sequencer.known.heads.activity  # all proofs are under this one
         keys = await self._keys(released, head.size)
         for parcel, devices in due:
             body = bodies.get(parcel.body_of or b"", b"")
             await self._deliver_parcel(parcel, devices, body, keys, head)
+
+    async def _bodies(self, due: list[_Due], batches: list[_Batch]) -> dict[bytes, bytes]:
+        """Return the sealed bodies that are due; those written here were never out of memory."""
+        rows = [row for batch in batches for row in batch.changes.objects]
+        found = {row.object: row.body for row in rows if row.body is not None}
+        elsewhere = [p.body_of for p, _ in due if p.body_of is not None and p.body_of not in found]
+        return found | await self._storage.bodies(elsewhere) if elsewhere else found
 
     async def _others_on_line(self, row: LeafRow) -> bool:
         """Tell whether anybody but its author can get a statement: else it is not read again."""
@@ -213,27 +263,39 @@ class Push:
             device != row.device for node in ever for device in self._on_line_of.get(node, ())
         )
 
-    def _on_line(self, parcel: Parcel) -> list[bytes]:
-        """Return the devices on line that get a parcel; its author has it."""
+    def _on_line(self, nodes: frozenset[str], *, but: bytes | None) -> list[bytes]:
+        """Return the devices on line of some nodes; the author of a statement has it."""
         return [
             device
-            for node in sorted(parcel.nodes)
+            for node in sorted(nodes)
             for device in self._on_line_of.get(node, ())
-            if device != parcel.row.device
+            if device != but
         ]
 
-    async def _release(self, due: list[_Due]) -> list[_Released]:
-        """Commit a release for each object and node on watch."""
-        jobs = [(p, job) for p, devices in due for job in self._release_jobs(p, devices)]
-        writes = (self._sequencer.write(job) for _, job in jobs)
-        results = await asyncio.gather(*writes, return_exceptions=True)
+    async def _release(self, due: list[_Due], ahead: dict[bytes, _Jobs]) -> list[_Released]:
+        """Return the releases of each object to each node on watch, committed."""
         released: list[_Released] = []
-        for (parcel, job), done in zip(jobs, results, strict=True):
-            if isinstance(done, SeefenError):
-                continue  # without a release there is no key: the device asks by itself
-            if isinstance(done, BaseException):
-                raise done
-            released.append((parcel, job, done))
+        for parcel, devices in due:
+            obj = parcel.statement
+            if not isinstance(obj, Object):
+                continue
+            jobs = ahead.get(obj.object, ())
+            await asyncio.gather(*(job.done for job in jobs), return_exceptions=True)
+            done = [job for job in jobs if job.done.exception() is None]
+            has = {device for job in done for device in job.readers}
+            # Who came on line since, and all of what another process has written.
+            place = Place(obj.net, obj.case, obj.object, parcel.row.idx)
+            late = self._releases(place, [device for device in devices if device not in has])
+            writes = (self._sequencer.write(job) for job in late)
+            for job, result in zip(
+                late, await asyncio.gather(*writes, return_exceptions=True), strict=True
+            ):
+                if isinstance(result, SeefenError):
+                    continue  # without a release there is no key: the device asks by itself
+                if isinstance(result, BaseException):
+                    raise result
+                done.append(job)
+            released += [(parcel, job, job.done.result()) for job in done]
         return released
 
     async def _keys(self, released: list[_Released], size: int) -> dict[tuple[int, bytes], _Key]:
@@ -247,22 +309,11 @@ class Push:
                 keys[parcel.row.idx, device] = _Key(entry, job.envelope, key)
         return keys
 
-    def _release_jobs(self, parcel: Parcel, devices: list[bytes]) -> list[ReleaseJob]:
-        obj = parcel.statement
-        if not isinstance(obj, Object):
-            return []
+    def _releases(self, place: Place, devices: list[bytes]) -> list[ReleaseJob]:
         by_node: dict[str, list[bytes]] = defaultdict(list)
         for device in devices:
             by_node[self._lines[device][0].node].append(device)
-        jobs: list[ReleaseJob] = []
-        for node, of_node in sorted(by_node.items()):
-            rows = self._watches.open(
-                obj.case, of_node, index=parcel.row.idx, at=int(self._clock())
-            )
-            for start in range(0, len(rows), MOST):
-                part = rows[start : start + MOST]
-                jobs.append(ReleaseJob(obj.net, obj.case, obj.object, node, part))
-        return jobs
+        return self._watches.releases(place, by_node, at=int(self._clock()))
 
     async def _deliver_parcel(
         self,

@@ -5,21 +5,32 @@ down first: one entry per object and node, naming its devices and the accesses t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from msgspec import Struct
+
+from seefen.protocol.case import Position, may_read
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import Envelope
-from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.statements import Release
 from seefen.protocol.suite import SUITE, new_id
 from seefen.server.entries import release_entry_of
 from seefen.server.jobs import Job
-from seefen.server.judging import require_may_read_now
 from seefen.server.rows import AccessRow
 from seefen.server.view import Layer, Needs
 
 MOST: Final = 256  # accesses one core can name
+
+
+class Place(Struct, frozen=True):
+    """Where an object stands in the log: the index may be too small, never too large."""
+
+    net: bytes
+    case: bytes
+    object: bytes
+    index: int
 
 
 class Watches:
@@ -44,6 +55,17 @@ class Watches:
         found = (rows[device] for device in devices if device in rows)
         return tuple(row for row in found if row.starts <= index and at < row.until)
 
+    def releases(
+        self, place: Place, by_node: Mapping[str, Iterable[bytes]], *, at: int
+    ) -> list["ReleaseJob"]:
+        """Return the releases of an object to those of some devices that are on watch."""
+        jobs: list[ReleaseJob] = []
+        for node, devices in sorted(by_node.items()):
+            rows = self.open(place.case, devices, index=place.index, at=at)
+            parts = (rows[start : start + MOST] for start in range(0, len(rows), MOST))
+            jobs += [ReleaseJob(place, node, part) for part in parts]
+        return jobs
+
     def prune(self, at: int) -> None:
         """Forget what has ended."""
         for case, rows in list(self._by_case.items()):
@@ -55,17 +77,13 @@ class Watches:
 class ReleaseJob(Job):
     """One release: an object to the devices of one node that have a watch open."""
 
-    def __init__(
-        self, net: bytes, case: bytes, object_: bytes, node: str, accesses: tuple[AccessRow, ...]
-    ) -> None:
-        """Release ``object_`` under ``accesses``, of as many as still may read it."""
-        super().__init__(
-            Needs(cases=frozenset((case,)), objects=frozenset((object_,))), wanted=(object_,)
-        )
+    def __init__(self, place: Place, node: str, accesses: tuple[AccessRow, ...]) -> None:
+        """Release an object under ``accesses``, of as many as still may read it."""
+        needs = Needs(cases=frozenset((place.case,)), objects=frozenset((place.object,)))
+        super().__init__(needs, wanted=(place.object,))
         self.envelope = b""
         self._node = node
-        self._net = net
-        self._case = case
+        self._place = place
         self._accesses = accesses
 
     def judge(self, layer: Layer) -> None:
@@ -73,17 +91,25 @@ class ReleaseJob(Job):
         facts = layer.object(self.wanted[0])
         if facts is None:
             raise RefusedError("there is no such object", rule="scope")
-        granted = [row for row in self._accesses if _may(layer, row, facts.gen)]
+        at = layer.at // 1000
+        state, directory = layer.case(facts.case), layer.directory
+        place = Position(directory.size, layer.activity_size, at)
+        granted = [
+            row
+            for row in self._accesses
+            if row.case == facts.case and state is not None and at < row.until
+            if may_read(state, directory, row.device, facts.gen, place)
+        ]
         if not granted:
             raise RefusedError("nobody on watch may read this", rule="not-a-reader")
         self.readers = tuple(row.device for row in granted)
         release = Release(
             SUITE,
-            self._net,
+            self._place.net,
             "release",
             new_id(),
-            self._case,
-            self.wanted[0],
+            self._place.case,
+            self._place.object,
             self._node,
             self.readers,
             tuple(row.idx for row in granted),
@@ -92,13 +118,3 @@ class ReleaseJob(Job):
         row = release_entry_of(layer, release, self.envelope, facts.n)
         layer.changes.activity.append(row)
         layer.activity_size += 1
-
-
-def _may(layer: Layer, access: AccessRow, gen: int) -> bool:
-    if access.until <= layer.at // 1000:
-        return False
-    try:
-        require_may_read_now(layer, access.case, access.device, gen)
-    except SeefenError:
-        return False
-    return True

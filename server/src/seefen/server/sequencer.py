@@ -11,7 +11,7 @@ of a COMMIT is unknown, callers are told to ask again, and the next lock shows w
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -30,6 +30,7 @@ from seefen.server.rows import Changes, Heads, Reads, Storage, TakenError
 from seefen.server.view import Known, Layer, Needs
 
 Listener = Callable[[Changes, Heads], None]
+Companion = Callable[[Layer], Iterable[Job]]
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Sequencer:
         self._gate = Gate()
         self._gate.committed(known.activity_size)
         self._listeners: list[Listener] = []
+        self._companions: list[Companion] = []
         self._open = _Group(Layer.on(known))
         self._flying: _Group | None = None
         self._work = asyncio.Event()
@@ -82,6 +84,10 @@ class Sequencer:
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with everything that was committed, in order."""
         self._listeners.append(listener)
+
+    def accompany(self, companion: Companion) -> None:
+        """Let ``companion`` say, of the layer of a job that has passed, what to commit with it."""
+        self._companions.append(companion)
 
     async def case(self, case: bytes) -> CaseState | None:
         """Return the committed state of a case, None if there is no such case."""
@@ -111,11 +117,24 @@ class Sequencer:
     def _add(self, job: Job) -> None:
         if self._closed:
             raise _stopping()
-        trial = Layer.on(self._open.layer, at=int(self._clock() * 1000))
-        job.judge(trial)
-        self._open.layer.absorb(trial)
-        self._open.jobs.append((job, trial.changes))
+        trial = self._judge(job, self._open)
         self._work.set()
+        for companion in self._companions:
+            for other in companion(trial):
+                try:
+                    self._judge(other, self._open)
+                except SeefenError as err:
+                    _refuse(other, err)
+                except Exception as err:
+                    _refuse(other, _failed(err))  # the job itself stands, whatever becomes of these
+
+    def _judge(self, job: Job, group: _Group) -> Layer:
+        """Judge a job on top of a group and take it in; return its layer."""
+        trial = Layer.on(group.layer, at=int(self._clock() * 1000))
+        job.judge(trial)
+        group.layer.absorb(trial)
+        group.jobs.append((job, trial.changes))
+        return trial
 
     async def _load(self, needs: Needs, reads: Reads) -> None:
         while missing := self.known.missing(needs):
@@ -176,20 +195,22 @@ class Sequencer:
             if changes.authority or changes.activity:
                 after = Heads(growths[0].head, growths[1].head, group.layer.at)
                 await writing.write(changes, heads, after)
-            wanted = {o for job, _ in group.jobs for o in job.wanted}
-            keys = await writing.content_keys(wanted) if wanted else {}
+            keys, elsewhere = _wanted(group)
+            if elsewhere:
+                keys |= await writing.content_keys(elsewhere)
         self._committed(group, after, growths, keys)
 
     async def _swap(self, group: _Group) -> bool:
         """Commit a group of the usual kind, if nobody else has written; tell if it stands."""
         changes = group.layer.changes
         growths = self._growths(changes)
-        if not changes.usual or any(job.wanted for job, _ in group.jobs):
+        keys, elsewhere = _wanted(group)
+        if not changes.usual or elsewhere:
             return False
         after = Heads(growths[0].head, growths[1].head, group.layer.at)
         if not await self._storage.swap(changes, self.known.heads, after):
             return False
-        self._committed(group, after, growths, {})
+        self._committed(group, after, growths, keys)
         return True
 
     def _growths(self, changes: Changes) -> tuple[Growth, Growth]:
@@ -246,15 +267,11 @@ class Sequencer:
         for job, _ in jobs:
             try:
                 await self._load(job.needs, reads)
-                trial = Layer.on(group.layer, at=int(self._clock() * 1000))
-                job.judge(trial)
+                self._judge(job, group)
             except SeefenError as err:
                 _refuse(job, err)
             except Exception as err:
                 _refuse(job, _failed(err))  # one job that breaks must not strand the others
-            else:
-                group.layer.absorb(trial)
-                group.jobs.append((job, trial.changes))
 
     async def _rebase(self, before: _Group) -> None:
         """Put what has arrived meanwhile on the ground that is committed now."""
@@ -265,16 +282,26 @@ class Sequencer:
         for job, _ in waiting.jobs:
             try:
                 await self._load(job.needs, self._storage)
-                self._add(job)
+                self._judge(job, self._open)  # its companions are in the list themselves
             except SeefenError as err:
                 _refuse(job, err)
             except Exception as err:
                 _refuse(job, _failed(err))
+        if self._open.jobs:
+            self._work.set()
         waiting.settled.set_result(None)
 
     def _fail(self, group: _Group, error: SeefenError) -> None:
         for job, _ in group.jobs:
             _refuse(job, error)
+
+
+def _wanted(group: _Group) -> tuple[dict[bytes, Protected], set[bytes]]:
+    """Return the content keys that a group brings itself, closed, and which others it wants."""
+    wanted = {o for job, _ in group.jobs for o in job.wanted}
+    brought = group.layer.changes.objects if wanted else ()
+    own = {r.object: Protected(r.object, r.content_key) for r in brought if r.object in wanted}
+    return own, wanted - own.keys()
 
 
 def _measure(group: _Group) -> None:
