@@ -66,13 +66,26 @@ def test_a_core_of_the_largest_case_can_be_written() -> None:
 @pytest.mark.parametrize(
     "change",
     [{"act": "read"}, {"op": "erase"}, {"node": "Belgrade"}, {"device": "0a"}, {"req": ""},
-     {"emergency": 2}, {"at": -1}, {"n": 2**53}, {"officer": "Petar"}, {"to": ("A",)},
+     {"emergency": 2}, {"at": -1}, {"n": 2**53}, {"officer": "Petar"},
      {"purpose": "two words"}, {"v": 2}, {"outcome": "ok\n"}, {"to": ("a",) * 257}],
     ids=str,
 )  # fmt: skip
 def test_a_core_that_breaks_a_rule_is_not_written(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="cannot be written"):
         encode_core(msgspec.structs.replace(CORE, **change))
+
+
+@pytest.mark.parametrize(
+    "to", [("A",), ("a-",), ("",), ("a", ""), ("a\nb",), ("a\n", "b"), ("a", "\nb"), ("a\nb", "")]
+)
+def test_a_recipient_is_one_name(to: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="name of a node"):
+        encode_core(msgspec.structs.replace(CORE, to=to))
+    text = encode_core(msgspec.structs.replace(CORE, to=("belgrade-ffp",)))
+    was, becomes = b'["belgrade-ffp"]', json.dumps(to, separators=(",", ":")).encode()
+    assert was in text
+    with pytest.raises(MalformedError, match="name of a node"):
+        decode_core(text.replace(was, becomes))
 
 
 @pytest.mark.parametrize("case", own("ledger/core.json"), ids=lambda case: case["why"])

@@ -16,6 +16,7 @@ from msgspec import Struct
 from seefen.protocol.authority_rules import key_encrypts
 from seefen.protocol.directory import BOX_ROLES, Directory
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
+from seefen.protocol.standing import in_force, standing
 from seefen.protocol.statements import Case, CaseKey, Member, NodeWrap
 
 BOX_OF: Final = {"case": "case", "channel": "alert"}
@@ -156,18 +157,16 @@ def stale(
     size = position.authority_size
     if generation.statement.case_version != state.version:
         return "d-members-changed"
-    in_force = {
-        node
-        for node in state.members
-        if directory.in_force(node, size=size, at=position.at) is None
-    }
+    members = state.members
+    active = in_force(directory, members, size, position.at)
     left_out = {left.who for left in generation.statement.left_out}
-    if state.covered(generation.gen, directory) - in_force or left_out & in_force - (
+    if state.covered(generation.gen, directory) - active or left_out & active - (
         unreachable(state, directory, position, frozenset(left_out))
     ):
         return "d-members-in-force"
     since = generation.position.authority_size
-    if any(directory.lost_since(node, since, size=size) for node in state.members):
+    changed = standing(directory, members, size).changed > since
+    if changed and any(directory.lost_since(node, since, size=size) for node in members):
         # We need not know which cases a lost device held (attack 65).
         return "e-device-lost"
     if state.form == "case" and _reader_left(state, directory, node, since, size):

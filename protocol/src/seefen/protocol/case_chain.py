@@ -24,6 +24,7 @@ from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened, check_signed_by
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.frames import Stub
+from seefen.protocol.standing import standing
 from seefen.protocol.statements import (
     NO_HASH,
     Access,
@@ -357,7 +358,7 @@ def _check_lead_and_members(case: Case, directory: Directory, position: Position
 def _check_authority_seen(
     statement: Activity, members: tuple[str, ...], directory: Directory, position: Position
 ) -> None:
-    needed = directory.last_change(members, size=position.authority_size)
+    needed = standing(directory, members, position.authority_size).changed
     if statement.authority.size < needed:
         # Written without knowing a revocation or a new key at a member.
         raise OutOfTurnError("something changed at a member: sync first", rule="old-authority")

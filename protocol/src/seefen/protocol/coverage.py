@@ -11,6 +11,7 @@ from seefen.protocol.authority_rules import key_encrypts
 from seefen.protocol.case import CaseState, Position, unreachable
 from seefen.protocol.directory import Directory
 from seefen.protocol.errors import OutOfTurnError, UntrustedError
+from seefen.protocol.standing import Mailbox, in_force, mailboxes
 from seefen.protocol.statements import CaseKey
 
 
@@ -36,11 +37,13 @@ def check_coverage(
     for node, reason in left_out.items():
         if reason != _true_reason(state, directory, position, node):
             raise UntrustedError(f"{node} was left out without reason", rule="left-out")
+    active = in_force(directory, state.members, size, position.at)
     for node in (*by_mailbox, *direct):
-        if directory.in_force(node, size=size, at=position.at) is not None:
+        if node not in active:
             raise UntrustedError(f"{node} is not in force", rule="coverage")
+    newest = mailboxes(directory, state.members, state.box, size)
     for node, gen in by_mailbox.items():
-        _check_mailbox(state, gen, node, directory, size)
+        _check_mailbox(state.box, gen, node, newest.get(node))
     _check_direct(state, direct, directory, position)
 
 
@@ -95,10 +98,9 @@ def _true_reason(
     return "unusable-key" if holders else "no-holder"
 
 
-def _check_mailbox(state: CaseState, gen: int, node: str, directory: Directory, size: int) -> None:
-    newest = directory.mailbox(node, state.box, size=size)
-    if newest is None or newest.version != gen:
-        raise OutOfTurnError(f"the {state.box} mailbox of {node} was renewed", rule="old-authority")
-    if directory.mailbox_stale(node, state.box, size=size):
+def _check_mailbox(box: str, gen: int, node: str, newest: Mailbox | None) -> None:
+    if newest is None or newest.gen != gen:
+        raise OutOfTurnError(f"the {box} mailbox of {node} was renewed", rule="old-authority")
+    if newest.stale:
         # A lost device could still open this mailbox (attack 28).
         raise UntrustedError(f"the mailbox of {node} is stale", rule="stale-mailbox")

@@ -12,6 +12,7 @@ The format is ``docs/spec/objects.md``.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ _BODY: Final = P + b"body\x00"
 PART_SIZE: Final = 1 << 20  # bytes of ciphertext in a part of a file
 
 
+@lru_cache(maxsize=16)  # cover, key and body of an object are opened one after the other
 def context(obj: Object) -> bytes:
     """Return the hash of what a seal is bound to: network, case, object and author."""
     bound = [obj.net, obj.nonce, obj.case, obj.object, obj.node, obj.device, obj.created_at]

@@ -5,8 +5,9 @@ a case late, everything before comes with the entry that let it in: the chain of
 to check it from its first version, the objects as stubs.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from seefen.protocol.case import CaseState
@@ -75,11 +76,19 @@ class Feed:
         directory: Directory,
         device: bytes,
         size: int,
+        written: Mapping[bytes, bytes] = MappingProxyType({}),
     ) -> tuple[Item, ...]:
-        """Return parcels with proofs and with the wraps for a device."""
+        """Return parcels with proofs and with the wraps for a device.
+
+        Args:
+            written: Wraps that need not be fetched: they were written a moment ago.
+        """
         named = [parcel.wraps(directory, device) for parcel, _ in parcels]
         wanted = {hash_ for hashes in named for hash_ in hashes}
-        wraps = await self._storage.wraps(wanted) if wanted else {}
+        elsewhere = wanted - written.keys()
+        wraps = {hash_: written[hash_] for hash_ in wanted - elsewhere}
+        if elsewhere:
+            wraps |= await self._storage.wraps(elsewhere)
         entries = await self._prover.entries([parcel.row for parcel, _ in parcels], size)
         return tuple(
             Item(

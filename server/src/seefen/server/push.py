@@ -242,9 +242,10 @@ class Push:
         )
         head = self._sequencer.known.heads.activity  # all proofs are under this one
         keys = await self._keys(released, head.size)
+        wraps = {h: data for batch in batches for h, data in batch.changes.wraps.items()}
         for parcel, devices in due:
             body = bodies.get(parcel.body_of or b"", b"")
-            await self._deliver_parcel(parcel, devices, body, keys, head)
+            await self._deliver_parcel(parcel, devices, body, wraps, keys, head)
 
     async def _bodies(self, due: list[_Due], batches: list[_Batch]) -> dict[bytes, bytes]:
         """Return the sealed bodies that are due; those written here were never out of memory."""
@@ -320,6 +321,7 @@ class Push:
         parcel: Parcel,
         devices: list[bytes],
         body: bytes,
+        wraps: dict[bytes, bytes],
         keys: dict[tuple[int, bytes], _Key],
         head: LogHead,
     ) -> None:
@@ -331,7 +333,7 @@ class Push:
             named = parcel.wraps(directory, device)
             if named not in items:
                 (items[named],) = await self._feed.items(
-                    [(parcel, body)], directory, device, head.size
+                    [(parcel, body)], directory, device, head.size, wraps
                 )
             key = keys.get((parcel.row.idx, device))
             told = self._told.get(device, 0)

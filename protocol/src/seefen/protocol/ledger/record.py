@@ -7,6 +7,7 @@ record stays and says nothing, and the tree has no hole.
 The format is ``docs/spec/ledger.md``, sections 4 and 5.
 """
 
+import re
 from typing import Annotated, Final, Self, TypeAlias
 
 import msgspec
@@ -24,11 +25,14 @@ Act: TypeAlias = Annotated[
     str,
     Meta(pattern=r"\A(object|access|ack|case|casekey|assign|release|denied)\Z"),
 ]
-Name: TypeAlias = Annotated[str, Meta(pattern=r"\A([a-z][a-z0-9]*(-[a-z0-9]+)*)?\Z", max_length=40)]
 HexId: TypeAlias = Annotated[str, Meta(pattern=r"\A([0-9a-f]{32})?\Z")]
 HexHash: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 Officer: TypeAlias = Annotated[str, Meta(pattern=r"\A(o-[0-9a-f]{4,8})?\Z")]
 Code: TypeAlias = Annotated[str, Meta(pattern=r"\A([a-z0-9][a-z0-9._-]*)?\Z", max_length=40)]
+
+_NAME: Final = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
+_NAMES: Final = re.compile(rf"(?:{_NAME}(?:\n{_NAME})*)?")
+Name: TypeAlias = Annotated[str, Meta(pattern=rf"\A({_NAME})?\Z", max_length=40)]
 
 
 class Record(Struct, frozen=True):
@@ -80,7 +84,7 @@ class Core(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     device_n: Count
     object: HexId
     n: Count  # the number of the object in its case
-    to: Annotated[tuple[Name, ...], Meta(max_length=256)]
+    to: Annotated[tuple[Annotated[str, Meta(max_length=40)], ...], Meta(max_length=256)]
     purpose: Code
     basis: Code
     emergency: Annotated[int, Meta(ge=0, le=1)]
@@ -88,6 +92,14 @@ class Core(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     under: Annotated[tuple[Count, ...], Meta(max_length=256)]
     outcome: Code
     v: Annotated[int, Meta(ge=VERSION, le=VERSION)] = VERSION
+
+    def __post_init__(self) -> None:
+        """Refuse recipients that are no names of nodes: all at once, for there are many."""
+        names = "\n".join(self.to)
+        # Counted, or a name with a line break in it would pass for two.
+        breaks = max(0, len(self.to) - 1)
+        if "" in self.to or names.count("\n") != breaks or not _NAMES.fullmatch(names):
+            raise ValueError("a recipient is the name of a node")
 
 
 _DECODER: Final = msgspec.json.Decoder(Core, strict=True)

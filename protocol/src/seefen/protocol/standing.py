@@ -1,0 +1,99 @@
+"""How some nodes stand: who is in force, when anything last changed, whose mailbox is fresh.
+
+Every object and every key asks this of all members of its case, and the answer is the same
+until the authority log grows: what was asked of a directory is kept as long as it is.
+"""
+
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+from weakref import WeakKeyDictionary
+
+from msgspec import Struct
+
+from seefen.protocol.directory import Directory
+
+KEPT: Final = 256
+_NEVER: Final = 1 << 63
+
+T = TypeVar("T")
+
+
+class Standing(Struct, frozen=True):
+    """Some nodes as of a size of the authority log, apart from what runs out by itself.
+
+    ``until`` is the unix second at which the first of those in force runs out, and
+    ``changed`` the smallest size that includes the last change at any of the nodes.
+    """
+
+    in_force: frozenset[str]
+    until: int
+    changed: int
+
+
+class Mailbox(Struct, frozen=True):
+    """The newest mailbox of a node; ``stale``: a lost device could still open it."""
+
+    gen: int
+    stale: bool
+
+
+class _Kept(Generic[T]):
+    """Answers about nodes as of a size, kept for each directory."""
+
+    def __init__(self, answer: Callable[[Directory, tuple[str, ...], str, int], T]) -> None:
+        self._answer = answer
+        self._given: WeakKeyDictionary[Directory, dict[tuple[tuple[str, ...], str, int], T]] = (
+            WeakKeyDictionary()
+        )
+
+    def __call__(self, directory: Directory, nodes: tuple[str, ...], box: str, size: int) -> T:
+        given = self._given.setdefault(directory, {})
+        found = given.get((nodes, box, size))
+        if found is None:
+            found = self._answer(directory, nodes, box, size)
+            if size <= directory.size:  # else the next leaf may make it another
+                if len(given) >= KEPT:
+                    given.clear()
+                given[nodes, box, size] = found
+        return found
+
+
+def standing(directory: Directory, nodes: tuple[str, ...], size: int) -> Standing:
+    """Return how nodes stand as of ``size``."""
+    return _standings(directory, nodes, "", size)
+
+
+def mailboxes(
+    directory: Directory, nodes: tuple[str, ...], box: str, size: int
+) -> dict[str, Mailbox]:
+    """Return the newest mailboxes of those nodes that have one."""
+    return _mailboxes(directory, nodes, box, size)
+
+
+def in_force(directory: Directory, nodes: tuple[str, ...], size: int, at: int) -> frozenset[str]:
+    """Return those of ``nodes`` that are in force at a size and a time (unix seconds)."""
+    found = standing(directory, nodes, size)
+    if at < found.until:
+        return found.in_force
+    return frozenset(n for n in found.in_force if directory.in_force(n, size=size, at=at) is None)
+
+
+def _find_standing(directory: Directory, nodes: tuple[str, ...], _: str, size: int) -> Standing:
+    active = frozenset(n for n in nodes if directory.in_force(n, size=size) is None)
+    until = min((directory.node(n, size=size).expires for n in active), default=_NEVER)
+    return Standing(active, until, directory.last_change(nodes, size=size))
+
+
+def _find_mailboxes(
+    directory: Directory, nodes: tuple[str, ...], box: str, size: int
+) -> dict[str, Mailbox]:
+    newest = {node: directory.mailbox(node, box, size=size) for node in nodes}
+    return {
+        node: Mailbox(found.version, directory.mailbox_stale(node, box, size=size))
+        for node, found in newest.items()
+        if found is not None
+    }
+
+
+_standings: Final = _Kept(_find_standing)
+_mailboxes: Final = _Kept(_find_mailboxes)
