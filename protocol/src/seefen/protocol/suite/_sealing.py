@@ -181,7 +181,7 @@ def sealed_length(plain_length: int) -> int:
     return _HEADER + plain_length + (plain_length // _CHUNK + 1) * _CHUNK_TAG
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)  # the members of a case; loaded, a key takes kibibytes
 def _load(public: bytes) -> MLKEM768X25519PublicKey:
     return MLKEM768X25519PublicKey(
         MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_PUBLIC]),
