@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 
 from seefen.protocol.encoding import decode
 from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import AuthorityPage, Frame, Push
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.protocol.statements import Release
+from seefen.server.jobs import Job
+from seefen.server.view import Layer, Needs
 from tests.support import casework
 from tests.support.network import Machine
 from tests.support.served import Served, refused, served
@@ -84,6 +87,46 @@ async def test_a_watch_gets_the_key_and_its_release_stands_before() -> None:
         assert release.statement.devices == (reader.device,)
         assert release.signatures == ()
         assert push.release.index > push.item.entry.index
+
+
+async def test_an_object_and_its_release_are_one_commit() -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1], form="channel")
+        await watch(it, reader, case)
+        line = attach(it, reader)
+        commits: list[list[str]] = []
+        it.broker._sequencer.listen(
+            lambda changes, _, __: commits.append([row.kind for row in changes.activity])
+        )
+        await it.message(author, case)
+        await until(lambda: line.pushes)
+        assert commits == [["object", "release"]]
+        assert line.pushes[0].key
+
+
+async def test_a_release_that_is_refused_takes_no_object_with_it() -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1], form="channel")
+        await watch(it, reader, case)
+        line = attach(it, reader)
+        it.broker._sequencer.escort(lambda _, __: [_Refused()])
+        await it.message(author, case)
+        await until(lambda: line.pushes)
+        # Nobody had asked with it: the release comes after it, in a commit of its own.
+        assert line.pushes[0].key
+        assert line.pushes[0].release is not None
+
+
+class _Refused(Job):
+    """A job that no rule lets pass."""
+
+    def __init__(self) -> None:
+        super().__init__(Needs())
+
+    def judge(self, layer: Layer) -> None:
+        raise RefusedError("no", rule="no")
 
 
 async def test_one_release_names_all_devices_of_a_node() -> None:

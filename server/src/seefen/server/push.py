@@ -6,7 +6,7 @@ goes out only with the release entry that was committed before it.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -19,13 +19,14 @@ from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Object
 from seefen.server.alarms import alarm
 from seefen.server.feed import Feed
-from seefen.server.jobs import Done
+from seefen.server.jobs import Done, Job
 from seefen.server.metrics import PUSHED
 from seefen.server.parcels import Parcel
 from seefen.server.proofs import Prover
 from seefen.server.releases import MOST, ReleaseJob, Watches
-from seefen.server.rows import Changes, Heads, LeafRow, LogHead, Storage
+from seefen.server.rows import Changes, Heads, LeafRow, LogHead, ObjectRow, Storage
 from seefen.server.sequencer import Sequencer
+from seefen.server.view import Layer
 
 Deliver = Callable[[bytes], None]
 
@@ -64,6 +65,7 @@ class _Key:
 
 _Due: TypeAlias = tuple[Parcel, list[bytes]]  # and the devices on line that get it
 _Released: TypeAlias = tuple[Parcel, ReleaseJob, Done]
+_Batch: TypeAlias = tuple[Changes, Heads, list[ReleaseJob]]
 
 
 class Push:
@@ -90,9 +92,10 @@ class Push:
         self._on_line_of: dict[str, dict[bytes, None]] = defaultdict(dict)  # by node, in order
         self._told: dict[bytes, int] = {}
         self._sound = _Sound(0, 0, 0)
-        self._batches: asyncio.Queue[tuple[Changes, Heads]] = asyncio.Queue()
+        self._batches: asyncio.Queue[_Batch] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         sequencer.listen(self._committed)
+        sequencer.escort(self._escorts)
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -156,11 +159,25 @@ class Push:
             self._on_line_of[line.node].pop(line.device, None)
             self._told.pop(line.device, None)
 
-    def _committed(self, changes: Changes, heads: Heads) -> None:
+    def _committed(self, changes: Changes, heads: Heads, jobs: Sequence[Job]) -> None:
         self._watches.add(changes.accesses)
         if changes.authority:
             self.cut()
-        self._batches.put_nowait((changes, heads))
+        releases = [job for job in jobs if isinstance(job, ReleaseJob)]
+        self._batches.put_nowait((changes, heads, releases))
+
+    def _escorts(self, changes: Changes, layer: Layer) -> list[ReleaseJob]:
+        """Return the releases of new objects to who is on watch: one commit serves both."""
+        authors = {row.idx: row.device for row in changes.activity}
+        jobs: list[ReleaseJob] = []
+        for row in changes.objects:
+            state = layer.case(row.case)
+            if state is None:
+                continue
+            nodes = state.covered(row.gen, layer.directory)
+            devices = self._on_line(nodes, but=authors[row.idx])
+            jobs += self._release_jobs(layer.directory.net, row, devices)
+        return jobs
 
     async def _run(self) -> None:
         while True:
@@ -175,33 +192,43 @@ class Push:
             except Exception as err:
                 alarm("push-failed", failed=type(err).__name__)
 
-    async def _deliver(self, batches: list[tuple[Changes, Heads]]) -> None:
+    async def _deliver(self, batches: list[_Batch]) -> None:
         if not self._lines:
             return
-        for changes, heads in batches:
+        for changes, heads, _ in batches:
             if changes.authority:
                 await self._deliver_authority(changes, heads.authority)
         rows = [
             row
-            for changes, _ in batches
+            for changes, _, _ in batches
             for row in changes.activity
             if await self._others_on_line(row)
         ]
         directory = self._sequencer.known.directory
-        due = [(p, self._on_line(p)) for p in await self._feed.parcels(rows, directory)]
+        parcels = await self._feed.parcels(rows, directory)
+        due = [(p, self._on_line(p.nodes, but=p.row.device)) for p in parcels]
         due = [(parcel, devices) for parcel, devices in due if devices]
         if not due:
             return
+        fresh = {row.object: row.body for changes, _, _ in batches for row in changes.objects}
         # A body without its key is of no use: it may be fetched while the release is written.
         released, bodies = await asyncio.gather(
-            self._release(due),
-            self._storage.bodies([p.body_of for p, _ in due if p.body_of is not None]),
+            self._release(due, [job for _, _, jobs in batches for job in jobs]),
+            self._bodies([p.body_of for p, _ in due if p.body_of is not None], fresh),
         )
         head = self._sequencer.known.heads.activity  # all proofs are under this one
         keys = await self._keys(released, head.size)
         for parcel, devices in due:
             body = bodies.get(parcel.body_of or b"", b"")
             await self._deliver_parcel(parcel, devices, body, keys, head)
+
+    async def _bodies(
+        self, wanted: list[bytes], fresh: dict[bytes, bytes | None]
+    ) -> dict[bytes, bytes]:
+        """Return sealed bodies; those that were just written are still at hand."""
+        found = {object_: body for object_ in wanted if (body := fresh.get(object_)) is not None}
+        read = [object_ for object_ in wanted if object_ not in found]
+        return found | await self._storage.bodies(read) if read else found
 
     async def _others_on_line(self, row: LeafRow) -> bool:
         """Tell whether anybody but its author can get a statement: else it is not read again."""
@@ -213,20 +240,32 @@ class Push:
             device != row.device for node in ever for device in self._on_line_of.get(node, ())
         )
 
-    def _on_line(self, parcel: Parcel) -> list[bytes]:
-        """Return the devices on line that get a parcel; its author has it."""
+    def _on_line(self, nodes: Iterable[str], *, but: bytes | None) -> list[bytes]:
+        """Return the devices of nodes that are on line, without an author: he has it."""
         return [
             device
-            for node in sorted(parcel.nodes)
+            for node in sorted(nodes)
             for device in self._on_line_of.get(node, ())
-            if device != parcel.row.device
+            if device != but
         ]
 
-    async def _release(self, due: list[_Due]) -> list[_Released]:
-        """Commit a release for each object and node on watch."""
-        jobs = [(p, job) for p, devices in due for job in self._release_jobs(p, devices)]
-        writes = (self._sequencer.write(job) for _, job in jobs)
-        results = await asyncio.gather(*writes, return_exceptions=True)
+    async def _release(self, due: list[_Due], made: list[ReleaseJob]) -> list[_Released]:
+        """Return the releases for each object and node on watch; commit those not ``made``."""
+        jobs: list[tuple[Parcel, ReleaseJob]] = []
+        for parcel, devices in due:
+            obj = parcel.statement
+            if not isinstance(obj, Object):
+                continue
+            stand = [job for job in made if obj.object in job.wanted]
+            jobs += [(parcel, job) for job in stand]
+            served = {device for job in stand for device in job.readers}
+            # Who came on line after it was written, or while another process wrote it.
+            late = [device for device in devices if device not in served]
+            for job in self._release_jobs(obj.net, parcel.row, late):
+                jobs.append((parcel, job))
+        stands = set(made)
+        waits = (job.done if job in stands else self._sequencer.write(job) for _, job in jobs)
+        results = await asyncio.gather(*waits, return_exceptions=True)
         released: list[_Released] = []
         for (parcel, job), done in zip(jobs, results, strict=True):
             if isinstance(done, SeefenError):
@@ -247,21 +286,20 @@ class Push:
                 keys[parcel.row.idx, device] = _Key(entry, job.envelope, key)
         return keys
 
-    def _release_jobs(self, parcel: Parcel, devices: list[bytes]) -> list[ReleaseJob]:
-        obj = parcel.statement
-        if not isinstance(obj, Object):
+    def _release_jobs(
+        self, net: bytes, row: LeafRow | ObjectRow, devices: list[bytes]
+    ) -> list[ReleaseJob]:
+        if row.object is None:
             return []
         by_node: dict[str, list[bytes]] = defaultdict(list)
         for device in devices:
             by_node[self._lines[device][0].node].append(device)
         jobs: list[ReleaseJob] = []
         for node, of_node in sorted(by_node.items()):
-            rows = self._watches.open(
-                obj.case, of_node, index=parcel.row.idx, at=int(self._clock())
-            )
+            rows = self._watches.open(row.case, of_node, index=row.idx, at=int(self._clock()))
             for start in range(0, len(rows), MOST):
                 part = rows[start : start + MOST]
-                jobs.append(ReleaseJob(obj.net, obj.case, obj.object, node, part))
+                jobs.append(ReleaseJob(net, row.case, row.object, node, part))
         return jobs
 
     async def _deliver_parcel(

@@ -11,7 +11,7 @@ of a COMMIT is unknown, callers are told to ask again, and the next lock shows w
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -29,7 +29,8 @@ from seefen.server.recovery import catch_up
 from seefen.server.rows import Changes, Heads, Reads, Storage, TakenError
 from seefen.server.view import Known, Layer, Needs
 
-Listener = Callable[[Changes, Heads], None]
+Listener = Callable[[Changes, Heads, Sequence[Job]], None]
+Escorts = Callable[[Changes, Layer], Sequence[Job]]
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Sequencer:
         self._gate = Gate()
         self._gate.committed(known.activity_size)
         self._listeners: list[Listener] = []
+        self._escorts: Escorts = lambda _, __: ()
         self._open = _Group(Layer.on(known))
         self._flying: _Group | None = None
         self._work = asyncio.Event()
@@ -80,8 +82,15 @@ class Sequencer:
                 group.settled.set_result(None)
 
     def listen(self, listener: Listener) -> None:
-        """Call ``listener`` with everything that was committed, in order."""
+        """Call ``listener`` with everything that was committed, in order, and by which jobs."""
         self._listeners.append(listener)
+
+    def escort(self, escorts: Escorts) -> None:
+        """Commit with each job from now on what ``escorts`` finds due once it stands.
+
+        An escort that is refused takes nothing with it, and stands only where its job does.
+        """
+        self._escorts = escorts
 
     async def case(self, case: bytes) -> CaseState | None:
         """Return the committed state of a case, None if there is no such case."""
@@ -97,7 +106,7 @@ class Sequencer:
         """
         await self._load(job.needs, self._storage)
         try:
-            self._add(job)
+            self._add_with_escorts(job)
         except SeefenError:
             uncommitted = self._open if self._open.jobs else self._flying
             if uncommitted is None:
@@ -105,10 +114,17 @@ class Sequencer:
             # Judged on what is not committed yet: only what is committed counts for a no.
             await asyncio.shield(uncommitted.settled)
             await self._load(job.needs, self._storage)
-            self._add(job)
+            self._add_with_escorts(job)
         return await job.done
 
-    def _add(self, job: Job) -> None:
+    def _add_with_escorts(self, job: Job) -> None:
+        changes = self._add(job)
+        for escort in self._escorts(changes, self._open.layer):
+            escort.done.add_done_callback(_heard)
+            with suppress(SeefenError):
+                self._add(escort)
+
+    def _add(self, job: Job) -> Changes:
         if self._closed:
             raise _stopping()
         trial = Layer.on(self._open.layer, at=int(self._clock() * 1000))
@@ -116,6 +132,7 @@ class Sequencer:
         self._open.layer.absorb(trial)
         self._open.jobs.append((job, trial.changes))
         self._work.set()
+        return trial.changes
 
     async def _load(self, needs: Needs, reads: Reads) -> None:
         while missing := self.known.missing(needs):
@@ -168,7 +185,7 @@ class Sequencer:
             heads = await writing.lock()
             if heads != self.known.heads:
                 foreign = await catch_up(self.known, self._prover, heads, writing)
-                self._tell(foreign, heads)
+                self._tell(foreign, heads, ())
                 await self._judge_again(group, writing)
             changes = group.layer.changes
             growths = self._growths(changes)
@@ -184,12 +201,15 @@ class Sequencer:
         """Commit a group of the usual kind, if nobody else has written; tell if it stands."""
         changes = group.layer.changes
         growths = self._growths(changes)
-        if not changes.usual or any(job.wanted for job, _ in group.jobs):
+        fresh = {row.object: row.content_key for row in changes.objects}
+        wanted = {o for job, _ in group.jobs for o in job.wanted}
+        if not changes.usual or not wanted <= fresh.keys():
             return False
         after = Heads(growths[0].head, growths[1].head, group.layer.at)
         if not await self._storage.swap(changes, self.known.heads, after):
             return False
-        self._committed(group, after, growths, {})
+        keys = {object_: Protected(object_, fresh[object_]) for object_ in wanted}
+        self._committed(group, after, growths, keys)
         return True
 
     def _growths(self, changes: Changes) -> tuple[Growth, Growth]:
@@ -215,7 +235,7 @@ class Sequencer:
         self.known.absorb(group.layer, heads)
         group.committed = True
         self._gate.committed(heads.activity.size)
-        self._tell(group.layer.changes, heads)
+        self._tell(group.layer.changes, heads, [job for job, _ in group.jobs])
         _measure(group)
         for job, changes in group.jobs:
             if not job.done.done():
@@ -234,10 +254,10 @@ class Sequencer:
             disclosure,
         )
 
-    def _tell(self, changes: Changes, heads: Heads) -> None:
+    def _tell(self, changes: Changes, heads: Heads, jobs: Sequence[Job]) -> None:
         if changes.authority or changes.activity:
             for listener in self._listeners:
-                listener(changes, heads)
+                listener(changes, heads, jobs)
 
     async def _judge_again(self, group: _Group, reads: Reads) -> None:
         """Judge every job of a group on what is committed now; those that fail are told."""
@@ -283,6 +303,12 @@ def _measure(group: _Group) -> None:
     for log, rows in (("authority", changes.authority), ("activity", changes.activity)):
         for kind, count in Counter([row.kind for row in rows]).items():
             LEAVES.labels(log, kind).inc(count)
+
+
+def _heard(done: "asyncio.Future[Done]") -> None:
+    """Look at how an escort ended: it may be that nobody waits for it."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _failed(err: Exception) -> UnreachableError:
