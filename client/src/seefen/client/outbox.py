@@ -105,7 +105,7 @@ class Outbox:
             plain,
         )
         vault = self._engine.vault
-        with vault.change():
+        with vault.soon():  # synced with what is about to leave, or by who hears that it waits
             for path in attach:
                 kept = Attachment(case, bare.object, message.handling, os.fsencode(path.absolute()))
                 vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
@@ -274,7 +274,7 @@ class Outbox:
     def _finish(self, id_: int, draft: Draft) -> Sent:
         """Keep the author's own words, which need no access, and let the draft go."""
         vault = self._engine.vault
-        with vault.change():
+        with vault.soon():  # its receipt is on the disk: after a power cut this is done again
             vault.run("UPDATE object SET body = ? WHERE object = ?", draft.plain, draft.object)
             marks.keep(vault, draft.object, decode_message(draft.plain))
             vault.run("DELETE FROM draft WHERE id = ?", id_)

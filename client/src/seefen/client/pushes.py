@@ -62,7 +62,10 @@ class Pushes:
             try:
                 async with self._engine.lock:
                     await self._handle(frame)
+                    # Who waits for it sees it now; what it changed is synced before it is told.
+                    await asyncio.sleep(0)
                     await self._reader.acknowledge_owed()
+                    self._engine.vault.sync()
             except UnreachableError:
                 continue
             except SeefenError as err:
@@ -85,7 +88,7 @@ class Pushes:
         await engine.reach((push.item.entry,))
         taken: Taken | None = None
         if engine.follows(push.item.kind, push.item.entry, push.item.envelope):
-            with engine.change():
+            with engine.soon():
                 taken = engine.take_item(push.item, signed.checkpoint, alone=True)
             if taken is not None:
                 self._arrived(taken)
@@ -97,11 +100,14 @@ class Pushes:
             self.tell("opened", view.subject, view.case, view.ref)
 
     def _arrived(self, taken: Taken) -> None:
-        statement = taken.opened.statement
+        engine, statement = self._engine, taken.opened.statement
         if isinstance(statement, Object):
-            for row in rows(self._engine, "object = ?", statement.object):
-                view = object_view(self._engine, row)
-                self.tell("arrived", view.subject, view.case, view.ref)
+            # Thousands come at once after an absence: no more is read than is said.
+            subject = "" if taken.cover is None else taken.cover.subject
+            case = engine.name_of(engine.trust.require_state(statement.case))
+            sql = "SELECT n FROM object WHERE object = ?"
+            for (number,) in engine.vault.run(sql, statement.object):
+                self.tell("arrived", subject, case, f"{case}#{number}")
         elif isinstance(statement, Ack):
             for row in rows(self._engine, "object = ?", statement.object):
                 view = object_view(self._engine, row)

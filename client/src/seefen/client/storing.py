@@ -18,21 +18,24 @@ def object_of(envelope: bytes) -> Object:
     return statement
 
 
-def store_object(vault: Vault, taken: Taken, obj: Object, body: bytes, n: int) -> None:
-    """Keep an object under the number ``n``.
+def store_object(
+    vault: Vault, taken: Taken, obj: Object, cover: bytes | None, body: bytes, n: int
+) -> None:
+    """Keep an object under the number ``n``, with its cover when that was opened.
 
     It is counted here: the broker could name one number twice, and hide an object.
     """
     vault.run(
         "INSERT OR IGNORE INTO object"
-        " (object, case_id, n, idx, at, envelope, sealed, node, reply_to, file)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " (object, case_id, n, idx, at, envelope, cover, sealed, node, reply_to, file)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         obj.object,
         obj.case,
         n,
         taken.index,
         taken.core.at // 1000,
         taken.opened.envelope,
+        cover,
         body or None,
         obj.node,
         obj.reply_to,

@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from seefen.client.checkpoints import verified
 from seefen.client.cores import agrees
 from seefen.client.evidence import keep_evidence
 from seefen.client.vault import StoredEntry, Vault
@@ -25,9 +26,10 @@ from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened, open_envelope
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuthorityPage, Item, Stub
-from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint, open_checkpoint
+from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.ledger.record import Core, Record
 from seefen.protocol.ledger.tree import EMPTY_ROOT, check_consistency
+from seefen.protocol.messages import Cover
 from seefen.protocol.receipt import Entry, check_entry
 from seefen.protocol.statements import Assign, Case, CaseKey, Head, Release, Root, Statement
 from seefen.protocol.suite import sha256
@@ -44,6 +46,7 @@ class Taken:
     core: Core
     index: int
     record: Record
+    cover: Cover | None = None  # of an object whose key is here
 
 
 class Trust:
@@ -110,7 +113,7 @@ class Trust:
         Raises:
             UntrustedError: rule ``rewind``, ``fork`` or ``consistency``; evidence is kept.
         """
-        signed = open_checkpoint(note, self.origin(log), self.root.log_key)
+        signed = verified(note, self.origin(log), self.root.log_key)
         new, mine = signed.checkpoint, self.head(log)
         try:
             if new.size < mine.size:
@@ -121,7 +124,8 @@ class Trust:
         except UntrustedError as err:
             self._keep_evidence(log, new, note, err)
             raise
-        self._vault.put_head(log, Head(new.size, new.root), note)
+        with self._vault.soon():  # what it stands for is committed after it, and in full
+            self._vault.put_head(log, Head(new.size, new.root), note)
         return signed
 
     async def _check_growth(
@@ -204,13 +208,8 @@ class Trust:
                     broken = f"{err.rule}: {err}"
                     self.directory.skip(item.envelope)
                     alarms.append(f"signed record {index} has no effect: {err}")
-                self._vault.run(
-                    "INSERT INTO authority VALUES (?, ?, ?, ?)",
-                    index,
-                    item.kind,
-                    item.envelope,
-                    broken,
-                )
+                row = (index, item.kind, item.envelope, broken)
+                self._vault.run("INSERT INTO authority VALUES (?, ?, ?, ?)", *row)
         return alarms
 
     def check_replayed(self, checkpoint: Checkpoint) -> None:

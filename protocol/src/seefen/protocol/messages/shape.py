@@ -31,6 +31,11 @@ def shape(type_: type[msgspec.Struct]) -> inspect.StructType:
     return cast("inspect.StructType", inspect.type_info(type_))
 
 
+@cache
+def _types(type_: type[msgspec.Struct]) -> dict[str, inspect.Type]:
+    return {field.encode_name: field.type for field in shape(type_).fields}
+
+
 def set_apart(info: inspect.Type, value: object) -> object:
     """Return decoded fields with all that ``info`` does not know moved under ``*``.
 
@@ -44,7 +49,7 @@ def set_apart(info: inspect.Type, value: object) -> object:
             if not isinstance(name, str) or not _FIELD.match(name):
                 raise ValueError("a field has a name that no form may use")
         fields = cast("dict[str, object]", value)
-        types = {field.encode_name: field.type for field in info.fields}
+        types = _types(info.cls)
         known = {k: set_apart(types[k], v) for k, v in fields.items() if k in types}
         rest = {k: v for k, v in fields.items() if k not in types}
         return {**known, UNKNOWN: rest} if rest else known
