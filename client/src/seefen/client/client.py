@@ -22,7 +22,6 @@ import msgspec
 from seefen.client import marks
 from seefen.client.auditing import Audit
 from seefen.client.casework import Casework
-from seefen.client.checkpoints import verified
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.devices import Devices
 from seefen.client.engine import Engine
@@ -30,6 +29,7 @@ from seefen.client.faces import Alerts, Cases, Channels, Files, Traces
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, read_key_file
 from seefen.client.messaging import Messaging, silent
+from seefen.client.once import verified
 from seefen.client.outbox import Outbox
 from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader

@@ -17,13 +17,13 @@ from seefen.client.connection import Connection
 from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
+from seefen.client.once import opened
 from seefen.client.storing import store_object, store_step
 from seefen.client.trust import STRUCTURE, Taken, Trust
 from seefen.client.vault import Vault
 from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
-from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
 from seefen.protocol.frames import (
     AuthorityPage,
@@ -287,7 +287,7 @@ class Engine:
         An object would get a number here that others know another message by. A change of
         members or key would make every message before it look written under an old key.
         """
-        statement = open_envelope(envelope, kind).statement
+        statement = opened(envelope, kind).statement
         if not isinstance(statement, Activity) or self.trust.state(statement.case) is None:
             return True
         if isinstance(statement, Object):
@@ -307,7 +307,7 @@ class Engine:
 
         Taken in alone, it would be refused for ever.
         """
-        statement = open_envelope(envelope, kind).statement
+        statement = opened(envelope, kind).statement
         if not isinstance(statement, Activity):
             raise UntrustedError("not a statement of a case", rule="unknown-kind")
         state = self.trust.state(statement.case)

@@ -9,8 +9,8 @@ import time
 
 from msgspec.structs import replace
 
-from seefen.client.checkpoints import verified
 from seefen.client.engine import Engine
+from seefen.client.once import verified
 from seefen.client.sender import Parcel
 from seefen.client.tags import require_nothing_hidden
 from seefen.protocol import keys as handed

@@ -78,14 +78,13 @@ class Outbox:
             RefusedError: The form is not filled in as it must be, a file is not there, or its
             name is too long. Nothing is kept then.
         """
-        message.check()
+        plain = encode_message(message)  # checks it
         for path in attach:
             if not path.is_file():
                 raise RefusedError(f"{path} cannot be read: there is no such file", rule="file")
             _check_name(path)
         bare = self._bare(case, file=False)
         key = new_content_key()
-        plain = encode_message(message)
         body = seal(key, body_context(bare), pad(plain))
         draft = Draft(
             case,

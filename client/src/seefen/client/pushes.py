@@ -18,6 +18,7 @@ from seefen.client.watching import Watch
 from seefen.protocol.encoding import decode
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.frames import Frame, Push
+from seefen.protocol.messages import Cover
 from seefen.protocol.statements import Ack, Object
 
 LIMIT: Final = 1 << 23
@@ -96,19 +97,21 @@ class Pushes:
             await engine.sync()
         row = self._watch.take_release(push, signed.checkpoint)
         if row is not None:
-            view = object_view(engine, row)
-            self.tell("opened", view.subject, view.case, view.ref)
+            cover = row.opened_cover if taken is None else taken.cover
+            self._tell_of("opened", row.case, row.n, cover)
 
     def _arrived(self, taken: Taken) -> None:
         engine, statement = self._engine, taken.opened.statement
         if isinstance(statement, Object):
             # Thousands come at once after an absence: no more is read than is said.
-            subject = "" if taken.cover is None else taken.cover.subject
-            case = engine.name_of(engine.trust.require_state(statement.case))
             sql = "SELECT n FROM object WHERE object = ?"
             for (number,) in engine.vault.run(sql, statement.object):
-                self.tell("arrived", subject, case, f"{case}#{number}")
+                self._tell_of("arrived", statement.case, number, taken.cover)
         elif isinstance(statement, Ack):
             for row in rows(self._engine, "object = ?", statement.object):
                 view = object_view(self._engine, row)
                 self.tell(statement.step, f"{statement.node}: {view.subject}", view.case, view.ref)
+
+    def _tell_of(self, what: str, case: bytes, number: int, cover: Cover | None) -> None:
+        name = self._engine.name_of(self._engine.trust.require_state(case))
+        self.tell(what, "" if cover is None else cover.subject, name, f"{name}#{number}")

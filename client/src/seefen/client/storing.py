@@ -2,9 +2,9 @@
 
 from functools import lru_cache
 
+from seefen.client.once import opened
 from seefen.client.trust import Taken
 from seefen.client.vault import Vault
-from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.statements import Ack, Object
 
@@ -12,7 +12,7 @@ from seefen.protocol.statements import Ack, Object
 @lru_cache(maxsize=4096)
 def object_of(envelope: bytes) -> Object:
     """Return the object in an envelope of the vault, which was verified when it came in."""
-    statement = open_envelope(envelope, "object").statement
+    statement = opened(envelope, "object").statement
     if not isinstance(statement, Object):
         raise UntrustedError("not an object", rule="wrong-kind")
     return statement

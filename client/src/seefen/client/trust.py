@@ -16,9 +16,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from seefen.client.checkpoints import verified
 from seefen.client.cores import agrees
 from seefen.client.evidence import keep_evidence
+from seefen.client.once import opened as opened_once
+from seefen.client.once import verified
 from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState, Generation, Last, Position
@@ -253,7 +254,7 @@ class Trust:
             UntrustedError: rule ``core-commitment``, ``inclusion``, ``other-statement``.
         """
         core = check_entry(entry, under)
-        opened = open_envelope(envelope, kind)
+        opened = opened_once(envelope, kind)
         named = core.act == kind and core.req == opened.hash.hex()
         if not named or not agrees(core, opened.statement):
             raise UntrustedError(

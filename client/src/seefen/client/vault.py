@@ -12,6 +12,7 @@ next commit on. Whatever leaves the device is committed in full first, and takes
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -235,10 +236,7 @@ class Vault:
     def head(self, log: str) -> tuple[Head, str] | None:
         """Return the highest head of a log ever verified, and its note."""
         value = self.get(f"head/{log}")
-        if value is None:
-            return None
-        size, root, note = decode(value, tuple[int, bytes, str])
-        return Head(size, root), note
+        return None if value is None else _head(value)
 
     def put_head(self, log: str, head: Head, note: str) -> None:
         """Keep a head; it is never replaced by a smaller one."""
@@ -276,6 +274,12 @@ class Vault:
         """Return the ids of all cases this device knows."""
         sql = "SELECT DISTINCT case_id FROM entry WHERE kind = 'case' AND envelope IS NOT NULL"
         return [row[0] for row in self.run(sql)]
+
+
+@lru_cache(maxsize=8)
+def _head(value: bytes) -> tuple[Head, str]:
+    size, root, note = decode(value, tuple[int, bytes, str])
+    return Head(size, root), note
 
 
 @contextmanager

@@ -211,11 +211,9 @@ class Push:
         if not due:
             return
         fresh = {row.object: row.body for changes, _, _ in batches for row in changes.objects}
-        # A body without its key is of no use: it may be fetched while the release is written.
-        released, bodies = await asyncio.gather(
-            self._release(due, [job for _, _, jobs in batches for job in jobs]),
-            self._bodies([p.body_of for p, _ in due if p.body_of is not None], fresh),
-        )
+        # Nothing here waits for what this process has written, and nobody overtakes the push.
+        released = await self._release(due, [job for _, _, jobs in batches for job in jobs])
+        bodies = await self._bodies([p.body_of for p, _ in due if p.body_of is not None], fresh)
         head = self._sequencer.known.heads.activity  # all proofs are under this one
         keys = await self._keys(released, head.size)
         for parcel, devices in due:
@@ -251,22 +249,20 @@ class Push:
 
     async def _release(self, due: list[_Due], made: list[ReleaseJob]) -> list[_Released]:
         """Return the releases for each object and node on watch; commit those not ``made``."""
+        released: list[_Released] = []
         jobs: list[tuple[Parcel, ReleaseJob]] = []
         for parcel, devices in due:
             obj = parcel.statement
             if not isinstance(obj, Object):
                 continue
             stand = [job for job in made if obj.object in job.wanted]
-            jobs += [(parcel, job) for job in stand]
+            released += [(parcel, job, await job.done) for job in stand]
             served = {device for job in stand for device in job.readers}
             # Who came on line after it was written, or while another process wrote it.
             late = [device for device in devices if device not in served]
-            for job in self._release_jobs(obj.net, parcel.row, late):
-                jobs.append((parcel, job))
-        stands = set(made)
-        waits = (job.done if job in stands else self._sequencer.write(job) for _, job in jobs)
-        results = await asyncio.gather(*waits, return_exceptions=True)
-        released: list[_Released] = []
+            jobs += [(parcel, job) for job in self._release_jobs(obj.net, parcel.row, late)]
+        writes = (self._sequencer.write(job) for _, job in jobs)
+        results = await asyncio.gather(*writes, return_exceptions=True) if jobs else ()
         for (parcel, job), done in zip(jobs, results, strict=True):
             if isinstance(done, SeefenError):
                 continue  # without a release there is no key: the device asks by itself

@@ -132,7 +132,7 @@ def recoded(info: inspect.Type, value: object, choose: Choose, path: str = "") -
     if table is not None and isinstance(value, str) and value:
         return choose(path, table, value)
     if isinstance(info, inspect.StructType) and isinstance(value, dict):
-        types = {field.encode_name: field.type for field in info.fields}
+        types = _types(info.cls)
         return {
             name: recoded(types[name], item, choose, f"{path}.{name}" if path else name)
             if name in types
