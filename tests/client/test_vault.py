@@ -120,10 +120,81 @@ def test_entries_come_back_in_the_order_of_the_log(path: Path) -> None:
     vault.close()
 
 
+def test_what_is_written_soon_outlives_a_kill_and_is_synced_with_the_next_change(
+    path: Path, tmp_path: Path
+) -> None:
+    vault = Vault.open(path, KEY)
+    with vault.soon():
+        vault.put("soon", b"written")
+    assert not vault.synced
+
+    left = tmp_path / "left"
+    left.mkdir()
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        (left / file.name).write_bytes(file.read_bytes())  # all that a killed process leaves
+    dead = Vault.open(left / path.name, KEY)
+    assert dead.get("soon") == b"written"
+    dead.close()
+
+    vault.put("other", b"in full")
+    assert vault.synced
+    vault.close()
+
+
+def test_a_change_around_it_is_in_full_whatever_is_inside(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    with vault.change(), vault.soon():
+        vault.put("inner", b"1")
+    assert vault.synced
+    with vault.soon(), vault.change():
+        vault.put("inner", b"2")
+    assert not vault.synced, "the outermost decides"
+    vault.sync()
+    assert vault.synced
+    vault.close()
+
+
+def test_soon_ends_with_its_block_also_when_that_fails(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    with pytest.raises(ZeroDivisionError):
+        _soon_and_fail(vault)
+    assert vault.get("kept") is None
+    assert vault.one("PRAGMA synchronous") == (2,)
+    vault.put("kept", b"yes")
+    assert vault.synced
+    vault.close()
+
+
+@pytest.mark.parametrize("limit", ["TIDY", "MOST"])
+def test_a_long_log_is_taken_into_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    # By whoever has time for it, and at the latest by the commit that makes it far too long.
+    monkeypatch.setattr("seefen.client.vault.TIDY", 20)
+    if limit == "MOST":
+        monkeypatch.setattr("seefen.client.vault.MOST", 20)
+    vault = Vault.open(path, KEY)
+    before = path.stat().st_size
+    with vault.change():
+        for number in range(100):
+            vault.put(f"name-{number}", bytes(2000))
+    if limit == "TIDY":
+        assert path.stat().st_size == before
+        vault.tidy()
+    assert path.stat().st_size > before + 200_000
+    vault.close()
+
+
 def _change_and_fail(vault: Vault) -> None:
     with vault.change():
         vault.put("kept", b"after")
         vault.add_entry(_entry(7))
+        raise ZeroDivisionError
+
+
+def _soon_and_fail(vault: Vault) -> None:
+    with vault.soon():
+        vault.put("kept", b"no")
         raise ZeroDivisionError
 
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 
 from seefen.protocol.encoding import decode
 from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import AuthorityPage, Frame, Push
 from seefen.protocol.ledger.note import decode_checkpoint, parse_note
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.protocol.statements import Release
+from seefen.server.jobs import Job
+from seefen.server.view import Layer, Needs
 from tests.support import casework
 from tests.support.network import Machine
 from tests.support.served import Served, refused, served
@@ -89,6 +92,31 @@ async def test_a_watch_gets_the_key_and_its_release_stands_before() -> None:
         assert release.statement.devices == (reader.device,)
         assert release.signatures == ()
         assert push.release.index > push.item.entry.index
+
+
+async def test_what_is_refused_beside_an_object_takes_nothing_with_it() -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1], form="channel")
+        await watch(it, reader, case)
+        line = attach(it, reader)
+        refused_job = _Refused()
+        it.broker._sequencer.accompany(lambda _: [refused_job])
+        await it.message(author, case)
+        await until(lambda: line.pushes)
+        assert line.pushes[0].key
+        assert line.pushes[0].release is not None
+        assert isinstance(refused_job.done.exception(), RefusedError)
+
+
+class _Refused(Job):
+    """A job that no rule lets pass."""
+
+    def __init__(self) -> None:
+        super().__init__(Needs())
+
+    def judge(self, layer: Layer) -> None:
+        raise RefusedError("no", rule="no")
 
 
 async def test_one_release_names_all_devices_of_a_node() -> None:
@@ -190,10 +218,9 @@ async def test_growth_is_proved_from_the_last_head_a_line_was_told() -> None:
         case = await it.open_case(author, NODES[1])
         line = attach(it, reader)
         head = it.head((await it.feed(reader)).checkpoint)
-        for _ in range(5):
+        for n in range(5):
             await it.message(author, case)
-            seen = len(line.pushes)
-            await until(lambda seen=seen: len(line.pushes) > seen or len(line.pushes) == 5)  # type: ignore[misc]
+            await until(lambda n=n: len(line.pushes) > n)  # type: ignore[misc]
         for push in line.pushes:
             new = it.head(push.checkpoint)
             check_consistency(head.size, head.root, new.size, new.root, push.consistency)

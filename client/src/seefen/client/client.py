@@ -29,6 +29,7 @@ from seefen.client.faces import Alerts, Cases, Channels, Files, Traces
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, read_key_file
 from seefen.client.messaging import Messaging, silent
+from seefen.client.once import verified
 from seefen.client.outbox import Outbox
 from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader
@@ -42,7 +43,6 @@ from seefen.client.views import object_view, row_of
 from seefen.client.watching import Watch
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError, SeefenError
-from seefen.protocol.ledger.note import open_checkpoint
 
 LOOK: Final = 60  # seconds between two looks while on line
 RETRY: Final = (1, 2, 5, 10, 20)  # seconds between two tries to reach the broker
@@ -149,7 +149,7 @@ class Client:
         if kept is None:
             return 0
         trust = self._engine.trust
-        return open_checkpoint(kept[1], trust.origin("activity"), trust.root.log_key).time
+        return verified(kept[1], trust.origin("activity"), trust.root.log_key).time
 
     def nodes(self) -> list[NodeView]:
         """Return the nodes of the network."""
@@ -316,6 +316,9 @@ class Client:
         while True:
             await self._acknowledge_rest()
             await asyncio.sleep(RETRY[min(tries, len(RETRY) - 1)])
+            with contextlib.suppress(SeefenError):  # the disk is full: whoever writes next is told
+                self._engine.vault.sync()
+                self._engine.vault.tidy()
             if self._engine.connection.is_open:
                 tries = 0
                 if time.monotonic() - synced < LOOK:

@@ -8,7 +8,8 @@ orders syncing, sending and reading, so that numbers never cross.
 import asyncio
 import time
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,13 +17,13 @@ from seefen.client.connection import Connection
 from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
+from seefen.client.once import opened
 from seefen.client.storing import store_object, store_step
 from seefen.client.trust import STRUCTURE, Taken, Trust
 from seefen.client.vault import Vault
 from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
-from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
 from seefen.protocol.frames import (
     AuthorityPage,
@@ -132,6 +133,7 @@ class Engine:
         except BaseException as err:
             # The vault was rolled back: what is in memory must go back with it.
             self.trust.reload()
+            self.keychain.forget_all()
             if isinstance(err, UntrustedError):
                 self.alarm(str(err))
             raise
@@ -139,29 +141,40 @@ class Engine:
     async def _sync_feed(self) -> int:
         count, cursor = 0, self.vault.get_number("cursor")
         broken: SeefenError | None = None
-        while True:
-            seen = self.trust.head("activity").size
-            page = await self.connection.request("feed", FeedFrom(cursor, PAGE, seen), Page)
-            signed = await self.trust.accept(
-                "activity", page.checkpoint, page.consistency, self.prove
-            )
-            size = max(signed.checkpoint.size, cursor)
-            if not cursor <= page.upto <= size or any(s.index >= size for s in page.stubs):
-                # A cursor beyond the log would skip what is written there later.
-                raise UntrustedError("the broker shows a page beyond its own log", rule="page")
-            await self.reach(item.entry for item in page.items)
-            taken, wrong = self._take_page(page, signed.checkpoint, keep=broken is None)
-            broken, count = broken or wrong, count + len(taken)
-            for one in taken:
-                self.arrived(one)
-            if page.upto <= cursor or page.upto >= signed.checkpoint.size:
-                break
-            cursor = page.upto
+        asked: asyncio.Task[Page] | None = self._ask_page(cursor)
+        try:
+            while asked is not None:
+                page = await asked
+                signed = await self.trust.accept(
+                    "activity", page.checkpoint, page.consistency, self.prove
+                )
+                size = max(signed.checkpoint.size, cursor)
+                if not cursor <= page.upto <= size or any(s.index >= size for s in page.stubs):
+                    # A cursor beyond the log would skip what is written there later.
+                    raise UntrustedError("the broker shows a page beyond its own log", rule="page")
+                more = cursor < page.upto < signed.checkpoint.size
+                cursor = page.upto
+                # The broker makes the next page while this one is checked.
+                asked = self._ask_page(cursor) if more else None
+                await self.reach(item.entry for item in page.items)
+                await asyncio.sleep(0)  # the question leaves before the work begins
+                taken, wrong = self._take_page(page, signed.checkpoint, keep=broken is None)
+                broken, count = broken or wrong, count + len(taken)
+                for one in taken:
+                    self.arrived(one)
+        finally:
+            if asked is not None:
+                asked.cancel()
         for sentence in await self._heads.compare(self.trust.head("activity"), self.prove):
             self.alarm(sentence)
         if broken is not None:
             raise broken
         return count
+
+    def _ask_page(self, cursor: int) -> asyncio.Task[Page]:
+        seen = self.trust.head("activity").size
+        ask = FeedFrom(cursor, PAGE, seen)
+        return asyncio.create_task(self.connection.request("feed", ask, Page))
 
     def _take_page(
         self, page: Page, under: Checkpoint, *, keep: bool
@@ -194,11 +207,23 @@ class Engine:
     @contextmanager
     def change(self) -> Generator[None]:
         """Make all writes inside one transaction; cases in memory go back with it."""
+        with self._together(self.vault.change()):
+            yield
+
+    @contextmanager
+    def soon(self) -> Generator[None]:
+        """Do as :meth:`change` does, synced with what is committed next (:meth:`Vault.soon`)."""
+        with self._together(self.vault.soon()):
+            yield
+
+    @contextmanager
+    def _together(self, transaction: AbstractContextManager[None]) -> Generator[None]:
         try:
-            with self.vault.change():
+            with transaction:
                 yield
         except BaseException:
             self.trust.forget_all()
+            self.keychain.forget_all()
             raise
 
     def take_item(self, item: Item, under: Checkpoint, *, alone: bool = False) -> Taken | None:
@@ -223,10 +248,9 @@ class Engine:
             self._take_stub(_stub(taken))
             return None
         self._heads.note(taken)
-        self._store(taken, state, item)
-        return taken
+        return self._store(taken, state, item)
 
-    def _store(self, taken: Taken, state: CaseState, item: Item) -> None:
+    def _store(self, taken: Taken, state: CaseState, item: Item) -> Taken:
         match taken.opened.statement:
             case Case() as opened if opened.version == 1:
                 self._keep_name(opened)
@@ -235,12 +259,16 @@ class Engine:
             case Object() as obj:
                 if taken.core.n != state.object_count:
                     self.alarm(f"entry {taken.index} has a wrong number in {state.number}")
-                store_object(self.vault, taken, obj, item.body, state.object_count)
-                self.keychain.open_cover(obj)
+                found = self.keychain.open_cover(obj)
+                data = None if found is None else found.data
+                store_object(self.vault, taken, obj, data, item.body, state.object_count)
+                if found is not None:
+                    return replace(taken, cover=found.cover)
             case Ack() as ack:
                 store_step(self.vault, taken, ack)
             case _:
                 pass
+        return taken
 
     def _follow(self, taken: Taken) -> CaseState:
         try:
@@ -259,7 +287,7 @@ class Engine:
         An object would get a number here that others know another message by. A change of
         members or key would make every message before it look written under an old key.
         """
-        statement = open_envelope(envelope, kind).statement
+        statement = opened(envelope, kind).statement
         if not isinstance(statement, Activity) or self.trust.state(statement.case) is None:
             return True
         if isinstance(statement, Object):
@@ -279,7 +307,7 @@ class Engine:
 
         Taken in alone, it would be refused for ever.
         """
-        statement = open_envelope(envelope, kind).statement
+        statement = opened(envelope, kind).statement
         if not isinstance(statement, Activity):
             raise UntrustedError("not a statement of a case", rule="unknown-kind")
         state = self.trust.state(statement.case)

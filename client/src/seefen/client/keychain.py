@@ -1,6 +1,7 @@
 """The keychain: keys that were handed to this device, each checked against its commitment."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.learning import key_for_device, key_from_mailbox
@@ -12,10 +13,18 @@ from seefen.protocol.encoding import decode, encode
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuthorityItem
-from seefen.protocol.messages import decode_cover
+from seefen.protocol.messages import Cover, decode_cover
 from seefen.protocol.objects import open_cover
 from seefen.protocol.statements import Assign, CaseKey, Mailbox, NodeWrap, Object, Statement
 from seefen.protocol.suite import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCover:
+    """A cover that was opened: the bytes that are kept, and what they say."""
+
+    data: bytes
+    cover: Cover
 
 
 class Keychain:
@@ -28,6 +37,7 @@ class Keychain:
         self._keys = keys
         self._trust = trust
         self._alarm = alarm
+        self._case_keys: dict[tuple[bytes, int], bytes] = {}
 
     @property
     def _node(self) -> str:
@@ -62,17 +72,30 @@ class Keychain:
 
     def case_key(self, case: bytes, gen: int) -> bytes | None:
         """Return the key of a generation, if this device holds it."""
-        row = self._vault.one("SELECT key FROM case_key WHERE case_id = ? AND gen = ?", case, gen)
-        return None if row is None else bytes(row[0])
+        if (case, gen) not in self._case_keys:
+            sql = "SELECT key FROM case_key WHERE case_id = ? AND gen = ?"
+            row = self._vault.one(sql, case, gen)
+            if row is None:
+                return None
+            self._case_keys[case, gen] = bytes(row[0])
+        return self._case_keys[case, gen]
+
+    def forget_all(self) -> None:
+        """Drop the keys in memory, after a transaction that was rolled back."""
+        self._case_keys.clear()
 
     def keep_case_key(self, case: bytes, gen: int, key: bytes) -> None:
         """Keep the key of a generation and open what waited for it."""
         self._vault.run("INSERT OR REPLACE INTO case_key VALUES (?, ?, ?)", case, gen, key)
+        self._case_keys.pop((case, gen), None)
         rows = self._vault.run(
             "SELECT envelope FROM object WHERE case_id = ? AND cover IS NULL", case
         )
         for (envelope,) in rows:
-            self.open_cover(object_of(envelope))
+            obj = object_of(envelope)
+            if (cover := self.open_cover(obj)) is not None:
+                sql = "UPDATE object SET cover = ? WHERE object = ?"
+                self._vault.run(sql, cover.data, obj.object)
 
     def learn_seed(self, item: AuthorityItem) -> None:
         """Learn the seed of a mailbox of the own node, if its wrap is for this device."""
@@ -155,17 +178,17 @@ class Keychain:
             return None
         return handed.next_key(before, casekey)
 
-    def open_cover(self, obj: Object) -> None:
-        """Open the cover of an object that was stored; its author's node is to be told."""
+    def open_cover(self, obj: Object) -> OpenCover | None:
+        """Open the cover of an object, if its key is here; its author's node is to be told."""
         key = self.case_key(obj.case, obj.gen)
         if key is None:
-            return
+            return None
         try:
-            cover = open_cover(obj, key)
-            decode_cover(cover)
+            data = open_cover(obj, key)
+            cover = decode_cover(data)
         except SeefenError as err:
             self._alarm(f"the cover of a message from {obj.node} does not open: {err}")
-            return
-        self._vault.run("UPDATE object SET cover = ? WHERE object = ?", cover, obj.object)
+            return None
         if obj.node != self._node:
             self._vault.put(f"owe/delivered/{obj.object.hex()}", b"1")
+        return OpenCover(data, cover)

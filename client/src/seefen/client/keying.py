@@ -10,13 +10,13 @@ import time
 from msgspec.structs import replace
 
 from seefen.client.engine import Engine
+from seefen.client.once import verified
 from seefen.client.sender import Parcel
 from seefen.client.tags import require_nothing_hidden
 from seefen.protocol import keys as handed
 from seefen.protocol.case import BOX_OF, CaseState, Position, stale
 from seefen.protocol.case_chain import CLOCK_SLACK
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.ledger.note import open_checkpoint
 from seefen.protocol.statements import CaseKey, DeviceWrap, LeftOut, NodeWrap
 from seefen.protocol.suite import key_commitment, random_bytes, sha256
 
@@ -66,7 +66,7 @@ def _signed_at(engine: Engine) -> list[int]:
     trust = engine.trust
     kept = [(log, engine.vault.head(log)) for log in ("authority", "activity")]
     return [
-        open_checkpoint(head[1], trust.origin(log), trust.root.log_key).time
+        verified(head[1], trust.origin(log), trust.root.log_key).time
         for log, head in kept
         if head is not None
     ]

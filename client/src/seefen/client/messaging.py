@@ -47,6 +47,7 @@ class Messaging:
             draft = self._outbox.add_message(state.case, dated, reply_to=reply_to, attach=files)
             # The message leaves before its files are even sealed: it may be urgent.
             first = self._result(await self._outbox.flush(), draft)
+            engine.vault.sync()  # also when nothing could leave
         if not files:
             return first
         problem = await self._outbox.prepare(progress)

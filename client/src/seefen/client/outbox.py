@@ -78,14 +78,13 @@ class Outbox:
             RefusedError: The form is not filled in as it must be, a file is not there, or its
             name is too long. Nothing is kept then.
         """
-        message.check()
+        plain = encode_message(message)  # checks it
         for path in attach:
             if not path.is_file():
                 raise RefusedError(f"{path} cannot be read: there is no such file", rule="file")
             _check_name(path)
         bare = self._bare(case, file=False)
         key = new_content_key()
-        plain = encode_message(message)
         body = seal(key, body_context(bare), pad(plain))
         draft = Draft(
             case,
@@ -105,7 +104,7 @@ class Outbox:
             plain,
         )
         vault = self._engine.vault
-        with vault.change():
+        with vault.soon():  # synced with what is about to leave, or by who hears that it waits
             for path in attach:
                 kept = Attachment(case, bare.object, message.handling, os.fsencode(path.absolute()))
                 vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
@@ -274,7 +273,7 @@ class Outbox:
     def _finish(self, id_: int, draft: Draft) -> Sent:
         """Keep the author's own words, which need no access, and let the draft go."""
         vault = self._engine.vault
-        with vault.change():
+        with vault.soon():  # its receipt is on the disk: after a power cut this is done again
             vault.run("UPDATE object SET body = ? WHERE object = ?", draft.plain, draft.object)
             marks.keep(vault, draft.object, decode_message(draft.plain))
             vault.run("DELETE FROM draft WHERE id = ?", id_)

@@ -18,6 +18,7 @@ from seefen.client.watching import Watch
 from seefen.protocol.encoding import decode
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.frames import Frame, Push
+from seefen.protocol.messages import Cover
 from seefen.protocol.statements import Ack, Object
 
 LIMIT: Final = 1 << 23
@@ -62,7 +63,10 @@ class Pushes:
             try:
                 async with self._engine.lock:
                     await self._handle(frame)
+                    # Who waits for it sees it now; what it changed is synced before it is told.
+                    await asyncio.sleep(0)
                     await self._reader.acknowledge_owed()
+                    self._engine.vault.sync()
             except UnreachableError:
                 continue
             except SeefenError as err:
@@ -85,7 +89,7 @@ class Pushes:
         await engine.reach((push.item.entry,))
         taken: Taken | None = None
         if engine.follows(push.item.kind, push.item.entry, push.item.envelope):
-            with engine.change():
+            with engine.soon():
                 taken = engine.take_item(push.item, signed.checkpoint, alone=True)
             if taken is not None:
                 self._arrived(taken)
@@ -93,16 +97,21 @@ class Pushes:
             await engine.sync()
         row = self._watch.take_release(push, signed.checkpoint)
         if row is not None:
-            view = object_view(engine, row)
-            self.tell("opened", view.subject, view.case, view.ref)
+            cover = row.opened_cover if taken is None else taken.cover
+            self._tell_of("opened", row.case, row.n, cover)
 
     def _arrived(self, taken: Taken) -> None:
-        statement = taken.opened.statement
+        engine, statement = self._engine, taken.opened.statement
         if isinstance(statement, Object):
-            for row in rows(self._engine, "object = ?", statement.object):
-                view = object_view(self._engine, row)
-                self.tell("arrived", view.subject, view.case, view.ref)
+            # Thousands come at once after an absence: no more is read than is said.
+            sql = "SELECT n FROM object WHERE object = ?"
+            for (number,) in engine.vault.run(sql, statement.object):
+                self._tell_of("arrived", statement.case, number, taken.cover)
         elif isinstance(statement, Ack):
             for row in rows(self._engine, "object = ?", statement.object):
                 view = object_view(self._engine, row)
                 self.tell(statement.step, f"{statement.node}: {view.subject}", view.case, view.ref)
+
+    def _tell_of(self, what: str, case: bytes, number: int, cover: Cover | None) -> None:
+        name = self._engine.name_of(self._engine.trust.require_state(case))
+        self.tell(what, "" if cover is None else cover.subject, name, f"{name}#{number}")

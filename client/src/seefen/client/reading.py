@@ -203,7 +203,7 @@ class Reader:
     def _due(self, found: Sequence[Row], step: str) -> list[Row]:
         """Return what is to be told, written down as owed; the rest is settled."""
         vault, due = self._engine.vault, list[Row]()
-        with vault.change():
+        with vault.soon():  # synced with the bundle that tells it
             for row in found:
                 if row.statement.node == self._engine.node:
                     self._settled(_owed(row, step))
@@ -224,7 +224,7 @@ class Reader:
         return engine.vault.one(told, row.object, engine.node, step) is not None
 
     def _told(self, due: Sequence[Row], step: str) -> None:
-        with self._engine.vault.change():
+        with self._engine.vault.soon():  # its receipt is on the disk
             for row in due:
                 self._engine.vault.put(f"step/{_owed(row, step)}", b"1")
                 self._settled(_owed(row, step))
@@ -285,17 +285,22 @@ class Reader:
         if generation_key is None:
             raise RefusedError("this device holds no key of this message", rule="d-no-key")
         content_key = unwrap_content_key(obj, generation_key, wrapped)
-        engine.vault.run("UPDATE object SET wrapped = ? WHERE object = ?", wrapped, obj.object)
         sealed = engine.vault.one("SELECT sealed FROM object WHERE object = ?", obj.object)
         if obj.file or sealed is None or sealed[0] is None:
+            with engine.vault.soon():
+                engine.vault.run(
+                    "UPDATE object SET wrapped = ? WHERE object = ?", wrapped, obj.object
+                )
             return
         body = open_message(obj, content_key, sealed[0])
         message = decode_message(body)
         if not isinstance(message, Message):
             raise UntrustedError("this object holds no message", rule="message")
-        with engine.vault.change():
+        # Under a watch it is shown before it is synced: the log holds why, and the feed the rest.
+        with engine.vault.soon():
             engine.vault.run(
-                "UPDATE object SET body = ?, shown_until = ? WHERE object = ?",
+                "UPDATE object SET wrapped = ?, body = ?, shown_until = ? WHERE object = ?",
+                wrapped,
                 body,
                 until,
                 obj.object,

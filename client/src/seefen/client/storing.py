@@ -2,9 +2,9 @@
 
 from functools import lru_cache
 
+from seefen.client.once import opened
 from seefen.client.trust import Taken
 from seefen.client.vault import Vault
-from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.statements import Ack, Object
 
@@ -12,27 +12,30 @@ from seefen.protocol.statements import Ack, Object
 @lru_cache(maxsize=4096)
 def object_of(envelope: bytes) -> Object:
     """Return the object in an envelope of the vault, which was verified when it came in."""
-    statement = open_envelope(envelope, "object").statement
+    statement = opened(envelope, "object").statement
     if not isinstance(statement, Object):
         raise UntrustedError("not an object", rule="wrong-kind")
     return statement
 
 
-def store_object(vault: Vault, taken: Taken, obj: Object, body: bytes, n: int) -> None:
-    """Keep an object under the number ``n``.
+def store_object(
+    vault: Vault, taken: Taken, obj: Object, cover: bytes | None, body: bytes, n: int
+) -> None:
+    """Keep an object under the number ``n``, with its cover when that was opened.
 
     It is counted here: the broker could name one number twice, and hide an object.
     """
     vault.run(
         "INSERT OR IGNORE INTO object"
-        " (object, case_id, n, idx, at, envelope, sealed, node, reply_to, file)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " (object, case_id, n, idx, at, envelope, cover, sealed, node, reply_to, file)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         obj.object,
         obj.case,
         n,
         taken.index,
         taken.core.at // 1000,
         taken.opened.envelope,
+        cover,
         body or None,
         obj.node,
         obj.reply_to,

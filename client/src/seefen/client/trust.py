@@ -18,6 +18,8 @@ from msgspec.structs import replace
 
 from seefen.client.cores import agrees
 from seefen.client.evidence import keep_evidence
+from seefen.client.once import opened as opened_once
+from seefen.client.once import verified
 from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState, Generation, Last, Position
@@ -25,9 +27,10 @@ from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened, open_envelope
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuthorityPage, Item, Stub
-from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint, open_checkpoint
+from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.ledger.record import Core, Record
 from seefen.protocol.ledger.tree import EMPTY_ROOT, check_consistency
+from seefen.protocol.messages import Cover
 from seefen.protocol.receipt import Entry, check_entry
 from seefen.protocol.statements import Assign, Case, CaseKey, Head, Release, Root, Statement
 from seefen.protocol.suite import sha256
@@ -44,6 +47,7 @@ class Taken:
     core: Core
     index: int
     record: Record
+    cover: Cover | None = None  # of an object whose key is here
 
 
 class Trust:
@@ -110,7 +114,7 @@ class Trust:
         Raises:
             UntrustedError: rule ``rewind``, ``fork`` or ``consistency``; evidence is kept.
         """
-        signed = open_checkpoint(note, self.origin(log), self.root.log_key)
+        signed = verified(note, self.origin(log), self.root.log_key)
         new, mine = signed.checkpoint, self.head(log)
         try:
             if new.size < mine.size:
@@ -121,7 +125,8 @@ class Trust:
         except UntrustedError as err:
             self._keep_evidence(log, new, note, err)
             raise
-        self._vault.put_head(log, Head(new.size, new.root), note)
+        with self._vault.soon():  # what it stands for is committed after it, and in full
+            self._vault.put_head(log, Head(new.size, new.root), note)
         return signed
 
     async def _check_growth(
@@ -204,13 +209,8 @@ class Trust:
                     broken = f"{err.rule}: {err}"
                     self.directory.skip(item.envelope)
                     alarms.append(f"signed record {index} has no effect: {err}")
-                self._vault.run(
-                    "INSERT INTO authority VALUES (?, ?, ?, ?)",
-                    index,
-                    item.kind,
-                    item.envelope,
-                    broken,
-                )
+                row = (index, item.kind, item.envelope, broken)
+                self._vault.run("INSERT INTO authority VALUES (?, ?, ?, ?)", *row)
         return alarms
 
     def check_replayed(self, checkpoint: Checkpoint) -> None:
@@ -254,7 +254,7 @@ class Trust:
             UntrustedError: rule ``core-commitment``, ``inclusion``, ``other-statement``.
         """
         core = check_entry(entry, under)
-        opened = open_envelope(envelope, kind)
+        opened = opened_once(envelope, kind)
         named = core.act == kind and core.req == opened.hash.hex()
         if not named or not agrees(core, opened.statement):
             raise UntrustedError(

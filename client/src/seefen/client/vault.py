@@ -3,11 +3,16 @@
 Only verified things come in (:mod:`seefen.client.trust`). What belongs together is
 written in one transaction with the log position it belongs to, so that a kill at any
 point leaves a state that was true.
+
+A commit is synced to the disk before it returns. One that may be done again without harm
+(:meth:`Vault.soon`) is only written: it outlives a kill at once, and a power cut from the
+next commit on. Whatever leaves the device is committed in full first, and takes it along.
 """
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +23,9 @@ from seefen.protocol.errors import RefusedError
 from seefen.protocol.statements import Head
 
 NAME: Final = "vault.db"
+CACHE: Final = 16 * 1024  # KiB of pages that need not be decrypted again
+TIDY: Final = 1000  # pages of the write-ahead log that are worth a checkpoint
+MOST: Final = 16_000  # pages at which a commit makes one itself, whoever waits for it
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -84,6 +92,10 @@ class Vault:
 
     def __init__(self, connection: Any) -> None:
         self._db = connection
+        self._pages = 0  # of the write-ahead log
+        self._soon = False
+        self._unsynced = False
+        connection.set_wal_hook(self._grown)
 
     @classmethod
     def open(cls, path: Path, key: bytes) -> "Vault":
@@ -101,6 +113,7 @@ class Vault:
             db.pragma("locking_mode", "EXCLUSIVE")
             db.pragma("journal_mode", "WAL")
             db.pragma("synchronous", "FULL")
+            db.pragma("cache_size", -CACHE)
             db.execute("BEGIN EXCLUSIVE")
             db.execute(SCHEMA)
             db.execute("COMMIT")
@@ -129,6 +142,54 @@ class Vault:
                 yield
         except apsw.Error as err:
             raise _problem(err) from err
+
+    @contextmanager
+    def soon(self) -> Generator[None]:
+        """Make all writes inside one transaction that the next :meth:`change` syncs.
+
+        For what a device learns anew, or does again, if a power cut takes it back. Inside
+        another transaction it is a part of that one.
+        """
+        if self._db.in_transaction:
+            with self.change():
+                yield
+            return
+        self._db.pragma("synchronous", "NORMAL")
+        self._soon = True
+        try:
+            with self.change():
+                yield
+        finally:
+            self._soon = False
+            self._db.pragma("synchronous", "FULL")
+
+    @property
+    def synced(self) -> bool:
+        """Whether all that was written would outlive a power cut."""
+        return not self._unsynced
+
+    def sync(self) -> None:
+        """Bring to the disk what :meth:`soon` has written; nothing when there is nothing."""
+        if self._unsynced:
+            self.put("synced", b"")
+
+    def tidy(self) -> None:
+        """Take a long write-ahead log into the file: for when nobody waits."""
+        if self._pages < TIDY:
+            return
+        try:
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as err:
+            raise _problem(err) from err
+        self._pages = 0
+
+    def _grown(self, _: Any, __: str, pages: int) -> int:
+        # Called at each commit. One in full syncs the log, and with it what was written before.
+        self._unsynced = self._soon
+        self._pages = pages
+        if pages >= MOST:
+            self.tidy()
+        return apsw.SQLITE_OK
 
     def run(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows.
@@ -175,10 +236,7 @@ class Vault:
     def head(self, log: str) -> tuple[Head, str] | None:
         """Return the highest head of a log ever verified, and its note."""
         value = self.get(f"head/{log}")
-        if value is None:
-            return None
-        size, root, note = decode(value, tuple[int, bytes, str])
-        return Head(size, root), note
+        return None if value is None else _head(value)
 
     def put_head(self, log: str, head: Head, note: str) -> None:
         """Keep a head; it is never replaced by a smaller one."""
@@ -216,6 +274,12 @@ class Vault:
         """Return the ids of all cases this device knows."""
         sql = "SELECT DISTINCT case_id FROM entry WHERE kind = 'case' AND envelope IS NOT NULL"
         return [row[0] for row in self.run(sql)]
+
+
+@lru_cache(maxsize=8)
+def _head(value: bytes) -> tuple[Head, str]:
+    size, root, note = decode(value, tuple[int, bytes, str])
+    return Head(size, root), note
 
 
 @contextmanager

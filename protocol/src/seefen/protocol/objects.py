@@ -49,7 +49,7 @@ def new_content_key() -> bytes:
 
 def seal_cover(obj: Object, generation_key: bytes, cover: bytes) -> bytes:
     """Return the cover sealed under the generation, so that lists open without asking."""
-    return seal(derive(generation_key, "cover"), _cover_context(obj), cover)
+    return seal(_cover_key(generation_key), _cover_context(obj), cover)
 
 
 def open_cover(obj: Object, generation_key: bytes) -> bytes:
@@ -58,7 +58,7 @@ def open_cover(obj: Object, generation_key: bytes) -> bytes:
     Raises:
         UntrustedError: Sealed under another key, or not by this author for this case.
     """
-    return unseal(derive(generation_key, "cover"), _cover_context(obj), obj.cover)
+    return unseal(_cover_key(generation_key), _cover_context(obj), obj.cover)
 
 
 def wrap_content_key(obj: Object, generation_key: bytes, content_key: bytes) -> bytes:
@@ -87,7 +87,7 @@ def seal_message(
     sealed = seal(content_key, _BODY + bound, pad(body))
     complete = replace(
         obj,
-        cover=seal(derive(generation_key, "cover"), _COVER + bound, cover),
+        cover=seal(_cover_key(generation_key), _COVER + bound, cover),
         body_size=len(sealed),
         body_root=parts_root([leaf_hash(sealed)]),
     )
@@ -126,6 +126,12 @@ def parts_root(leaf_hashes: Iterable[bytes]) -> bytes:
 def part_count(size: int) -> int:
     """Return how many parts a body of ``size`` bytes has; an empty one has one."""
     return max(1, -(-size // PART_SIZE))
+
+
+@lru_cache(maxsize=64)
+def _cover_key(generation_key: bytes) -> bytes:
+    """Return the key of all covers of a generation: a list opens thousands with one."""
+    return derive(generation_key, "cover")
 
 
 def _cover_context(obj: Object) -> bytes:

@@ -235,11 +235,10 @@ class Push:
         due = [(parcel, devices) for parcel, devices in due if devices]
         if not due:
             return
-        # A body without its key is of no use: it may be fetched while the release is written.
-        released, bodies = await asyncio.gather(
-            self._release(due, {o: jobs for batch in batches for o, jobs in batch.ahead.items()}),
-            self._bodies(due, batches),
-        )
+        # Nothing here waits for what this process has written, and nobody overtakes the push.
+        ahead = {o: jobs for batch in batches for o, jobs in batch.ahead.items()}
+        released = await self._release(due, ahead)
+        bodies = await self._bodies(due, batches)
         head = self._sequencer.known.heads.activity  # all proofs are under this one
         keys = await self._keys(released, head.size)
         wraps = {h: data for batch in batches for h, data in batch.changes.wraps.items()}
@@ -281,7 +280,8 @@ class Push:
             if not isinstance(obj, Object):
                 continue
             jobs = ahead.get(obj.object, ())
-            await asyncio.gather(*(job.done for job in jobs), return_exceptions=True)
+            if not all(job.done.done() for job in jobs):
+                await asyncio.wait([job.done for job in jobs])
             done = [job for job in jobs if job.done.exception() is None]
             has = {device for job in done for device in job.readers}
             # Who came on line since, and all of what another process has written.

@@ -121,6 +121,7 @@ class Sequencer:
         self._work.set()
         for companion in self._companions:
             for other in companion(trial):
+                other.done.add_done_callback(_heard)
                 try:
                     self._judge(other, self._open)
                 except SeefenError as err:
@@ -310,6 +311,12 @@ def _measure(group: _Group) -> None:
     for log, rows in (("authority", changes.authority), ("activity", changes.activity)):
         for kind, count in Counter([row.kind for row in rows]).items():
             LEAVES.labels(log, kind).inc(count)
+
+
+def _heard(done: "asyncio.Future[Done]") -> None:
+    """Look at how a companion ended: it may be that nobody waits for it."""
+    if not done.cancelled():
+        done.exception()
 
 
 def _failed(err: Exception) -> UnreachableError:

@@ -131,6 +131,8 @@ class _Line:
             self._deliver(frame)  # behind what was pushed before it
             await self._queue.join()
         else:
+            # What the same commit pushes leaves first: its author only waits for a receipt.
+            await asyncio.sleep(0)
             await self._send(frame)
 
     async def _send(self, frame: bytes) -> bool:
