@@ -17,7 +17,7 @@ from typing import Final
 from msgspec.structs import replace as replaced
 
 from seefen.client import files, keying, marks
-from seefen.client.connection import UnreachableError
+from seefen.client.answers import FullError, UnreachableError
 from seefen.client.drafts import Attachment, Draft, sayable
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
@@ -148,6 +148,9 @@ class Outbox:
                 try:
                     if draft.file and draft.object not in self._uploaded:
                         await self._upload(draft, progress)
+                except FullError as err:
+                    self._note(id_, err)  # said, and tried again: the operator must make room
+                    break
                 except UnreachableError:
                     break
                 except SeefenError as err:
