@@ -111,7 +111,7 @@ async def test_a_release_that_is_refused_takes_no_object_with_it() -> None:
         case = await it.open_case(author, NODES[1], form="channel")
         await watch(it, reader, case)
         line = attach(it, reader)
-        it.broker._sequencer.escort(lambda _, __: [_Refused()])
+        it.broker._sequencer.release_by(lambda _, __: [_Refused()])
         await it.message(author, case)
         await until(lambda: line.pushes)
         # Nobody had asked with it: the release comes after it, in a commit of its own.

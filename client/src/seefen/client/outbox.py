@@ -104,7 +104,7 @@ class Outbox:
             plain,
         )
         vault = self._engine.vault
-        with vault.soon():  # synced with what is about to leave, or by who hears that it waits
+        with vault.soon():  # synced with what is about to leave, or before it is said to wait
             for path in attach:
                 kept = Attachment(case, bare.object, message.handling, os.fsencode(path.absolute()))
                 vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
@@ -281,6 +281,7 @@ class Outbox:
             marks.keep(vault, draft.object, decode_message(draft.plain))
             vault.run("DELETE FROM draft WHERE id = ?", id_)
         if draft.file:
+            vault.sync()  # or a power cut would leave a draft without its file
             files.discard(self.folder / draft.file)
         return self._recorded(draft)
 

@@ -95,7 +95,7 @@ class Push:
         self._batches: asyncio.Queue[_Batch] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         sequencer.listen(self._committed)
-        sequencer.escort(self._escorts)
+        sequencer.release_by(self._releases)
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -166,7 +166,7 @@ class Push:
         releases = [job for job in jobs if isinstance(job, ReleaseJob)]
         self._batches.put_nowait((changes, heads, releases))
 
-    def _escorts(self, changes: Changes, layer: Layer) -> list[ReleaseJob]:
+    def _releases(self, changes: Changes, layer: Layer) -> list[ReleaseJob]:
         """Return the releases of new objects to who is on watch: one commit serves both."""
         authors = {row.idx: row.device for row in changes.activity}
         jobs: list[ReleaseJob] = []

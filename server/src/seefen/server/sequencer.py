@@ -30,7 +30,7 @@ from seefen.server.rows import Changes, Heads, Reads, Storage, TakenError
 from seefen.server.view import Known, Layer, Needs
 
 Listener = Callable[[Changes, Heads, Sequence[Job]], None]
-Escorts = Callable[[Changes, Layer], Sequence[Job]]
+Releases = Callable[[Changes, Layer], Sequence[Job]]
 
 
 @dataclass
@@ -58,7 +58,7 @@ class Sequencer:
         self._gate = Gate()
         self._gate.committed(known.activity_size)
         self._listeners: list[Listener] = []
-        self._escorts: Escorts = lambda _, __: ()
+        self._releases: Releases = lambda _, __: ()
         self._open = _Group(Layer.on(known))
         self._flying: _Group | None = None
         self._work = asyncio.Event()
@@ -85,12 +85,12 @@ class Sequencer:
         """Call ``listener`` with everything that was committed, in order, and by which jobs."""
         self._listeners.append(listener)
 
-    def escort(self, escorts: Escorts) -> None:
-        """Commit with each job from now on what ``escorts`` finds due once it stands.
+    def release_by(self, releases: Releases) -> None:
+        """Commit with each job from now on what ``releases`` finds due once it stands.
 
-        An escort that is refused takes nothing with it, and stands only where its job does.
+        A release that is refused takes nothing with it, and stands only where its job does.
         """
-        self._escorts = escorts
+        self._releases = releases
 
     async def case(self, case: bytes) -> CaseState | None:
         """Return the committed state of a case, None if there is no such case."""
@@ -106,7 +106,7 @@ class Sequencer:
         """
         await self._load(job.needs, self._storage)
         try:
-            self._add_with_escorts(job)
+            self._add_with_releases(job)
         except SeefenError:
             uncommitted = self._open if self._open.jobs else self._flying
             if uncommitted is None:
@@ -114,15 +114,15 @@ class Sequencer:
             # Judged on what is not committed yet: only what is committed counts for a no.
             await asyncio.shield(uncommitted.settled)
             await self._load(job.needs, self._storage)
-            self._add_with_escorts(job)
+            self._add_with_releases(job)
         return await job.done
 
-    def _add_with_escorts(self, job: Job) -> None:
+    def _add_with_releases(self, job: Job) -> None:
         changes = self._add(job)
-        for escort in self._escorts(changes, self._open.layer):
-            escort.done.add_done_callback(_heard)
+        for release in self._releases(changes, self._open.layer):
+            release.done.add_done_callback(_heard)
             with suppress(SeefenError):
-                self._add(escort)
+                self._add(release)
 
     def _add(self, job: Job) -> Changes:
         if self._closed:
@@ -306,7 +306,7 @@ def _measure(group: _Group) -> None:
 
 
 def _heard(done: "asyncio.Future[Done]") -> None:
-    """Look at how an escort ended: it may be that nobody waits for it."""
+    """Look at how a release ended: it may be that nobody waits for it."""
     if not done.cancelled():
         done.exception()
 
