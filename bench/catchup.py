@@ -15,8 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from bench.rows import Row
-from bench.stage import PASSPHRASE, Stage, ask_process
+from bench.stage import Stage, ask_process
 from seefen.client import Client
+from tests.client.homes import PASSPHRASE
 from tests.support.network import Machine
 
 MUST = 2000.0

@@ -23,9 +23,10 @@ from msgspec import Struct
 
 from bench.bare import CHUNK, bare
 from bench.rows import Row
-from bench.stage import PASSPHRASE, Stage, ask_process
+from bench.stage import Stage, ask_process
 from seefen.client import Client
 from seefen.client.connection import tls_context
+from tests.client.homes import PASSPHRASE
 from tests.support.network import Machine
 
 MIB: Final = 1 << 20

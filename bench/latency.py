@@ -15,9 +15,10 @@ import msgspec
 from msgspec import Struct
 
 from bench.rows import Row
-from bench.stage import PASSPHRASE, Stage, ask_process
+from bench.stage import Stage, ask_process
 from seefen.client import Client
 from seefen.protocol.messages import SeizureAlert, message_from_form
+from tests.client.homes import PASSPHRASE
 from tests.support.network import Machine
 
 WARM = 3

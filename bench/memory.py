@@ -17,8 +17,9 @@ import msgspec
 
 from bench.fanout import COUNTS, NODES, crowd, set_up
 from bench.rows import Row
-from bench.stage import PASSPHRASE, Stage, ask_process
+from bench.stage import Stage, ask_process
 from seefen.client import Client
+from tests.client.homes import PASSPHRASE
 
 MIB: Final = 1 << 20
 MUST: Final = 150.0  # MiB with all devices on line

@@ -34,32 +34,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from seefen.client import Client
-from seefen.client.invites import Invite
-from seefen.client.keyfile import NAME as KEY_FILE
-from seefen.client.keyfile import DeviceKeys, write_key_file
-from seefen.client.vault import NAME as VAULT
-from seefen.client.vault import Vault
 from seefen.protocol.bundle import Bundle
 from seefen.protocol.case import Position
-from seefen.protocol.encoding import encode
 from seefen.protocol.frames import Recorded
 from seefen.protocol.ledger.record import Record
 from seefen.protocol.messages import Note, encode_cover, encode_message
-from seefen.protocol.suite import new_id, random_bytes
+from seefen.protocol.suite import new_id
 from seefen.server.app import open_services
 from seefen.server.broker import Broker
 from seefen.server.config import read_config
 from seefen.server.database import own_database
 from seefen.server.embedded import running_dsn
+from tests.client.homes import PASSPHRASE, make_home
 from tests.support import casework
 from tests.support.broker import READY_SECONDS, RunningBroker, running_broker
 from tests.support.network import EVERY_ROLE, Machine, Network
 
-PASSPHRASE: Final = "copper lantern violet nine orchard"  # of homes that live for minutes
-CHEAP: Final = 8192  # KiB: the least a key file may name
 OFFICER: Final = ("field", "keyholder", "lead")
 GROUP: Final = 1024  # bundles on their way at once
 CONNECTIONS: Final = 150  # the raw rounds take one connection for each writer
@@ -243,34 +234,9 @@ class Stage:
         """Return the folder of a device, as joining leaves it: for ``Client.open``."""
         if machine.device not in self._homes:
             home = self.folder / f"home-{machine.device.hex()}"
-            home.mkdir()
-            keys = DeviceKeys(
-                machine.device, machine.sign, machine.auth, machine.kem, random_bytes(32)
-            )
-            write_key_file(home / KEY_FILE, keys, PASSPHRASE, memory_kib=CHEAP)
-            vault = Vault.open(home / VAULT, keys.vault)
-            vault.put("invite", msgspec.json.encode(self._invite(machine)))
-            vault.put("joined", encode(self.network.at))
-            vault.close()
+            make_home(home, machine, self.network, self.url, self.ca)
             self._homes[machine.device] = home
         return self._homes[machine.device]
-
-    def _invite(self, machine: Machine) -> Invite:
-        root = self.network.root
-        return Invite(
-            v=1,
-            network=root.name,
-            net=self.network.net.hex(),
-            broker=self.url,
-            ca=self.ca,
-            pin=root.tls_pins[0].hex(),
-            kind="device",
-            node=machine.node,
-            id="00" * 16,
-            secret="00" * 32,
-            expires=0,
-            roles=machine.roles,
-        )
 
 
 @asynccontextmanager

@@ -10,6 +10,8 @@ import pytest
 from seefen.client import files
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.suite import random_bytes
+from seefen.server.blobs import Blobs
+from seefen.server.errors import FullError
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, channel, until
 
@@ -71,6 +73,26 @@ async def test_a_photograph_that_is_gone_after_a_kill_is_named(place: Site, tmp_
     async with place.briefly(SKOPJE) as again:
         await until(lambda: not again.queued(), again)
         assert path.name in (again.alarm or "")
+
+
+async def test_a_broker_without_room_is_named_and_gets_the_photograph_later(
+    place: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Blobs) -> None:
+        raise FullError("the broker's disk is nearly full", rule="disk")
+
+    skopje = await channel(place, BELGRADE)
+    monkeypatch.setattr(Blobs, "_require_room", full)
+    sent = await skopje.alerts.send(alert(), CHANNEL, [photo(tmp_path)])
+    assert sent.ref == f"{CHANNEL}#1", "the alert itself is small and goes first"
+    (waiting,) = skopje.queued()
+    assert waiting.problem == "the broker's disk is nearly full [disk]"
+    assert skopje.online
+
+    monkeypatch.undo()
+    await until(lambda: not skopje.queued(), skopje)
+    assert [one.ref for one in skopje.alerts.list()] == [f"{CHANNEL}#1"]
+    assert skopje.channels._casework.find(CHANNEL).object_count == 2
 
 
 async def test_sealed_leftovers_of_a_kill_are_deleted(place: Site) -> None:

@@ -31,6 +31,12 @@ class UnreachableError(SeefenError):
     status = 503
 
 
+class FullError(UnreachableError):
+    """The broker has no room; what was to be sent waits until it has."""
+
+    status = 507
+
+
 class LoginError(SeefenError):
     """The broker does not let this device in."""
 
@@ -43,6 +49,8 @@ def problem_error(status: int, rule: str, title: str) -> SeefenError:
         return LoginError(title, rule=rule)
     if status in _KINDS:
         return _KINDS[status](title, rule=rule)
+    if status == FullError.status:
+        return FullError(title, rule=rule)
     return UnreachableError(title or f"the broker answered {status}", rule=rule or "broker")
 
 

@@ -162,6 +162,7 @@ class Messaging:
     def _result(self, sent: list[Sent], draft: int) -> Sent:
         for number, waiting, problem in self._outbox.waiting():
             if number == draft:
+                self._engine.vault.sync()  # an officer who hears that it waits may go home
                 why = problem or next((one.problem for one in sent if one.problem), None)
                 return Sent(None, queued=True, problem=why, size=waiting.body_size)
         return sent[-1]

@@ -17,7 +17,7 @@ from typing import Final
 from msgspec.structs import replace as replaced
 
 from seefen.client import files, keying, marks
-from seefen.client.connection import UnreachableError
+from seefen.client.answers import FullError, UnreachableError
 from seefen.client.drafts import Attachment, Draft, sayable
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
@@ -104,7 +104,7 @@ class Outbox:
             plain,
         )
         vault = self._engine.vault
-        with vault.soon():  # synced with what is about to leave, or by who hears that it waits
+        with vault.soon():  # synced with what is about to leave, or before it is said to wait
             for path in attach:
                 kept = Attachment(case, bare.object, message.handling, os.fsencode(path.absolute()))
                 vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
@@ -148,6 +148,9 @@ class Outbox:
                 try:
                     if draft.file and draft.object not in self._uploaded:
                         await self._upload(draft, progress)
+                except FullError as err:
+                    self._note(id_, err)  # said, and tried again: the operator must make room
+                    break
                 except UnreachableError:
                     break
                 except SeefenError as err:
@@ -278,6 +281,7 @@ class Outbox:
             marks.keep(vault, draft.object, decode_message(draft.plain))
             vault.run("DELETE FROM draft WHERE id = ?", id_)
         if draft.file:
+            vault.sync()  # or a power cut would leave a draft without its file
             files.discard(self.folder / draft.file)
         return self._recorded(draft)
 

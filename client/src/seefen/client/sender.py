@@ -317,7 +317,7 @@ class Sender:
 
     def _drop_if_refused(self, err: SeefenError) -> None:
         # No answer, no login, another machine's answer: what was sent may stand all the same.
-        if err.status not in (401, 503) and err.rule != "tls":
+        if err.status not in (401, 503, 507) and err.rule != "tls":
             self._drop_pending()
 
     def _count(self, taken: Taken) -> None:

@@ -25,7 +25,7 @@ from seefen.protocol.statements import Head
 NAME: Final = "vault.db"
 CACHE: Final = 16 * 1024  # KiB of pages that need not be decrypted again
 TIDY: Final = 1000  # pages of the write-ahead log that are worth a checkpoint
-MOST: Final = 16_000  # pages at which a commit makes one itself, whoever waits for it
+MOST: Final = 4000  # pages at which a commit makes one itself, whoever waits for it
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
