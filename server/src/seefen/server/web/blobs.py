@@ -4,7 +4,7 @@ from typing import Any
 
 from seefen.protocol.errors import MalformedError
 from seefen.protocol.objects import PART_SIZE
-from seefen.server.web.limits import read_body
+from seefen.server.web.limits import read_body, read_buffer
 from seefen.server.web.services import Call
 
 
@@ -29,7 +29,7 @@ async def get_leaves(call: Call) -> bytes:
 
 async def put_part(call: Call) -> None:
     """Keep a part."""
-    data = await read_body(call.request, limit=PART_SIZE)
+    data = await read_buffer(call.request, limit=PART_SIZE)
     await call.services.blobs.put(_root(call), _part(call), data)
 
 
