@@ -56,6 +56,16 @@ def blobs(pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path) -> Blobs:
     return make(pool, tmp_path)
 
 
+async def put(blobs: Blobs, file: File, first: int, *others: bytes) -> None:
+    """Bring a part, or these bytes as it and those that follow it."""
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        for data in others or (file.parts[first],):
+            yield data
+
+    await blobs.put(file.root, first, pieces())
+
+
 def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
@@ -69,10 +79,10 @@ async def test_parts_come_in_any_order_in_parallel_and_again(blobs: Blobs, file:
     begun = await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
     assert begun.missing == list(range(11))
     order = [7, 0, 10, 3, 3, 9, 1, 8, 2, 6, 5]
-    await asyncio.gather(*(blobs.put(file.root, i, file.parts[i]) for i in order))
+    await asyncio.gather(*(put(blobs, file, i) for i in order))
     half = await blobs.find(file.root)
     assert (half.missing, half.complete) == ([4], False)
-    await blobs.put(file.root, 4, file.parts[4])
+    await put(blobs, file, 4)
     assert (await blobs.find(file.root)).complete
     got = [await blobs.get(file.root, i) for i in range(11)]
     assert b"".join(got) == file.body
@@ -82,7 +92,7 @@ async def test_it_goes_on_where_it_was_cut(
     blobs: Blobs, file: File, pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path
 ) -> None:
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    await blobs.put(file.root, 2, file.parts[2])
+    await put(blobs, file, 2)
     after = make(pool, tmp_path)
     again = await after.start(file.root, len(file.body), file.leaves, node=NODE)
     assert again.missing == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -96,7 +106,7 @@ async def test_other_bytes_are_refused_and_leave_nothing(
     changed = bytes([file.parts[0][0] ^ 1]) + file.parts[0][1:]
     for number, data in ((0, changed), (0, file.parts[1]), (0, b""), (10, file.parts[10] + b"x")):
         with pytest.raises(UntrustedError):
-            await blobs.put(file.root, number, data)
+            await put(blobs, file, number, data)
     assert [path.stat().st_blocks for path in files_in(tmp_path)] == [0]
     assert len((await blobs.find(file.root)).missing) == 11
 
@@ -120,7 +130,7 @@ async def test_what_is_not_there_is_absent(blobs: Blobs, file: File) -> None:
         with pytest.raises(AbsentError):
             await blobs.get(file.root, number)
     with pytest.raises(AbsentError):
-        await blobs.put(file.root, 11, b"x")
+        await put(blobs, file, 11, b"x")
 
 
 async def test_a_part_is_marked_only_after_it_is_on_the_disk(
@@ -133,7 +143,7 @@ async def test_a_part_is_marked_only_after_it_is_on_the_disk(
 
     monkeypatch.setattr(bodies, "sync", power_cut)
     with pytest.raises(OSError, match="power cut"):
-        await blobs.put(file.root, 0, file.parts[0])
+        await put(blobs, file, 0)
     assert 0 in (await blobs.find(file.root)).missing
     with pytest.raises(AbsentError):
         await blobs.get(file.root, 0)
@@ -154,7 +164,7 @@ async def test_a_full_disk_is_said_and_not_crashed_on(
             await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
     else:
         with pytest.raises(FullError):
-            await blobs.put(file.root, 0, file.parts[0])
+            await put(blobs, file, 0)
 
 
 async def test_nothing_is_taken_when_little_is_free(
@@ -184,19 +194,19 @@ async def test_a_body_that_was_lost_from_the_disk_is_taken_again(
     blobs: Blobs, file: File, tmp_path: Path, how: str
 ) -> None:
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    await asyncio.gather(*(blobs.put(file.root, i, file.parts[i]) for i in range(11)))
+    await asyncio.gather(*(put(blobs, file, i) for i in range(11)))
     (path,) = files_in(tmp_path)
     if how == "deleted":
         path.unlink()
         with pytest.raises(AbsentError, match="begin it again"):
-            await blobs.put(file.root, 0, file.parts[0])
+            await put(blobs, file, 0)
     else:
         path.write_bytes(file.parts[0] if how == "cut" else b"")
     with pytest.raises(AbsentError):
         await blobs.get(file.root, 1)
     again = await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
     assert (again.missing, again.complete) == (list(range(11)), False)
-    await blobs.put(file.root, 1, file.parts[1])
+    await put(blobs, file, 1)
     assert await blobs.get(file.root, 1) == file.parts[1]
     with pytest.raises(AbsentError):  # and not the zeros of a hole
         await blobs.get(file.root, 0)
@@ -207,7 +217,7 @@ async def test_a_part_that_a_kill_left_half_written_is_missing(
 ) -> None:
     blobs = make(pool, tmp_path)
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    await blobs.put(file.root, 0, file.parts[0])
+    await put(blobs, file, 0)
     (path,) = files_in(tmp_path)
     with path.open("r+b") as body:
         body.seek(PART_SIZE)
@@ -217,7 +227,7 @@ async def test_a_part_that_a_kill_left_half_written_is_missing(
     assert begun.missing == list(range(1, 11))
     with pytest.raises(AbsentError):
         await again.get(file.root, 1)
-    await again.put(file.root, 1, file.parts[1])
+    await put(again, file, 1)
     assert [await again.get(file.root, i) for i in (0, 1)] == file.parts[:2]
 
 
@@ -246,9 +256,9 @@ async def test_what_is_written_during_a_sync_is_synced_and_marked_together(
     monkeypatch.setattr(bodies, "write_part", writing)
     monkeypatch.setattr(bodies, "sync", synced)
     monkeypatch.setattr(BlobRows, "mark", marked)
-    first = asyncio.create_task(blobs.put(file.root, 4, file.parts[4]))
+    first = asyncio.create_task(put(blobs, file, 4))
     await asyncio.to_thread(written.acquire)
-    others = [asyncio.create_task(blobs.put(file.root, i, file.parts[i])) for i in (9, 0, 2)]
+    others = [asyncio.create_task(put(blobs, file, i)) for i in (9, 0, 2)]
     for _ in others:
         await asyncio.to_thread(written.acquire)
     await asyncio.sleep(0.01)
@@ -272,7 +282,7 @@ async def test_who_goes_away_takes_nobodys_answer_with_him(
         sync(descriptor)
 
     monkeypatch.setattr(bodies, "sync", synced)
-    puts = [asyncio.create_task(blobs.put(file.root, i, file.parts[i])) for i in (0, 1)]
+    puts = [asyncio.create_task(put(blobs, file, i)) for i in (0, 1)]
     await asyncio.to_thread(syncing.wait)
     for _ in range(2):
         puts[0].cancel()

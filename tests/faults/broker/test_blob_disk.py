@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from seefen.client import Client, files
+from seefen.client import Client, moving
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.objects import PART_SIZE, parts_root
 from seefen.protocol.suite import random_bytes
@@ -36,7 +36,7 @@ MEBIBYTES = 12
 async def test_a_full_disk_takes_no_file_and_gives_all_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, percent: int
 ) -> None:
-    monkeypatch.setattr(files, "TRIES", 1)
+    monkeypatch.setattr(moving, "TRIES", 1)
     async with brokers(writers=1, readers=1) as it, AsyncExitStack() as stack:
         config = replace(it.one.config, free_disk_percent=percent)
         (config.data / FILE).write_text(write_config(config))

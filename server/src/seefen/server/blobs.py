@@ -11,11 +11,11 @@ import errno
 import os
 import shutil
 from collections import OrderedDict
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from seefen.protocol.errors import MalformedError, OutOfTurnError, UntrustedError
 from seefen.protocol.objects import PART_SIZE, part_count, parts_root
@@ -25,6 +25,7 @@ from seefen.server.metrics import BLOB_BYTES
 
 LEAF_LENGTH: Final = 32
 MEBIBYTE: Final = 1 << 20
+Piece: TypeAlias = bytes | bytearray
 KNOWN: Final = 16  # bodies kept in memory: their leaf hashes have 256 KiB each at most
 
 
@@ -144,8 +145,10 @@ class Blobs:
             self._known.popitem(last=False)
         return blob
 
-    async def put(self, root: bytes, number: int, data: bytes | bytearray) -> None:
-        """Keep a part. The same part again is welcome and changes nothing.
+    async def put(self, root: bytes, number: int, pieces: AsyncIterator[Piece]) -> None:
+        """Keep a part and those that follow it; the same again is welcome and changes nothing.
+
+        What has arrived whole before an error or a cut is kept.
 
         Raises:
             AbsentError: The body was never begun, is gone from the disk, or has no such part.
@@ -154,13 +157,27 @@ class Blobs:
         """
         # Size and leaf hashes never change: they are not read anew for each part.
         blob = self._known.get(root) or await self.find(root)
-        if len(data) != blob.part_length(number):
-            raise UntrustedError("this part has another length", rule="part")
-        self._require_room()
         with _fullness(), self._filled(root) as filling:
-            await asyncio.to_thread(filling.write, number, data, blob.leaf(number))
-            await filling.settle(number)
-        BLOB_BYTES.labels("in").inc(len(data))
+            written: list[int] = []
+            writing: asyncio.Task[None] | None = None
+            try:
+                async for data in pieces:
+                    if len(data) != blob.part_length(number):
+                        raise UntrustedError("this part has another length", rule="part")
+                    self._require_room()
+                    if writing is not None:
+                        await writing  # one is hashed and written while the next one comes
+                    leaf = blob.leaf(number)
+                    writing = asyncio.create_task(filling.write(number, data, leaf, written))
+                    number += 1
+                if writing is None:
+                    raise UntrustedError("this part has another length", rule="part")
+                await writing
+            finally:
+                if writing is not None:
+                    await asyncio.wait([writing])
+                if written:
+                    await filling.settle(written)
 
     async def get(self, root: bytes, number: int) -> bytes:
         """Return a part.
@@ -180,6 +197,21 @@ class Blobs:
             raise AbsentError("this part has not arrived yet", rule="unknown-part") from None
         BLOB_BYTES.labels("out").inc(len(data))
         return data
+
+    async def length(self, root: bytes, first: int, count: int) -> int:
+        """Return how many bytes ``count`` parts have together.
+
+        Raises:
+            AbsentError: One of them is not here, or not yet.
+        """
+        blob = self._known.get(root)
+        if blob is None or not blob.complete:
+            blob = await self.find(root)
+        numbers = range(first, first + count)
+        length = sum(blob.part_length(number) for number in numbers)
+        if not set(numbers).isdisjoint(blob.missing):
+            raise AbsentError("one of these parts has not arrived yet", rule="unknown-part")
+        return length
 
     @contextmanager
     def _filled(self, root: bytes) -> Generator["_Filling", None, None]:
@@ -223,36 +255,39 @@ class _Filling:
         self._root = root
         self._descriptor = descriptor
         self._table = table
-        self._written: list[int] = []
-        self._group: asyncio.Task[None] | None = None
+        self._waiting: list[int] = []
+        self._next: asyncio.Task[None] | None = None
+        self._last: asyncio.Task[None] | None = None
         self.users = 0
 
-    def write(self, number: int, data: bytes | bytearray, expected: bytes) -> None:
-        """Write a part, for a thread; see :func:`seefen.server.bodies.write_part`."""
-        bodies.write_part(self._descriptor, number, data, expected)
+    async def write(self, number: int, data: Piece, expected: bytes, written: list[int]) -> None:
+        """Write a part and note it; see :func:`seefen.server.bodies.write_part`."""
+        await asyncio.to_thread(bodies.write_part, self._descriptor, number, data, expected)
+        written.append(number)
+        BLOB_BYTES.labels("in").inc(len(data))
 
-    async def settle(self, number: int) -> None:
-        """Return once a part that was written is synced and marked."""
-        if not self._written:
-            self._group = asyncio.create_task(self._sync_group(self._group))
-        self._written.append(number)
-        if self._group is not None:
-            # Whoever goes away takes nobody's answer with him.
-            await asyncio.shield(self._group)
+    async def settle(self, written: Sequence[int]) -> None:
+        """Return once parts that were written are synced and marked."""
+        if self._next is None:
+            self._next = self._last = asyncio.create_task(self._sync_group(self._last))
+        self._waiting += written
+        # Whoever goes away takes nobody's answer with him.
+        await asyncio.shield(self._next)
 
     async def _sync_group(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])  # those who come meanwhile join this group
-        numbers, self._written = self._written, []
+        self._next = None
+        numbers, self._waiting = self._waiting, []
         await asyncio.to_thread(bodies.sync, self._descriptor)
         await self._table.mark(self._root, numbers)
 
     def close(self) -> None:
         """Close the file, once the last group is done with it."""
-        if self._group is None or self._group.done():
+        if self._last is None or self._last.done():
             os.close(self._descriptor)
         else:
-            self._group.add_done_callback(lambda _: os.close(self._descriptor))
+            self._last.add_done_callback(lambda _: os.close(self._descriptor))
 
 
 @contextmanager
