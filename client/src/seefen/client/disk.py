@@ -5,9 +5,7 @@ its sync at the end would have all of it to write. Systems without such hints do
 """
 
 import os
-from typing import IO, Final
-
-AHEAD: Final = 8 << 20  # bytes
+from typing import IO
 
 
 def let_go(file: IO[bytes], start: int, length: int) -> None:
@@ -19,7 +17,7 @@ def let_go(file: IO[bytes], start: int, length: int) -> None:
         os.posix_fadvise(file.fileno(), start, length, os.POSIX_FADV_DONTNEED)
 
 
-def read_ahead(file: IO[bytes], start: int) -> None:
+def read_ahead(file: IO[bytes], start: int, length: int) -> None:
     """Begin to read what will be asked for next."""
     if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file.fileno(), start, AHEAD, os.POSIX_FADV_WILLNEED)
+        os.posix_fadvise(file.fileno(), start, length, os.POSIX_FADV_WILLNEED)

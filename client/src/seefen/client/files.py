@@ -268,12 +268,9 @@ def _write_all(file: IO[bytes], data: memoryview) -> None:
 def _chunks(path: Path) -> Iterator[memoryview]:
     """Yield a file piece by piece; each is gone when the next is asked for."""
     buffer = memoryview(bytearray(PART_SIZE))
-    read = 0
     with path.open("rb", buffering=0) as file:
         while count := file.readinto(buffer):
             yield buffer[:count]
-            read += count
-            read_ahead(file, read)
 
 
 def _read_part(sealed: Path, index: int) -> bytes:
@@ -294,7 +291,7 @@ def _load_part(sealed: Path, index: int, buffer: memoryview) -> int:
     with sealed.open("rb", buffering=0) as file:
         start = index * PART_SIZE
         file.seek(start)
-        read_ahead(file, start)
+        read_ahead(file, start + PART_SIZE, PART_SIZE)
         count = file.readinto(buffer) or 0
         let_go(file, start, count)
         return count

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from seefen.client.answers import UnreachableError, not_ours
 from seefen.protocol.objects import PART_SIZE
 
-AT_ONCE: Final = 4  # lines, and so parts on the way
+AT_ONCE: Final = 2  # lines: more only wait for each other, a run keeps each of them busy
 CONNECT_SECONDS: Final = 10
 SILENCE_SECONDS: Final = 60
 REFUSAL_LIMIT: Final = 64 * 1024  # bytes

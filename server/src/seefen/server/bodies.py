@@ -15,7 +15,6 @@ from seefen.protocol.objects import PART_SIZE
 from seefen.server.files import make_folder, sync_folder
 
 KEPT: Final = 32 * PART_SIZE  # bytes up to which a body may stay in memory for the next reader
-AHEAD: Final = 4 * PART_SIZE  # bytes that are read from the disk before they are asked for
 
 
 def make(path: Path, size: int) -> bool:
@@ -67,7 +66,8 @@ def read_part(path: Path, number: int, length: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         start = number * PART_SIZE
-        os.posix_fadvise(descriptor, start, length + AHEAD, os.POSIX_FADV_WILLNEED)
+        # Parts are asked for in a row: the next is read from the disk while this one travels.
+        os.posix_fadvise(descriptor, start + length, PART_SIZE, os.POSIX_FADV_WILLNEED)
         data = os.pread(descriptor, length, start)
         if os.fstat(descriptor).st_size > KEPT:
             os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)
