@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from seefen.client import files
 from seefen.client.connection import Connection, UnreachableError
+from seefen.client.lines import Keep, Load, Run
 from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.messages import FileNote, decode_message, encode_message
@@ -48,6 +49,17 @@ class Blobs:
             return self.parts[int(name)]
         self.parts[int(name)] = body
         return b""
+
+    async def send_parts(self, path: str, run: Run, load: Load) -> None:
+        base, buffer = path.rpartition("/")[0], memoryview(bytearray(PART_SIZE))
+        for number in run.numbers:
+            data = bytes(buffer[: load(number, buffer)])
+            await self.http("PUT", f"{base}/{number}", body=data)
+
+    async def fetch_parts(self, path: str, run: Run, keep: Keep) -> None:
+        base = path.rpartition("/")[0]
+        for number in run.numbers:
+            keep(number, memoryview(await self.http("GET", f"{base}/{number}")))
 
     def _about(self, method: str, name: str, query: str, body: bytes) -> bytes:
         if name == "leaves":

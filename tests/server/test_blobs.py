@@ -1,7 +1,8 @@
 """File bodies: parts in any order, each checked, none marked before it is on the disk."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+import threading
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +13,7 @@ from seefen.protocol.errors import MalformedError, OutOfTurnError, UntrustedErro
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.objects import PART_SIZE, parts_root
 from seefen.protocol.suite import random_bytes
-from seefen.server import blobs as module
-from seefen.server import files as durable
+from seefen.server import bodies
 from seefen.server.blobs import Blobs
 from seefen.server.errors import AbsentError, FullError
 from seefen.server.store.blobs import BlobRows
@@ -56,6 +56,16 @@ def blobs(pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path) -> Blobs:
     return make(pool, tmp_path)
 
 
+async def put(blobs: Blobs, file: File, first: int, *others: bytes) -> None:
+    """Bring a part, or these bytes as it and those that follow it."""
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        for data in others or (file.parts[first],):
+            yield data
+
+    await blobs.put(file.root, first, pieces())
+
+
 def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
@@ -69,10 +79,10 @@ async def test_parts_come_in_any_order_in_parallel_and_again(blobs: Blobs, file:
     begun = await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
     assert begun.missing == list(range(11))
     order = [7, 0, 10, 3, 3, 9, 1, 8, 2, 6, 5]
-    await asyncio.gather(*(blobs.put(file.root, i, file.parts[i]) for i in order))
+    await asyncio.gather(*(put(blobs, file, i) for i in order))
     half = await blobs.find(file.root)
     assert (half.missing, half.complete) == ([4], False)
-    await blobs.put(file.root, 4, file.parts[4])
+    await put(blobs, file, 4)
     assert (await blobs.find(file.root)).complete
     got = [await blobs.get(file.root, i) for i in range(11)]
     assert b"".join(got) == file.body
@@ -82,7 +92,7 @@ async def test_it_goes_on_where_it_was_cut(
     blobs: Blobs, file: File, pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path
 ) -> None:
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    await blobs.put(file.root, 2, file.parts[2])
+    await put(blobs, file, 2)
     after = make(pool, tmp_path)
     again = await after.start(file.root, len(file.body), file.leaves, node=NODE)
     assert again.missing == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10]
@@ -96,8 +106,8 @@ async def test_other_bytes_are_refused_and_leave_nothing(
     changed = bytes([file.parts[0][0] ^ 1]) + file.parts[0][1:]
     for number, data in ((0, changed), (0, file.parts[1]), (0, b""), (10, file.parts[10] + b"x")):
         with pytest.raises(UntrustedError):
-            await blobs.put(file.root, number, data)
-    assert files_in(tmp_path) == []
+            await put(blobs, file, number, data)
+    assert [path.stat().st_blocks for path in files_in(tmp_path)] == [0]
     assert len((await blobs.find(file.root)).missing) == 11
 
 
@@ -120,7 +130,7 @@ async def test_what_is_not_there_is_absent(blobs: Blobs, file: File) -> None:
         with pytest.raises(AbsentError):
             await blobs.get(file.root, number)
     with pytest.raises(AbsentError):
-        await blobs.put(file.root, 11, b"x")
+        await put(blobs, file, 11, b"x")
 
 
 async def test_a_part_is_marked_only_after_it_is_on_the_disk(
@@ -131,23 +141,30 @@ async def test_a_part_is_marked_only_after_it_is_on_the_disk(
     def power_cut(*_: object, **__: object) -> None:
         raise OSError(5, "power cut")
 
-    monkeypatch.setattr(module, "write_durably", power_cut)
+    monkeypatch.setattr(bodies, "sync", power_cut)
     with pytest.raises(OSError, match="power cut"):
-        await blobs.put(file.root, 0, file.parts[0])
+        await put(blobs, file, 0)
     assert 0 in (await blobs.find(file.root)).missing
+    with pytest.raises(AbsentError):
+        await blobs.get(file.root, 0)
 
 
+@pytest.mark.parametrize("step", ["make", "write_part", "sync"])
 async def test_a_full_disk_is_said_and_not_crashed_on(
-    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch
+    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_durably", full)
-    with pytest.raises(FullError):
-        await blobs.put(file.root, 0, file.parts[0])
+    monkeypatch.setattr(bodies, step, full)
+    if step == "make":
+        with pytest.raises(FullError):
+            await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    else:
+        with pytest.raises(FullError):
+            await put(blobs, file, 0)
 
 
 async def test_nothing_is_taken_when_little_is_free(
@@ -172,52 +189,117 @@ async def test_a_node_fills_its_own_share_only(
     await blobs.start(second.root, PART_SIZE, second.leaves, node="belgrade-ffp")
 
 
-async def test_a_part_that_was_lost_from_the_disk_is_taken_again(
-    blobs: Blobs, file: File, tmp_path: Path
+@pytest.mark.parametrize("how", ["deleted", "cut", "emptied"])
+async def test_a_body_that_was_lost_from_the_disk_is_taken_again(
+    blobs: Blobs, file: File, tmp_path: Path, how: str
 ) -> None:
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    await blobs.put(file.root, 0, file.parts[0])
+    await asyncio.gather(*(put(blobs, file, i) for i in range(11)))
     (path,) = files_in(tmp_path)
-    path.unlink()
+    if how == "deleted":
+        path.unlink()
+        with pytest.raises(AbsentError, match="begin it again"):
+            await put(blobs, file, 0)
+    else:
+        path.write_bytes(file.parts[0] if how == "cut" else b"")
     with pytest.raises(AbsentError):
+        await blobs.get(file.root, 1)
+    again = await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    assert (again.missing, again.complete) == (list(range(11)), False)
+    await put(blobs, file, 1)
+    assert await blobs.get(file.root, 1) == file.parts[1]
+    with pytest.raises(AbsentError):  # and not the zeros of a hole
         await blobs.get(file.root, 0)
-    await blobs.put(file.root, 0, file.parts[0])
-    assert await blobs.get(file.root, 0) == file.parts[0]
 
 
-async def test_what_a_kill_left_half_written_is_gone_after_the_next_start(
+async def test_a_part_that_a_kill_left_half_written_is_missing(
     pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path, file: File
 ) -> None:
     blobs = make(pool, tmp_path)
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    await blobs.put(file.root, 0, file.parts[0])
-    (tmp_path / "incoming" / ".1.0123").write_bytes(b"half a part")
+    await put(blobs, file, 0)
+    (path,) = files_in(tmp_path)
+    with path.open("r+b") as body:
+        body.seek(PART_SIZE)
+        body.write(file.parts[1][:1000])
     again = make(pool, tmp_path)
-    again.clear_incoming()
-    assert [path.name for path in files_in(tmp_path)] == ["0"]
-    assert await again.get(file.root, 0) == file.parts[0]
+    begun = await again.start(file.root, len(file.body), file.leaves, node=NODE)
+    assert begun.missing == list(range(1, 11))
+    with pytest.raises(AbsentError):
+        await again.get(file.root, 1)
+    await put(again, file, 1)
+    assert [await again.get(file.root, i) for i in (0, 1)] == file.parts[:2]
 
 
-async def test_a_part_that_was_renamed_and_not_marked_is_synced_before_it_is(
+async def test_what_is_written_during_a_sync_is_synced_and_marked_together(
     blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A kill between rename and sync, the part again, a power cut: the name must be there."""
+    """No answer before the sync, no mark before it, and one sync for all that waited."""
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    path = blobs._path(await blobs.find(file.root), 0)
-    path.parent.mkdir(parents=True)
-    path.write_bytes(file.parts[0])
     steps: list[object] = []
-    sync, mark = durable.sync_folder, BlobRows.mark
+    written, goes_on = threading.Semaphore(0), threading.Event()
+    write, sync, mark = bodies.write_part, bodies.sync, BlobRows.mark
 
-    def synced(folder: Path) -> None:
-        steps.append(folder)
-        sync(folder)
+    def writing(descriptor: int, number: int, data: bytes, expected: bytes) -> None:
+        write(descriptor, number, data, expected)
+        written.release()
 
-    async def marked(self: BlobRows, root: bytes, number: int) -> None:
-        steps.append("mark")
-        await mark(self, root, number)
+    def synced(descriptor: int) -> None:
+        goes_on.wait(10)
+        sync(descriptor)
+        steps.append("sync")
 
-    monkeypatch.setattr(module, "sync_folder", synced)
+    async def marked(self: BlobRows, root: bytes, numbers: Sequence[int]) -> None:
+        steps.append(sorted(numbers))
+        await mark(self, root, numbers)
+
+    monkeypatch.setattr(bodies, "write_part", writing)
+    monkeypatch.setattr(bodies, "sync", synced)
     monkeypatch.setattr(BlobRows, "mark", marked)
-    await blobs.put(file.root, 0, file.parts[0])
-    assert steps == [*path.parents[:3], "mark"]
+    first = asyncio.create_task(put(blobs, file, 4))
+    await asyncio.to_thread(written.acquire)
+    others = [asyncio.create_task(put(blobs, file, i)) for i in (9, 0, 2)]
+    for _ in others:
+        await asyncio.to_thread(written.acquire)
+    await asyncio.sleep(0.01)
+    assert steps == []
+    assert not any(task.done() for task in (first, *others))
+    goes_on.set()
+    await asyncio.gather(first, *others)
+    assert steps == ["sync", [4], "sync", [0, 2, 9]]
+
+
+async def test_who_goes_away_takes_nobodys_answer_with_him(
+    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    syncing, goes_on = threading.Event(), threading.Event()
+    sync = bodies.sync
+
+    def synced(descriptor: int) -> None:
+        syncing.set()
+        goes_on.wait(10)
+        sync(descriptor)
+
+    monkeypatch.setattr(bodies, "sync", synced)
+    puts = [asyncio.create_task(put(blobs, file, i)) for i in (0, 1)]
+    await asyncio.to_thread(syncing.wait)
+    for _ in range(2):
+        puts[0].cancel()
+        await asyncio.sleep(0)
+    goes_on.set()
+    await asyncio.gather(*puts, return_exceptions=True)
+    assert puts[0].cancelled()
+    assert await blobs.get(file.root, 1) == file.parts[1]
+    assert blobs._filling == {}
+
+
+async def test_a_body_is_begun_durably_each_time(
+    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between making and syncing, begun again, a power cut: the name must be there."""
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    synced: list[Path] = []
+    monkeypatch.setattr(bodies, "sync_folder", synced.append)
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    assert synced == list(blobs._path(file.root).parents[:2])

@@ -96,17 +96,20 @@ POINTS: Final[tuple[Point, ...]] = (
     *_points(
         "blob",
         ("seefen.server.store.blobs:BlobRows.start", "before after"),
-        ("seefen.server.blobs:_keep", "before after"),
-        ("seefen.server.blobs:write_durably", "before after"),
-        ("seefen.server.files:sync_folder", "before after"),
+        ("seefen.server.bodies:make", "before after"),
+        ("seefen.server.bodies:make_folder", "after"),
+        ("seefen.server.bodies:sync_folder", "before after"),
+        ("seefen.server.bodies:write_part", "before after"),
+        ("seefen.server.bodies:sync", "before after"),  # after: on the disk and not marked
         ("seefen.server.store.blobs:BlobRows.mark", "before during after"),
     ),
     *_points(
         "blob",
-        ("os:fdopen", "before"),  # the temporary file is there and empty
+        ("os:ftruncate", "before after"),  # before: the file is there and empty
         ("os:fsync", "before after"),
-        ("pathlib:Path.replace", "before after"),
-        caller="seefen.server.files",
+        ("os:pwrite", "before after"),
+        ("os:fdatasync", "before after"),
+        caller="seefen.server.bodies",
     ),
     *_points(
         "login",

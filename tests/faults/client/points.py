@@ -31,12 +31,14 @@ SENDING = [
     *_both("keyfile", "Path.replace", "sync_folder"),
     *_both("sender", "Sender._put_pending", "Sender._send_pending", "Sender._take_recorded"),
     *_both("sender", "Sender._count", "Sender._drop_pending"),
-    *_both("connection", "Connection.http"),
+    *_both("connection", "Connection.http", "Connection.send_parts"),
+    *_both("files", "_load_part"),
 ]
 READING = [
     *_both("sender", "Sender._ask_pending"),
     *_both("reading", "Reader._keep_granted", "Reader.keep_key", "Reader.acknowledge"),
     *_both("reading", "Reader._settled", "marks.keep"),
+    *_both("connection", "Connection.fetch_parts"),
     *_both("files", "download", "_keep_part", "open_file", "_unseal_to", "_free_name"),
     *_both("client", "Client.keep_draft"),
 ]

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from seefen.client import Client, connection, files
+from seefen.client import Client, connection, moving
 from seefen.client.connection import UnreachableError
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import Frame
@@ -333,7 +333,7 @@ async def test_fault_38_who_is_cut_off_while_he_reads_stands_in_the_log(
     assert await accesses(lines) == [message]
 
     lines.proxy.bad = Bad(cut_down_after=MIB // 2)  # no part of the file is that short
-    monkeypatch.setattr(files, "TRIES", 1)
+    monkeypatch.setattr(moving, "TRIES", 1)
     with pytest.raises(UnreachableError):
         await belgrade.files.get(f"{CHANNEL}#2", folder, **WHY)
     assert [path for path in folder.rglob("*") if path.is_file()] == []

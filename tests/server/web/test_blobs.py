@@ -3,7 +3,7 @@
 import json
 
 from seefen.protocol.ledger.tree import leaf_hash
-from seefen.protocol.objects import PART_SIZE, parts_root
+from seefen.protocol.objects import PART_SIZE, RUN, parts_root
 from seefen.protocol.suite import random_bytes
 from tests.support.devices import WebDevice
 
@@ -45,3 +45,28 @@ async def test_wrong_bytes_and_wrong_numbers_are_refused(device: WebDevice) -> N
         (f"{base}/parts/x", part, 400),
     ):
         assert (await device.request("PUT", path, data))[0] == status, path
+
+
+async def test_a_run_of_parts_goes_in_one_request_each_way(device: WebDevice) -> None:
+    body = random_bytes(3 * PART_SIZE + 7)
+    parts = [body[i : i + PART_SIZE] for i in range(0, len(body), PART_SIZE)]
+    leaves = [leaf_hash(part) for part in parts]
+    base = f"/v1/blobs/{parts_root(leaves).hex()}"
+    start = f"{base}?size={len(body)}"
+    await device.request("PUT", start, b"".join(leaves))
+    # What is right and whole before the first wrong byte is kept.
+    spoiled = parts[0] + parts[1][:-1] + bytes([parts[1][-1] ^ 1]) + parts[2]
+    assert (await device.request("PUT", f"{base}/parts/0", spoiled))[0] == 403
+    _, answer = await device.request("PUT", start, b"".join(leaves))
+    assert json.loads(answer)["missing"] == [1, 2, 3]
+    assert (await device.request("GET", f"{base}/parts/0?count=2"))[0] == 404
+    assert (await device.request("PUT", f"{base}/parts/1", parts[1] + parts[2][:100]))[0] == 403
+    _, answer = await device.request("PUT", start, b"".join(leaves))
+    assert json.loads(answer)["missing"] == [2, 3]
+    assert (await device.request("PUT", f"{base}/parts/2", parts[2] + parts[3]))[0] == 204
+    assert (await device.request("PUT", f"{base}/parts/2", parts[2] + parts[3] + b"x"))[0] == 403
+    assert (await device.request("GET", f"{base}/parts/0?count=4")) == (200, body)
+    assert (await device.request("GET", f"{base}/parts/2?count=2")) == (200, parts[2] + parts[3])
+    for count, status in (("0", 400), (str(RUN + 1), 400), ("x", 400), ("-1", 400), ("5", 404)):
+        assert (await device.request("GET", f"{base}/parts/0?count={count}"))[0] == status
+    assert (await device.request("PUT", f"{base}/parts/0", bytes(RUN * PART_SIZE + 1)))[0] == 413

@@ -223,7 +223,7 @@ async def test_a_body_without_a_length_is_cut_at_the_limit(broker: LocalBroker) 
         ("POST", "/v1/bundles", 4 * 1024 * 1024 + 64),
         ("POST", "/v1/invites", 256 * 1024),
         ("PUT", f"/v1/blobs/{'0' * 64}?size=1", 256 * 1024),
-        ("PUT", f"/v1/blobs/{'0' * 64}/parts/0", 1024 * 1024),
+        ("PUT", f"/v1/blobs/{'0' * 64}/parts/0", 8 * 1024 * 1024),
     ],
 )
 async def test_each_address_has_its_limit(

@@ -8,14 +8,15 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import aiohttp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from seefen.client.address import Address, tls_context
 from seefen.client.answers import (
     ANSWER_LIMIT,
     LoginError,
@@ -29,10 +30,10 @@ from seefen.client.answers import (
     read_json,
 )
 from seefen.client.keyfile import DeviceKeys
+from seefen.client.lines import Keep, Lines, Load, Run
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import (
     MalformedError,
-    RefusedError,
 )
 from seefen.protocol.frames import Frame, Problem, Renew
 from seefen.protocol.login import jkt, make_assertion, make_proof
@@ -56,28 +57,6 @@ RENEW_BEFORE: Final = 120  # seconds before the end of a token
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the broker is and which CA vouches for it (PEM)."""
-
-    url: str
-    ca: str
-
-
-def tls_context(ca: str) -> ssl.SSLContext:
-    """Return the only TLS that is spoken: 1.3, to this CA."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        context.load_verify_locations(cadata=ca)
-    except (ssl.SSLError, ValueError):
-        raise RefusedError("the invite names no certificate of a broker", rule="invite") from None
-    if context.cert_store_stats()["x509"] != 1:
-        # One key is pinned: another beside it would be believed without a pin.
-        raise RefusedError("the invite names more than one certificate", rule="invite")
-    return context
-
-
 class Connection:
     """One device's connection. ``pushed`` gets what the broker sends unasked."""
 
@@ -85,6 +64,7 @@ class Connection:
         self._address = address
         self._keys = keys
         self._tls = tls_context(address.ca)
+        self._lines = Lines(address.url, self._tls)
         self._http: aiohttp.ClientSession | None = None
         self._proof_key = PlainKey.generate()
         self._token = ""
@@ -174,6 +154,7 @@ class Connection:
         await self._close_http()
 
     async def _close_http(self) -> None:
+        self._lines.close()
         http, self._http = self._http, None
         if http is not None:
             await http.close()
@@ -251,20 +232,56 @@ class Connection:
             status, data = await self._send(method, url, headers, body, json)
             raise_problem(status, data)
             return data
-        try:
-            proof = await self._signed(method, url)
-            status, data = await self._send(method, url, headers | proof, body, json)
-        except UnreachableError:
-            if method not in REPEATABLE:
-                raise
-            # A line that was kept open may be gone: once more, on another, under a new proof.
-            proof = await self._signed(method, url)
-            status, data = await self._send(method, url, headers | proof, body, json)
+
+        async def send(proof: dict[str, str]) -> tuple[int, bytes]:
+            try:
+                return await self._send(method, url, headers | proof, body, json)
+            except UnreachableError:
+                if method not in REPEATABLE:
+                    raise
+                # A line that was kept open may be gone: once more, under a new proof.
+                proof = await self._signed(method, url)
+                return await self._send(method, url, headers | proof, body, json)
+
+        return await self._proved(method, url, send)
+
+    async def send_parts(self, path: str, run: Run, load: Load) -> None:
+        """Send parts of a file, in a thread and on a line of its own: see :mod:`lines`.
+
+        Raises:
+            UnreachableError: The line was cut: which parts arrived, the broker knows.
+            SeefenError: It refused.
+        """
+        octets = {"Content-Type": "application/octet-stream"}
+
+        async def send(proof: dict[str, str]) -> tuple[int, bytes]:
+            target = urlsplit(self._address.url).path + path
+            answer = await self._lines.send(target, octets | proof, run, load)
+            return self._noted(*answer)
+
+        await self._proved("PUT", f"{self._address.url}{path}", send)
+
+    async def fetch_parts(self, path: str, run: Run, keep: Keep) -> None:
+        """Fetch parts of a file the same way; ``keep`` takes each of them in the thread."""
+
+        async def fetch(proof: dict[str, str]) -> tuple[int, bytes]:
+            target = f"{urlsplit(self._address.url).path}{path}?count={len(run.numbers)}"
+            return self._noted(*await self._lines.fetch(target, proof, run, keep))
+
+        await self._proved("GET", f"{self._address.url}{path}", fetch)
+
+    def _noted(self, status: int, nonce: str, data: bytes) -> tuple[int, bytes]:
+        self._nonce = nonce or self._nonce
+        return status, data
+
+    async def _proved(
+        self, method: str, url: str, send: Callable[[dict[str, str]], Awaitable[tuple[int, bytes]]]
+    ) -> bytes:
+        status, data = await send(await self._signed(method, url))
         if status == 401:
             # The nonce has rotated meanwhile, or the broker was started anew: log in again.
             self._token_ends = 0.0
-            proof = await self._signed(method, url)
-            status, data = await self._send(method, url, headers | proof, body, json)
+            status, data = await send(await self._signed(method, url))
         raise_problem(status, data)
         return data
 

@@ -8,16 +8,19 @@ each is checked against the root that the author signed before it is kept.
 import asyncio
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import msgspec
 
 from seefen.client.connection import Connection, UnreachableError
+from seefen.client.disk import let_go, read_ahead
 from seefen.client.keyfile import replace_file, sync_folder
+from seefen.client.lines import Run
+from seefen.client.moving import move_all
 from seefen.client.names import safe_name
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.ledger.tree import leaf_hash, split_hashes
@@ -29,8 +32,6 @@ from seefen.protocol.suite import Opener, Sealer
 
 Progress = Callable[[str, int, int], None]
 HEAD_LIMIT: Final = 64 * 1024
-AT_ONCE: Final = 4  # parts on the way at a time
-TRIES: Final = 6
 
 
 def seal_file(
@@ -42,35 +43,68 @@ def seal_file(
     beside the sealed bytes, so that nothing is hashed twice.
     """
     size = path.stat().st_size
-    plain_size = 4 + len(head) + size
-    leaves: list[Future[bytes]] = []
     sealer = Sealer(key, body_context(obj))
-    written, done = 0, 0
-    with ThreadPoolExecutor(1) as hasher, sealed.open("wb") as target:
-        buffer = bytearray(sealer.update(len(head).to_bytes(4, "big") + head))
+    done = 0
+    with ThreadPoolExecutor(1) as hasher, sealed.open("wb", buffering=0) as target:
+        parts = _Parts(target, hasher)
+        parts.add(sealer.update(len(head).to_bytes(4, "big") + head))
         for chunk in _chunks(path):
-            buffer += sealer.update(chunk)
+            parts.add(sealer.update(chunk))
             done += len(chunk)
-            written += _write_parts(buffer, target.write, hasher, leaves)
             progress(path.name, done, size)
         if done != size:
             raise RefusedError(f"{path.name} changed while it was read: send it again", rule="file")
-        for piece in padding_pieces(plain_size):
-            buffer += sealer.update(piece)
-            written += _write_parts(buffer, target.write, hasher, leaves)
-        buffer += sealer.finish()
-        written += _write_parts(buffer, target.write, hasher, leaves)
-        if buffer or not leaves:
-            part = bytes(buffer)
-            target.write(part)
-            leaves.append(hasher.submit(leaf_hash, part))
-            written += len(part)
-        target.flush()
+        for piece in padding_pieces(4 + len(head) + size):
+            parts.add(sealer.update(piece))
+        parts.add(sealer.finish())
+        hashes = parts.finish()
         os.fsync(target.fileno())
-        hashes = [leaf.result() for leaf in leaves]
+        let_go(target, 0, parts.length)
     # Both on the disk, with their names: a draft that names them may be the next thing there.
     replace_file(_leaves_of(sealed), b"".join(hashes))
-    return written, parts_root(hashes)
+    return parts.length, parts_root(hashes)
+
+
+class _Parts:
+    """Cuts a sealed stream into parts, writes them, and has them hashed meanwhile."""
+
+    def __init__(self, target: IO[bytes], hasher: ThreadPoolExecutor) -> None:
+        self._target = target
+        self._hasher = hasher
+        self._leaves: list[Future[bytes]] = []
+        # A part is filled while others are hashed; memory stays flat, and the same.
+        self._buffers = [bytearray(PART_SIZE) for _ in range(3)]
+        self._filled = 0
+        self.length = 0
+
+    def add(self, piece: bytes) -> None:
+        """Take what comes next of the stream."""
+        rest = memoryview(piece)
+        while rest:
+            if self._filled == PART_SIZE:
+                self._end_part()
+            buffer = self._buffers[len(self._leaves) % len(self._buffers)]
+            count = min(len(rest), PART_SIZE - self._filled)
+            buffer[self._filled : self._filled + count] = rest[:count]
+            self._filled += count
+            rest = rest[count:]
+
+    def finish(self) -> list[bytes]:
+        """End the last part; return the leaf hashes of all."""
+        if self._filled or not self._leaves:
+            self._end_part()
+        return [leaf.result() for leaf in self._leaves]
+
+    def _end_part(self) -> None:
+        buffer = self._buffers[len(self._leaves) % len(self._buffers)]
+        part = memoryview(buffer)[: self._filled]
+        self._leaves.append(self._hasher.submit(leaf_hash, part))
+        _write_all(self._target, part)
+        self.length += self._filled
+        let_go(self._target, 0, self.length)
+        self._filled = 0
+        if len(self._leaves) >= len(self._buffers):
+            self._leaves[-len(self._buffers) + 1].result()  # the next buffer is free then
 
 
 def discard(sealed: Path) -> None:
@@ -97,21 +131,25 @@ async def upload(
     size = sealed.stat().st_size
     url = f"/v1/blobs/{root.hex()}"
     leaves = _leaves_of(sealed).read_bytes()
-    answer = await connection.http("PUT", f"{url}?size={size}", body=leaves)
     total = part_count(size)
-    missing = _wanted(answer, total)
-    sent = total - len(missing)
 
-    async def send(index: int) -> None:
-        nonlocal sent
-        data = await asyncio.to_thread(_read_part, sealed, index)
-        await connection.http(
-            "PUT", f"{url}/parts/{index}", body=data, media="application/octet-stream"
-        )
-        sent += 1
-        progress(name, min(sent * PART_SIZE, size), size)
+    def load(index: int, buffer: memoryview) -> int:
+        try:
+            count = _load_part(sealed, index, buffer)
+        except OSError as err:
+            why = f"the sealed copy of {name} cannot be read: {err.strerror}"
+            raise RefusedError(why, rule="file") from None
+        if count != min(PART_SIZE, size - index * PART_SIZE):
+            raise RefusedError(f"the sealed copy of {name} was cut: send it again", rule="file")
+        return count
 
-    await _all(missing, send)
+    async def missing() -> list[int]:
+        return _wanted(await connection.http("PUT", f"{url}?size={size}", body=leaves), total)
+
+    async def send(run: Run) -> None:
+        await connection.send_parts(f"{url}/parts/{run.numbers[0]}", run, load)
+
+    await move_all(missing, send, size, lambda done: progress(name, done, size))
 
 
 async def download(connection: Connection, obj: Object, sealed: Path, progress: Progress) -> None:
@@ -125,17 +163,20 @@ async def download(connection: Connection, obj: Object, sealed: Path, progress: 
     hashes = split_hashes(await connection.http("GET", f"{url}/leaves"))
     if len(hashes) != part_count(obj.body_size) or parts_root(hashes) != obj.body_root:
         raise UntrustedError("the list of parts is not the one that was signed", rule="body")
-    missing = await asyncio.to_thread(_missing_parts, sealed, hashes, obj.body_size)
-    done = len(hashes) - len(missing)
+    size = obj.body_size
+    waiting = set(await asyncio.to_thread(_missing_parts, sealed, hashes, size))
 
-    async def fetch(index: int) -> None:
-        nonlocal done
-        data = await connection.http("GET", f"{url}/parts/{index}")
-        await asyncio.to_thread(_keep_part, sealed, index, data, hashes[index])
-        done += 1
-        progress("", min(done * PART_SIZE, obj.body_size), obj.body_size)
+    def keep(index: int, data: memoryview) -> None:
+        _keep_part(sealed, index, data, hashes[index])
+        waiting.discard(index)
 
-    await _all(missing, fetch)
+    async def missing() -> list[int]:
+        return sorted(waiting)
+
+    async def fetch(run: Run) -> None:
+        await connection.fetch_parts(f"{url}/parts/{run.numbers[0]}", run, keep)
+
+    await move_all(missing, fetch, size, lambda done: progress("", done, size))
 
 
 def open_file(obj: Object, key: bytes, sealed: Path, folder: Path) -> tuple[Path, bytes]:
@@ -165,32 +206,38 @@ def _unseal_to(
 ) -> tuple[bytes, FileNote, bytes]:
     """Write what was sealed; return the description, as bytes and read, and the file's hash."""
     opener = Opener(key, body_context(obj))
-    start = bytearray()
+    start = b""
     head: bytes | None = None
     note: FileNote | None = None
-    left = 0
+    left = written = 0
     digest = hashlib.sha256()
     hashed: Future[None] | None = None
-    with ThreadPoolExecutor(1) as hasher, target.open("wb") as out:
-        for chunk in chain(_chunks(sealed), (None,)):
-            start += opener.finish() if chunk is None else opener.update(chunk)
+    with (
+        ThreadPoolExecutor(1) as hasher,
+        target.open("wb", buffering=0) as out,
+        sealed.open("rb", buffering=0) as spent,
+    ):
+        for number, chunk in enumerate(chain(_chunks(sealed), (None,))):
+            let_go(spent, 0, number * PART_SIZE)
+            opened = opener.finish() if chunk is None else opener.update(chunk)
             if note is None:
+                start += opened
                 head = _take_head(start)
                 if head is None:
                     continue
                 note = _note(head)
-                left = note.size
+                left, opened = note.size, start[4 + len(head) :]
             # What follows the file is padding.
-            plain = bytes(start[:left])
-            start.clear()
+            plain = memoryview(opened)[:left]
             left -= len(plain)
-            out.write(plain)
             if hashed is not None:
                 hashed.result()  # one chunk ahead and no more: memory stays flat
             hashed = hasher.submit(digest.update, plain)
+            _write_all(out, plain)
+            written += len(plain)
+            let_go(out, 0, written)
         if head is None or note is None:
             raise UntrustedError("the file has no description", rule="body")
-        out.flush()
         os.fsync(out.fileno())
     return head, note, digest.digest()
 
@@ -202,7 +249,7 @@ def _note(head: bytes) -> FileNote:
     return note
 
 
-def _take_head(start: bytearray) -> bytes | None:
+def _take_head(start: bytes) -> bytes | None:
     if len(start) < 4:
         return None
     length = int.from_bytes(start[:4], "big")
@@ -210,57 +257,20 @@ def _take_head(start: bytearray) -> bytes | None:
         raise UntrustedError("the description of the file is too long", rule="body")
     if len(start) < 4 + length:
         return None
-    head = bytes(start[4 : 4 + length])
-    del start[: 4 + length]
-    return head
+    return start[4 : 4 + length]
 
 
-def _write_parts(
-    buffer: bytearray,
-    write: Callable[[bytes], object],
-    hasher: ThreadPoolExecutor,
-    leaves: list[Future[bytes]],
-) -> int:
-    written = 0
-    while len(buffer) > PART_SIZE:
-        part = bytes(buffer[:PART_SIZE])
-        del buffer[:PART_SIZE]
-        write(part)
-        leaves.append(hasher.submit(leaf_hash, part))
-        written += len(part)
-        if len(leaves) > AT_ONCE:
-            leaves[-AT_ONCE].result()  # what waits to be hashed is in memory: not the whole file
-    return written
+def _write_all(file: IO[bytes], data: memoryview) -> None:
+    while data:
+        data = data[file.write(data) :]
 
 
-async def _all(indices: list[int], move: Callable[[int], Awaitable[None]]) -> None:
-    """Move all parts, a few at a time; a cut is tried again after a pause."""
-    waiting = iter(indices)
-
-    async def work() -> None:
-        for index in waiting:
-            for left in reversed(range(TRIES)):
-                try:
-                    await move(index)
-                    break
-                except UnreachableError:
-                    if left == 0:
-                        raise
-                    await asyncio.sleep(0.2 * (TRIES - left))
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
-                group.create_task(work())
-    except BaseExceptionGroup as failed:
-        # Whoever calls knows one error by its kind; the others are its echo.
-        raise failed.exceptions[0] from None
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        while chunk := file.read(PART_SIZE):
-            yield chunk
+def _chunks(path: Path) -> Iterator[memoryview]:
+    """Yield a file piece by piece; each is gone when the next is asked for."""
+    buffer = memoryview(bytearray(PART_SIZE))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            yield buffer[:count]
 
 
 def _read_part(sealed: Path, index: int) -> bytes:
@@ -277,12 +287,24 @@ def _missing_parts(sealed: Path, hashes: list[bytes], size: int) -> list[int]:
     return [i for i, known in enumerate(hashes) if leaf_hash(_read_part(sealed, i)) != known]
 
 
-def _keep_part(sealed: Path, index: int, data: bytes, expected: bytes) -> None:
+def _load_part(sealed: Path, index: int, buffer: memoryview) -> int:
+    with sealed.open("rb", buffering=0) as file:
+        start = index * PART_SIZE
+        file.seek(start)
+        read_ahead(file, start + PART_SIZE, PART_SIZE)
+        count = file.readinto(buffer) or 0
+        let_go(file, start, count)
+        return count
+
+
+def _keep_part(sealed: Path, index: int, data: memoryview, expected: bytes) -> None:
     if leaf_hash(data) != expected:
         raise UntrustedError(f"part {index} is not the one that was signed", rule="body")
-    with sealed.open("r+b") as file:
-        file.seek(index * PART_SIZE)
-        file.write(data)
+    with sealed.open("r+b", buffering=0) as file:
+        start = index * PART_SIZE
+        file.seek(start)
+        _write_all(file, data)
+        let_go(file, 0, 0)
 
 
 def _free_name(folder: Path, name: str) -> Path:

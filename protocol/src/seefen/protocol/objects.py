@@ -28,6 +28,7 @@ from seefen.protocol.suite import P, derive, random_bytes, seal, sha256, unseal
 _COVER: Final = P + b"cover\x00"
 _BODY: Final = P + b"body\x00"
 PART_SIZE: Final = 1 << 20  # bytes of ciphertext in a part of a file
+RUN: Final = 8  # parts in a row that one request may move
 
 
 @lru_cache(maxsize=16)  # cover, key and body of an object are opened one after the other

@@ -1,28 +1,32 @@
-"""File bodies: sealed parts of 1 MiB in a folder, each checked when it arrives.
+"""File bodies: sealed parts of 1 MiB, each checked when it arrives, one file for a body.
 
 A body is named by the RFC 6962 root over its parts. The leaf hashes come first and must
 give that root; then every part must hash to its leaf, so parts may come in any order, in
-parallel and again, and a cut costs one part. A part is marked present after its file and
-folder are synced, so an object that names a complete body names bytes that are there.
+parallel and again, and a cut costs one part. A part is marked present and answered for
+after it was synced, so an object that names a complete body names bytes that are there.
 """
 
 import asyncio
 import errno
+import os
 import shutil
-from collections.abc import Awaitable
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from seefen.protocol.errors import MalformedError, OutOfTurnError, UntrustedError
-from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.objects import PART_SIZE, part_count, parts_root
+from seefen.server import bodies
 from seefen.server.errors import AbsentError, FullError
-from seefen.server.files import make_folder, sync_folder, write_durably
 from seefen.server.metrics import BLOB_BYTES
 
 LEAF_LENGTH: Final = 32
 MEBIBYTE: Final = 1 << 20
+Piece: TypeAlias = bytes | bytearray
+KNOWN: Final = 16  # bodies kept in memory: their leaf hashes have 256 KiB each at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,18 @@ class Blob:
         return [i for i in range(self.parts) if not self.present[i // 8] >> i % 8 & 1]
 
     def part_length(self, number: int) -> int:
-        """Return how many bytes a part has: all have 1 MiB but the last."""
+        """Return how many bytes a part has: all have 1 MiB but the last.
+
+        Raises:
+            AbsentError: There is no such part.
+        """
+        if not 0 <= number < self.parts:
+            raise AbsentError("this body has no such part", rule="unknown-part")
         return min(PART_SIZE, self.size - number * PART_SIZE)
+
+    def leaf(self, number: int) -> bytes:
+        """Return the hash that a part must have."""
+        return self.leaves[number * LEAF_LENGTH : (number + 1) * LEAF_LENGTH]
 
 
 class BlobTable(Protocol):
@@ -62,8 +76,12 @@ class BlobTable(Protocol):
         """Return a body by its root."""
         ...
 
-    def mark(self, root: bytes, number: int) -> Awaitable[None]:
-        """Mark a part as present, and the body as complete with its last one."""
+    def mark(self, root: bytes, numbers: Sequence[int]) -> Awaitable[None]:
+        """Mark parts as present, and the body as complete with its last one."""
+        ...
+
+    def forget(self, root: bytes) -> Awaitable[None]:
+        """Mark all parts of a body as missing."""
         ...
 
 
@@ -76,13 +94,10 @@ class Blobs:
         """Keep parts below ``folder`` while ``free_percent`` of its disk stay free."""
         self._table = table
         self._folder = folder
-        self._incoming = folder / "incoming"
         self._free_percent = free_percent
         self._quota = quota_mebibytes * MEBIBYTE
-
-    def clear_incoming(self) -> None:
-        """Remove what a kill has left half written: for the one process that takes parts."""
-        shutil.rmtree(self._incoming, ignore_errors=True)
+        self._known: OrderedDict[bytes, Blob] = OrderedDict()
+        self._filling: dict[bytes, _Filling] = {}
 
     async def start(self, root: bytes, size: int, leaves: bytes, *, node: str) -> Blob:
         """Begin a body, or go on with it: returns what is there and what is missing.
@@ -108,6 +123,12 @@ class Blobs:
         if stands.size != size:
             # The root fixes all parts but says nothing of the length that was declared.
             raise OutOfTurnError("this body was begun with another size", rule="other-bytes")
+        with _fullness():
+            made = await asyncio.to_thread(bodies.make, self._path(root), size)
+        if made and any(stands.present):
+            # Lost from the disk or cut: what is marked would be read as zeros.
+            await self._table.forget(root)
+            return await self.find(root)
         return stands
 
     async def find(self, root: bytes) -> Blob:
@@ -119,31 +140,44 @@ class Blobs:
         blob = await self._table.find(root)
         if blob is None:
             raise AbsentError("no such file body", rule="unknown-blob")
+        self._known[root] = blob
+        while len(self._known) > KNOWN:
+            self._known.popitem(last=False)
         return blob
 
-    async def put(self, root: bytes, number: int, data: bytes) -> None:
-        """Keep a part. The same part again is welcome and changes nothing.
+    async def put(self, root: bytes, number: int, pieces: AsyncIterator[Piece]) -> None:
+        """Keep a part and those that follow it; the same again is welcome and changes nothing.
+
+        What has arrived whole before an error or a cut is kept.
 
         Raises:
-            AbsentError: The body was never begun, or has no such part.
+            AbsentError: The body was never begun, is gone from the disk, or has no such part.
             UntrustedError: These are other bytes than the leaf hash says.
             FullError: The disk is nearly full.
         """
-        blob = await self.find(root)
-        path = self._path(blob, number)
-        expected = blob.leaves[number * LEAF_LENGTH : (number + 1) * LEAF_LENGTH]
-        if len(data) != blob.part_length(number):
-            raise UntrustedError("this part has another length", rule="part")
-        self._require_room()
-        try:
-            await asyncio.to_thread(_keep, path, data, expected, self._incoming)
-        except OSError as err:
-            if err.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise FullError("the broker's disk is full", rule="disk") from None
-        if number in blob.missing:
-            await self._table.mark(root, number)
-        BLOB_BYTES.labels("in").inc(len(data))
+        # Size and leaf hashes never change: they are not read anew for each part.
+        blob = self._known.get(root) or await self.find(root)
+        with _fullness(), self._filled(root) as filling:
+            written: list[int] = []
+            writing: asyncio.Task[None] | None = None
+            try:
+                async for data in pieces:
+                    if len(data) != blob.part_length(number):
+                        raise UntrustedError("this part has another length", rule="part")
+                    self._require_room()
+                    if writing is not None:
+                        await writing  # one is hashed and written while the next one comes
+                    leaf = blob.leaf(number)
+                    writing = asyncio.create_task(filling.write(number, data, leaf, written))
+                    number += 1
+                if writing is None:
+                    raise UntrustedError("this part has another length", rule="part")
+                await writing
+            finally:
+                if writing is not None:
+                    await asyncio.wait([writing])
+                if written:
+                    await filling.settle(written)
 
     async def get(self, root: bytes, number: int) -> bytes:
         """Return a part.
@@ -151,21 +185,58 @@ class Blobs:
         Raises:
             AbsentError: It is not here, or not yet.
         """
-        blob = await self.find(root)
-        path = self._path(blob, number)
+        blob = self._known.get(root)
+        if blob is None or not blob.complete:
+            blob = await self.find(root)
+        length = blob.part_length(number)
         try:
-            data = await asyncio.to_thread(path.read_bytes)
+            if number in blob.missing:
+                raise FileNotFoundError
+            data = await asyncio.to_thread(bodies.read_part, self._path(root), number, length)
         except FileNotFoundError:
             raise AbsentError("this part has not arrived yet", rule="unknown-part") from None
         BLOB_BYTES.labels("out").inc(len(data))
         return data
 
-    def _path(self, blob: Blob, number: int) -> Path:
-        if not 0 <= number < blob.parts:
-            raise AbsentError("this body has no such part", rule="unknown-part")
-        # The name is made of a hash and a number: nothing a sender chose is in it.
-        name = blob.root.hex()
-        return self._folder / name[:2] / name / str(number)
+    async def length(self, root: bytes, first: int, count: int) -> int:
+        """Return how many bytes ``count`` parts have together.
+
+        Raises:
+            AbsentError: One of them is not here, or not yet.
+        """
+        blob = self._known.get(root)
+        if blob is None or not blob.complete:
+            blob = await self.find(root)
+        numbers = range(first, first + count)
+        length = sum(blob.part_length(number) for number in numbers)
+        if not set(numbers).isdisjoint(blob.missing):
+            raise AbsentError("one of these parts has not arrived yet", rule="unknown-part")
+        return length
+
+    @contextmanager
+    def _filled(self, root: bytes) -> Generator["_Filling", None, None]:
+        """Give the open file of a body; all who bring parts at the same time share it."""
+        filling = self._filling.get(root)
+        if filling is None:
+            try:
+                descriptor = os.open(self._path(root), os.O_WRONLY)
+            except FileNotFoundError:
+                gone = "this body is gone from the disk: begin it again"
+                raise AbsentError(gone, rule="unknown-blob") from None
+            filling = self._filling[root] = _Filling(root, descriptor, self._table)
+        filling.users += 1
+        try:
+            yield filling
+        finally:
+            filling.users -= 1
+            if filling.users == 0:
+                del self._filling[root]
+                filling.close()
+
+    def _path(self, root: bytes) -> Path:
+        # The name is made of a hash: nothing a sender chose is in it.
+        name = root.hex()
+        return self._folder / name[:2] / name
 
     def _require_room(self) -> None:
         disk = shutil.disk_usage(self._folder)
@@ -173,14 +244,58 @@ class Blobs:
             raise FullError("the broker's disk is nearly full", rule="disk")
 
 
-def _keep(path: Path, data: bytes, expected: bytes, incoming: Path) -> None:
-    if leaf_hash(data) != expected:
-        raise UntrustedError("these are other bytes than the ones announced", rule="part")
-    if path.exists() and path.stat().st_size == len(data):
-        # A broker killed after the rename has not synced the name, and it is marked next.
-        for folder in path.parents[:3]:
-            sync_folder(folder)
-        return
-    make_folder(incoming)
-    make_folder(path.parent)
-    write_durably(path, data, by_way_of=incoming)
+class _Filling:
+    """The open file of a body to which parts are brought.
+
+    One sync is for all parts that were written while the one before went on. The file stays
+    open from the writing to the sync: one opened later may not hear that the disk failed.
+    """
+
+    def __init__(self, root: bytes, descriptor: int, table: BlobTable) -> None:
+        self._root = root
+        self._descriptor = descriptor
+        self._table = table
+        self._waiting: list[int] = []
+        self._next: asyncio.Task[None] | None = None
+        self._last: asyncio.Task[None] | None = None
+        self.users = 0
+
+    async def write(self, number: int, data: Piece, expected: bytes, written: list[int]) -> None:
+        """Write a part and note it; see :func:`seefen.server.bodies.write_part`."""
+        await asyncio.to_thread(bodies.write_part, self._descriptor, number, data, expected)
+        written.append(number)
+        BLOB_BYTES.labels("in").inc(len(data))
+
+    async def settle(self, written: Sequence[int]) -> None:
+        """Return once parts that were written are synced and marked."""
+        if self._next is None:
+            self._next = self._last = asyncio.create_task(self._sync_group(self._last))
+        self._waiting += written
+        # Whoever goes away takes nobody's answer with him.
+        await asyncio.shield(self._next)
+
+    async def _sync_group(self, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])  # those who come meanwhile join this group
+        self._next = None
+        numbers, self._waiting = self._waiting, []
+        await asyncio.to_thread(bodies.sync, self._descriptor)
+        await self._table.mark(self._root, numbers)
+
+    def close(self) -> None:
+        """Close the file, once the last group is done with it."""
+        if self._last is None or self._last.done():
+            os.close(self._descriptor)
+        else:
+            self._last.add_done_callback(lambda _: os.close(self._descriptor))
+
+
+@contextmanager
+def _fullness() -> Generator[None, None, None]:
+    """Say that the disk is full; it is no fault of the broker's."""
+    try:
+        yield
+    except OSError as err:
+        if err.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise FullError("the broker's disk is full", rule="disk") from None

@@ -117,7 +117,6 @@ async def _serve(config: Config, database: Database) -> None:
         loop.add_signal_handler(number, stop.set)
     async with open_services(config, database.dsn) as services:
         setup.require_open(config, services.broker.directory.size)
-        await asyncio.to_thread(services.blobs.clear_incoming)
         async with watched(config, services), listening(config, services):
             watch = asyncio.create_task(_keep_running(database))
             _collect_seldom()

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from seefen.protocol.errors import SeefenError
@@ -139,16 +140,16 @@ async def _ledger(store: Store, log_key: PlainKey) -> Finding:
 
 
 def _bodies(config: Config, sound: Soundness) -> Finding:
-    names = ((root.hex(), parts) for root, parts in sound.bodies)
-    missing = sum(
-        not (config.blobs / name[:2] / name / str(number)).exists()
-        for name, parts in names
-        for number in range(parts)
-    )
+    names = ((root.hex(), size) for root, size in sound.bodies)
+    missing = sum(_size(config.blobs / name[:2] / name) != size for name, size in names)
     if missing:
-        text = f"file bodies: {missing} parts are not in {config.blobs}: restore them"
-        return Finding(good=False, text=text)
-    return Finding(good=True, text=f"file bodies: all parts of {len(sound.bodies)} are there")
+        text = f"file bodies: {missing} of {len(sound.bodies)} are not in {config.blobs}, or cut"
+        return Finding(good=False, text=f"{text}: restore them")
+    return Finding(good=True, text=f"file bodies: all {len(sound.bodies)} are there")
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.exists() else None
 
 
 def _guarded(check: Callable[[Config], Finding], config: Config) -> Finding:

@@ -10,20 +10,10 @@ from pathlib import Path
 from seefen.protocol.suite import new_id
 
 
-def write_durably(
-    path: Path, data: bytes, *, mode: int = 0o600, by_way_of: Path | None = None
-) -> None:
-    """Put ``data`` in the place of whatever stands at ``path``.
-
-    Args:
-        path: Where a reader finds it.
-        data: All of it.
-        mode: Who may read it.
-        by_way_of: Another folder of the same disk in which it is written first, so that
-            what a kill leaves behind is found in one place.
-    """
-    # Drawn, so that two writers of one part never share a temporary file.
-    beside = (by_way_of or path.parent) / f".{path.name}.{new_id().hex()}"
+def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Put ``data`` in the place of whatever stands at ``path``; ``mode`` says who may read it."""
+    # Drawn, so that two writers never share a temporary file.
+    beside = path.parent / f".{path.name}.{new_id().hex()}"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:

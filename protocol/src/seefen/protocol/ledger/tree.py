@@ -28,9 +28,11 @@ PROOF_LIMIT: Final = 64  # hashes; no tree below SIZE_LIMIT needs as many
 EMPTY_ROOT: Final = sha256(b"").digest()
 
 
-def leaf_hash(data: bytes) -> bytes:
+def leaf_hash(data: bytes | bytearray | memoryview) -> bytes:
     """Return the hash of a leaf."""
-    return sha256(b"\x00" + data).digest()
+    hasher = sha256(b"\x00")
+    hasher.update(data)  # not joined first: the part of a file has a mebibyte
+    return hasher.digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:

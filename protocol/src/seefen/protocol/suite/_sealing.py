@@ -115,7 +115,7 @@ class Sealer:
         _require_prefix(context)
         self._cobblestone = Cobblestone256Encryptor(key, context)
 
-    def update(self, data: bytes) -> bytes:
+    def update(self, data: bytes | memoryview) -> bytes:
         """Take plaintext, return ciphertext."""
         return self._cobblestone.update(data)
 
@@ -136,7 +136,7 @@ class Opener:
         _require_prefix(context)
         self._cobblestone = Cobblestone256Decryptor(key, context)
 
-    def update(self, data: bytes) -> bytes:
+    def update(self, data: bytes | memoryview) -> bytes:
         """Take ciphertext, return plaintext that is not yet final.
 
         Raises:

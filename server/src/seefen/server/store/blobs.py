@@ -1,5 +1,6 @@
 """The table of file bodies: which parts are on the disk."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from seefen.server.blobs import Blob
@@ -13,12 +14,10 @@ _START: Final = """
     ON CONFLICT (root) DO NOTHING
 """
 _FIND: Final = "SELECT root, size, leaves, present, complete, node FROM blob WHERE root = $1"
-# The row lock makes one part wait for the other: no bit is lost and the last one completes.
+# The row lock makes one group of parts wait for the other: no bit is lost and the last completes.
+_PRESENT: Final = "SELECT present FROM blob WHERE root = $1 FOR UPDATE"
 _MARK: Final = """
-    UPDATE blob
-       SET present = set_bit(present, $2, 1),
-           complete = bit_count(set_bit(present, $2, 1)) = parts
-     WHERE root = $1
+    UPDATE blob SET present = $2, complete = bit_count($2::bytea) = parts WHERE root = $1
 """
 
 
@@ -55,6 +54,17 @@ class BlobRows:
         )
 
     @translated
-    async def mark(self, root: bytes, number: int) -> None:
-        """Mark a part as present, and the body as complete with its last one."""
-        await self._pool.execute(_MARK, root, number)
+    async def mark(self, root: bytes, numbers: Sequence[int]) -> None:
+        """Mark parts as present, and the body as complete with its last one."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            present = bytearray(await connection.fetchval(_PRESENT, root))
+            for number in numbers:
+                present[number // 8] |= 1 << number % 8
+            await connection.execute(_MARK, root, bytes(present))
+
+    @translated
+    async def forget(self, root: bytes) -> None:
+        """Mark all parts of a body as missing."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            present: bytes = await connection.fetchval(_PRESENT, root)
+            await connection.execute(_MARK, root, bytes(len(present)))

@@ -17,7 +17,7 @@ SAFE: Final = {
 }
 _SETTINGS: Final = "SELECT name, setting FROM pg_settings WHERE name = ANY($1)"
 _CLOCK: Final = "SELECT extract(epoch FROM clock_timestamp())::float8"
-_COMPLETE: Final = "SELECT root, parts FROM blob WHERE complete ORDER BY root"
+_COMPLETE: Final = "SELECT root, size FROM blob WHERE complete ORDER BY root"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ async def ask_soundness(dsn: str) -> Soundness:
             if row["setting"] not in SAFE[row["name"]]
         )
         clock: float = await connection.fetchval(_CLOCK)
-        bodies = tuple((row["root"], row["parts"]) for row in await connection.fetch(_COMPLETE))
+        bodies = tuple((row["root"], row["size"]) for row in await connection.fetch(_COMPLETE))
     finally:
         await connection.close()
     return Soundness(unsafe, clock, bodies)

@@ -1,11 +1,16 @@
 """File bodies: sealed parts, up and down, in any order."""
 
+import asyncio
+from contextlib import aclosing
 from typing import Any
 
-from seefen.protocol.errors import MalformedError
-from seefen.protocol.objects import PART_SIZE
-from seefen.server.web.limits import read_body
+from aiohttp import web
+
+from seefen.protocol.errors import MalformedError, SeefenError
+from seefen.protocol.objects import PART_SIZE, RUN
+from seefen.server.web.limits import read_body, read_pieces
 from seefen.server.web.services import Call
+from seefen.server.web.table import OCTETS
 
 
 async def put_blob(call: Call) -> dict[str, Any]:
@@ -28,14 +33,39 @@ async def get_leaves(call: Call) -> bytes:
 
 
 async def put_part(call: Call) -> None:
-    """Keep a part."""
-    data = await read_body(call.request, limit=PART_SIZE)
-    await call.services.blobs.put(_root(call), _part(call), data)
+    """Keep a part, and those that follow it in the same body."""
+    pieces = read_pieces(call.request, length=PART_SIZE, limit=RUN * PART_SIZE)
+    async with aclosing(pieces):
+        await call.services.blobs.put(_root(call), _part(call), pieces)
 
 
-async def get_part(call: Call) -> bytes:
-    """Answer with a part."""
-    return await call.services.blobs.get(_root(call), _part(call))
+async def get_part(call: Call) -> web.StreamResponse:
+    """Answer with a part, and as many that follow it as were asked for."""
+    count = _number(call.request.query.get("count", "1"))
+    if not 1 <= count <= RUN:
+        raise MalformedError(f"1 to {RUN} parts at a time", rule="number")
+    root, first, blobs = _root(call), _part(call), call.services.blobs
+    data = await blobs.get(root, first)
+    answer = web.StreamResponse()
+    answer.content_type = OCTETS
+    answer.content_length = await blobs.length(root, first, count)
+    await answer.prepare(call.request)
+    try:
+        for number in range(first + 1, first + count):
+            # The next one is read from the disk while this one is on its way.
+            following = asyncio.create_task(blobs.get(root, number))
+            try:
+                await answer.write(data)
+            finally:
+                await asyncio.wait([following])
+            data = following.result()
+        await answer.write(data)
+        await answer.write_eof()
+    except SeefenError:
+        # The head has said that it comes: only a line that is cut can say that it does not.
+        if call.request.transport is not None:
+            call.request.transport.abort()
+    return answer
 
 
 def _root(call: Call) -> bytes:

@@ -1,6 +1,7 @@
 """What every request must keep to, and what every answer carries."""
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import Final, TypeVar
 
 from aiohttp import HttpVersion11, hdrs, web
@@ -12,7 +13,6 @@ from seefen.server.web.problems import ProblemError, response
 from seefen.server.web.services import SERVICES
 
 STATEMENTS: Final = 256 * 1024  # bytes of a body, where nothing else is said
-CHUNK: Final = 64 * 1024
 SLOWEST: Final = 1024  # bytes a second that a body must come with
 PATIENCE: Final = 10.0  # seconds before that counts
 _CLOSE: Final = {"Connection": "close"}
@@ -90,20 +90,51 @@ async def read_body(
     Raises:
         ProblemError: 413, 408 or 415.
     """
+    return bytes(await read_buffer(request, limit=limit, content_type=content_type))
+
+
+async def read_buffer(
+    request: web.Request, *, limit: int, content_type: str | None = None
+) -> bytearray:
+    """Return the body of a request as :func:`read_body` does, and without a copy of it."""
+    body = bytearray()
+    async for piece in read_pieces(request, length=limit, limit=limit, content_type=content_type):
+        body = piece
+    return body
+
+
+def read_pieces(
+    request: web.Request, *, length: int, limit: int, content_type: str | None = None
+) -> AsyncGenerator[bytearray, None]:
+    """Yield the body of a request in pieces of ``length`` bytes; the last may be shorter.
+
+    Raises:
+        ProblemError: See :func:`read_body`; what the head tells, before anything is asked for.
+    """
     if content_type is not None and request.content_type != content_type:
         raise ProblemError(415, "content-type", f"the body must be {content_type}")
     if (request.content_length or 0) > limit:
         raise _too_long(limit)
+    return _pieces(request, length, limit)
+
+
+async def _pieces(request: web.Request, length: int, limit: int) -> AsyncGenerator[bytearray, None]:
     loop = asyncio.get_running_loop()
-    began = loop.time()
-    body = bytearray()
+    began, read = loop.time(), 0
+    piece = bytearray()
     while chunk := await _next_chunk(request):
-        body += chunk
-        if len(body) > limit:
+        read += len(chunk)
+        if read > limit:
             raise _too_long(limit)
-        if len(body) < (loop.time() - began - PATIENCE) * SLOWEST:
+        if read < (loop.time() - began - PATIENCE) * SLOWEST:
             raise _too_slow()
-    return bytes(body)
+        rest = length - len(piece)
+        piece += chunk[:rest]
+        if len(piece) == length:
+            yield piece
+            piece = bytearray(chunk[rest:])
+    if piece:
+        yield piece
 
 
 async def read_json(request: web.Request, type_: type[T], *, limit: int, rule: str) -> T:
@@ -126,7 +157,7 @@ async def read_json(request: web.Request, type_: type[T], *, limit: int, rule: s
 async def _next_chunk(request: web.Request) -> bytes:
     try:
         async with asyncio.timeout(PATIENCE):
-            return await request.content.read(CHUNK)
+            return await request.content.readany()
     except TimeoutError:
         raise _too_slow() from None
     except (ConnectionError, web.RequestPayloadError):

@@ -121,7 +121,8 @@ ROUTES: Final = (
         takes=_BYTES, fails=(507,),
     ),
     Route(
-        "GET", f"/v1/blobs/{_ROOT}/parts/{{part}}", _DEVICE, blobs.get_part, bytes, 200, OCTETS,
+        "GET", f"/v1/blobs/{_ROOT}/parts/{{part}}", _DEVICE, blobs.get_part,
+        web.StreamResponse, 200, OCTETS, query={"count": False},
     ),
 )  # fmt: skip
 

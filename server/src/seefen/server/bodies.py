@@ -1,0 +1,78 @@
+"""The files of bodies: made once at full length, filled part by part, synced many at a time.
+
+A file has holes where parts are missing, so nothing in it counts before the table says so.
+Writing to the disk begins with the first part and not with the sync, and a large body does
+not stay in memory: it would push out what the database works with.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from seefen.protocol.errors import UntrustedError
+from seefen.protocol.ledger.tree import leaf_hash
+from seefen.protocol.objects import PART_SIZE
+from seefen.server.files import make_folder, sync_folder
+
+KEPT: Final = 32 * PART_SIZE  # bytes up to which a body may stay in memory for the next reader
+
+
+def make(path: Path, size: int) -> bool:
+    """Make the file of a body; return whether it was not there before at this length.
+
+    It outlives a power cut, also if a kill had come between its making and its syncing.
+    """
+    make_folder(path.parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        made = os.fstat(descriptor).st_size != size
+        os.ftruncate(descriptor, size)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    for folder in path.parents[:2]:
+        sync_folder(folder)
+    return made
+
+
+def write_part(descriptor: int, number: int, data: bytes | bytearray, expected: bytes) -> None:
+    """Write a part that hashes to ``expected``; :func:`sync` brings it to the disk.
+
+    Raises:
+        UntrustedError: It does not; nothing was written.
+    """
+    if leaf_hash(data) != expected:
+        raise UntrustedError("these are other bytes than the ones announced", rule="part")
+    start, rest = number * PART_SIZE, memoryview(data)
+    while rest:
+        rest = rest[os.pwrite(descriptor, rest, start + len(data) - len(rest)) :]
+    # What is not written yet cannot be dropped: the system begins to write it.
+    os.posix_fadvise(descriptor, start, len(data), os.POSIX_FADV_DONTNEED)
+
+
+def sync(descriptor: int) -> None:
+    """Return once all that was written outlives a power cut."""
+    os.fdatasync(descriptor)
+    if os.fstat(descriptor).st_size > KEPT:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def read_part(path: Path, number: int, length: int) -> bytes:
+    """Return a part.
+
+    Raises:
+        FileNotFoundError: It is gone from the disk.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        start = number * PART_SIZE
+        # Parts are asked for in a row: the next is read from the disk while this one travels.
+        os.posix_fadvise(descriptor, start + length, PART_SIZE, os.POSIX_FADV_WILLNEED)
+        data = os.pread(descriptor, length, start)
+        if os.fstat(descriptor).st_size > KEPT:
+            os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(descriptor)
+    if len(data) != length:
+        raise FileNotFoundError(path)
+    return data

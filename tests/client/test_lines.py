@@ -1,0 +1,203 @@
+"""Lines for parts of files: the network's certificate, whole answers, and no thread left over."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from seefen.client import lines, moving
+from seefen.client.address import tls_context
+from seefen.client.answers import UnreachableError
+from seefen.client.lines import Lines, Run
+from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.objects import PART_SIZE, RUN
+from seefen.server import tls
+from tests.support.waiting import until
+
+Answering = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+RUN_OF_TWO = Run(range(3, 5), PART_SIZE + 5)
+PARTS = {3: b"a" * PART_SIZE, 4: b"b" * 5}
+
+
+class Place:
+    """A TLS server that answers as a test says, and the lines to it."""
+
+    def __init__(self, folder: Path) -> None:
+        tls.make_authority(folder, "lines", datetime.now(UTC))
+        tls.make_certificate(folder, "127.0.0.1", datetime.now(UTC))
+        self.folder = folder
+        self.kept: dict[int, bytes] = {}
+        self.ca = tls.ca_pem(folder)
+        self.answer: Answering = self.nothing
+        self.lines: Lines | None = None
+        self.url = ""
+        self.open = 0
+
+    async def nothing(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Cut."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            self.open += 1
+            await self.answer(reader, writer)
+            writer.close()
+            await reader.read()  # until the other end has closed too
+        writer.transport.abort()
+        self.open -= 1
+
+    def says(self, head: bytes, *pieces: bytes) -> None:
+        """Let it answer a request with these bytes, and cut."""
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(head + b"\r\n\r\n" + b"".join(pieces))
+            await writer.drain()
+
+        self.answer = answer
+
+    def keep(self, number: int, data: memoryview) -> None:
+        self.kept[number] = bytes(data)
+
+    async def fetch(self, ca: str = "") -> tuple[int, str, bytes]:
+        self.lines = Lines(self.url, tls_context(ca or self.ca))
+        try:
+            return await self.lines.fetch("/x?count=2", {}, RUN_OF_TWO, self.keep)
+        finally:
+            self.lines.close()
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Place]:
+    place = Place(tmp_path)
+    server = await asyncio.start_server(
+        place.serve, "127.0.0.1", 0, ssl=tls.server_context(tmp_path), limit=1 << 23
+    )
+    place.url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield place
+    server.close()
+    await until(lambda: place.open == 0)
+    await asyncio.sleep(0)
+
+
+async def test_parts_come_out_of_one_answer(place: Place) -> None:
+    length = RUN_OF_TWO.length
+    head = b"HTTP/1.1 200 OK\r\nDPoP-Nonce: n\r\nContent-Length: %d" % length
+    place.says(head, *PARTS.values())
+    assert await place.fetch() == (200, "n", b"")
+    assert place.kept == PARTS
+
+
+async def test_parts_go_in_one_request(place: Place) -> None:
+    seen: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.readuntil(b"\r\n\r\n"))
+        seen.append(await reader.readexactly(RUN_OF_TWO.length))
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await writer.drain()
+
+    def load(number: int, buffer: memoryview) -> int:
+        buffer[: len(PARTS[number])] = PARTS[number]
+        return len(PARTS[number])
+
+    place.answer = answer
+    line = Lines(place.url, tls_context(place.ca))
+    assert await line.send("/x", {"DPoP": "proof"}, RUN_OF_TWO, load) == (204, "", b"")
+    line.close()
+    assert b"PUT /x HTTP/1.1" in seen[0]
+    assert b"DPoP: proof" in seen[0]
+    assert seen[1] == b"".join(PARTS.values())
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5", b"short"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999", b"long"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", b"5\r\nwhole\r\n0\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %d" % RUN_OF_TWO.length, PARTS[3]),  # cut
+        (b"HTTP/1.1 200 OK", b""),
+        (b"garbage", b""),
+        (b"", b""),
+    ],
+)
+async def test_what_is_no_answer_of_that_length_is_not_taken(
+    place: Place, head: bytes, body: bytes
+) -> None:
+    place.says(head, body)
+    with pytest.raises(SeefenError) as caught:
+        await place.fetch()
+    assert isinstance(caught.value, UnreachableError)
+    assert 4 not in place.kept
+
+
+async def test_a_refusal_is_handed_on_and_kept_short(place: Place) -> None:
+    place.says(b"HTTP/1.1 507 Full\r\nContent-Length: 70000", b"x" * 70_000)
+    assert await place.fetch() == (507, "", b"x" * lines.REFUSAL_LIMIT)
+
+
+async def test_another_certificate_gets_no_part_and_no_proof(place: Place, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    tls.make_authority(other, "another", datetime.now(UTC))
+    place.says(b"HTTP/1.1 200 OK\r\nContent-Length: 5", b"short")
+    with pytest.raises(UntrustedError, match="not our broker"):
+        await place.fetch(tls.ca_pem(other))
+
+
+async def test_who_is_cancelled_leaves_no_thread_behind(place: Place) -> None:
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+
+    place.answer = silent
+    fetching = asyncio.create_task(place.fetch())
+    await asyncio.wait_for(asked.wait(), 10)
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    await until(lambda: not [t for t in threading.enumerate() if t.name.startswith("parts")])
+
+
+async def test_after_a_cut_only_what_is_missing_is_moved_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def no_pause(_: float) -> None:
+        return None
+
+    monkeypatch.setattr("asyncio.sleep", no_pause)
+    size = 40 * PART_SIZE - 7
+    left, moved, told = set(range(40)), list[int](), list[int]()
+
+    async def missing() -> list[int]:
+        return sorted(left)
+
+    async def move(run: Run) -> None:
+        assert len(run.numbers) <= RUN
+        assert run.length == sum(min(PART_SIZE, size - n * PART_SIZE) for n in run.numbers)
+        number = run.numbers[0]  # a part arrives of each run, then the line is cut
+        left.discard(number)
+        moved.append(number)
+        raise UnreachableError("cut", rule="broker")
+
+    await moving.move_all(missing, move, size, told.append)
+    assert sorted(moved) == list(range(40))
+    assert told == [size]
+
+    left = {1, 2}
+
+    async def stuck(run: Run) -> None:
+        moved.extend(run.numbers)
+        raise UnreachableError("cut", rule="broker")
+
+    moved.clear()
+    with pytest.raises(UnreachableError):
+        await moving.move_all(missing, stuck, size, told.append)
+    assert moved == [1, 2] * moving.TRIES
