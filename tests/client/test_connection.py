@@ -152,6 +152,20 @@ async def test_a_revoked_device_is_cut_and_told_so(site: Site) -> None:
     assert isinstance(caught.value, LoginError | UntrustedError)
 
 
+async def test_who_is_shut_out_asks_once_and_leaves_room_for_the_others() -> None:
+    # Refused logins count for the address: repeated in vain, they would lock out an office.
+    async with local_broker(*NODES, logins_per_minute_per_address=2) as broker:
+        site = Site(broker)
+        await broker.take(site.network.enrol(NODES[0], ("field",)))
+        lost = site.network.of(NODES[0], "field", nth=1)
+        await broker.take(site.network.revoke(lost))
+        with pytest.raises(LoginError):
+            await site.connect(lost).request("feed", FeedFrom(0, 10, 0), Page)
+        await site.connect().request("feed", FeedFrom(0, 10, 0), Page)
+        for connection in site.made:
+            await connection.close()
+
+
 async def test_another_ca_is_not_our_broker(site: Site) -> None:
     async with local_broker() as other:
         connection = site.connect(ca=other.ca)

@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reliability.md"
 MARK = "<!-- table: make faults -->\n"
+TESTS = ("tests/faults", "tests/server/test_races.py")
 HEAD = "| area | fault | times | what held | seed |\n|---|---|---|---|---|\n"
 
 
@@ -35,7 +36,7 @@ def main(arguments: list[str]) -> int:
         book = Path(folder) / "book"
         book.touch()
         environment = {**os.environ, "SEEFEN_FAULT_FACTOR": factor, "SEEFEN_FAULT_BOOK": str(book)}
-        command = [sys.executable, "-m", "pytest", "tests/faults", "-q", *arguments]
+        command = [sys.executable, "-m", "pytest", *TESTS, "-q", *arguments]
         code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
         found = table(book.read_text(encoding="utf-8").splitlines())
     sys.stdout.write(found)

@@ -43,6 +43,10 @@ class Nest(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     note: str | None
 
 
+class Chain(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    rest: "Chain | None"
+
+
 class Named(Struct, frozen=True):
     left: int
 
@@ -178,6 +182,24 @@ def test_depth_and_length_are_bounded_on_both_sides() -> None:
         decode_map(encode_map({"a": bytes(50)}), 50)
 
 
+def test_structs_nest_as_deep_as_arrays_and_no_deeper() -> None:
+    chain: Chain | None = None
+    for _ in range(MAX_DEPTH):
+        chain = Chain(chain)
+    assert decode(encode(chain), Chain) == chain
+    with pytest.raises(ValueError, match="nested"):
+        encode(Chain(chain))
+
+
+def test_maps_nest_as_deep_as_arrays_and_no_deeper() -> None:
+    body: dict[str, Any] = {}
+    for _ in range(MAX_DEPTH - 1):
+        body = {"a": body}
+    assert decode_map(encode_map(body)) == body
+    with pytest.raises(ValueError, match="nested"):
+        encode_map({"a": body})
+
+
 def test_only_bytes_are_read() -> None:
     for data in (bytearray(b"\x80"), memoryview(b"\x80"), "\x80", None):
         with pytest.raises(MalformedError):
@@ -185,7 +207,8 @@ def test_only_bytes_are_read() -> None:
 
 
 def test_the_kind_is_read_to_route_by() -> None:
-    assert peek_kind(encode([1, bytes(32), "object", bytes(16)])) == "object"
+    for rest in ([], [bytes(16)]):
+        assert peek_kind(encode([1, bytes(32), "object", *rest])) == "object"
     for value in ([1, bytes(32)], [1, 2, 3], 5, "object", [1, 2, b"object"]):
         with pytest.raises(MalformedError):
             peek_kind(encode(value))

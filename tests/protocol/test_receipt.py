@@ -123,6 +123,13 @@ def test_an_entry_holds_together(change: dict[str, object]) -> None:
     assert type(caught.value) in (MalformedError, UntrustedError)
 
 
+def test_a_core_that_the_record_does_not_commit_to_is_named_so() -> None:
+    entry = msgspec.structs.replace(receipt().entry, core=CORE.replace(b"consult", b"collect"))
+    with pytest.raises(UntrustedError) as caught:
+        check_entry(entry, Checkpoint(ORIGIN, 400, head(400).root))
+    assert caught.value.rule == "core-commitment"
+
+
 def test_a_core_that_does_not_parse_is_refused_though_it_is_in_the_log() -> None:
     # A broker that logs rubbish must not make a reader show it.
     core = CORE.replace(b'"v":1', b'"v":2')

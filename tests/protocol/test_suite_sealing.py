@@ -82,8 +82,9 @@ def test_a_wrap_is_for_one_key_and_one_purpose() -> None:
     attempts += [(good, KemKey.generate(), info), (good, ours, b"")]
     attempts += [(good[:cut], ours, info) for cut in (0, 1, 1119, 1120, 1136, 1167)]
     for data, key, about in attempts:
-        with pytest.raises(UntrustedError):
+        with pytest.raises(UntrustedError) as caught:
             unwrap(data, key, about)
+        assert caught.value.rule == "wrap"
 
 
 @pytest.mark.parametrize("case", WRAP["refused"], ids=_why)
@@ -156,8 +157,9 @@ def test_any_change_to_a_sealed_value_is_noticed() -> None:
     attempts += [(changed, context, sealed) for changed in flips(key)]
     attempts += [(key, context + b"\0", sealed), (key, P, sealed), (key, context, sealed + b"\0")]
     for attempt in attempts:
-        with pytest.raises(UntrustedError):
+        with pytest.raises(UntrustedError) as caught:
             unseal(*attempt)
+        assert caught.value.rule == "seal"
 
 
 @pytest.mark.parametrize("length", [0, 1, 16383, 16384, 16385, 32768, 100_000])

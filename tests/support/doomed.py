@@ -2,7 +2,7 @@
 
 One process imports the broker once and forks a child for each start, so that a hundred
 kills take seconds. Each child runs the command that an operator types, on its own; nothing
-but the wrapped function (:mod:`tests.support.killpoints`) tells it from any other.
+but the wrapped function (:mod:`tests.support.brokerpoints`) tells it from any other.
 
 Commands and reports are lines of JSON on stdin and stdout.
 """
@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 from seefen.server import cli
-from tests.support import killpoints
+from tests.support import brokerpoints
 
 TICK_SECONDS = 0.01
 
@@ -68,7 +68,7 @@ def _fork(order: dict[str, Any]) -> int:
             os.dup2(source, descriptor)
         os.environ.update(order["environment"])
         if order["point"]:
-            killpoints.install(order["point"], order["nth"], order["signal"])
+            brokerpoints.install(order["point"], order["nth"], order["signal"])
         code = cli.main(order["arguments"])
         sys.stdout.flush()
     finally:

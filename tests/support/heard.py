@@ -103,7 +103,7 @@ class Heard:
         self._check_receipts(leaves)
         self._check_checkpoints(leaves)
         self._check_keys(leaves, objects)
-        _check_revoked(leaves, authority)
+        check_revoked(leaves, authority)
         for indices in self.fed.values():
             assert len(set(indices)) == len(indices), "I2: an entry came twice in the feed"
 
@@ -164,7 +164,7 @@ class Heard:
                 assert key not in body or (device, key) in entitled, "I3: a key without an entry"
 
 
-def _check_revoked(leaves: Sequence[Any], authority: Sequence[Any]) -> None:
+def check_revoked(leaves: Sequence[Any], authority: Sequence[Any]) -> None:
     """Check I6: past the revocation of a device nothing is by it, and nothing goes to it."""
     ends: dict[bytes, int] = {}
     for row in authority:

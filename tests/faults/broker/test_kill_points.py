@@ -12,12 +12,13 @@ import pytest
 
 from seefen.protocol.suite import random_bytes
 from seefen.server.store.migrations import schema_files
+from tests.support.brokerpoints import POINTS
 from tests.support.brokers import NODES, Brokers, brokers
 from tests.support.canaries import look_for
 from tests.support.database import empty_database
 from tests.support.faultbook import drawn, note
 from tests.support.herd import CANARY, Herd, Writer, grazing, members_of
-from tests.support.killpoints import MOMENTS, POINTS, Point
+from tests.support.killpoints import MOMENTS, Point
 from tests.support.waiting import until
 
 SEED = os.environ.get("SEEFEN_FAULT_SEED") or random_bytes(4).hex()

@@ -13,12 +13,12 @@ import pytest
 from seefen.protocol.bundle import Bundle, encode_bundle
 from seefen.protocol.frames import Recorded, Send
 from tests.support import casework
+from tests.support.brokerpoints import POINTS
 from tests.support.brokers import NODES, Brokers, brokers
 from tests.support.devices import RefusedByBrokerError, Socket, WebDevice
 from tests.support.faultbook import long, note, times
 from tests.support.heard import Heard
 from tests.support.herd import Herd, Member, Reader, grazing, members_of
-from tests.support.killpoints import POINTS
 from tests.support.network import Machine
 from tests.support.waiting import until
 

@@ -14,11 +14,11 @@ from seefen.protocol.bundle import Bundle, encode_bundle
 from seefen.protocol.frames import Recorded, Send
 from seefen.protocol.suite import random_bytes
 from tests.support import casework
+from tests.support.brokerpoints import POINTS
 from tests.support.brokers import NODES, Brokers, brokers
 from tests.support.devices import WebDevice
 from tests.support.faultbook import long, note
 from tests.support.herd import Herd, Member, Reader, Watcher, grazing
-from tests.support.killpoints import POINTS
 from tests.support.network import Machine
 from tests.support.waiting import until
 

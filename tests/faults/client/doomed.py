@@ -25,14 +25,25 @@ from seefen.protocol.ledger.tree import CompactRange, leaf_hash
 from seefen.protocol.suite import random_bytes
 from tests.client.homes import PASSPHRASE, Site
 from tests.client.scenes import CHANNEL
-from tests.faults.client.fuse import Point, demand
 from tests.faults.client.points import OFTEN
 from tests.faults.client.shift import CANARY, seizure
 from tests.support.canaries import look_for
+from tests.support.killpoints import Point
 from tests.support.network import Machine
 
 LIFE_SECONDS = 90  # until a kill point must have been met, on a busy machine
 SIZE = (1 << 20) + 1000  # bytes of a photograph: two parts
+REFUSED = 70  # what a process ends with that was stopped by an error
+
+
+class PromiseBrokenError(Exception):
+    """What a device or the broker said before does not hold any more."""
+
+
+def demand(holds: bool, text: str) -> None:
+    """Raise :class:`PromiseBrokenError` with ``text`` unless it ``holds``."""
+    if not holds:
+        raise PromiseBrokenError(text)
 
 
 class Launcher:
@@ -45,11 +56,11 @@ class Launcher:
     async def run(self, task: str, home: Path, point: Point | None = None, **rest: str) -> int:
         """Return how a client process ended that did ``task``; 0 if it did it to the end."""
         nth = 1
-        if point is not None and point.name in OFTEN and task != "join":
+        if point is not None and point.function in OFTEN and task != "join":
             nth = 1 + random_bytes(1)[0] % 2  # a join that goes on takes some steps once
         order = {
-            "task": task, "home": str(home), "point": str(point or ""), "nth": nth,
-            "said": str(self._said), **rest,
+            "task": task, "home": str(home), "point": "" if point is None else point.name,
+            "nth": nth, "said": str(self._said), **rest,
         }  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -96,7 +107,7 @@ class Doomed:
     async def dies(self, task: str, point: Point) -> None:
         """Let a process work until it is killed at a point, and look at what it left."""
         code = await self._run(task, point)
-        demand(code == -signal.SIGKILL, f"{point}: ended with {code}: {self.launcher.said}")
+        demand(code == -signal.SIGKILL, f"{point.name}: ended with {code}: {self.launcher.said}")
         self.look()
 
     async def lives(self, task: str) -> None:
@@ -104,6 +115,15 @@ class Doomed:
         code = await self._run(task, None)
         demand(code == 0, f"{task}: ended with {code}: {self.launcher.said}")
         self.look()
+
+    async def is_shut_out(self, task: str) -> None:
+        """Let a process of the revoked device try: it is not let in and learns nothing (I6)."""
+        known = set(self.entries)
+        code = await self._run(task, None)
+        told = "LoginError" in self.launcher.said
+        demand(code == REFUSED and told, f"I6: ended with {code}: {self.launcher.said}")
+        self.look()
+        demand(set(self.entries) == known, "I6: a revoked device was given an entry")
 
     async def _run(self, task: str, point: Point | None) -> int:
         paths = {"photo": str(self.photo), "got": str(self.got)}

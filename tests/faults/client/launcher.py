@@ -17,12 +17,14 @@ from typing import Any
 
 from seefen.client.vault import Vault
 from tests.faults.client import shift
-from tests.faults.client.fuse import Point, arm
+from tests.faults.client.doomed import REFUSED
+from tests.faults.client.points import BY_NAME
+from tests.support.killpoints import Point, Trap
 
 
 def _arm(point: Point, nth: int) -> None:
-    if point.name != "Vault.change":
-        arm(point, nth)
+    if point.function != "Vault.change":
+        Trap(point, nth).install()
         return
     real: Any = inspect.getattr_static(Vault, "change")
     left = nth
@@ -33,7 +35,7 @@ def _arm(point: Point, nth: int) -> None:
         with real(self):
             yield
             left -= 1
-            if left == 0 and point.when == "before":
+            if left == 0 and point.moment == "before":
                 os.kill(os.getpid(), signal.SIGKILL)  # all is written, nothing is committed
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -46,7 +48,7 @@ def _child(order: dict[str, Any]) -> int:
     for descriptor in (1, 2):
         os.dup2(said, descriptor)
     if order["point"]:
-        _arm(Point.parse(order["point"]), order["nth"])
+        _arm(BY_NAME[order["point"]], order["nth"])
     asyncio.run(shift.work(order))
     sys.stdout.flush()
     return 0
@@ -57,7 +59,7 @@ def main() -> None:
     for line in iter(sys.stdin.readline, ""):
         pid = os.fork()
         if pid == 0:
-            code = 70
+            code = REFUSED
             try:
                 code = _child(json.loads(line))
             except BaseException as err:

@@ -6,16 +6,16 @@ in the process that is to die. A function that is renamed is found by a test.
 
 import random
 
-from tests.faults.client.fuse import Point
 from tests.support.faultbook import FACTOR
+from tests.support.killpoints import Point
+
+
+def _point(module: str, name: str, moment: str) -> Point:
+    return Point(module, moment, f"seefen.client.{module}:{name}")
 
 
 def _both(module: str, *names: str) -> list[Point]:
-    return [
-        Point(f"seefen.client.{module}", name, when)
-        for name in names
-        for when in ("before", "after")
-    ]
+    return [_point(module, name, moment) for name in names for moment in ("before", "after")]
 
 
 # ``Vault.change`` dies before its COMMIT, and after it: see the launcher.
@@ -56,15 +56,16 @@ JOINING = [
     *_both("joining", "fetch_authority", "_kept_draft"),
     *_both("vault", "Vault.open", "Vault.put"),
     *_both("connection", "Connection.http"),
-    Point("seefen.client.joining", "_wait", "before"),
+    _point("joining", "_wait", "before"),
 ]
 ADMITTED = [
-    Point("seefen.client.joining", "_wait", "after"),
-    Point("seefen.client.joining", "_joined", "before"),
+    _point("joining", "_wait", "after"),
+    _point("joining", "_joined", "before"),
 ]
 EVERY = list(
     dict.fromkeys([*STORING, *SENDING, *READING, *LEARNING, *MAKING_KEYS, *JOINING, *ADMITTED])
 )
+BY_NAME = {point.name: point for point in EVERY}
 OFTEN = ("Vault.change", "Vault.put_head", "Vault.add_entry", "Connection._exchange",
          "Connection.http", "Trust.accept", "Trust.follow", "Vault.put")  # fmt: skip
 """Steps that a process takes many times: at which one it dies is drawn."""
@@ -74,7 +75,7 @@ def due(points: list[Point], drawn: random.Random) -> list[Point]:
     """Return the points of a run: one side of each step, or all of them under ``make faults``."""
     if FACTOR > 1:
         return points * FACTOR
-    sides: dict[tuple[str, str], list[Point]] = {}
+    sides: dict[str, list[Point]] = {}
     for point in points:
-        sides.setdefault((point.module, point.name), []).append(point)
+        sides.setdefault(point.where, []).append(point)
     return [drawn.choice(both) for both in sides.values()]

@@ -1,8 +1,8 @@
 """A client killed at every step it takes, and started again on what is left.
 
 The invariants of docs/reliability.md: every receipt is found (I1), nothing twice (I2), heads
-are consistent (I4), words stand nowhere but in the sealed vault (I5), numbers in order (I7).
-The key file always opens.
+are consistent (I4), words stand nowhere but in the sealed vault (I5), a revoked device is
+silent (I6), numbers in order (I7). The key file always opens.
 """
 
 import random
@@ -18,7 +18,6 @@ from seefen.protocol.suite import random_bytes
 from tests.client.homes import PASSPHRASE, Site, site
 from tests.client.scenes import BELGRADE, SKOPJE, channel
 from tests.faults.client.doomed import SIZE, Doomed, Launcher, launcher, partner_sends
-from tests.faults.client.fuse import Point
 from tests.faults.client.points import (
     ADMITTED,
     EVERY,
@@ -33,6 +32,9 @@ from tests.faults.client.points import (
 from tests.faults.client.shift import CANARY
 from tests.support.broker import running_broker
 from tests.support.faultbook import note
+from tests.support.heard import check_revoked
+from tests.support.killpoints import MOMENTS, Point
+from tests.support.shadow import database
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -49,10 +51,15 @@ async def launched(tmp_path: Path) -> AsyncIterator[Launcher]:
         yield launched
 
 
-@pytest.mark.parametrize("point", EVERY, ids=str)
+@pytest.mark.parametrize("point", EVERY, ids=lambda point: point.name)
 def test_every_point_is_a_function_of_the_client(point: Point) -> None:
-    owner, name = point.owner()
+    owner, name, _ = point.find()
     assert callable(getattr(owner, name))
+    assert point.moment in MOMENTS
+
+
+def test_every_point_has_a_name_of_its_own() -> None:
+    assert len({point.name for point in EVERY}) == len(EVERY)
 
 
 def draw(points: list[Point]) -> tuple[str, list[Point]]:
@@ -118,6 +125,39 @@ async def test_a_new_device_killed_while_it_learns_knows_all_in_the_end(
     )  # fmt: skip
 
 
+async def test_what_a_killed_device_left_is_silent_once_it_is_revoked(
+    place: Site, launched: Launcher, tmp_path: Path
+) -> None:
+    photo = photograph(tmp_path)
+    seed, points = draw(SENDING)
+    partner = await channel(place, BELGRADE)
+    written = set[bytes]()
+
+    async def one_more() -> Doomed:
+        await place.broker.take(place.network.enrol(BELGRADE, ("field", "keyholder")))
+        machine = place.network.of(BELGRADE, "keyholder", nth=1)
+        await partner_sends(partner, photo)  # under a key that no revoked device holds
+        return Doomed(place, machine, place.home(machine), launched, tmp_path / "got", photo)
+
+    device = await one_more()
+    for point in points:
+        await device.lives("sync")
+        await device.dies("shift", point)
+        await place.broker.take(place.network.revoke(device.machine))
+        lost, device = device, await one_more()
+        await lost.is_shut_out("shift")
+        written |= set(lost.drafts)
+    async with database(place.broker.dsn) as connection:
+        leaves = await connection.fetch("SELECT * FROM activity_leaf ORDER BY idx")
+        authority = await connection.fetch("SELECT * FROM authority_leaf ORDER BY idx")
+    check_revoked(leaves, authority)
+    assert written - {row["object_id"] for row in leaves}  # what waited, waits for ever
+    note(
+        "client", "SIGKILL at each step of sending, then revoked", count=len(points),
+        held="I5 I6, key file opens", seed=seed,
+    )  # fmt: skip
+
+
 async def test_a_machine_killed_while_it_joins_goes_on_with_the_same_keys(
     launched: Launcher, tmp_path: Path
 ) -> None:
@@ -130,7 +170,7 @@ async def test_a_machine_killed_while_it_joins_goes_on_with_the_same_keys(
 
         async def dies(home: Path, point: Point) -> None:
             code = await launched.run("join", home, point, invite=str(file))
-            assert code == -signal.SIGKILL, f"{point}: ended with {code}: {launched.said}"
+            assert code == -signal.SIGKILL, f"{point.name}: ended with {code}: {launched.said}"
             if (home / NAME).exists():
                 read_key_file(home / NAME, PASSPHRASE)
 

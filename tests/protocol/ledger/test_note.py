@@ -39,9 +39,10 @@ LOG_FOLDER = "000de184301123b9278c086a7d9f68c9577e83872224c197058fd90784ea9706"
 TESSERA = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx"
 
 
-def refused(text: str) -> type[SeefenError]:
+def refused(text: str, rule: str = "") -> type[SeefenError]:
     with pytest.raises(SeefenError) as caught:
         open_checkpoint(text, ORIGIN, KEY.public)
+    assert rule in ("", caught.value.rule)
     return type(caught.value)
 
 
@@ -58,7 +59,7 @@ def test_signing_is_deterministic_and_written_as_c2sp_says() -> None:
 
 def test_the_head_of_another_log_is_refused() -> None:
     other = replace(HEAD, origin="seefen.example/authority")
-    assert refused(sign_checkpoint(other, KEY, AT)) is UntrustedError
+    assert refused(sign_checkpoint(other, KEY, AT), "origin") is UntrustedError
 
 
 def test_a_checkpoint_of_another_key_is_refused() -> None:
@@ -79,13 +80,23 @@ def test_the_head_of_another_log_under_our_name_is_refused() -> None:
 
 @pytest.mark.parametrize("at", [2**63, 2**64 - 1])
 def test_a_time_beyond_all_times_is_refused_though_it_is_signed(at: int) -> None:
-    assert refused(sign_checkpoint(HEAD, KEY, at)) is UntrustedError
+    assert refused(sign_checkpoint(HEAD, KEY, at), "note-signature") is UntrustedError
+
+
+def test_the_last_time_there_is_can_be_signed() -> None:
+    last = sign_checkpoint(HEAD, KEY, 2**63 - 1)
+    assert open_checkpoint(last, ORIGIN, KEY.public).time == 2**63 - 1
 
 
 def test_the_timed_line_of_the_log_is_needed() -> None:
     lines = GOOD.split("\n")
     del lines[-2]
-    assert refused("\n".join(lines)) is UntrustedError
+    assert refused("\n".join(lines), "note-signature") is UntrustedError
+
+
+def test_a_plain_line_has_no_time() -> None:
+    plain = VerifierKey(ORIGIN, LOG, KEY.public)
+    assert check_line(parse_note(GOOD), plain) == 0
 
 
 def test_the_timed_line_is_enough() -> None:
@@ -176,13 +187,29 @@ def test_own_vectors(case: dict[str, str]) -> None:
     ],
 )
 def test_fault_45_a_note_has_one_way_to_be_written(text: str) -> None:
-    assert refused(text) is MalformedError
+    with pytest.raises(MalformedError) as caught:
+        open_checkpoint(text, ORIGIN, KEY.public)
+    assert caught.value.rule in ("note", "base64")
 
 
 @pytest.mark.parametrize("character", ["\x00", "\t", "\r", "\x1f", "\ud800"])
 def test_a_note_holds_no_control_characters(character: str) -> None:
     with pytest.raises(MalformedError):
         parse_note(f"text{character}\n\n— a AAAAAAA=\n")
+
+
+def test_a_note_may_be_as_long_as_the_limit() -> None:
+    end = "\n\n— a AAAAAAA=\n"
+    longest = "x" * (128 * 1024 - len(end)) + end
+    assert len(parse_note(longest).text) == 128 * 1024 - len(end) + 1
+    with pytest.raises(MalformedError):
+        parse_note("x" + longest)
+
+
+def test_the_signatures_stand_below_the_last_blank_line() -> None:
+    note = parse_note("one\n\ntwo\n\n— a AAAAAAA=\n")
+    assert note.text == "one\n\ntwo\n"
+    assert [line.name for line in note.lines] == ["a"]
 
 
 def test_a_note_may_have_a_hundred_signatures() -> None:
@@ -220,8 +247,9 @@ EMPTY = base64.b64encode(EMPTY_ROOT).decode()
     ],
 )
 def test_fault_46_a_checkpoint_has_one_way_to_be_written(text: str) -> None:
-    with pytest.raises(MalformedError):
+    with pytest.raises(MalformedError) as caught:
         decode_checkpoint(text)
+    assert caught.value.rule in ("checkpoint", "base64")
 
 
 @pytest.mark.parametrize("size", [1, 9, 10, 2**53 - 1])
@@ -255,6 +283,10 @@ def test_a_verifier_key_is_read_back(type_: int) -> None:
     assert VerifierKey.decode(key.encode()) == key
 
 
+def test_the_id_of_a_key_is_the_one_that_other_tools_compute() -> None:
+    assert VerifierKey.decode(TESSERA).id.hex() == "33d7b496"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -270,8 +302,9 @@ def test_a_verifier_key_is_read_back(type_: int) -> None:
     ],
 )
 def test_a_verifier_key_has_one_way_to_be_written(text: str) -> None:
-    with pytest.raises(MalformedError):
+    with pytest.raises(MalformedError) as caught:
         VerifierKey.decode(text)
+    assert caught.value.rule in ("verifier-key", "base64")
 
 
 @pytest.mark.parametrize(

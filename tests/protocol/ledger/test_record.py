@@ -39,8 +39,9 @@ def test_only_malformed_leaves_the_decoder_of_records(data: bytes, ours: bool) -
 
 @pytest.mark.parametrize("first", [0, 2, 255])
 def test_a_record_of_another_version_is_refused(first: int) -> None:
-    with pytest.raises(MalformedError):
+    with pytest.raises(MalformedError) as caught:
         Record.decode(bytes([first]) + RECORD.encode()[1:])
+    assert caught.value.rule == "record"
 
 
 def test_a_record_with_a_short_part_is_not_written() -> None:
@@ -94,8 +95,9 @@ def test_own_core_vectors(case: dict[str, str]) -> None:
     if case["expect"] == "accepted":
         assert encode_core(decode_core(text)) == text
     else:
-        with pytest.raises(MalformedError):
+        with pytest.raises(MalformedError) as caught:
             decode_core(text)
+        assert caught.value.rule == "core"
 
 
 @given(st.binary(max_size=80), st.integers(0, 400), st.integers(0, 40))
@@ -110,13 +112,15 @@ def test_only_malformed_leaves_the_decoder_of_cores(data: bytes, at: int, cut: i
 
 
 def test_a_core_is_measured_before_it_is_parsed() -> None:
-    with pytest.raises(MalformedError, match="too long"):
+    with pytest.raises(MalformedError, match="too long") as caught:
         decode_core(b"[" * 16_385)
+    assert caught.value.rule == "core"
 
 
 @pytest.mark.parametrize(
     "text", [b"[" * 16_000, b'{"x":' + b"[" * 16_000, b'{"to":' + b"[" * 16_000]
 )
 def test_a_core_nested_without_end_is_malformed(text: bytes) -> None:
-    with pytest.raises(MalformedError):
+    with pytest.raises(MalformedError) as caught:
         decode_core(text)
+    assert caught.value.rule == "core"

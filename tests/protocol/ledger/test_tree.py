@@ -82,9 +82,17 @@ def cases(kind: str) -> list[Path]:
 def is_accepted(check: Any, *arguments: Any) -> bool:
     try:
         check(*arguments)
-    except UntrustedError:
+    except UntrustedError as err:
+        if err.rule not in RULES[check]:
+            raise AssertionError(err.rule) from err
         return False
     return True
+
+
+RULES = {
+    check_inclusion: {"inclusion"},
+    check_consistency: {"consistency", "fork", "rewind"},
+}
 
 
 def test_the_official_vectors_are_all_there() -> None:
@@ -199,24 +207,73 @@ def test_a_plan_names_the_nodes_that_building_asks_for_and_no_other() -> None:
                 plan.build(fewer.__getitem__)
 
 
-@pytest.mark.parametrize(("index", "size"), [(0, 0), (1, 1), (-1, 5), (5, 5), (0, 2**60)])
+def test_what_was_found_for_one_proof_is_not_asked_for_again() -> None:
+    known: dict[tuple[int, int], bytes] = {}
+    asked: list[Node] = []
+
+    def counted(of: Node) -> bytes:
+        asked.append(of)
+        return node(of)
+
+    first = inclusion_plan([10, 700], 999)
+    proofs = first.build(counted, known)
+    assert proofs == first.build(node)
+    assert set(asked) == first.nodes()
+    assert first.nodes(known) == set()
+    asked.clear()
+    assert first.build(counted, known) == proofs
+    assert asked == []
+    second = inclusion_plan([10, 300], 999)
+    new = second.nodes(known)
+    assert set() < new < second.nodes()
+    assert second.build(counted, known) == second.build(node)
+    assert set(asked) == new
+
+
+@pytest.mark.parametrize(
+    ("index", "size"), [(0, 0), (1, 1), (-1, 5), (5, 5), (0, 2**53), (0, 2**60)]
+)
 def test_no_proof_is_planned_for_a_leaf_that_is_not_there(index: int, size: int) -> None:
     with pytest.raises(ValueError, match="no leaf"):
         inclusion_plan([index], size)
 
 
-@pytest.mark.parametrize(("old", "new"), [(2, 1), (-1, 3), (1, 2**60)])
+@pytest.mark.parametrize(("old", "new"), [(2, 1), (-1, 3), (1, 2**53), (1, 2**60)])
 def test_no_proof_is_planned_from_a_larger_tree(old: int, new: int) -> None:
     with pytest.raises(ValueError, match="no tree"):
         consistency_plan(old, new)
 
 
+def test_proofs_are_planned_up_to_the_largest_tree() -> None:
+    largest = 2**53 - 1
+    (path,) = inclusion_plan([0], largest).proofs
+    assert (len(path), path[-1]) == (53, (2**52, largest))
+    (growth,) = consistency_plan(2**52, largest).proofs
+    assert growth == ((2**52, largest),)
+
+
 def test_every_tree_grew_from_the_empty_one() -> None:
     check_consistency(0, EMPTY_ROOT, 5, LEAVES[0], ())
     check_consistency(0, EMPTY_ROOT, 0, EMPTY_ROOT, ())
-    for proof, root in (((LEAVES[0],), EMPTY_ROOT), ((), LEAVES[1])):
-        with pytest.raises(UntrustedError):
+    for proof, root, rule in (
+        ((LEAVES[0],), EMPTY_ROOT, "consistency"),
+        ((), LEAVES[1], "fork"),
+    ):
+        with pytest.raises(UntrustedError) as caught:
             check_consistency(0, root, 5, LEAVES[0], proof)
+        assert caught.value.rule == rule
+
+
+def test_a_tree_equals_itself_without_a_proof() -> None:
+    with pytest.raises(UntrustedError) as caught:
+        check_consistency(7, LEAVES[0], 7, LEAVES[0], (LEAVES[1],))
+    assert caught.value.rule == "consistency"
+
+
+def test_no_tree_has_fewer_leaves_than_none() -> None:
+    with pytest.raises(UntrustedError) as caught:
+        check_consistency(-1, LEAVES[0], 5, LEAVES[1], (LEAVES[2],))
+    assert caught.value.rule == "rewind"
 
 
 @pytest.mark.parametrize(
@@ -256,9 +313,22 @@ def test_only_malformed_leaves_the_decoder_of_a_range(data: bytes) -> None:
     assert tree.encode() == data
 
 
-def test_a_range_of_an_impossible_size_is_malformed() -> None:
-    with pytest.raises(MalformedError):
-        CompactRange.decode((2**60).to_bytes(8, "big") + EMPTY_ROOT)
+@pytest.mark.parametrize("size", [2**53, 2**60])
+def test_a_range_of_an_impossible_size_is_malformed(size: int) -> None:
+    with pytest.raises(MalformedError) as caught:
+        CompactRange.decode(size.to_bytes(8, "big") + EMPTY_ROOT)
+    assert caught.value.rule == "range"
+
+
+def test_the_range_of_the_largest_tree_is_read_back() -> None:
+    tree = CompactRange(2**53 - 1, LEAVES[:53])
+    assert CompactRange.decode(tree.encode()).hashes == LEAVES[:53]
+
+
+@pytest.mark.parametrize("size", [-1, 2**53])
+def test_a_range_of_an_impossible_size_is_not_made(size: int) -> None:
+    with pytest.raises(ValueError, match="1 hashes"):
+        CompactRange(size, [EMPTY_ROOT])
 
 
 def test_a_range_with_a_hash_too_few_is_not_made() -> None:

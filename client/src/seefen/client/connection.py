@@ -114,6 +114,8 @@ class Connection:
         try:
             return await self._upgrade()
         except LoginError:
+            if time.monotonic() >= self._token_ends - RENEW_BEFORE:
+                raise  # the login itself was refused, and would be again
             # The nonce has rotated, or the broker was started anew: log in again.
             self._token_ends = 0.0
             return await self._upgrade()
@@ -325,7 +327,8 @@ class Connection:
         for _ in range(2):
             await self._send("GET", f"{self._address.url}/v1/nonce", {}, None, None)
             status, data = await self._ask_token(self._keys)
-            if status != 401:
+            # Refused logins count for the address, so for all who share it: no other is repeated.
+            if status != 401 or read_json(data).get("rule") != "stale-nonce":
                 break
         raise_problem(status, data)
         answer = read_json(data)

@@ -10,7 +10,6 @@ import structlog
 from aiohttp import hdrs, web
 
 from seefen.protocol.errors import MalformedError, SeefenError, UntrustedError
-from seefen.server.errors import TooManyError
 from seefen.server.web.problems import ProblemError
 from seefen.server.web.services import SERVICES, Call, Services
 
@@ -59,8 +58,6 @@ def refuse(services: Services, request: web.Request, err: SeefenError) -> NoRetu
         address = address_of(request)
         if services.rates.bad_proof(address):
             structlog.get_logger().warning("address.blocked", address=address)
-    if isinstance(err, TooManyError):
-        raise err
     raise _unauthorized(err.rule or "login", str(err)) from None
 
 
