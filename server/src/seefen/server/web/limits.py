@@ -128,11 +128,14 @@ async def _pieces(request: web.Request, length: int, limit: int) -> AsyncGenerat
             raise _too_long(limit)
         if read < (loop.time() - began - PATIENCE) * SLOWEST:
             raise _too_slow()
-        rest = length - len(piece)
-        piece += chunk[:rest]
-        if len(piece) == length:
-            yield piece
-            piece = bytearray(chunk[rest:])
+        rest = memoryview(chunk)
+        while rest:
+            taken = rest[: length - len(piece)]
+            piece += taken
+            rest = rest[len(taken) :]
+            if len(piece) == length:
+                yield piece
+                piece = bytearray()
     if piece:
         yield piece
 
