@@ -1,5 +1,6 @@
 """The vault: encrypted, for one process, and nothing half-written."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.statements import Head
+from seefen.protocol.suite import random_bytes
 
 KEY = bytes(range(32))
 CASE = b"c" * 16
@@ -207,3 +209,28 @@ def _change_twice_and_fail(vault: Vault) -> None:
 
 def _entry(index: int, kind: str = "case") -> StoredEntry:
     return StoredEntry(index, kind, CASE, DEVICE, index, 1, 1_790_000_000, b"envelope", None)
+
+
+def test_a_write_that_is_refused_for_a_full_disk_is_not_there(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seefen.client.vault.MOST", 50)
+    monkeypatch.setattr("seefen.client.vault.TIDY", 50)
+    vault = Vault.open(path, KEY)
+    vault.tidy()
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    written = 0
+    # No file may pass 600 kB: first the log can be taken into the file no longer, and the
+    # commits stand all the same; then the log itself is full.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, unlimited[1]))
+    try:
+        with pytest.raises(RefusedError) as caught:  # noqa: PT012 - it fails at some write
+            for written in range(1000):
+                vault.put(f"value-{written}", random_bytes(9000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert caught.value.rule == "disk"
+    assert written > 60  # beyond what fills the file
+    assert vault.get(f"value-{written}") is None
+    assert all(vault.get(f"value-{n}") is not None for n in range(written))
+    vault.close()

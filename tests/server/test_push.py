@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import pytest
+
 from seefen.protocol.encoding import decode
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import RefusedError
@@ -11,6 +13,7 @@ from seefen.protocol.ledger.note import decode_checkpoint, parse_note
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.protocol.statements import Release
 from seefen.server.jobs import Job
+from seefen.server.releases import Place, ReleaseJob
 from seefen.server.view import Layer, Needs
 from tests.support import casework
 from tests.support.network import Machine
@@ -94,19 +97,67 @@ async def test_a_watch_gets_the_key_and_its_release_stands_before() -> None:
         assert push.release.index > push.item.entry.index
 
 
-async def test_what_is_refused_beside_an_object_takes_nothing_with_it() -> None:
+async def test_what_fails_beside_an_object_takes_nothing_with_it(alarms: list[str]) -> None:
     async with served(*NODES) as it:
         author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
         case = await it.open_case(author, NODES[1], form="channel")
         await watch(it, reader, case)
         line = attach(it, reader)
-        refused_job = _Refused()
-        it.broker._sequencer.accompany(lambda _: [refused_job])
+        no = _Refused()
+        it.broker._sequencer.accompany(lambda _: [no])
+        it.broker._sequencer.accompany(_breaks)
         await it.message(author, case)
         await until(lambda: line.pushes)
         assert line.pushes[0].key
         assert line.pushes[0].release is not None
-        assert isinstance(refused_job.done.exception(), RefusedError)
+        assert isinstance(no.done.exception(), RefusedError)
+        assert any("companion-failed" in text for text in alarms)
+
+
+async def test_a_release_that_is_refused_doubles_no_other() -> None:
+    async with served(*NODES, "tirana-lab") as it:
+        author, first, second = (it.network.of(n) for n in (*NODES, "tirana-lab"))
+        case = await it.open_case(author, NODES[1], "tirana-lab", form="channel")
+        for reader in (first, second):
+            await watch(it, reader, case)
+        lines = [attach(it, reader) for reader in (first, second)]
+        size = (await it.sizes())[1]
+        refuse = ReleaseJob.judge
+
+        def judge(job: ReleaseJob, layer: Layer) -> None:
+            if job._node == "tirana-lab":
+                raise RefusedError("no", rule="no")
+            refuse(job, layer)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ReleaseJob, "judge", judge)
+            await it.message(author, case)
+            await until(lambda: all(line.pushes for line in lines))
+        assert lines[0].pushes[0].key
+        assert not lines[1].pushes[0].key
+        assert (await it.sizes())[1] == size + 2  # the object and one release
+
+
+async def test_who_hangs_up_while_a_push_is_prepared_costs_nobody_else_his() -> None:
+    async with served(*NODES, "tirana-lab") as it:
+        author, first, second = (it.network.of(n) for n in (*NODES, "tirana-lab"))
+        case = await it.open_case(author, NODES[1], "tirana-lab", form="channel")
+        for reader in (first, second):
+            await watch(it, reader, case)
+        push = it.broker._push
+        line, leaver = attach(it, first), Line(second)
+        leave = it.broker.attach(second.device, leaver.deliver, leaver.revoked)
+        place = Place(it.network.net, case, bytes(16), 1 << 40)
+        both = [first.device, second.device]
+        leave()
+        assert [job._node for job in push._releases(place, both)] == [NODES[1]]
+        await it.message(author, case)
+        await until(lambda: line.pushes)
+        assert not leaver.pushes
+
+
+def _breaks(_: Layer) -> list[Job]:
+    raise KeyError("nobody foresaw this")
 
 
 class _Refused(Job):

@@ -165,6 +165,7 @@ class Engine:
         finally:
             if asked is not None:
                 asked.cancel()
+                await asyncio.gather(asked, return_exceptions=True)  # it may have failed before
         for sentence in await self._heads.compare(self.trust.head("activity"), self.prove):
             self.alarm(sentence)
         if broken is not None:

@@ -285,22 +285,19 @@ class Reader:
         if generation_key is None:
             raise RefusedError("this device holds no key of this message", rule="d-no-key")
         content_key = unwrap_content_key(obj, generation_key, wrapped)
+        # Under a watch it is shown before it is synced: the log holds why, and the feed the rest.
+        with engine.vault.soon():  # also where the body does not open: it is what was released
+            engine.vault.run("UPDATE object SET wrapped = ? WHERE object = ?", wrapped, obj.object)
         sealed = engine.vault.one("SELECT sealed FROM object WHERE object = ?", obj.object)
         if obj.file or sealed is None or sealed[0] is None:
-            with engine.vault.soon():
-                engine.vault.run(
-                    "UPDATE object SET wrapped = ? WHERE object = ?", wrapped, obj.object
-                )
             return
         body = open_message(obj, content_key, sealed[0])
         message = decode_message(body)
         if not isinstance(message, Message):
             raise UntrustedError("this object holds no message", rule="message")
-        # Under a watch it is shown before it is synced: the log holds why, and the feed the rest.
         with engine.vault.soon():
             engine.vault.run(
-                "UPDATE object SET wrapped = ?, body = ?, shown_until = ? WHERE object = ?",
-                wrapped,
+                "UPDATE object SET body = ?, shown_until = ? WHERE object = ?",
                 body,
                 until,
                 obj.object,

@@ -7,10 +7,9 @@ where it came through this process, else in a commit of its own.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Final, TypeAlias
 
 from seefen.protocol.encoding import encode
@@ -21,7 +20,7 @@ from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Object
 from seefen.server.alarms import alarm
 from seefen.server.feed import Feed
-from seefen.server.jobs import Done
+from seefen.server.jobs import Done, Job
 from seefen.server.metrics import PUSHED
 from seefen.server.parcels import Parcel
 from seefen.server.proofs import Prover
@@ -58,11 +57,11 @@ class _Sound:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What was committed, under which heads, and the releases that came with its objects."""
+    """What was committed, under which heads, and the releases that were."""
 
     changes: Changes
     heads: Heads
-    ahead: dict[bytes, tuple[ReleaseJob, ...]]
+    releases: list[ReleaseJob]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,6 @@ class _Key:
     key: bytes
 
 
-_Jobs: TypeAlias = tuple[ReleaseJob, ...]
 _Due: TypeAlias = tuple[Parcel, list[bytes]]  # and the devices on line that get it
 _Released: TypeAlias = tuple[Parcel, ReleaseJob, Done]
 
@@ -103,7 +101,6 @@ class Push:
         self._on_line_of: dict[str, dict[bytes, None]] = defaultdict(dict)  # by node, in order
         self._told: dict[bytes, int] = {}
         self._sound = _Sound(0, 0, 0)
-        self._ahead: dict[bytes, _Jobs] = {}  # by object: releases that are on their way with it
         self._batches: asyncio.Queue[_Batch] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         sequencer.listen(self._committed)
@@ -171,12 +168,12 @@ class Push:
             self._on_line_of[line.node].pop(line.device, None)
             self._told.pop(line.device, None)
 
-    def _committed(self, changes: Changes, heads: Heads) -> None:
+    def _committed(self, changes: Changes, heads: Heads, jobs: Sequence[Job]) -> None:
         self._watches.add(changes.accesses)
         if changes.authority:
             self.cut()
-        ahead = {row.object: self._ahead.pop(row.object, ()) for row in changes.objects}
-        self._batches.put_nowait(_Batch(changes, heads, ahead))
+        releases = [job for job in jobs if isinstance(job, ReleaseJob)]
+        self._batches.put_nowait(_Batch(changes, heads, releases))
 
     def _release_ahead(self, layer: Layer) -> list[ReleaseJob]:
         """Return releases of the objects in a layer, to be committed with them.
@@ -192,17 +189,8 @@ class Push:
             author = next(leaf.device for leaf in layer.changes.activity if leaf.idx == row.idx)
             devices = self._on_line(state.covered(row.gen, layer.directory), but=author)
             place = Place(layer.directory.net, row.case, row.object, row.idx)
-            jobs = self._releases(place, devices)
-            if jobs:
-                self._ahead[row.object] = tuple(jobs)
-            for job in jobs:
-                job.done.add_done_callback(partial(self._settled, row.object))
-            made += jobs
+            made += self._releases(place, devices)
         return made
-
-    def _settled(self, object_: bytes, done: "asyncio.Future[Done]") -> None:
-        if done.cancelled() or done.exception() is not None:
-            self._ahead.pop(object_, None)
 
     async def _run(self) -> None:
         while True:
@@ -235,9 +223,8 @@ class Push:
         due = [(parcel, devices) for parcel, devices in due if devices]
         if not due:
             return
-        # Nothing here waits for what this process has written, and nobody overtakes the push.
-        ahead = {o: jobs for batch in batches for o, jobs in batch.ahead.items()}
-        released = await self._release(due, ahead)
+        # What this process has written is at hand: the push leaves before the author's receipt.
+        released = await self._release(due, [job for batch in batches for job in batch.releases])
         bodies = await self._bodies(due, batches)
         head = self._sequencer.known.heads.activity  # all proofs are under this one
         keys = await self._keys(released, head.size)
@@ -272,31 +259,35 @@ class Push:
             if device != but
         ]
 
-    async def _release(self, due: list[_Due], ahead: dict[bytes, _Jobs]) -> list[_Released]:
+    async def _release(self, due: list[_Due], made: list[ReleaseJob]) -> list[_Released]:
         """Return the releases of each object to each node on watch, committed."""
+        by_object: dict[bytes, list[ReleaseJob]] = defaultdict(list)
+        for job in made:
+            by_object[job.wanted[0]].append(job)
         released: list[_Released] = []
+        late: list[tuple[Parcel, ReleaseJob]] = []
         for parcel, devices in due:
             obj = parcel.statement
             if not isinstance(obj, Object):
                 continue
-            jobs = ahead.get(obj.object, ())
-            if not all(job.done.done() for job in jobs):
-                await asyncio.wait([job.done for job in jobs])
-            done = [job for job in jobs if job.done.exception() is None]
-            has = {device for job in done for device in job.readers}
+            stand = by_object.get(obj.object, [])
+            released += [(parcel, job, job.done.result()) for job in stand]
+            has = {device for job in stand for device in job.readers}
             # Who came on line since, and all of what another process has written.
             place = Place(obj.net, obj.case, obj.object, parcel.row.idx)
-            late = self._releases(place, [device for device in devices if device not in has])
-            writes = (self._sequencer.write(job) for job in late)
-            for job, result in zip(
-                late, await asyncio.gather(*writes, return_exceptions=True), strict=True
-            ):
-                if isinstance(result, SeefenError):
-                    continue  # without a release there is no key: the device asks by itself
-                if isinstance(result, BaseException):
-                    raise result
-                done.append(job)
-            released += [(parcel, job, job.done.result()) for job in done]
+            without = [device for device in devices if device not in has]
+            late += [(parcel, job) for job in self._releases(place, without)]
+        if not late:
+            return released
+        # Together, so that they are one commit.
+        writes = (self._sequencer.write(job) for _, job in late)
+        results = await asyncio.gather(*writes, return_exceptions=True)
+        for (parcel, job), done in zip(late, results, strict=True):
+            if isinstance(done, SeefenError):
+                continue  # without a release there is no key: the device asks by itself
+            if isinstance(done, BaseException):
+                raise done
+            released.append((parcel, job, done))
         return released
 
     async def _keys(self, released: list[_Released], size: int) -> dict[tuple[int, bytes], _Key]:
@@ -313,7 +304,8 @@ class Push:
     def _releases(self, place: Place, devices: list[bytes]) -> list[ReleaseJob]:
         by_node: dict[str, list[bytes]] = defaultdict(list)
         for device in devices:
-            by_node[self._lines[device][0].node].append(device)
+            if lines := self._lines.get(device):  # else it has hung up meanwhile
+                by_node[lines[0].node].append(device)
         return self._watches.releases(place, by_node, at=int(self._clock()))
 
     async def _deliver_parcel(

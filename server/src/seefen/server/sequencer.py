@@ -11,7 +11,7 @@ of a COMMIT is unknown, callers are told to ask again, and the next lock shows w
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -29,7 +29,7 @@ from seefen.server.recovery import catch_up
 from seefen.server.rows import Changes, Heads, Reads, Storage, TakenError
 from seefen.server.view import Known, Layer, Needs
 
-Listener = Callable[[Changes, Heads], None]
+Listener = Callable[[Changes, Heads, Sequence[Job]], None]
 Companion = Callable[[Layer], Iterable[Job]]
 
 
@@ -82,7 +82,7 @@ class Sequencer:
                 group.settled.set_result(None)
 
     def listen(self, listener: Listener) -> None:
-        """Call ``listener`` with everything that was committed, in order."""
+        """Call ``listener`` with everything that was committed, in order, and by which jobs."""
         self._listeners.append(listener)
 
     def accompany(self, companion: Companion) -> None:
@@ -120,14 +120,23 @@ class Sequencer:
         trial = self._judge(job, self._open)
         self._work.set()
         for companion in self._companions:
-            for other in companion(trial):
-                other.done.add_done_callback(_heard)
-                try:
-                    self._judge(other, self._open)
-                except SeefenError as err:
-                    _refuse(other, err)
-                except Exception as err:
-                    _refuse(other, _failed(err))  # the job itself stands, whatever becomes of these
+            try:
+                others = list(companion(trial))
+            except Exception as err:
+                alarm("companion-failed", error=type(err).__name__)
+                continue  # the job itself stands
+            for other in others:
+                self._take_along(other)
+
+    def _take_along(self, job: Job) -> None:
+        """Judge what goes with a job that stands, whatever becomes of this."""
+        job.done.add_done_callback(_heard)
+        try:
+            self._judge(job, self._open)
+        except SeefenError as err:
+            _refuse(job, err)
+        except Exception as err:
+            _refuse(job, _failed(err))
 
     def _judge(self, job: Job, group: _Group) -> Layer:
         """Judge a job on top of a group and take it in; return its layer."""
@@ -188,7 +197,7 @@ class Sequencer:
             heads = await writing.lock()
             if heads != self.known.heads:
                 foreign = await catch_up(self.known, self._prover, heads, writing)
-                self._tell(foreign, heads)
+                self._tell(foreign, heads, ())
                 await self._judge_again(group, writing)
             changes = group.layer.changes
             growths = self._growths(changes)
@@ -237,7 +246,7 @@ class Sequencer:
         self.known.absorb(group.layer, heads)
         group.committed = True
         self._gate.committed(heads.activity.size)
-        self._tell(group.layer.changes, heads)
+        self._tell(group.layer.changes, heads, [job for job, _ in group.jobs])
         _measure(group)
         for job, changes in group.jobs:
             if not job.done.done():
@@ -256,10 +265,10 @@ class Sequencer:
             disclosure,
         )
 
-    def _tell(self, changes: Changes, heads: Heads) -> None:
+    def _tell(self, changes: Changes, heads: Heads, jobs: Sequence[Job]) -> None:
         if changes.authority or changes.activity:
             for listener in self._listeners:
-                listener(changes, heads)
+                listener(changes, heads, jobs)
 
     async def _judge_again(self, group: _Group, reads: Reads) -> None:
         """Judge every job of a group on what is committed now; those that fail are told."""
