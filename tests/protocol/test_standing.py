@@ -1,6 +1,6 @@
 """How nodes stand: the kept answers are those that the directory itself would give."""
 
-from seefen.protocol.standing import KEPT, in_force, mailboxes, standing
+from seefen.protocol.standing import _GIVEN, KEPT, in_force, mailboxes, standing
 from tests.support.network import Network
 
 NODES = ("skopje-border", "belgrade-ffp")
@@ -26,6 +26,7 @@ def test_what_was_asked_before_a_change_is_not_answered_after_it() -> None:
     assert after.changed == size
     assert mailboxes(network.directory, NODES, "alert", size)[NODES[0]].stale
     assert standing(network.directory, NODES, before) == first
+    assert standing(network.directory.copy(), NODES, before) == first  # asked only afterwards
     assert mailboxes(network.directory, NODES, "alert", before) == boxes
 
 
@@ -50,9 +51,47 @@ def test_other_directories_nodes_and_boxes_are_other_questions() -> None:
     assert standing(network.directory, (), size).in_force == frozenset()
 
 
-def test_what_is_kept_has_a_bound() -> None:
+def test_a_mailbox_is_the_one_of_its_time() -> None:
+    network = Network.founded(*NODES)
+    before = network.directory.size
+    network.take(network.revoke(network.of(NODES[0])))
+    lost = network.directory.size
+    network.take(network.enrol(NODES[1], ("keyholder",)))
+    after = network.directory.size
+    for size in (before, lost, after, before):
+        found = mailboxes(network.directory, NODES, "alert", size)
+        for node in NODES:
+            newest = network.directory.mailbox(node, "alert", size=size)
+            assert newest is not None
+            assert found[node].gen == newest.version
+            assert found[node].stale == network.directory.mailbox_stale(node, "alert", size=size)
+    assert [
+        mailboxes(network.directory, NODES, "alert", s)[NODES[0]].stale for s in (before, lost)
+    ] == [False, True]
+    assert [
+        mailboxes(network.directory, NODES, "alert", s)[NODES[1]].gen for s in (before, after)
+    ] == [1, 2]
+    assert mailboxes(network.directory, ("nobody-here",), "alert", after) == {}
+
+
+def test_one_that_runs_out_first_takes_no_other_with_it() -> None:
+    network = Network.founded(NODES[0])
+    network.at += 1000
+    network.take(network.admit(NODES[1]))
+    size = network.directory.size
+    until = standing(network.directory, NODES, size).until
+    assert in_force(network.directory, NODES, size, until - 1) == frozenset(NODES)
+    assert in_force(network.directory, NODES, size, until) == {NODES[1]}
+    network.take(network.suspend(NODES[1]))
+    assert in_force(network.directory, NODES, size, until) == {NODES[1]}
+
+
+def test_an_answer_is_kept_and_what_is_kept_has_a_bound() -> None:
     network = Network.founded(*NODES)
     size = network.directory.size
+    first = standing(network.directory, NODES, size)
+    assert standing(network.directory, NODES, size) is first
     for n in range(2 * KEPT):
         names = (*NODES, f"node-{n}")
         assert standing(network.directory, names, size).in_force == frozenset(NODES)
+        assert len(_GIVEN[network.directory]) <= KEPT

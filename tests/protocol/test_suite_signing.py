@@ -215,8 +215,9 @@ def test_a_plain_key_signs() -> None:
     assert PlainKey.from_secret(key.secret).public == key.public
     verify_plain(key.public, b"m", key.sign(b"m"))
     for signature in (key.sign(b"n"), key.sign(b"m") + b"\0", b""):
-        with pytest.raises(UntrustedError):
+        with pytest.raises(UntrustedError) as raised:
             verify_plain(key.public, b"m", signature)
+        assert raised.value.rule == "signature"
 
 
 def test_no_byte_wanders_between_signature_and_message() -> None:

@@ -5,7 +5,7 @@ until the authority log grows: what was asked of a directory is kept as long as 
 """
 
 from collections.abc import Callable
-from typing import Final, Generic, TypeVar
+from typing import Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from msgspec import Struct
@@ -16,6 +16,8 @@ KEPT: Final = 256
 _NEVER: Final = 1 << 63
 
 T = TypeVar("T")
+
+_GIVEN: Final[WeakKeyDictionary[Directory, dict[object, object]]] = WeakKeyDictionary()
 
 
 class Standing(Struct, frozen=True):
@@ -37,37 +39,17 @@ class Mailbox(Struct, frozen=True):
     stale: bool
 
 
-class _Kept(Generic[T]):
-    """Answers about nodes as of a size, kept for each directory."""
-
-    def __init__(self, answer: Callable[[Directory, tuple[str, ...], str, int], T]) -> None:
-        self._answer = answer
-        self._given: WeakKeyDictionary[Directory, dict[tuple[tuple[str, ...], str, int], T]] = (
-            WeakKeyDictionary()
-        )
-
-    def __call__(self, directory: Directory, nodes: tuple[str, ...], box: str, size: int) -> T:
-        given = self._given.setdefault(directory, {})
-        found = given.get((nodes, box, size))
-        if found is None:
-            found = self._answer(directory, nodes, box, size)
-            if size <= directory.size:  # else the next leaf may make it another
-                if len(given) >= KEPT:
-                    given.clear()
-                given[nodes, box, size] = found
-        return found
-
-
 def standing(directory: Directory, nodes: tuple[str, ...], size: int) -> Standing:
     """Return how nodes stand as of ``size``."""
-    return _standings(directory, nodes, "", size)
+    return _kept(directory, (nodes, size), size, lambda: _find_standing(directory, nodes, size))
 
 
 def mailboxes(
     directory: Directory, nodes: tuple[str, ...], box: str, size: int
 ) -> dict[str, Mailbox]:
     """Return the newest mailboxes of those nodes that have one."""
-    return _mailboxes(directory, nodes, box, size)
+    key = (nodes, box, size)
+    return _kept(directory, key, size, lambda: _find_mailboxes(directory, nodes, box, size))
 
 
 def in_force(directory: Directory, nodes: tuple[str, ...], size: int, at: int) -> frozenset[str]:
@@ -78,7 +60,19 @@ def in_force(directory: Directory, nodes: tuple[str, ...], size: int, at: int) -
     return frozenset(n for n in found.in_force if directory.in_force(n, size=size, at=at) is None)
 
 
-def _find_standing(directory: Directory, nodes: tuple[str, ...], _: str, size: int) -> Standing:
+def _kept(directory: Directory, key: object, size: int, answer: Callable[[], T]) -> T:
+    given = _GIVEN.setdefault(directory, {})
+    if key not in given:
+        found = answer()
+        if size > directory.size:
+            return found  # the next leaf may make it another
+        if len(given) >= KEPT:
+            given.clear()
+        given[key] = found
+    return cast("T", given[key])
+
+
+def _find_standing(directory: Directory, nodes: tuple[str, ...], size: int) -> Standing:
     active = frozenset(n for n in nodes if directory.in_force(n, size=size) is None)
     until = min((directory.node(n, size=size).expires for n in active), default=_NEVER)
     return Standing(active, until, directory.last_change(nodes, size=size))
@@ -93,7 +87,3 @@ def _find_mailboxes(
         for node, found in newest.items()
         if found is not None
     }
-
-
-_standings: Final = _Kept(_find_standing)
-_mailboxes: Final = _Kept(_find_mailboxes)
