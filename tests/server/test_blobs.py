@@ -1,6 +1,7 @@
 """File bodies: parts in any order, each checked, none marked before it is on the disk."""
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -267,6 +268,42 @@ async def test_what_is_written_during_a_sync_is_synced_and_marked_together(
     goes_on.set()
     await asyncio.gather(first, *others)
     assert steps == ["sync", [4], "sync", [0, 2, 9]]
+
+
+async def test_what_a_failed_sync_may_have_lost_is_not_marked_by_the_next(
+    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Linux says once that a disk failed: the sync after it says nothing of what was lost."""
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    syncing, goes_on, written = threading.Event(), threading.Event(), threading.Semaphore(0)
+    write, fdatasync = bodies.write_part, os.fdatasync
+
+    def writing(descriptor: int, number: int, data: bytes, expected: bytes) -> None:
+        write(descriptor, number, data, expected)
+        written.release()
+
+    def fails_once(descriptor: int) -> None:
+        if syncing.is_set():
+            return fdatasync(descriptor)
+        syncing.set()
+        goes_on.wait(10)
+        raise OSError(5, "the disk failed")
+
+    monkeypatch.setattr(bodies, "write_part", writing)
+    monkeypatch.setattr("os.fdatasync", fails_once)
+    first = asyncio.create_task(put(blobs, file, 0))
+    await asyncio.to_thread(syncing.wait, 10)
+    second = asyncio.create_task(put(blobs, file, 1))
+    for _ in range(2):
+        await asyncio.to_thread(written.acquire)
+    await asyncio.sleep(0.01)
+    goes_on.set()
+    heard = await asyncio.gather(first, second, return_exceptions=True)
+    assert [str(err) for err in heard] == ["[Errno 5] the disk failed"] * 2
+    assert (await blobs.find(file.root)).missing == list(range(11))
+    await put(blobs, file, 1)  # the file is opened again
+    assert await blobs.get(file.root, 1) == file.parts[1]
+    assert blobs._filling == {}
 
 
 async def test_who_goes_away_takes_nobodys_answer_with_him(

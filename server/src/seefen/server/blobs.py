@@ -217,7 +217,7 @@ class Blobs:
     def _filled(self, root: bytes) -> Generator["_Filling", None, None]:
         """Give the open file of a body; all who bring parts at the same time share it."""
         filling = self._filling.get(root)
-        if filling is None:
+        if filling is None or filling.fault is not None:
             try:
                 descriptor = os.open(self._path(root), os.O_WRONLY)
             except FileNotFoundError:
@@ -230,7 +230,8 @@ class Blobs:
         finally:
             filling.users -= 1
             if filling.users == 0:
-                del self._filling[root]
+                if self._filling.get(root) is filling:  # and not one that came after a fault
+                    del self._filling[root]
                 filling.close()
 
     def _path(self, root: bytes) -> Path:
@@ -249,6 +250,8 @@ class _Filling:
 
     One sync is for all parts that were written while the one before went on. The file stays
     open from the writing to the sync: one opened later may not hear that the disk failed.
+    One that was open hears it once, and the next sync may say that all is well: after a
+    ``fault`` nothing more is marked here, and who brings parts then opens the file again.
     """
 
     def __init__(self, root: bytes, descriptor: int, table: BlobTable) -> None:
@@ -258,6 +261,7 @@ class _Filling:
         self._waiting: list[int] = []
         self._next: asyncio.Task[None] | None = None
         self._last: asyncio.Task[None] | None = None
+        self.fault: Exception | None = None
         self.users = 0
 
     async def write(self, number: int, data: Piece, expected: bytes, written: list[int]) -> None:
@@ -279,7 +283,12 @@ class _Filling:
             await asyncio.wait([before])  # those who come meanwhile join this group
         self._next = None
         numbers, self._waiting = self._waiting, []
-        await asyncio.to_thread(bodies.sync, self._descriptor)
+        try:
+            await asyncio.to_thread(bodies.sync, self._descriptor)
+        except Exception as err:
+            self.fault = self.fault or err
+        if self.fault is not None:
+            raise self.fault
         await self._table.mark(self._root, numbers)
 
     def close(self) -> None:
