@@ -4,42 +4,20 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from seefen.protocol.errors import MalformedError, OutOfTurnError, UntrustedError
-from seefen.protocol.ledger.tree import leaf_hash
-from seefen.protocol.objects import PART_SIZE, parts_root
+from seefen.protocol.objects import PART_SIZE
 from seefen.protocol.suite import random_bytes
 from seefen.server import bodies
 from seefen.server.blobs import Blobs
 from seefen.server.errors import AbsentError, FullError
 from seefen.server.store.blobs import BlobRows
 from tests.support.access import access_tables
-
-NODE = "skopje-border"
-
-
-@dataclass
-class File:
-    """A sealed body, cut as the sender cuts it."""
-
-    body: bytes
-
-    @property
-    def parts(self) -> list[bytes]:
-        return [self.body[i : i + PART_SIZE] for i in range(0, len(self.body), PART_SIZE)]
-
-    @property
-    def leaves(self) -> bytes:
-        return b"".join(leaf_hash(part) for part in self.parts)
-
-    @property
-    def root(self) -> bytes:
-        return parts_root(leaf_hash(part) for part in self.parts)
+from tests.support.bodies import NODE, File, files_in, make, put
 
 
 @pytest.fixture
@@ -48,27 +26,9 @@ async def pool() -> AsyncGenerator["asyncpg.Pool[asyncpg.Record]", None]:
         yield pool
 
 
-def make(pool: "asyncpg.Pool[asyncpg.Record]", folder: Path, *, quota: int = 64) -> Blobs:
-    return Blobs(BlobRows(pool), folder, free_percent=0, quota_mebibytes=quota)
-
-
 @pytest.fixture
 def blobs(pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path) -> Blobs:
     return make(pool, tmp_path)
-
-
-async def put(blobs: Blobs, file: File, first: int, *others: bytes) -> None:
-    """Bring a part, or these bytes as it and those that follow it."""
-
-    async def pieces() -> AsyncGenerator[bytes, None]:
-        for data in others or (file.parts[first],):
-            yield data
-
-    await blobs.put(file.root, first, pieces())
-
-
-def files_in(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 @pytest.fixture(scope="module")
@@ -190,29 +150,6 @@ async def test_a_node_fills_its_own_share_only(
     await blobs.start(second.root, PART_SIZE, second.leaves, node="belgrade-ffp")
 
 
-@pytest.mark.parametrize("how", ["deleted", "cut", "emptied"])
-async def test_a_body_that_was_lost_from_the_disk_is_taken_again(
-    blobs: Blobs, file: File, tmp_path: Path, how: str
-) -> None:
-    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    await asyncio.gather(*(put(blobs, file, i) for i in range(11)))
-    (path,) = files_in(tmp_path)
-    if how == "deleted":
-        path.unlink()
-        with pytest.raises(AbsentError, match="begin it again"):
-            await put(blobs, file, 0)
-    else:
-        path.write_bytes(file.parts[0] if how == "cut" else b"")
-    with pytest.raises(AbsentError):
-        await blobs.get(file.root, 1)
-    again = await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    assert (again.missing, again.complete) == (list(range(11)), False)
-    await put(blobs, file, 1)
-    assert await blobs.get(file.root, 1) == file.parts[1]
-    with pytest.raises(AbsentError):  # and not the zeros of a hole
-        await blobs.get(file.root, 0)
-
-
 async def test_a_part_that_a_kill_left_half_written_is_missing(
     pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path, file: File
 ) -> None:
@@ -332,11 +269,11 @@ async def test_who_goes_away_takes_nobodys_answer_with_him(
 
 
 async def test_a_body_is_begun_durably_each_time(
-    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch
+    blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A kill between making and syncing, begun again, a power cut: the name must be there."""
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
     synced: list[Path] = []
     monkeypatch.setattr(bodies, "sync_folder", synced.append)
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
-    assert synced == list(blobs._path(file.root).parents[:2])
+    assert synced == list(bodies.place(tmp_path, file.root).parents[:2])

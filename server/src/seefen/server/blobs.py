@@ -114,6 +114,9 @@ class Blobs:
         if parts_root(hashes) != root:
             raise UntrustedError("the leaf hashes do not give this root", rule="leaves")
         self._require_room()
+        path = bodies.place(self._folder, root)
+        # Before the row is read: another who makes the file now has cleared its marks first.
+        lost = not await asyncio.to_thread(bodies.is_whole, path, size)
         present = bytes(-(-part_count(size) // 8))
         stands = await self._table.start(
             Blob(root, size, leaves, present, complete=False, node=node), quota=self._quota
@@ -123,13 +126,25 @@ class Blobs:
         if stands.size != size:
             # The root fixes all parts but says nothing of the length that was declared.
             raise OutOfTurnError("this body was begun with another size", rule="other-bytes")
+        if lost:
+            await self._forget(stands, path)
         with _fullness():
-            made = await asyncio.to_thread(bodies.make, self._path(root), size)
-        if made and any(stands.present):
-            # Lost from the disk or cut: what is marked would be read as zeros.
-            await self._table.forget(root)
-            return await self.find(root)
-        return stands
+            await asyncio.to_thread(bodies.make, path, size)
+        return await self.find(root) if lost else stands
+
+    async def _forget(self, blob: Blob, path: Path) -> None:
+        """Mark the parts of a body that is not on the disk as missing, before its file is made.
+
+        A file at full length is a promise that marked parts are in it. If a kill came between
+        its making and this, what is marked would be read as the zeros of its holes.
+        """
+        if await asyncio.to_thread(bodies.is_whole, path, blob.size):
+            return  # another has begun it anew meanwhile, and its parts may be coming
+        filling = self._filling.get(blob.root)
+        if filling is not None:
+            await filling.spoil(bodies.gone())
+        if any(blob.present):
+            await self._table.forget(blob.root)
 
     async def find(self, root: bytes) -> Blob:
         """Return a body.
@@ -189,10 +204,11 @@ class Blobs:
         if blob is None or not blob.complete:
             blob = await self.find(root)
         length = blob.part_length(number)
+        path = bodies.place(self._folder, root)
         try:
             if number in blob.missing:
                 raise FileNotFoundError
-            data = await asyncio.to_thread(bodies.read_part, self._path(root), number, length)
+            data = await asyncio.to_thread(bodies.read_part, path, number, length)
         except FileNotFoundError:
             raise AbsentError("this part has not arrived yet", rule="unknown-part") from None
         BLOB_BYTES.labels("out").inc(len(data))
@@ -219,10 +235,9 @@ class Blobs:
         filling = self._filling.get(root)
         if filling is None or filling.fault is not None:
             try:
-                descriptor = os.open(self._path(root), os.O_WRONLY)
+                descriptor = os.open(bodies.place(self._folder, root), os.O_WRONLY)
             except FileNotFoundError:
-                gone = "this body is gone from the disk: begin it again"
-                raise AbsentError(gone, rule="unknown-blob") from None
+                raise bodies.gone() from None
             filling = self._filling[root] = _Filling(root, descriptor, self._table)
         filling.users += 1
         try:
@@ -233,11 +248,6 @@ class Blobs:
                 if self._filling.get(root) is filling:  # and not one that came after a fault
                     del self._filling[root]
                 filling.close()
-
-    def _path(self, root: bytes) -> Path:
-        # The name is made of a hash: nothing a sender chose is in it.
-        name = root.hex()
-        return self._folder / name[:2] / name
 
     def _require_room(self) -> None:
         disk = shutil.disk_usage(self._folder)
@@ -277,6 +287,12 @@ class _Filling:
         self._waiting += written
         # Whoever goes away takes nobody's answer with him.
         await asyncio.shield(self._next)
+
+    async def spoil(self, fault: Exception) -> None:
+        """Return once nothing more will be marked from this descriptor."""
+        self.fault = self.fault or fault
+        if self._last is not None:
+            await asyncio.wait([self._last])  # it may be marking
 
     async def _sync_group(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:

@@ -1,0 +1,126 @@
+"""File bodies that were lost from the disk: begun anew, and no hole is ever given for a part."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from seefen.protocol.objects import PART_SIZE
+from seefen.protocol.suite import random_bytes
+from seefen.server import bodies
+from seefen.server.blobs import Blobs
+from seefen.server.errors import AbsentError, FullError
+from seefen.server.store.blobs import BlobRows
+from tests.support.access import access_tables
+from tests.support.bodies import NODE, File, files_in, make, put
+
+PARTS = list(range(4))
+
+
+@pytest.fixture
+async def pool() -> AsyncGenerator["asyncpg.Pool[asyncpg.Record]", None]:
+    async with access_tables() as pool:
+        yield pool
+
+
+@pytest.fixture
+def blobs(pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path) -> Blobs:
+    return make(pool, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def file() -> File:
+    return File(random_bytes(3 * PART_SIZE + 12_345))
+
+
+async def begin(blobs: Blobs, file: File) -> list[int]:
+    """Begin a body; return which parts are missing."""
+    return (await blobs.start(file.root, len(file.body), file.leaves, node=NODE)).missing
+
+
+async def fill(blobs: Blobs, file: File, folder: Path) -> Path:
+    """Bring all parts; return where the file lies."""
+    await begin(blobs, file)
+    await put(blobs, file, 0, *file.parts)
+    (path,) = files_in(folder)
+    return path
+
+
+@pytest.mark.parametrize("how", ["deleted", "cut", "emptied"])
+async def test_a_body_that_was_lost_from_the_disk_is_taken_again(
+    blobs: Blobs, file: File, tmp_path: Path, how: str
+) -> None:
+    await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    await asyncio.gather(*(put(blobs, file, i) for i in PARTS))
+    (path,) = files_in(tmp_path)
+    if how == "deleted":
+        path.unlink()
+        with pytest.raises(AbsentError, match="begin it again"):
+            await put(blobs, file, 0)
+    else:
+        path.write_bytes(file.parts[0] if how == "cut" else b"")
+    with pytest.raises(AbsentError):
+        await blobs.get(file.root, 1)
+    again = await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
+    assert (again.missing, again.complete) == (PARTS, False)
+    await put(blobs, file, 1)
+    assert await blobs.get(file.root, 1) == file.parts[1]
+    with pytest.raises(AbsentError):  # and not the zeros of a hole
+        await blobs.get(file.root, 0)
+
+
+async def test_its_marks_are_gone_before_there_is_a_file_again(
+    blobs: Blobs, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ends the beginning early, the next one does not take holes for parts."""
+    path = await fill(blobs, file, tmp_path)
+    path.unlink()
+
+    async def away(*_: object) -> None:
+        raise ConnectionError("the database is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BlobRows, "forget", away)
+        with pytest.raises(ConnectionError):
+            await begin(blobs, file)
+    assert await begin(blobs, file) == PARTS
+
+    await put(blobs, file, 0, *file.parts)
+    path.unlink()
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(FullError):
+            await begin(blobs, file)
+    assert await begin(blobs, file) == PARTS
+
+
+async def test_two_who_begin_it_anew_at_once_are_told_that_all_is_missing(
+    pool: "asyncpg.Pool[asyncpg.Record]", file: File, tmp_path: Path
+) -> None:
+    places = [make(pool, tmp_path) for _ in range(2)]
+    (await fill(places[0], file, tmp_path)).unlink()
+    told = await asyncio.gather(*(begin(blobs, file) for blobs in places * 4))
+    assert told == [PARTS] * 8
+
+
+async def test_a_folder_of_parts_that_an_older_broker_kept_is_no_body(
+    pool: "asyncpg.Pool[asyncpg.Record]", blobs: Blobs, file: File, tmp_path: Path
+) -> None:
+    name = file.root.hex()
+    await begin(blobs, file)
+    path = bodies.place(tmp_path, file.root)
+    path.unlink()
+    (path.parent / name).mkdir()
+    (path.parent / name / "0").write_bytes(file.parts[0])
+    await BlobRows(pool).mark(file.root, PARTS)
+    with pytest.raises(AbsentError):
+        await blobs.get(file.root, 0)
+    assert await begin(blobs, file) == PARTS
+    await put(blobs, file, 0)
+    assert await blobs.get(file.root, 0) == file.parts[0]
