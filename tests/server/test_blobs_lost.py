@@ -1,6 +1,7 @@
 """File bodies that were lost from the disk: begun anew, and no hole is ever given for a part."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from seefen.server.errors import AbsentError, FullError
 from seefen.server.store.blobs import BlobRows
 from tests.support.access import access_tables
 from tests.support.bodies import NODE, File, files_in, make, put
+from tests.support.waiting import until
 
 PARTS = list(range(4))
 
@@ -33,6 +35,19 @@ def blobs(pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path) -> Blobs:
 @pytest.fixture(scope="module")
 def file() -> File:
     return File(random_bytes(3 * PART_SIZE + 12_345))
+
+
+class Slow:
+    """The writing of a part, held up."""
+
+    def __init__(self) -> None:
+        self.writing, self.goes_on = threading.Event(), threading.Event()
+        self._write = bodies.write_part
+
+    def write(self, descriptor: int, number: int, data: bytes, expected: bytes) -> None:
+        self.writing.set()
+        self.goes_on.wait(10)
+        self._write(descriptor, number, data, expected)
 
 
 async def begin(blobs: Blobs, file: File) -> list[int]:
@@ -124,3 +139,49 @@ async def test_a_folder_of_parts_that_an_older_broker_kept_is_no_body(
     assert await begin(blobs, file) == PARTS
     await put(blobs, file, 0)
     assert await blobs.get(file.root, 0) == file.parts[0]
+
+
+async def test_who_goes_away_closes_no_file_that_is_written_to(
+    blobs: Blobs, file: File, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another file would get the number of the descriptor, and then the bytes."""
+    await begin(blobs, file)
+    slow = Slow()
+    monkeypatch.setattr(bodies, "write_part", slow.write)
+    putting = asyncio.create_task(put(blobs, file, 0))
+    await asyncio.to_thread(slow.writing.wait, 10)
+    for _ in range(3):
+        putting.cancel()
+        await asyncio.sleep(0.01)
+    other = tmp_path / "other"
+    with other.open("wb"):
+        slow.goes_on.set()
+        await asyncio.gather(putting, return_exceptions=True)
+        await until(lambda: bodies.place(tmp_path, file.root).stat().st_blocks)
+    assert other.stat().st_size == 0
+    assert blobs._filling == {}
+
+
+@pytest.mark.parametrize("beginner", [0, 1], ids=["the same broker", "another process"])
+async def test_a_part_for_a_file_that_was_deleted_meanwhile_is_not_marked(
+    pool: "asyncpg.Pool[asyncpg.Record]",
+    file: File,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    beginner: int,
+) -> None:
+    places = [make(pool, tmp_path) for _ in range(2)]
+    path = await fill(places[0], file, tmp_path)
+    slow = Slow()
+    with monkeypatch.context() as patch:
+        patch.setattr(bodies, "write_part", slow.write)
+        putting = asyncio.create_task(put(places[0], file, 0))
+        await asyncio.to_thread(slow.writing.wait, 10)
+    path.unlink()
+    assert await begin(places[beginner], file) == PARTS
+    slow.goes_on.set()
+    with pytest.raises(AbsentError, match="begin it again"):
+        await putting
+    assert await begin(places[0], file) == PARTS
+    await put(places[0], file, 0)  # the new file is opened
+    assert await places[0].get(file.root, 0) == file.parts[0]

@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,13 +181,14 @@ class Blobs:
                         raise UntrustedError("this part has another length", rule="part")
                     self._require_room()
                     if writing is not None:
-                        await writing  # one is hashed and written while the next one comes
+                        # One is hashed and written while the next one comes.
+                        await asyncio.shield(writing)
                     leaf = blob.leaf(number)
-                    writing = asyncio.create_task(filling.write(number, data, leaf, written))
+                    writing = filling.write(number, data, leaf, written)
                     number += 1
                 if writing is None:
                     raise UntrustedError("this part has another length", rule="part")
-                await writing
+                await asyncio.shield(writing)
             finally:
                 if writing is not None:
                     await asyncio.wait([writing])
@@ -271,11 +272,22 @@ class _Filling:
         self._waiting: list[int] = []
         self._next: asyncio.Task[None] | None = None
         self._last: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
         self.fault: Exception | None = None
         self.users = 0
 
-    async def write(self, number: int, data: Piece, expected: bytes, written: list[int]) -> None:
-        """Write a part and note it; see :func:`seefen.server.bodies.write_part`."""
+    def write(
+        self, number: int, data: Piece, expected: bytes, written: list[int]
+    ) -> asyncio.Task[None]:
+        """Write a part and note it; see :func:`seefen.server.bodies.write_part`.
+
+        Who goes away must not cancel it: the thread would write on, to whatever file has the
+        number of this descriptor by then.
+        """
+        return self._begin(self._write(number, data, expected, written))
+
+    async def _write(self, number: int, data: Piece, expected: bytes, written: list[int]) -> None:
         await asyncio.to_thread(bodies.write_part, self._descriptor, number, data, expected)
         written.append(number)
         BLOB_BYTES.labels("in").inc(len(data))
@@ -283,7 +295,7 @@ class _Filling:
     async def settle(self, written: Sequence[int]) -> None:
         """Return once parts that were written are synced and marked."""
         if self._next is None:
-            self._next = self._last = asyncio.create_task(self._sync_group(self._last))
+            self._next = self._last = self._begin(self._sync_group(self._last))
         self._waiting += written
         # Whoever goes away takes nobody's answer with him.
         await asyncio.shield(self._next)
@@ -307,12 +319,24 @@ class _Filling:
             raise self.fault
         await self._table.mark(self._root, numbers)
 
-    def close(self) -> None:
-        """Close the file, once the last group is done with it."""
-        if self._last is None or self._last.done():
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has heard it, and there may be nobody
+        if self._closing and not self._tasks:
             os.close(self._descriptor)
-        else:
-            self._last.add_done_callback(lambda _: os.close(self._descriptor))
+
+    def close(self) -> None:
+        """Close the file, once nothing is written to it and the last group is done with it."""
+        self._closing = True
+        if not self._tasks:
+            os.close(self._descriptor)
 
 
 @contextmanager
