@@ -17,7 +17,7 @@ from seefen.server.blobs import Blobs
 from seefen.server.errors import AbsentError, FullError
 from seefen.server.store.blobs import BlobRows
 from tests.support.access import access_tables
-from tests.support.bodies import NODE, File, files_in, make, put
+from tests.support.bodies import NODE, File, files_in, get, make, put
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def test_parts_come_in_any_order_in_parallel_and_again(blobs: Blobs, file:
     assert (half.missing, half.complete) == ([4], False)
     await put(blobs, file, 4)
     assert (await blobs.find(file.root)).complete
-    got = [await blobs.get(file.root, i) for i in range(11)]
+    got = [await get(blobs, file, i) for i in range(11)]
     assert b"".join(got) == file.body
 
 
@@ -57,7 +57,7 @@ async def test_it_goes_on_where_it_was_cut(
     after = make(pool, tmp_path)
     again = await after.start(file.root, len(file.body), file.leaves, node=NODE)
     assert again.missing == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10]
-    assert await after.get(file.root, 2) == file.parts[2]
+    assert await get(after, file, 2) == file.parts[2]
 
 
 async def test_other_bytes_are_refused_and_leave_nothing(
@@ -89,7 +89,7 @@ async def test_what_is_not_there_is_absent(blobs: Blobs, file: File) -> None:
     await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
     for number in (0, 11, 1 << 40):
         with pytest.raises(AbsentError):
-            await blobs.get(file.root, number)
+            await get(blobs, file, number)
     with pytest.raises(AbsentError):
         await put(blobs, file, 11, b"x")
 
@@ -107,7 +107,7 @@ async def test_a_part_is_marked_only_after_it_is_on_the_disk(
         await put(blobs, file, 0)
     assert 0 in (await blobs.find(file.root)).missing
     with pytest.raises(AbsentError):
-        await blobs.get(file.root, 0)
+        await get(blobs, file, 0)
 
 
 @pytest.mark.parametrize("step", ["make", "write_part", "sync"])
@@ -164,9 +164,9 @@ async def test_a_part_that_a_kill_left_half_written_is_missing(
     begun = await again.start(file.root, len(file.body), file.leaves, node=NODE)
     assert begun.missing == list(range(1, 11))
     with pytest.raises(AbsentError):
-        await again.get(file.root, 1)
+        await get(again, file, 1)
     await put(again, file, 1)
-    assert [await again.get(file.root, i) for i in (0, 1)] == file.parts[:2]
+    assert [await get(again, file, i) for i in (0, 1)] == file.parts[:2]
 
 
 async def test_what_is_written_during_a_sync_is_synced_and_marked_together(
@@ -239,7 +239,7 @@ async def test_what_a_failed_sync_may_have_lost_is_not_marked_by_the_next(
     assert [str(err) for err in heard] == ["[Errno 5] the disk failed"] * 2
     assert (await blobs.find(file.root)).missing == list(range(11))
     await put(blobs, file, 1)  # the file is opened again
-    assert await blobs.get(file.root, 1) == file.parts[1]
+    assert await get(blobs, file, 1) == file.parts[1]
     assert blobs._filling == {}
 
 
@@ -264,7 +264,7 @@ async def test_who_goes_away_takes_nobodys_answer_with_him(
     goes_on.set()
     await asyncio.gather(*puts, return_exceptions=True)
     assert puts[0].cancelled()
-    assert await blobs.get(file.root, 1) == file.parts[1]
+    assert await get(blobs, file, 1) == file.parts[1]
     assert blobs._filling == {}
 
 

@@ -15,7 +15,7 @@ from seefen.server.blobs import Blobs
 from seefen.server.errors import AbsentError, FullError
 from seefen.server.store.blobs import BlobRows
 from tests.support.access import access_tables
-from tests.support.bodies import NODE, File, files_in, make, put
+from tests.support.bodies import NODE, File, files_in, get, make, put
 from tests.support.waiting import until
 
 PARTS = list(range(4))
@@ -77,13 +77,13 @@ async def test_a_body_that_was_lost_from_the_disk_is_taken_again(
     else:
         path.write_bytes(file.parts[0] if how == "cut" else b"")
     with pytest.raises(AbsentError):
-        await blobs.get(file.root, 1)
+        await get(blobs, file, 1)
     again = await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
     assert (again.missing, again.complete) == (PARTS, False)
     await put(blobs, file, 1)
-    assert await blobs.get(file.root, 1) == file.parts[1]
+    assert await get(blobs, file, 1) == file.parts[1]
     with pytest.raises(AbsentError):  # and not the zeros of a hole
-        await blobs.get(file.root, 0)
+        await get(blobs, file, 0)
 
 
 async def test_its_marks_are_gone_before_there_is_a_file_again(
@@ -135,10 +135,10 @@ async def test_a_folder_of_parts_that_an_older_broker_kept_is_no_body(
     (path.parent / name / "0").write_bytes(file.parts[0])
     await BlobRows(pool).mark(file.root, PARTS)
     with pytest.raises(AbsentError):
-        await blobs.get(file.root, 0)
+        await get(blobs, file, 0)
     assert await begin(blobs, file) == PARTS
     await put(blobs, file, 0)
-    assert await blobs.get(file.root, 0) == file.parts[0]
+    assert await get(blobs, file, 0) == file.parts[0]
 
 
 async def test_who_goes_away_closes_no_file_that_is_written_to(
@@ -184,4 +184,16 @@ async def test_a_part_for_a_file_that_was_deleted_meanwhile_is_not_marked(
         await putting
     assert await begin(places[0], file) == PARTS
     await put(places[0], file, 0)  # the new file is opened
-    assert await places[0].get(file.root, 0) == file.parts[0]
+    assert await get(places[0], file, 0) == file.parts[0]
+
+
+async def test_another_process_gives_no_holes_of_a_body_that_was_begun_anew(
+    pool: "asyncpg.Pool[asyncpg.Record]", file: File, tmp_path: Path
+) -> None:
+    places = [make(pool, tmp_path) for _ in range(2)]
+    path = await fill(places[0], file, tmp_path)
+    assert await get(places[1], file, 0) == file.parts[0]
+    path.unlink()
+    assert await begin(places[0], file) == PARTS
+    with pytest.raises(AbsentError):
+        await get(places[1], file, 0)

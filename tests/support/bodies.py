@@ -38,6 +38,11 @@ def make(pool: "asyncpg.Pool[asyncpg.Record]", folder: Path, *, quota: int = 64)
     return Blobs(BlobRows(pool), folder, free_percent=0, quota_mebibytes=quota)
 
 
+async def get(blobs: Blobs, file: File, number: int) -> bytes:
+    """Ask for a part."""
+    return await blobs.get(await blobs.find(file.root), number)
+
+
 async def put(blobs: Blobs, file: File, first: int, *others: bytes) -> None:
     """Bring a part, or these bytes as it and those that follow it."""
 

@@ -48,7 +48,11 @@ class Blob:
     @property
     def missing(self) -> list[int]:
         """The numbers of the parts that have not arrived."""
-        return [i for i in range(self.parts) if not self.present[i // 8] >> i % 8 & 1]
+        return [i for i in range(self.parts) if not self.has(i)]
+
+    def has(self, number: int) -> bool:
+        """Return whether a part has arrived."""
+        return bool(self.present[number // 8] >> number % 8 & 1)
 
     def part_length(self, number: int) -> int:
         """Return how many bytes a part has: all have 1 MiB but the last.
@@ -59,6 +63,18 @@ class Blob:
         if not 0 <= number < self.parts:
             raise AbsentError("this body has no such part", rule="unknown-part")
         return min(PART_SIZE, self.size - number * PART_SIZE)
+
+    def length(self, first: int, count: int) -> int:
+        """Return how many bytes ``count`` parts have together.
+
+        Raises:
+            AbsentError: One of them is not here, or not yet.
+        """
+        numbers = range(first, first + count)
+        length = sum(map(self.part_length, numbers))
+        if not all(map(self.has, numbers)):
+            raise AbsentError("one of these parts has not arrived yet", rule="unknown-part")
+        return length
 
     def leaf(self, number: int) -> bytes:
         """Return the hash that a part must have."""
@@ -195,40 +211,22 @@ class Blobs:
                 if written:
                     await filling.settle(written)
 
-    async def get(self, root: bytes, number: int) -> bytes:
-        """Return a part.
+    async def get(self, blob: Blob, number: int) -> bytes:
+        """Return a part of a body as it was just found.
+
+        Who keeps what was found may be given holes: a body can be lost and begun anew.
 
         Raises:
             AbsentError: It is not here, or not yet.
         """
-        blob = self._known.get(root)
-        if blob is None or not blob.complete:
-            blob = await self.find(root)
-        length = blob.part_length(number)
-        path = bodies.place(self._folder, root)
+        length = blob.length(number, 1)
+        path = bodies.place(self._folder, blob.root)
         try:
-            if number in blob.missing:
-                raise FileNotFoundError
             data = await asyncio.to_thread(bodies.read_part, path, number, length)
         except FileNotFoundError:
             raise AbsentError("this part has not arrived yet", rule="unknown-part") from None
         BLOB_BYTES.labels("out").inc(len(data))
         return data
-
-    async def length(self, root: bytes, first: int, count: int) -> int:
-        """Return how many bytes ``count`` parts have together.
-
-        Raises:
-            AbsentError: One of them is not here, or not yet.
-        """
-        blob = self._known.get(root)
-        if blob is None or not blob.complete:
-            blob = await self.find(root)
-        numbers = range(first, first + count)
-        length = sum(blob.part_length(number) for number in numbers)
-        if not set(numbers).isdisjoint(blob.missing):
-            raise AbsentError("one of these parts has not arrived yet", rule="unknown-part")
-        return length
 
     @contextmanager
     def _filled(self, root: bytes) -> Generator["_Filling", None, None]:
