@@ -51,8 +51,8 @@ async def get_part(call: Call) -> web.StreamResponse:
     answer = web.StreamResponse()
     answer.content_type = OCTETS
     answer.content_length = length
-    await answer.prepare(call.request)
     try:
+        await answer.prepare(call.request)
         for number in range(first + 1, first + count):
             # The next one is read from the disk while this one is on its way.
             following = asyncio.create_task(blobs.get(blob, number))
@@ -63,10 +63,13 @@ async def get_part(call: Call) -> web.StreamResponse:
             data = following.result()
         await answer.write(data)
         await answer.write_eof()
-    except SeefenError:
+    except Exception as err:
         # The head has said that it comes: only a line that is cut can say that it does not.
         if call.request.transport is not None:
             call.request.transport.abort()
+        # Who goes away is nothing to log.
+        if not isinstance(err, (SeefenError, ConnectionError)):
+            raise
     return answer
 
 
