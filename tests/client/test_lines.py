@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from seefen.client import lines, moving
+from seefen.client import lines
 from seefen.client.address import tls_context
 from seefen.client.answers import UnreachableError
 from seefen.client.lines import Lines, Run
 from seefen.protocol.errors import SeefenError, UntrustedError
-from seefen.protocol.objects import PART_SIZE, RUN
+from seefen.protocol.objects import PART_SIZE
 from seefen.server import tls
 from tests.support.waiting import until
 
@@ -164,40 +164,3 @@ async def test_who_is_cancelled_leaves_no_thread_behind(place: Place) -> None:
     with pytest.raises(asyncio.CancelledError):
         await fetching
     await until(lambda: not [t for t in threading.enumerate() if t.name.startswith("parts")])
-
-
-async def test_after_a_cut_only_what_is_missing_is_moved_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def no_pause(_: float) -> None:
-        return None
-
-    monkeypatch.setattr("asyncio.sleep", no_pause)
-    size = 40 * PART_SIZE - 7
-    left, moved, told = set(range(40)), list[int](), list[int]()
-
-    async def missing() -> list[int]:
-        return sorted(left)
-
-    async def move(run: Run) -> None:
-        assert len(run.numbers) <= RUN
-        assert run.length == sum(min(PART_SIZE, size - n * PART_SIZE) for n in run.numbers)
-        number = run.numbers[0]  # a part arrives of each run, then the line is cut
-        left.discard(number)
-        moved.append(number)
-        raise UnreachableError("cut", rule="broker")
-
-    await moving.move_all(missing, move, size, told.append)
-    assert sorted(moved) == list(range(40))
-    assert told == [size]
-
-    left = {1, 2}
-
-    async def stuck(run: Run) -> None:
-        moved.extend(run.numbers)
-        raise UnreachableError("cut", rule="broker")
-
-    moved.clear()
-    with pytest.raises(UnreachableError):
-        await moving.move_all(missing, stuck, size, told.append)
-    assert moved == [1, 2] * moving.TRIES
