@@ -1,7 +1,9 @@
 """Lines for parts of files: the network's certificate, whole answers, and no thread left over."""
 
 import asyncio
+import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,7 +14,7 @@ import pytest
 from seefen.client import lines
 from seefen.client.address import tls_context
 from seefen.client.answers import UnreachableError
-from seefen.client.lines import Lines, Run
+from seefen.client.lines import Line, Lines, Run
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.objects import PART_SIZE
 from seefen.server import tls
@@ -111,6 +113,54 @@ async def test_parts_go_in_one_request(place: Place) -> None:
     assert b"PUT /x HTTP/1.1" in seen[0]
     assert b"DPoP: proof" in seen[0]
     assert seen[1] == b"".join(PARTS.values())
+
+
+async def test_a_slow_line_is_not_a_silent_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part may take longer than the silence that ends a line."""
+    monkeypatch.setattr(lines, "SILENCE_SECONDS", 1)
+    _keep_little_on_the_way(monkeypatch)
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 1024)
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+        taking = asyncio.create_task(asyncio.to_thread(_take_slowly, listening, place.folder))
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        line = Lines(url, tls_context(place.ca))
+        run = Run(range(1), PART_SIZE)
+        assert await line.send("/x", {}, run, lambda *_: PART_SIZE) == (204, "", b"")
+        line.close()
+        assert await taking > 1.5
+
+
+def _take_slowly(listening: socket.socket, folder: Path) -> float:
+    """Take a part in small pieces; return how many seconds it took."""
+    began = time.monotonic()
+    bare, _ = listening.accept()
+    with tls.server_context(folder).wrap_socket(bare, server_side=True) as line:
+        taken = 0
+        while taken < PART_SIZE:
+            data = line.recv(16 * 1024)
+            if not data:
+                break
+            taken += len(data)
+            time.sleep(0.03)
+        with suppress(OSError):
+            line.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+    return time.monotonic() - began
+
+
+def _keep_little_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no buffer at this end take a whole part at once."""
+    connect = Line._connect
+
+    def connected(line: Line) -> None:
+        connect(line)
+        assert line._socket is not None
+        line._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+
+    monkeypatch.setattr(Line, "_connect", connected)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ from seefen.protocol.objects import PART_SIZE
 AT_ONCE: Final = 2  # lines: more only wait for each other, a run keeps each of them busy
 CONNECT_SECONDS: Final = 10
 SILENCE_SECONDS: Final = 60
+# Bytes given to TLS at a time. The time of a socket is for all of them together, so they are
+# few: a line is silent if it takes less than a kibibyte a second, as the broker sees it too.
+SLICE: Final = 64 * 1024
 REFUSAL_LIMIT: Final = 64 * 1024  # bytes
 
 T = TypeVar("T")
@@ -51,8 +54,14 @@ class Line:
         self, path: str, headers: Mapping[str, str], run: Run, load: Load
     ) -> http.client.HTTPResponse:
         """Send parts; ``load`` fills the buffer with one and returns how much that is."""
-        pieces = (self._buffer[: load(number, self._buffer)] for number in run.numbers)
+        pieces = self._slices(run, load)
         return self._ask("PUT", path, {**headers, "Content-Length": str(run.length)}, pieces)
+
+    def _slices(self, run: Run, load: Load) -> Iterator[memoryview]:
+        for number in run.numbers:
+            length = load(number, self._buffer)
+            for start in range(0, length, SLICE):
+                yield self._buffer[start : min(start + SLICE, length)]
 
     def fetch(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         """Ask for parts; :meth:`keep` takes them."""
