@@ -213,4 +213,72 @@ async def test_who_is_cancelled_leaves_no_thread_behind(place: Place) -> None:
     fetching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fetching
-    await until(lambda: not [t for t in threading.enumerate() if t.name.startswith("parts")])
+    await until(lambda: not _threads())
+
+
+async def test_who_is_cancelled_while_it_connects_asks_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+    connecting, goes_on = threading.Event(), threading.Event()
+    connect = Line._connect
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.read(1):
+            asked.set()
+
+    def slowly(line: Line) -> None:
+        connecting.set()
+        goes_on.wait(10)
+        connect(line)
+
+    place.answer = answer
+    monkeypatch.setattr(Line, "_connect", slowly)
+    fetching = asyncio.create_task(place.fetch())
+    await asyncio.to_thread(connecting.wait, 10)
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    goes_on.set()
+    await until(lambda: not _threads())
+    assert not asked.is_set()
+
+
+async def test_closing_cuts_what_is_busy_and_keeps_nothing(place: Place) -> None:
+    asked = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
+
+    place.answer = silent
+    fetching = asyncio.create_task(place.fetch())
+    await asyncio.wait_for(asked.wait(), 10)
+    assert place.lines is not None
+    place.lines.close()
+    with pytest.raises(UnreachableError):
+        await asyncio.wait_for(fetching, 5)
+    assert place.lines._idle == []
+
+
+async def test_what_ends_while_all_are_closed_is_closed_too(place: Place) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d" % RUN_OF_TWO.length
+    place.says(head, *PARTS.values())
+    loop = asyncio.get_running_loop()
+    place.lines = opened = Lines(place.url, tls_context(place.ca))
+
+    async def close() -> None:
+        opened.close()
+
+    def keep(number: int, _: memoryview) -> None:
+        if number == RUN_OF_TWO.numbers[-1]:
+            asyncio.run_coroutine_threadsafe(close(), loop).result(5)
+
+    assert await opened.fetch("/x?count=2", {}, RUN_OF_TWO, keep) == (200, "", b"")
+    assert opened._idle == []
+    await until(lambda: not _threads())
+
+
+def _threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("parts")]
