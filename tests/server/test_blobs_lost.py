@@ -1,19 +1,23 @@
 """File bodies that were lost from the disk: begun anew, and no hole is ever given for a part."""
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import asyncpg
 import pytest
 
 from seefen.protocol.objects import PART_SIZE
 from seefen.protocol.suite import random_bytes
-from seefen.server import bodies
+from seefen.server import bodies, doctor
 from seefen.server.blobs import Blobs
 from seefen.server.errors import AbsentError, FullError
 from seefen.server.store.blobs import BlobRows
+from seefen.server.store.soundness import Soundness
 from tests.support.access import access_tables
 from tests.support.bodies import NODE, File, files_in, get, make, put
 from tests.support.waiting import until
@@ -197,3 +201,18 @@ async def test_another_process_gives_no_holes_of_a_body_that_was_begun_anew(
     assert await begin(places[0], file) == PARTS
     with pytest.raises(AbsentError):
         await get(places[1], file, 0)
+
+
+async def test_the_doctor_sees_a_body_that_is_gone_cut_or_has_holes(
+    blobs: Blobs, file: File, tmp_path: Path
+) -> None:
+    path = await fill(blobs, file, tmp_path)
+    config: Any = SimpleNamespace(blobs=tmp_path)
+    sound = Soundness((), 0.0, ((file.root, len(file.body)),))
+    assert doctor._bodies(config, sound).good
+    os.truncate(path, PART_SIZE)
+    assert not doctor._bodies(config, sound).good
+    os.truncate(path, len(file.body))  # as long as it was
+    assert not doctor._bodies(config, sound).good
+    path.unlink()
+    assert not doctor._bodies(config, sound).good

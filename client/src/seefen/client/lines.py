@@ -185,7 +185,8 @@ class Lines:
         try:
             done = await asyncio.wrap_future(working)
         except BaseException:
-            # Who is cancelled does not wait for the thread, and the thread not for the line.
+            # Who is cancelled does not wait for the thread, and the thread not for the line;
+            # one that is connecting does, for CONNECT_SECONDS at most, and then asks nothing.
             self._busy.discard(line)
             line.cut()
             working.add_done_callback(lambda _: line.close())

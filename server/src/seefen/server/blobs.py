@@ -2,8 +2,10 @@
 
 A body is named by the RFC 6962 root over its parts. The leaf hashes come first and must
 give that root; then every part must hash to its leaf, so parts may come in any order, in
-parallel and again, and a cut costs one part. A part is marked present and answered for
-after it was synced, so an object that names a complete body names bytes that are there.
+parallel and again. A line that is cut costs the part that was on its way, a broker that is
+killed every part of the requests it was reading, up to eight of each: parts are marked
+present once a request is over. That is after they were synced, and the answer after that,
+so an object that names a complete body names bytes that are there.
 """
 
 import asyncio
@@ -159,7 +161,7 @@ class Blobs:
         filling = self._filling.get(blob.root)
         if filling is not None:
             await filling.spoil(bodies.gone())
-        if any(blob.present):
+        if filling is not None or any(blob.present):  # it may have marked since the row was read
             await self._table.forget(blob.root)
 
     async def find(self, root: bytes) -> Blob:
