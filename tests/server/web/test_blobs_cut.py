@@ -34,7 +34,11 @@ class Disk:
 @pytest.fixture
 def unexpected(monkeypatch: pytest.MonkeyPatch) -> list[BaseException]:
     seen: list[BaseException] = []
-    monkeypatch.setattr(problems, "log_unexpected", lambda _, err: seen.append(err))
+
+    def log(_: str, err: BaseException) -> None:
+        seen.append(err)
+
+    monkeypatch.setattr(problems, "log_unexpected", log)
     return seen
 
 
