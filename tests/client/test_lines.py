@@ -1,7 +1,9 @@
 """Lines for parts of files: the network's certificate, whole answers, and no thread left over."""
 
 import asyncio
+import socket
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -9,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from seefen.client import lines, moving
+from seefen.client import lines
 from seefen.client.address import tls_context
 from seefen.client.answers import UnreachableError
-from seefen.client.lines import Lines, Run
+from seefen.client.lines import Line, Lines, Run
 from seefen.protocol.errors import SeefenError, UntrustedError
-from seefen.protocol.objects import PART_SIZE, RUN
+from seefen.protocol.objects import PART_SIZE
 from seefen.server import tls
 from tests.support.waiting import until
 
@@ -113,6 +115,58 @@ async def test_parts_go_in_one_request(place: Place) -> None:
     assert seen[1] == b"".join(PARTS.values())
 
 
+async def test_a_slow_line_is_not_a_silent_one(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part may take longer than the silence that ends a line."""
+    monkeypatch.setattr(lines, "SILENCE_SECONDS", 1)
+    _keep_little_on_the_way(monkeypatch)
+    with socket.socket() as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * 1024)
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(1)
+        taking = asyncio.create_task(asyncio.to_thread(_take_slowly, listening, place.folder))
+        url = f"https://127.0.0.1:{listening.getsockname()[1]}"
+        line = Lines(url, tls_context(place.ca))
+        run = Run(range(1), PART_SIZE)
+        assert await line.send("/x", {}, run, _load) == (204, "", b"")
+        line.close()
+        assert await taking > 1.5
+
+
+def _load(_: int, buffer: memoryview) -> int:
+    return len(buffer)
+
+
+def _take_slowly(listening: socket.socket, folder: Path) -> float:
+    """Take a part in small pieces; return how many seconds it took."""
+    began = time.monotonic()
+    bare, _ = listening.accept()
+    with tls.server_context(folder).wrap_socket(bare, server_side=True) as line:
+        taken = 0
+        while taken < PART_SIZE:
+            data = line.recv(16 * 1024)
+            if not data:
+                break
+            taken += len(data)
+            time.sleep(0.03)
+        with suppress(OSError):
+            line.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+    return time.monotonic() - began
+
+
+def _keep_little_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no buffer at this end take a whole part at once."""
+    connect = Line._connect
+
+    def connected(line: Line) -> None:
+        connect(line)
+        assert line._socket is not None
+        line._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+
+    monkeypatch.setattr(Line, "_connect", connected)
+
+
 @pytest.mark.parametrize(
     ("head", "body"),
     [
@@ -163,41 +217,72 @@ async def test_who_is_cancelled_leaves_no_thread_behind(place: Place) -> None:
     fetching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fetching
-    await until(lambda: not [t for t in threading.enumerate() if t.name.startswith("parts")])
+    await until(lambda: not _threads())
 
 
-async def test_after_a_cut_only_what_is_missing_is_moved_again(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_who_is_cancelled_while_it_connects_asks_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def no_pause(_: float) -> None:
-        return None
+    asked = asyncio.Event()
+    connecting, goes_on = threading.Event(), threading.Event()
+    connect = Line._connect
 
-    monkeypatch.setattr("asyncio.sleep", no_pause)
-    size = 40 * PART_SIZE - 7
-    left, moved, told = set(range(40)), list[int](), list[int]()
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.read(1):
+            asked.set()
 
-    async def missing() -> list[int]:
-        return sorted(left)
+    def slowly(line: Line) -> None:
+        connecting.set()
+        goes_on.wait(10)
+        connect(line)
 
-    async def move(run: Run) -> None:
-        assert len(run.numbers) <= RUN
-        assert run.length == sum(min(PART_SIZE, size - n * PART_SIZE) for n in run.numbers)
-        number = run.numbers[0]  # a part arrives of each run, then the line is cut
-        left.discard(number)
-        moved.append(number)
-        raise UnreachableError("cut", rule="broker")
+    place.answer = answer
+    monkeypatch.setattr(Line, "_connect", slowly)
+    fetching = asyncio.create_task(place.fetch())
+    await asyncio.to_thread(connecting.wait, 10)
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    goes_on.set()
+    await until(lambda: not _threads())
+    assert not asked.is_set()
 
-    await moving.move_all(missing, move, size, told.append)
-    assert sorted(moved) == list(range(40))
-    assert told == [size]
 
-    left = {1, 2}
+async def test_closing_cuts_what_is_busy_and_keeps_nothing(place: Place) -> None:
+    asked = asyncio.Event()
 
-    async def stuck(run: Run) -> None:
-        moved.extend(run.numbers)
-        raise UnreachableError("cut", rule="broker")
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        await reader.read()
 
-    moved.clear()
+    place.answer = silent
+    fetching = asyncio.create_task(place.fetch())
+    await asyncio.wait_for(asked.wait(), 10)
+    assert place.lines is not None
+    place.lines.close()
     with pytest.raises(UnreachableError):
-        await moving.move_all(missing, stuck, size, told.append)
-    assert moved == [1, 2] * moving.TRIES
+        await asyncio.wait_for(fetching, 5)
+    assert place.lines._idle == []
+
+
+async def test_what_ends_while_all_are_closed_is_closed_too(place: Place) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d" % RUN_OF_TWO.length
+    place.says(head, *PARTS.values())
+    loop = asyncio.get_running_loop()
+    place.lines = opened = Lines(place.url, tls_context(place.ca))
+
+    async def close() -> None:
+        opened.close()
+
+    def keep(number: int, _: memoryview) -> None:
+        if number == RUN_OF_TWO.numbers[-1]:
+            asyncio.run_coroutine_threadsafe(close(), loop).result(5)
+
+    assert await opened.fetch("/x?count=2", {}, RUN_OF_TWO, keep) == (200, "", b"")
+    assert opened._idle == []
+    await until(lambda: not _threads())
+
+
+def _threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("parts")]

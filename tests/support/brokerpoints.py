@@ -73,6 +73,17 @@ POINTS: Final[tuple[Point, ...]] = (
         caller="seefen.server.bodies",
     ),
     *_points(
+        "lost body",
+        ("seefen.server.store.blobs:BlobRows.forget", "before during after"),
+        ("seefen.server.bodies:make", "before after"),
+    ),
+    *_points(
+        "lost body",
+        ("os:ftruncate", "before after"),  # after: at full length, and not synced
+        ("os:fsync", "before after"),
+        caller="seefen.server.bodies",
+    ),
+    *_points(
         "login",
         ("seefen.server.tokens:Tokens.check_login", "after"),
         ("seefen.server.store.tokens:TokenRows.add", "before during after"),

@@ -157,7 +157,7 @@ async def _found_and_marked(it: Brokers) -> tuple[dict[tuple[bytes, int], bytes]
 
 def _whole(folder: Path, root: bytes, leaves: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield the parts of a body's file that hash to their leaves."""
-    (path,) = folder.glob(f"??/{root.hex()}")
+    (path,) = folder.glob(f"??/{root.hex()}.body")
     with path.open("rb") as body:
         for number, start in enumerate(range(0, len(leaves), 32)):
             leaf = leaf_hash(body.read(PART_SIZE))

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import random
 import signal
+from contextlib import suppress
 
+import aiohttp
 import asyncpg
 import pytest
 
+from seefen.protocol.objects import PART_SIZE
 from seefen.protocol.suite import random_bytes
+from seefen.server.bodies import place
 from seefen.server.store.migrations import schema_files
+from tests.support.bodies import File
 from tests.support.brokerpoints import POINTS
 from tests.support.brokers import NODES, Brokers, brokers
 from tests.support.canaries import look_for
 from tests.support.database import empty_database
+from tests.support.devices import WebDevice
 from tests.support.faultbook import drawn, note
 from tests.support.herd import CANARY, Herd, Writer, grazing, members_of
 from tests.support.killpoints import MOMENTS, Point
@@ -81,8 +88,6 @@ async def _dies(it: Brokers, herd: Herd, point: Point) -> None:
 async def _ask_again(it: Brokers, herd: Herd, writers: list[Writer]) -> None:
     """Check I1 as a client sees it: the same bundle again is told the same place."""
     for member in writers:
-        from tests.support.devices import WebDevice
-
         async with WebDevice(it.one.url, it.ca, member.machine) as web:
             await web.login()
             socket = await member._connect(web)
@@ -108,6 +113,43 @@ async def test_fault_27_a_broker_killed_while_it_comes_up() -> None:
         await it.one.kill()
     note("broker", f"SIGKILL at {len({*schedule})} of {len(points('start'))} steps of coming up",
          count=len(schedule), held=HELD)  # fmt: skip
+
+
+@pytest.mark.timeout(900)
+async def test_fault_27_a_broker_killed_while_a_lost_body_is_begun_anew() -> None:
+    file = File(random_bytes(PART_SIZE + 10))
+    schedule = drawn(points("lost body"), random.Random(SEED))
+    async with brokers() as it:
+        for point in schedule:
+            await it.one.start()
+            await _ask(it, file, "PUT")
+            assert (await _ask(it, file, "PUT", "/parts/0", file.body))[0] == 204
+            await it.one.kill()
+            place(it.one.config.blobs, file.root).unlink()
+            await it.one.begin(point.name)
+            await until(lambda: b"ready" in it.one.out.read_bytes(), seconds=60)
+            with suppress(aiohttp.ClientError, OSError):
+                await _ask(it, file, "PUT")
+            assert await it.one.end() == -signal.SIGKILL, point.name
+            await it.one.start()
+            _, answer = await _ask(it, file, "PUT")
+            assert json.loads(answer)["missing"] == [0, 1], point.name
+            assert (await _ask(it, file, "GET", "/parts/0"))[0] == 404
+            await it.one.kill()
+    note("broker", f"SIGKILL at {len({*schedule})} steps of beginning a lost file body anew",
+         count=len(schedule), held="I5: no hole is given for a part")  # fmt: skip
+
+
+async def _ask(
+    it: Brokers, file: File, method: str, path: str = "", data: bytes | None = None
+) -> tuple[int, bytes]:
+    """Ask for something of a file body; to begin it, unless a path says more."""
+    if method == "PUT" and not path:
+        path, data = f"?size={len(file.body)}", file.leaves
+    async with WebDevice(it.one.url, it.ca, it.writers[0]) as web:
+        await web.login()
+        url = f"/v1/blobs/{file.root.hex()}{path}"
+        return await web.request(method, url, data, content_type="application/octet-stream")
 
 
 @pytest.mark.timeout(900)

@@ -22,6 +22,9 @@ from seefen.protocol.objects import PART_SIZE
 AT_ONCE: Final = 2  # lines: more only wait for each other, a run keeps each of them busy
 CONNECT_SECONDS: Final = 10
 SILENCE_SECONDS: Final = 60
+# Bytes given to TLS at a time. The time of a socket is for all of them together, so they are
+# few: a line is silent if it takes less than a kibibyte a second, as the broker sees it too.
+SLICE: Final = 64 * 1024
 REFUSAL_LIMIT: Final = 64 * 1024  # bytes
 
 T = TypeVar("T")
@@ -46,13 +49,20 @@ class Line:
         self._buffer = memoryview(bytearray(PART_SIZE))
         self._socket: socket.socket | None = None
         self._answer: http.client.HTTPResponse | None = None
+        self._is_cut = False
 
     def send(
         self, path: str, headers: Mapping[str, str], run: Run, load: Load
     ) -> http.client.HTTPResponse:
         """Send parts; ``load`` fills the buffer with one and returns how much that is."""
-        pieces = (self._buffer[: load(number, self._buffer)] for number in run.numbers)
+        pieces = self._slices(run, load)
         return self._ask("PUT", path, {**headers, "Content-Length": str(run.length)}, pieces)
+
+    def _slices(self, run: Run, load: Load) -> Iterator[memoryview]:
+        for number in run.numbers:
+            length = load(number, self._buffer)
+            for start in range(0, length, SLICE):
+                yield self._buffer[start : min(start + SLICE, length)]
 
     def fetch(self, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         """Ask for parts; :meth:`keep` takes them."""
@@ -79,6 +89,8 @@ class Line:
         with _unreachable():
             if self._http.sock is None:
                 self._connect()
+            if self._is_cut:
+                raise ConnectionAbortedError("the line was cut")  # before there was one to cut
             self._http.request(method, path, pieces, dict(headers))
             self._answer = self._http.getresponse()
             return self._answer
@@ -110,7 +122,8 @@ class Line:
             self._socket.settimeout(SILENCE_SECONDS)
 
     def cut(self) -> None:
-        """End what goes on, from another thread."""
+        """End what goes on, from another thread; what is connecting ends after it."""
+        self._is_cut = True
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
@@ -129,6 +142,7 @@ class Lines:
         self._url = urlsplit(url)
         self._tls = tls
         self._idle: list[Line] = []
+        self._busy: set[Line] = set()
         self._threads: ThreadPoolExecutor | None = None
 
     async def send(
@@ -166,15 +180,22 @@ class Lines:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(AT_ONCE, "parts")
         line = self._idle.pop() if self._idle else self._line()
+        self._busy.add(line)
         working = self._threads.submit(work, line)
         try:
             done = await asyncio.wrap_future(working)
         except BaseException:
-            # Who is cancelled does not wait for the thread, and the thread not for the line.
+            # Who is cancelled does not wait for the thread, and the thread not for the line;
+            # one that is connecting does, for CONNECT_SECONDS at most, and then asks nothing.
+            self._busy.discard(line)
             line.cut()
             working.add_done_callback(lambda _: line.close())
             raise
-        self._idle.append(line)
+        if line in self._busy:
+            self._busy.discard(line)
+            self._idle.append(line)
+        else:
+            line.close()  # all were closed in the same moment
         return done
 
     def _line(self) -> Line:
@@ -183,9 +204,11 @@ class Lines:
         return Line(self._url.hostname, self._url.port or 443, self._tls)
 
     def close(self) -> None:
-        """Close all lines."""
+        """Close all lines, and cut those that are busy: who waits there hears it."""
         while self._idle:
             self._idle.pop().close()
+        while self._busy:
+            self._busy.pop().cut()
         if self._threads is not None:
             self._threads.shutdown(wait=False)
             self._threads = None

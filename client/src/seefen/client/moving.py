@@ -1,7 +1,7 @@
 """Moving the parts of a file: in runs, several at a time, and on after a cut.
 
 A run is one request with one proof, and its parts are kept as they arrive: a line that is
-cut costs the part that was on its way.
+cut costs the part that was on its way, a broker that is killed the runs that were on theirs.
 """
 
 import asyncio
@@ -12,7 +12,26 @@ from seefen.client.answers import UnreachableError
 from seefen.client.lines import AT_ONCE, Run
 from seefen.protocol.objects import PART_SIZE, RUN
 
-TRIES: Final = 6  # cuts in a row between which nothing arrived
+TRIES: Final = 6  # in a row in which nothing arrived
+PAUSE: Final = 0.2  # seconds after the first, twice as long after each: a broker starts anew
+
+
+class _Patience:
+    """How often in a row nothing arrived."""
+
+    def __init__(self) -> None:
+        self._tries = 0
+
+    def renew(self) -> None:
+        """Something arrived."""
+        self._tries = 0
+
+    async def spend(self, why: UnreachableError) -> None:
+        """Nothing arrived: pause before the next try, or raise ``why`` after the last."""
+        self._tries += 1
+        if self._tries >= TRIES:
+            raise why
+        await asyncio.sleep(PAUSE * 2 ** (self._tries - 1))
 
 
 async def move_all(
@@ -21,22 +40,37 @@ async def move_all(
     size: int,
     progress: Callable[[int], None],
 ) -> None:
-    """Move all parts, a few runs at a time; after a cut, what is still missing, after a pause.
+    """Move all parts, a few runs at a time, until none is missing.
 
     Raises:
-        UnreachableError: Cut many times, and no part arrived between.
+        UnreachableError: Nobody answered the first question, or no part arrived in many tries.
     """
     left = await missing()
-    tries = TRIES
+    patience = _Patience()
     while left:
         cuts = await _move(left, move, lambda length: progress(size - length), size)
-        before, left = left, await missing()
-        tries = TRIES if len(left) < len(before) else tries - 1
-        if cuts and left:
-            if tries <= 0:
-                raise cuts[0]
-            await asyncio.sleep(0.2 * (TRIES - tries))
+        before, left = len(left), await _still_missing(missing, bool(cuts), patience)
+        if len(left) < before:
+            patience.renew()
+        elif cuts:
+            await patience.spend(cuts[0])
+        else:
+            lost = "the broker takes the parts of a file and does not have them"
+            await patience.spend(UnreachableError(lost, rule="broker"))
     progress(size)
+
+
+async def _still_missing(
+    missing: Callable[[], Awaitable[list[int]]], cut: bool, patience: _Patience
+) -> list[int]:
+    """Ask what is missing; who has just cut a line may be starting anew."""
+    if cut:
+        await asyncio.sleep(PAUSE)
+    while True:
+        try:
+            return await missing()
+        except UnreachableError as err:
+            await patience.spend(err)
 
 
 async def _move(

@@ -2,8 +2,10 @@
 
 A body is named by the RFC 6962 root over its parts. The leaf hashes come first and must
 give that root; then every part must hash to its leaf, so parts may come in any order, in
-parallel and again, and a cut costs one part. A part is marked present and answered for
-after it was synced, so an object that names a complete body names bytes that are there.
+parallel and again. A line that is cut costs the part that was on its way, a broker that is
+killed every part of the requests it was reading, up to eight of each: parts are marked
+present once a request is over. That is after they were synced, and the answer after that,
+so an object that names a complete body names bytes that are there.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ import errno
 import os
 import shutil
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +50,11 @@ class Blob:
     @property
     def missing(self) -> list[int]:
         """The numbers of the parts that have not arrived."""
-        return [i for i in range(self.parts) if not self.present[i // 8] >> i % 8 & 1]
+        return [i for i in range(self.parts) if not self.has(i)]
+
+    def has(self, number: int) -> bool:
+        """Return whether a part has arrived."""
+        return bool(self.present[number // 8] >> number % 8 & 1)
 
     def part_length(self, number: int) -> int:
         """Return how many bytes a part has: all have 1 MiB but the last.
@@ -59,6 +65,18 @@ class Blob:
         if not 0 <= number < self.parts:
             raise AbsentError("this body has no such part", rule="unknown-part")
         return min(PART_SIZE, self.size - number * PART_SIZE)
+
+    def length(self, first: int, count: int) -> int:
+        """Return how many bytes ``count`` parts have together.
+
+        Raises:
+            AbsentError: One of them is not here, or not yet.
+        """
+        numbers = range(first, first + count)
+        length = sum(map(self.part_length, numbers))
+        if not all(map(self.has, numbers)):
+            raise AbsentError("one of these parts has not arrived yet", rule="unknown-part")
+        return length
 
     def leaf(self, number: int) -> bytes:
         """Return the hash that a part must have."""
@@ -114,6 +132,9 @@ class Blobs:
         if parts_root(hashes) != root:
             raise UntrustedError("the leaf hashes do not give this root", rule="leaves")
         self._require_room()
+        path = bodies.place(self._folder, root)
+        # Before the row is read: another who makes the file now has cleared its marks first.
+        lost = not await asyncio.to_thread(bodies.is_whole, path, size)
         present = bytes(-(-part_count(size) // 8))
         stands = await self._table.start(
             Blob(root, size, leaves, present, complete=False, node=node), quota=self._quota
@@ -123,13 +144,25 @@ class Blobs:
         if stands.size != size:
             # The root fixes all parts but says nothing of the length that was declared.
             raise OutOfTurnError("this body was begun with another size", rule="other-bytes")
+        if lost:
+            await self._forget(stands, path)
         with _fullness():
-            made = await asyncio.to_thread(bodies.make, self._path(root), size)
-        if made and any(stands.present):
-            # Lost from the disk or cut: what is marked would be read as zeros.
-            await self._table.forget(root)
-            return await self.find(root)
-        return stands
+            await asyncio.to_thread(bodies.make, path, size)
+        return await self.find(root) if lost else stands
+
+    async def _forget(self, blob: Blob, path: Path) -> None:
+        """Mark the parts of a body that is not on the disk as missing, before its file is made.
+
+        A file at full length is a promise that marked parts are in it. If a kill came between
+        its making and this, what is marked would be read as the zeros of its holes.
+        """
+        if await asyncio.to_thread(bodies.is_whole, path, blob.size):
+            return  # another has begun it anew meanwhile, and its parts may be coming
+        filling = self._filling.get(blob.root)
+        if filling is not None:
+            await filling.spoil(bodies.gone())
+        if filling is not None or any(blob.present):  # it may have marked since the row was read
+            await self._table.forget(blob.root)
 
     async def find(self, root: bytes) -> Blob:
         """Return a body.
@@ -166,63 +199,46 @@ class Blobs:
                         raise UntrustedError("this part has another length", rule="part")
                     self._require_room()
                     if writing is not None:
-                        await writing  # one is hashed and written while the next one comes
+                        # One is hashed and written while the next one comes.
+                        await asyncio.shield(writing)
                     leaf = blob.leaf(number)
-                    writing = asyncio.create_task(filling.write(number, data, leaf, written))
+                    writing = filling.write(number, data, leaf, written)
                     number += 1
                 if writing is None:
                     raise UntrustedError("this part has another length", rule="part")
-                await writing
+                await asyncio.shield(writing)
             finally:
                 if writing is not None:
                     await asyncio.wait([writing])
                 if written:
                     await filling.settle(written)
 
-    async def get(self, root: bytes, number: int) -> bytes:
-        """Return a part.
+    async def get(self, blob: Blob, number: int) -> bytes:
+        """Return a part of a body as it was just found.
+
+        Who keeps what was found may be given holes: a body can be lost and begun anew.
 
         Raises:
             AbsentError: It is not here, or not yet.
         """
-        blob = self._known.get(root)
-        if blob is None or not blob.complete:
-            blob = await self.find(root)
-        length = blob.part_length(number)
+        length = blob.length(number, 1)
+        path = bodies.place(self._folder, blob.root)
         try:
-            if number in blob.missing:
-                raise FileNotFoundError
-            data = await asyncio.to_thread(bodies.read_part, self._path(root), number, length)
+            data = await asyncio.to_thread(bodies.read_part, path, number, length)
         except FileNotFoundError:
             raise AbsentError("this part has not arrived yet", rule="unknown-part") from None
         BLOB_BYTES.labels("out").inc(len(data))
         return data
 
-    async def length(self, root: bytes, first: int, count: int) -> int:
-        """Return how many bytes ``count`` parts have together.
-
-        Raises:
-            AbsentError: One of them is not here, or not yet.
-        """
-        blob = self._known.get(root)
-        if blob is None or not blob.complete:
-            blob = await self.find(root)
-        numbers = range(first, first + count)
-        length = sum(blob.part_length(number) for number in numbers)
-        if not set(numbers).isdisjoint(blob.missing):
-            raise AbsentError("one of these parts has not arrived yet", rule="unknown-part")
-        return length
-
     @contextmanager
     def _filled(self, root: bytes) -> Generator["_Filling", None, None]:
         """Give the open file of a body; all who bring parts at the same time share it."""
         filling = self._filling.get(root)
-        if filling is None:
+        if filling is None or filling.fault is not None:
             try:
-                descriptor = os.open(self._path(root), os.O_WRONLY)
+                descriptor = os.open(bodies.place(self._folder, root), os.O_WRONLY)
             except FileNotFoundError:
-                gone = "this body is gone from the disk: begin it again"
-                raise AbsentError(gone, rule="unknown-blob") from None
+                raise bodies.gone() from None
             filling = self._filling[root] = _Filling(root, descriptor, self._table)
         filling.users += 1
         try:
@@ -230,13 +246,9 @@ class Blobs:
         finally:
             filling.users -= 1
             if filling.users == 0:
-                del self._filling[root]
+                if self._filling.get(root) is filling:  # and not one that came after a fault
+                    del self._filling[root]
                 filling.close()
-
-    def _path(self, root: bytes) -> Path:
-        # The name is made of a hash: nothing a sender chose is in it.
-        name = root.hex()
-        return self._folder / name[:2] / name
 
     def _require_room(self) -> None:
         disk = shutil.disk_usage(self._folder)
@@ -249,6 +261,8 @@ class _Filling:
 
     One sync is for all parts that were written while the one before went on. The file stays
     open from the writing to the sync: one opened later may not hear that the disk failed.
+    One that was open hears it once, and the next sync may say that all is well: after a
+    ``fault`` nothing more is marked here, and who brings parts then opens the file again.
     """
 
     def __init__(self, root: bytes, descriptor: int, table: BlobTable) -> None:
@@ -258,10 +272,22 @@ class _Filling:
         self._waiting: list[int] = []
         self._next: asyncio.Task[None] | None = None
         self._last: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
+        self.fault: Exception | None = None
         self.users = 0
 
-    async def write(self, number: int, data: Piece, expected: bytes, written: list[int]) -> None:
-        """Write a part and note it; see :func:`seefen.server.bodies.write_part`."""
+    def write(
+        self, number: int, data: Piece, expected: bytes, written: list[int]
+    ) -> asyncio.Task[None]:
+        """Write a part and note it; see :func:`seefen.server.bodies.write_part`.
+
+        Who goes away must not cancel it: the thread would write on, to whatever file has the
+        number of this descriptor by then.
+        """
+        return self._begin(self._write(number, data, expected, written))
+
+    async def _write(self, number: int, data: Piece, expected: bytes, written: list[int]) -> None:
         await asyncio.to_thread(bodies.write_part, self._descriptor, number, data, expected)
         written.append(number)
         BLOB_BYTES.labels("in").inc(len(data))
@@ -269,25 +295,48 @@ class _Filling:
     async def settle(self, written: Sequence[int]) -> None:
         """Return once parts that were written are synced and marked."""
         if self._next is None:
-            self._next = self._last = asyncio.create_task(self._sync_group(self._last))
+            self._next = self._last = self._begin(self._sync_group(self._last))
         self._waiting += written
         # Whoever goes away takes nobody's answer with him.
         await asyncio.shield(self._next)
+
+    async def spoil(self, fault: Exception) -> None:
+        """Return once nothing more will be marked from this descriptor."""
+        self.fault = self.fault or fault
+        if self._last is not None:
+            await asyncio.wait([self._last])  # it may be marking
 
     async def _sync_group(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])  # those who come meanwhile join this group
         self._next = None
         numbers, self._waiting = self._waiting, []
-        await asyncio.to_thread(bodies.sync, self._descriptor)
+        try:
+            await asyncio.to_thread(bodies.sync, self._descriptor)
+        except Exception as err:
+            self.fault = self.fault or err
+        if self.fault is not None:
+            raise self.fault
         await self._table.mark(self._root, numbers)
 
-    def close(self) -> None:
-        """Close the file, once the last group is done with it."""
-        if self._last is None or self._last.done():
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+        return task
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has heard it, and there may be nobody
+        if self._closing and not self._tasks:
             os.close(self._descriptor)
-        else:
-            self._last.add_done_callback(lambda _: os.close(self._descriptor))
+
+    def close(self) -> None:
+        """Close the file, once nothing is written to it and the last group is done with it."""
+        self._closing = True
+        if not self._tasks:
+            os.close(self._descriptor)
 
 
 @contextmanager

@@ -12,27 +12,49 @@ from typing import Final
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.objects import PART_SIZE
+from seefen.server.errors import AbsentError
 from seefen.server.files import make_folder, sync_folder
 
 KEPT: Final = 32 * PART_SIZE  # bytes up to which a body may stay in memory for the next reader
 
 
-def make(path: Path, size: int) -> bool:
-    """Make the file of a body; return whether it was not there before at this length.
+def place(folder: Path, root: bytes) -> Path:
+    """Return where the file of a body lies.
+
+    It is named by a hash: nothing that a sender chose is in it. The suffix is not there for
+    beauty: older brokers kept a folder of parts under the bare hash.
+    """
+    name = root.hex()
+    return folder / name[:2] / f"{name}.body"
+
+
+def is_whole(path: Path, size: int) -> bool:
+    """Return whether the file of a body is there at its full length."""
+    try:
+        return path.stat().st_size == size
+    except FileNotFoundError:
+        return False
+
+
+def gone() -> AbsentError:
+    """Return what is said of a body that was begun and has no file."""
+    return AbsentError("this body is gone from the disk: begin it again", rule="unknown-blob")
+
+
+def make(path: Path, size: int) -> None:
+    """Make the file of a body, unless it is there.
 
     It outlives a power cut, also if a kill had come between its making and its syncing.
     """
     make_folder(path.parent)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        made = os.fstat(descriptor).st_size != size
         os.ftruncate(descriptor, size)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
     for folder in path.parents[:2]:
         sync_folder(folder)
-    return made
 
 
 def write_part(descriptor: int, number: int, data: bytes | bytearray, expected: bytes) -> None:
@@ -51,9 +73,16 @@ def write_part(descriptor: int, number: int, data: bytes | bytearray, expected: 
 
 
 def sync(descriptor: int) -> None:
-    """Return once all that was written outlives a power cut."""
+    """Return once all that was written outlives a power cut.
+
+    Raises:
+        AbsentError: The file was deleted meanwhile.
+    """
     os.fdatasync(descriptor)
-    if os.fstat(descriptor).st_size > KEPT:
+    status = os.fstat(descriptor)
+    if status.st_nlink == 0:
+        raise gone()
+    if status.st_size > KEPT:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 

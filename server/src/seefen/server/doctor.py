@@ -13,6 +13,7 @@ from seefen.protocol.errors import SeefenError
 from seefen.protocol.suite import KemKey, PlainKey, SigningKey, new_id, random_bytes, verify
 from seefen.server import tls
 from seefen.server.app import now, read_log_key
+from seefen.server.bodies import is_whole, place
 from seefen.server.config import Config
 from seefen.server.errors import UnreachableError
 from seefen.server.files import write_durably
@@ -23,6 +24,7 @@ from seefen.server.store.soundness import Soundness, ask_soundness
 
 CLOCK_SECONDS: Final = 5.0
 WARN_DAYS: Final = 21
+BLOCK: Final = 512  # bytes, whatever the file system's own blocks have
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,16 +142,16 @@ async def _ledger(store: Store, log_key: PlainKey) -> Finding:
 
 
 def _bodies(config: Config, sound: Soundness) -> Finding:
-    names = ((root.hex(), size) for root, size in sound.bodies)
-    missing = sum(_size(config.blobs / name[:2] / name) != size for name, size in names)
+    missing = sum(not _is_there(place(config.blobs, root), size) for root, size in sound.bodies)
     if missing:
         text = f"file bodies: {missing} of {len(sound.bodies)} are not in {config.blobs}, or cut"
         return Finding(good=False, text=f"{text}: restore them")
     return Finding(good=True, text=f"file bodies: all {len(sound.bodies)} are there")
 
 
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.exists() else None
+def _is_there(path: Path, size: int) -> bool:
+    # Sealed bytes are never a run of zeros: a file with fewer blocks than bytes has holes.
+    return is_whole(path, size) and path.stat().st_blocks * BLOCK >= size
 
 
 def _guarded(check: Callable[[Config], Finding], config: Config) -> Finding:

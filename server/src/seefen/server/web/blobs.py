@@ -44,16 +44,18 @@ async def get_part(call: Call) -> web.StreamResponse:
     count = _number(call.request.query.get("count", "1"))
     if not 1 <= count <= RUN:
         raise MalformedError(f"1 to {RUN} parts at a time", rule="number")
-    root, first, blobs = _root(call), _part(call), call.services.blobs
-    data = await blobs.get(root, first)
+    first, blobs = _part(call), call.services.blobs
+    blob = await blobs.find(_root(call))
+    length = blob.length(first, count)
+    data = await blobs.get(blob, first)
     answer = web.StreamResponse()
     answer.content_type = OCTETS
-    answer.content_length = await blobs.length(root, first, count)
-    await answer.prepare(call.request)
+    answer.content_length = length
     try:
+        await answer.prepare(call.request)
         for number in range(first + 1, first + count):
             # The next one is read from the disk while this one is on its way.
-            following = asyncio.create_task(blobs.get(root, number))
+            following = asyncio.create_task(blobs.get(blob, number))
             try:
                 await answer.write(data)
             finally:
@@ -61,10 +63,13 @@ async def get_part(call: Call) -> web.StreamResponse:
             data = following.result()
         await answer.write(data)
         await answer.write_eof()
-    except SeefenError:
+    except Exception as err:
         # The head has said that it comes: only a line that is cut can say that it does not.
         if call.request.transport is not None:
             call.request.transport.abort()
+        # Who goes away is nothing to log.
+        if not isinstance(err, (SeefenError, ConnectionError)):
+            raise
     return answer
 
 
