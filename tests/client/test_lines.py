@@ -203,7 +203,8 @@ async def test_another_certificate_gets_no_part_and_no_proof(place: Place, tmp_p
         await place.fetch(tls.ca_pem(other))
 
 
-async def test_who_is_cancelled_leaves_no_thread_behind(place: Place) -> None:
+async def unanswered(place: Place) -> asyncio.Task[tuple[int, str, bytes]]:
+    """Ask for parts, and return when the broker has heard it; it says nothing."""
     asked = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,6 +215,11 @@ async def test_who_is_cancelled_leaves_no_thread_behind(place: Place) -> None:
     place.answer = silent
     fetching = asyncio.create_task(place.fetch())
     await asyncio.wait_for(asked.wait(), 10)
+    return fetching
+
+
+async def test_who_is_cancelled_leaves_no_thread_behind(place: Place) -> None:
+    fetching = await unanswered(place)
     fetching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fetching
@@ -249,16 +255,7 @@ async def test_who_is_cancelled_while_it_connects_asks_nothing(
 
 
 async def test_closing_cuts_what_is_busy_and_keeps_nothing(place: Place) -> None:
-    asked = asyncio.Event()
-
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        asked.set()
-        await reader.read()
-
-    place.answer = silent
-    fetching = asyncio.create_task(place.fetch())
-    await asyncio.wait_for(asked.wait(), 10)
+    fetching = await unanswered(place)
     assert place.lines is not None
     place.lines.close()
     with pytest.raises(UnreachableError):

@@ -12,8 +12,10 @@ from seefen.protocol.frames import AuthorityPage, Frame, Push
 from seefen.protocol.ledger.note import decode_checkpoint, parse_note
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.protocol.statements import Release
+from seefen.server.errors import UnreachableError
 from seefen.server.jobs import Job
 from seefen.server.releases import Place, ReleaseJob
+from seefen.server.store import Store
 from seefen.server.view import Layer, Needs
 from tests.support import casework
 from tests.support.network import Machine
@@ -203,6 +205,31 @@ async def test_a_release_is_committed_with_its_object() -> None:
         assert line.pushes[0].release is not None
         assert line.pushes[0].release.index == before + 1
         assert line.pushes[0].item.body != b""
+
+
+async def test_attack_31_no_key_is_pushed_while_the_commit_has_not_come_through() -> None:
+    async with served(*NODES) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1], form="channel")
+        await watch(it, reader, case)
+        line = attach(it, reader)
+        size = (await it.sizes())[1]
+        bundle = casework.message(it.network, author, case)
+
+        async def away(*_: object) -> bool:
+            raise UnreachableError("the database is away", rule="database")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Store, "swap", away)
+            with pytest.raises(UnreachableError):
+                await it.broker.submit(author.device, bundle, 0)
+            await asyncio.sleep(0.1)
+            assert line.frames == []
+            assert (await it.sizes())[1] == size
+        await it.send(author, bundle)
+        await until(lambda: line.pushes)
+        assert line.pushes[0].key == bundle.contents[0].key
+        assert (await it.sizes())[1] == size + 2
 
 
 async def test_an_object_sent_twice_is_released_once() -> None:
