@@ -18,6 +18,8 @@ from seefen.protocol.messages import (
     Explosive,
     FileNote,
     GunPart,
+    InfoReply,
+    InfoRequest,
     Item,
     Message,
     Name,
@@ -87,6 +89,7 @@ def test_labels_count() -> None:
     assert counted("category", "pistol", 12) == "12 pistols"
     assert counted("category", "manpads", 2) == "2 portable air-defence systems"
     assert counted("category", "railgun", 2) == "2 unknown category"
+    assert counted("fate", "injured", 2) == "2 injured"
     assert label("handling", "H2") == "Not to be passed on without permission of the provider."
 
 
@@ -261,7 +264,7 @@ def test_persons_in_a_note_go_to_named_nodes_with_purpose_and_basis() -> None:
 
 def test_only_requests_and_notes_have_a_place_for_persons() -> None:
     with_persons = {type_ for type_ in CATALOGUE if Person in _groups(inspect.type_info(type_))}
-    assert with_persons == {TraceRequest, Note}
+    assert with_persons == {TraceRequest, InfoRequest, InfoReply, Note}
 
 
 def test_there_is_no_field_for_what_must_not_be_recorded() -> None:

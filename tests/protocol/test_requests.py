@@ -172,3 +172,11 @@ def test_whatever_happens_the_clock_never_runs_backwards(
 def test_every_clock_names_every_life() -> None:
     assert set(CLOCKS) == set(LIVES) == set(RUNNING)
     assert len(EVERYTHING) == 2 * len(State) * len(Side) * len(Act)
+
+
+def test_an_extension_moves_the_date_and_never_forwards() -> None:
+    record = Request(due_s=60).delivered(100).moved(HOLDER, Act.EXTEND, 110)
+    assert record.state is State.TAKEN
+    assert record.extended(600).due_at == 700
+    assert record.extended(600).extended(60).due_at == 700
+    assert Request().extended(600).due_s == 0  # no clock, nothing to move

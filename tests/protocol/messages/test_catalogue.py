@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from seefen.protocol.messages import (
     message_from_form,
     to_json,
 )
+from tests.protocol.messages.samples import SAMPLES
 from tests.support.specs import spec
 from tests.support.vectors import own
 
@@ -45,6 +47,7 @@ FORMS: dict[str, Callable[[], Form]] = {
     "SeizureAlert": case_a.alert,
     "TraceReply": lambda: case_a.trace_reply(OBJECT),
     "TraceRequest": case_a.trace_request,
+    **{name: partial(lambda form: form, form) for name, form in SAMPLES.items()},
 }
 each_form = pytest.mark.parametrize("make", FORMS.values(), ids=FORMS)
 
@@ -106,7 +109,7 @@ def test_rules_of_a_newer_form_are_not_enforced_by_an_older_reader() -> None:
 @pytest.mark.parametrize(
     ("change", "rule"),
     [
-        ({"type": "BallisticRequest"}, "unknown-message"),
+        ({"type": "DroneReport"}, "unknown-message"),
         ({"type": 7}, "unknown-message"),
         ({"type": None}, "unknown-message"),
         ({"v": None}, "message"),

@@ -49,6 +49,7 @@ class Act(StrEnum):
     QUERY = "query"
     CLARIFY = "clarify"
     INTERIM = "interim"
+    EXTEND = "extend"
     ANSWER = "answer"
     REFUSE = "refuse"
     WITHDRAW = "withdraw"
@@ -78,6 +79,7 @@ REQUEST: Final[Moves] = {
         **_TRIAGE,
         **_WORK,
         (_HOLDER, Act.INTERIM): State.TAKEN,
+        (_HOLDER, Act.EXTEND): State.TAKEN,  # says until when, and why
         (_HOLDER, Act.QUERY): State.UNCLEAR,  # stops the clock
         **_END,
     },
@@ -86,6 +88,7 @@ REQUEST: Final[Moves] = {
         **_TRIAGE,
         **_WORK,
         (_HOLDER, Act.INTERIM): State.TAKEN,
+        (_HOLDER, Act.EXTEND): State.TAKEN,
         (_HOLDER, Act.QUERY): State.UNCLEAR,
         **_END,
     },
@@ -188,6 +191,10 @@ class Request:
         if not running and self.stopped_at is None:
             return replace(self, state=after, stopped_at=at)
         return replace(self, state=after)
+
+    def extended(self, due_s: int) -> "Request":
+        """Return it with another time for the answer, from delivery; never a shorter one."""
+        return replace(self, due_s=max(self.due_s, due_s)) if self.due_s else self
 
     @property
     def due_at(self) -> int | None:

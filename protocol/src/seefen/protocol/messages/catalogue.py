@@ -12,11 +12,31 @@ import msgspec
 from seefen.protocol.encoding import decode_map, encode_map
 from seefen.protocol.errors import MalformedError, RefusedError
 from seefen.protocol.messages.answer import Answer
+from seefen.protocol.messages.ballistic_request import BallisticRequest
+from seefen.protocol.messages.ballistic_result import BallisticResult
+from seefen.protocol.messages.bulletin import Bulletin
 from seefen.protocol.messages.case_title import CaseTitle
+from seefen.protocol.messages.classified import check_unclassified
+from seefen.protocol.messages.closing import Closing
+from seefen.protocol.messages.codelist_update import CodelistUpdate
 from seefen.protocol.messages.codes import TABLES
+from seefen.protocol.messages.controlled_delivery import ControlledDelivery
+from seefen.protocol.messages.correction import Correction
+from seefen.protocol.messages.court_outcome import CourtOutcome
+from seefen.protocol.messages.erasure_confirm import ErasureConfirm
+from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote
+from seefen.protocol.messages.firearm_notice import FirearmNotice
 from seefen.protocol.messages.form import Form
+from seefen.protocol.messages.hit_notice import HitNotice
+from seefen.protocol.messages.incident_report import IncidentReport
+from seefen.protocol.messages.info_reply import InfoReply
+from seefen.protocol.messages.info_request import InfoRequest
+from seefen.protocol.messages.node_status import NodeStatus
 from seefen.protocol.messages.note import Note
+from seefen.protocol.messages.onward_decision import OnwardDecision
+from seefen.protocol.messages.onward_request import OnwardRequest
+from seefen.protocol.messages.recall import Recall
 from seefen.protocol.messages.seizure_alert import SeizureAlert
 from seefen.protocol.messages.shape import (
     UNKNOWN,
@@ -34,9 +54,28 @@ from seefen.protocol.messages.trace_request import TraceRequest
 
 CATALOGUE: Final[tuple[type[Form], ...]] = (
     Answer,
+    BallisticRequest,
+    BallisticResult,
+    Bulletin,
     CaseTitle,
+    Closing,
+    CodelistUpdate,
+    ControlledDelivery,
+    Correction,
+    CourtOutcome,
+    ErasureConfirm,
+    Extension,
     FileNote,
+    FirearmNotice,
+    HitNotice,
+    IncidentReport,
+    InfoReply,
+    InfoRequest,
+    NodeStatus,
     Note,
+    OnwardDecision,
+    OnwardRequest,
+    Recall,
     SeizureAlert,
     TraceReply,
     TraceRequest,
@@ -74,6 +113,7 @@ def checked(form: Form) -> dict[str, Any]:
     except (TypeError, ValueError) as err:
         raise RefusedError(f"this form holds what no form can: {err}", rule="form") from err
     check_texts(plain)
+    check_unclassified(plain)  # of the writer alone: a reader keeps what came
     _converted(type(form), plain)
     recoded(shape(type(form)), plain, _known_code)
     form.check()

@@ -185,7 +185,16 @@ REFUSAL: Final[Codes] = {
     "no_basis": "no legal basis",
     "other_authority": "another authority must consent",
 }
-FORM: Final[Codes] = {"note": "note", "title": "title", "file": "file", "moving": "still moving"}
+FORM: Final[Codes] = {
+    "note": "note",
+    "title": "title",
+    "file": "file",
+    "moving": "still moving",
+    "correction": "correction",
+    "recall": "recalled",
+    "onward": "asks to pass on",
+    "codelist": "new code",
+}
 
 CIRCUMSTANCES: Final[dict[str, Codes]] = {
     "setting": SETTING,

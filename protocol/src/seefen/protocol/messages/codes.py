@@ -3,12 +3,15 @@
 A code means the same in every language; a label is only its English face. A reader meets
 codes that are newer than it is: it shows them as unknown and keeps them. A writer uses
 codes from these tables and no others. What is found is in ``vocabulary.py``, where and
-how in ``circumstances.py``.
+how in ``circumstances.py``, what laboratories say in ``laboratory.py``, and what nodes ask
+and grant in ``dealings.py``.
 """
 
 from typing import Final, TypeAlias
 
 from seefen.protocol.messages.circumstances import CIRCUMSTANCES
+from seefen.protocol.messages.dealings import DEALINGS
+from seefen.protocol.messages.laboratory import LABORATORY
 from seefen.protocol.messages.vocabulary import THINGS
 
 Codes: TypeAlias = dict[str, str]
@@ -224,7 +227,11 @@ TABLES: Final[dict[str, Codes]] = {
     "file_role": FILE_ROLE,
     **THINGS,
     **CIRCUMSTANCES,
+    **LABORATORY,
+    **DEALINGS,
 }
+
+_STATES: Final = ("fate", "court")  # who is counted here stays "2 injured"
 
 
 def label(table: str, code: str) -> str:
@@ -243,5 +250,6 @@ def counted(table: str, code: str, n: int) -> str:
     text = label(table, code)
     if n == 0:
         return text
-    is_plural = n > 1 and code in TABLES.get(table, {}) and not text.endswith("s")
+    is_thing = table not in _STATES and code in TABLES.get(table, {})
+    is_plural = n > 1 and is_thing and not text.endswith("s")
     return f"{n} {text}s" if is_plural else f"{n} {text}"

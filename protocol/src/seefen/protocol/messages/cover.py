@@ -6,6 +6,7 @@ serial number or a sentence of his own onto the screen of a list.
 """
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Annotated, Any, Final, cast
 
 import msgspec
@@ -19,6 +20,7 @@ from seefen.protocol.statements import Count, Handling, NodeName, Number
 
 COVER_LIMIT: Final = 2048  # bytes; sealed it must fit into an object statement
 SUBJECT_LIMIT: Final = 80  # characters
+EXERCISE: Final = "EXERCISE"  # before everything else: nobody may take it for real
 _MOST: Final = 12
 
 _Name = Annotated[str, Meta(pattern=r"\A[a-z][a-z0-9_]*\Z", max_length=40)]
@@ -46,6 +48,7 @@ class Cover(Struct, frozen=True, kw_only=True):
         due_s: Seconds from delivery in which an answer is expected, 0 for none.
         to: The nodes that are asked, none for all members.
         act: The move it makes in the life of a request (``requests.py``), or nothing.
+        exercise: Nothing of it is real: lists say so, and nothing counts it.
     """
 
     type: Annotated[str, Meta(pattern=r"\A[A-Z][A-Za-z0-9]*\Z", max_length=40)]
@@ -56,12 +59,14 @@ class Cover(Struct, frozen=True, kw_only=True):
     handling: Handling = "H2"
     to: Annotated[tuple[NodeName, ...], Meta(max_length=64)] = ()
     act: Annotated[str, Meta(pattern=r"\A([a-z][a-z_]*)?\Z", max_length=40)] = ""
+    exercise: bool = False
     extra: dict[str, Any] = msgspec.field(default_factory=dict[str, Any], name="*")
 
     @property
     def subject(self) -> str:
         """The subject by form, in English, at most 80 characters: whole parts only."""
-        return _joined(map(str, self.what))
+        said = map(str, self.what)
+        return _joined(chain((EXERCISE,), said) if self.exercise else said)
 
     @property
     def items(self) -> str:

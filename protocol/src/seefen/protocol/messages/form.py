@@ -101,10 +101,14 @@ class Form(Piece, kw_only=True, frozen=True):
 
 
 class Message(Form, kw_only=True, frozen=True):
-    """The fields of every message. ``created_at`` is unix seconds by the writer's own clock."""
+    """The fields of every message. ``created_at`` is unix seconds by the writer's own clock.
+
+    An ``exercise`` is shown as one everywhere, and never counted.
+    """
 
     message_id: Id = msgspec.field(default_factory=new_id)
     created_at: Count = 0
+    exercise: bool = False
     lang: Annotated[str, coded("lang")] = "en"
     script: Annotated[str, coded("script")] = "Latn"
     urgency: Annotated[str, coded("urgency")] = "NORMAL"
@@ -162,6 +166,7 @@ class Message(Form, kw_only=True, frozen=True):
             handling=self.handling,
             to=self.asked(),
             act="" if act is None else act.value,
+            exercise=self.exercise,
         )
 
     def conditions_text(self) -> str:

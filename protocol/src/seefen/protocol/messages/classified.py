@@ -1,0 +1,60 @@
+"""Marks of classified information: what bears one does not belong here, and does not leave.
+
+The network is accredited for nothing from EU RESTRICTED upward. A mark is written in
+capitals, so "a secret compartment" passes. The lists are from memory: a node asks its own
+security office, and what is missing here comes with a new version.
+"""
+
+import re
+from typing import Final, cast
+
+from seefen.protocol.errors import RefusedError
+
+MARKS: Final[tuple[str, ...]] = (
+    # European Union, NATO
+    *("RESTREINT UE", "EU RESTRICTED", "CONFIDENTIEL UE", "EU CONFIDENTIAL", "SECRET UE"),
+    *("EU SECRET", "TRÈS SECRET UE", "EU TOP SECRET", "NATO RESTRICTED", "NATO CONFIDENTIAL"),
+    *("NATO SECRET", "COSMIC TOP SECRET", "TOP SECRET"),
+    # Bosnian, Croatian, Montenegrin, Serbian
+    *("INTERNO", "OGRANIČENO", "POVERLJIVO", "POVJERLJIVO", "STROGO POVERLJIVO", "TAJNO"),
+    *("STROGO POVJERLJIVO", "VRLO TAJNO", "DRŽAVNA TAJNA", "ИНТЕРНО", "ПОВЕРЉИВО"),
+    *("СТРОГО ПОВЕРЉИВО", "ДРЖАВНА ТАЈНА"),  # noqa: RUF001
+    # Macedonian, Albanian
+    *("ДОВЕРЛИВО", "СТРОГО ДОВЕРЛИВО", "I KUFIZUAR", "KONFIDENCIAL", "SEKRET", "TEPËR SEKRET"),
+    # Romanian, Ukrainian
+    *("SECRET DE SERVICIU", "STRICT SECRET", "RESTRICȚIONAT", "CONFIDENȚIAL", "SECRET"),
+    *("ТАЄМНО", "ЦІЛКОМ ТАЄМНО", "ДСК"),
+)
+_APART: Final = re.compile(r"[\W_]+")
+# A longer mark holds a shorter one: the officer is told the one that he wrote.
+_LONGEST_FIRST: Final = tuple(sorted(MARKS, key=len, reverse=True))
+
+
+def marks_in(text: str) -> tuple[str, ...]:
+    """Return the marks that a text bears as whole words in capitals, the longest first.
+
+    Blanks, hyphens, underscores and the like between words are all one.
+    """
+    words = f" {_APART.sub(' ', text)} "
+    return tuple(mark for mark in _LONGEST_FIRST if f" {mark} " in words)
+
+
+def check_unclassified(value: object, path: str = "") -> None:
+    """Check that no text of a form bears a mark, at any depth.
+
+    Raises:
+        RefusedError: rule ``classified``.
+    """
+    if isinstance(value, str):
+        for mark in marks_in(value):
+            raise RefusedError(
+                f"{path} bears the mark {mark}: nothing classified may be sent here. Use the "
+                "channel that your law names; if it is no marking, write it in small letters",
+                rule="classified",
+            )
+    elif isinstance(value, dict):
+        for key, item in cast("dict[str, object]", value).items():
+            check_unclassified(item, f"{path}.{key}" if path else key)
+    elif isinstance(value, list | tuple):
+        for n, item in enumerate(cast("list[object]", value)):
+            check_unclassified(item, f"{path}[{n}]")

@@ -1,0 +1,60 @@
+"""What bears a mark of classified information does not leave; ordinary words do."""
+
+import pytest
+from msgspec.structs import replace
+
+from demo import case_a
+from seefen.protocol.encoding import decode_map, encode_map
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages import FileNote, Note, decode_message, encode_message, marks_in
+from seefen.protocol.messages.classified import MARKS
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_each_mark_stops_a_message(mark: str) -> None:
+    with pytest.raises(RefusedError, match="nothing classified") as refused:
+        encode_message(Note(text=f"Annex: {mark}, copy 2"))
+    assert refused.value.rule == "classified"
+    assert mark in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["RESTREINT_UE-annex.pdf", "ДСК 7.docx", "list.SEKRET.pdf"])
+def test_a_mark_in_the_name_of_a_file_stops_it(name: str) -> None:
+    with pytest.raises(RefusedError) as refused:
+        encode_message(FileNote(name=name, size=1, sha256=bytes(32)))
+    assert refused.value.rule == "classified"
+
+
+def test_a_mark_deep_in_a_form_stops_it_and_is_named() -> None:
+    alert = case_a.alert()
+    items = (replace(alert.items[0], text="box stencilled TAJNO"), *alert.items[1:])
+    with pytest.raises(RefusedError, match=r"items\[0\].text"):
+        encode_message(replace(alert, items=items))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a secret compartment behind the seat",
+        "interno je rešeno",
+        "Sekretar stanice",
+        "INTERNOM odlukom",
+        "SECRETARIAT",
+        "поверљиво",
+    ],
+)
+def test_ordinary_words_pass(text: str) -> None:
+    assert marks_in(text) == ()
+    encode_message(Note(text=text))
+
+
+def test_the_longest_mark_is_the_one_that_is_named() -> None:
+    assert marks_in("STRICT SECRET")[0] == "STRICT SECRET"
+    assert marks_in("NATO\nSECRET")[0] == "NATO SECRET"
+
+
+def test_a_reader_keeps_what_came() -> None:
+    body = encode_map({**decode_map(encode_message(Note(text="x"))), "text": "TAJNO"})
+    read = decode_message(body)
+    assert isinstance(read, Note)
+    assert read.text == "TAJNO"
