@@ -103,7 +103,7 @@ async def _ask_for_a_trace(home: Path) -> tuple[str, str]:
     assert isinstance(request, TraceRequest)
     async with Client.open(home, PASSPHRASE) as client:
         case = await client.cases.open("A pistol", ["belgrade-ffp"])
-        sent = await client.traces.ask(case.number, request)
+        sent = await client.requests.ask(case.number, request)
         assert sent.ref is not None
         (asked,) = [o for o in client.cases.show(case.number).objects if o.ref == sent.ref]
         return sent.ref, asked.subject

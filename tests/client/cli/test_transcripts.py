@@ -137,6 +137,47 @@ def test_b_the_investigator(network: Stage, tmp_path: Path) -> None:
     assert "New key 3, 2 nodes" in shown
 
 
+def test_c_a_request_with_its_clock(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    assert "No request yet" not in run(SKOPJE, "request", "list")
+    case = run(SKOPJE, "case", "open", "--title", "Makes", "--member", BELGRADE).split()[1]
+    form = tmp_path / "question.json"
+    form.write_text(json.dumps({
+        "type": "InfoRequest", "basis": "pcc-see", "offence": "trafficking", "to": [BELGRADE],
+        "about": ["weapon"], "what_is_asked": "Earlier seizures.", "facts": "Twelve pistols.",
+        "why_you": "They were made in your area.",
+    }))  # fmt: skip
+    run(SKOPJE, "request", "ask", case, "--form", form)
+    ref = f"{case}#1"
+    shown = eventually(lambda: run(BELGRADE, "due"), "information request")
+    assert "Waits for your node" in shown
+    assert "in 6 d 23 h" in shown
+    eventually(lambda: run(SKOPJE, "due"), "Others owe your node", BELGRADE, "in 6 d 23 h")
+    refused = network.run(BELGRADE, "request", "clarify", ref, "--text", "nobody asked")
+    assert refused.code == 1
+    assert "the holder cannot 'clarify' here: the request is asked" in refused.err
+    run(BELGRADE, "request", "query", ref, "--text", "Which years?")
+    eventually(lambda: run(SKOPJE, "request", "show", ref), "unclear", "clock stands")
+    run(SKOPJE, "request", "clarify", ref, "--text", "2020 to 2026")
+    eventually(lambda: run(BELGRADE, "request", "show", ref), "taken", "(0 %)")
+    run(BELGRADE, "request", "extend", ref, "--days", "14", "--why", "the register is on paper")
+    shown = eventually(lambda: run(SKOPJE, "request", "show", ref), "in 13 d 23 h")
+    assert "the register is on paper" in shown
+    run(BELGRADE, "request", "refuse", ref, "--ground", "ongoing")
+    eventually(lambda: run(SKOPJE, "request", "show", ref), "refused, ongoing investigation")
+    assert "information request" not in run(BELGRADE, "due")
+    run(SKOPJE, "request", "close", ref, "no_result", "--use", "0")
+    eventually(lambda: run(BELGRADE, "request", "list"), "closed")
+    bulletin = tmp_path / "bulletin.json"
+    bulletin.write_text(json.dumps({
+        "type": "Bulletin", "subject": "conversion", "description": "A new sleeve.",
+        "valid_until": "2026-12-31", "exercise": True,
+    }))  # fmt: skip
+    run(SKOPJE, "case", "send", "seefen-border", "--form", bulletin)
+    shown = eventually(lambda: run(BELGRADE, "case", "show", "seefen-border"), "bulletin")
+    assert "EXERCISE" in shown
+
+
 def test_d_the_administrator(network: Stage, tmp_path: Path) -> None:
     run = network.ok
     invite = tmp_path / "field.invite"

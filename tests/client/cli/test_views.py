@@ -22,6 +22,7 @@ from seefen.client.cli.views import (
     joining,
     messages,
     objects,
+    requests,
     sent,
     state,
     traces,
@@ -114,6 +115,8 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda rows: audits.listed(rows, 0), tuple[values.AuditRow, ...]),
     (audits.verified, values.VerifyReport),
     (state.page, state.Status),
+    (requests.listed, tuple[values.RequestView, ...]),
+    (lambda view: requests.shown(view, node=view.asker), values.RequestView),
     (traces.before_sending, TraceRequest),
     (traces.before_sending, TraceReply),
     *((messages.body, type_) for type_ in CATALOGUE),
@@ -332,13 +335,21 @@ def test_what_a_serial_number_says() -> None:
 def test_what_is_due_and_overdue() -> None:
     later = int(times.now().timestamp()) + 6 * 86_400 + 18 * 3600 + 60
     rows = [
-        one(values.DueView, due_at=later, ours="free"),
-        one(values.DueView, due_at=NOW - 7200, ours="taken", officer="o-77aa"),
-        one(values.DueView, due_at=None),
-    ]
+        one(values.DueView, due_at=later, used=3, ours="free", waits_for_us=True),
+        one(
+            values.DueView, due_at=NOW - 7200, used=104, ours="taken", officer="o-77aa",
+            waits_for_us=True,
+        ),
+        one(values.DueView, due_at=later, used=62, waits_for_us=False),
+        one(values.DueView, due_at=None, used=0, waits_for_us=False),
+    ]  # fmt: skip
     shown = printed(duty.due(rows))
-    for part in ("in 6 d 18 h", "overdue 2 h", "taken by o-77aa", "open"):
-        assert part in shown
+    ours, _, theirs = shown.partition("Others owe your node")
+    for part in ("Waits for your node", "in 6 d 18 h", "overdue 2 h", "taken by o-77aa"):
+        assert part in ours
+    for part in ("(62 %)", "not there yet"):
+        assert part in theirs
+    assert "Nothing waits for you." in printed(duty.due(rows[2:]))
 
 
 def test_a_revoked_device_and_this_one() -> None:

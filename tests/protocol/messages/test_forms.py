@@ -64,6 +64,8 @@ def test_an_exercise_says_so_before_everything_else(name: str) -> None:
     assert cover.exercise
     assert cover.subject.startswith("EXERCISE, ")
     assert not SAMPLES[name].cover().exercise
+    # Lists show what is counted in place of the subject: they must say it, too.
+    assert not cover.items or cover.items.startswith("EXERCISE, ")
 
 
 def test_no_name_and_no_word_of_a_form_reaches_its_cover() -> None:

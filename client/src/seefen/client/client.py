@@ -25,7 +25,7 @@ from seefen.client.casework import Casework
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.devices import Devices
 from seefen.client.engine import Engine
-from seefen.client.faces import Alerts, Cases, Channels, Files, Traces
+from seefen.client.faces import Alerts, Cases, Channels, Files
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, read_key_file
 from seefen.client.messaging import Messaging, silent
@@ -33,10 +33,11 @@ from seefen.client.once import verified
 from seefen.client.outbox import Outbox
 from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader
+from seefen.client.requests import Requests
 from seefen.client.sender import Sender
 from seefen.client.tags import Tags
 from seefen.client.trust import Trust
-from seefen.client.values import CheckResult, DueView, Event, NodeView, Opened, Sent, Synced
+from seefen.client.values import CheckResult, Event, NodeView, Opened, Sent, Synced
 from seefen.client.vault import NAME as VAULT
 from seefen.client.vault import Vault
 from seefen.client.views import object_view, row_of
@@ -46,6 +47,11 @@ from seefen.protocol.errors import RefusedError, SeefenError
 
 LOOK: Final = 60  # seconds between two looks while on line
 RETRY: Final = (1, 2, 5, 10, 20)  # seconds between two tries to reach the broker
+REMINDERS: Final = {
+    50: "half of the time is used",
+    80: "four fifths of the time are used: the duty desk looks after it",
+    100: "overdue: the head of the node is told",
+}
 
 
 class Client:
@@ -66,8 +72,8 @@ class Client:
         self.audit = Audit(engine)
         self.channels = Channels(engine, self._casework)
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
-        self.alerts = Alerts(self._casework, self._messaging, self.read, self.find)
-        self.traces = Traces(self._casework, self._messaging, self.find)
+        self.requests = Requests(engine, self._casework, self._messaging, self.find)
+        self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
         self.files = Files(self._reader, self.find)
         self._keeper: asyncio.Task[None] | None = None
 
@@ -241,10 +247,6 @@ class Client:
             raise RefusedError(f"{ref!r} is no reference: write CASE#number", rule="reference")
         return self._casework.find(case), int(number)
 
-    def due(self) -> list[DueView]:
-        """Return what waits for an answer of this node, from covers alone."""
-        return self._messaging.due()
-
     def check(self, serial: str) -> CheckResult:
         """Look for a serial number, plate or headstamp in the own vault only."""
         return marks.check(self._engine, serial)
@@ -311,6 +313,11 @@ class Client:
                 async with self._engine.lock:
                     more = await self._reader.acknowledge_owed()
 
+    def _remind(self) -> None:
+        for level, due in self.requests.reminders():
+            whose = "" if due.waits_for_us else f" at {due.node}"
+            self._pushes.tell("reminder", f"{REMINDERS[level]}{whose}: {due.subject}", "", due.ref)
+
     async def _keep_connected(self) -> None:
         tries, synced = 0, time.monotonic()
         while True:
@@ -328,3 +335,5 @@ class Client:
                 await self._sync()
             # A push that was lost, a log that grew old: nothing waits longer than this.
             synced = time.monotonic()
+            with contextlib.suppress(SeefenError):
+                self._remind()

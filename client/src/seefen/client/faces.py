@@ -1,4 +1,4 @@
-"""The groups of commands: channels, cases, alerts, traces, files."""
+"""The groups of commands: channels, cases, alerts, files."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -10,11 +10,12 @@ from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
 from seefen.client.reading import Reader
+from seefen.client.requests import Requests
 from seefen.client.values import CaseView, ObjectView, Opened, Reach, Sent
 from seefen.client.views import case_view, object_view, row_of
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Note, SeizureAlert, TraceReply, TraceRequest
+from seefen.protocol.messages import Message, Note, SeizureAlert
 
 Reaches: TypeAlias = list[Reach]
 Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
@@ -106,6 +107,26 @@ class Cases:
         note = Note(text=text or f"{len(files)} file(s)")
         return await self._messaging.send(state, note, tuple(files), progress=progress)
 
+    async def publish(
+        self,
+        number: str,
+        message: Message,
+        files: Sequence[Path] = (),
+        progress: Progress = silent,
+    ) -> Sent:
+        """Send a message of any form that asks and answers nothing: a notice, a bulletin.
+
+        Raises:
+            RefusedError: rule ``is-a-request``: it needs the place that requests have.
+        """
+        if message.act() is not None:
+            raise RefusedError(
+                f"a {message.TYPE} asks or answers: `seefen request`, or `seefen alert send`",
+                rule="is-a-request",
+            )
+        state = self._casework.find(number)
+        return await self._messaging.send(state, message, tuple(files), progress=progress)
+
     async def add(self, number: str, nodes: Sequence[str]) -> CaseView:
         """Let nodes read from now on, not what came before."""
         return await self._casework.change(number, "case", add=tuple(nodes))
@@ -124,9 +145,17 @@ class Cases:
 class Alerts:
     """Seizure alerts in channels."""
 
-    def __init__(self, casework: Casework, messaging: Messaging, read: Read, find: Find) -> None:
+    def __init__(
+        self,
+        casework: Casework,
+        messaging: Messaging,
+        requests: Requests,
+        read: Read,
+        find: Find,
+    ) -> None:
         self._casework = casework
         self._messaging = messaging
+        self._requests = requests
         self._read = read
         self._find = find
 
@@ -156,37 +185,11 @@ class Alerts:
 
     async def answer(self, ref: str, answer: str, cause: str = "") -> Sent:
         """Answer: taken, passed_on, not_ours or rejected."""
-        return await self._messaging.answer(self._find(ref), answer, cause)
+        return await self._requests.answer(ref, answer, cause)
 
     def reach(self, ref: str) -> Reaches:
         """Return, node by node, how far an alert got."""
         return self._messaging.reach(self._find(ref))
-
-
-class Traces:
-    """Trace requests and their answers."""
-
-    def __init__(self, casework: Casework, messaging: Messaging, find: Find) -> None:
-        self._casework = casework
-        self._messaging = messaging
-        self._find = find
-
-    async def ask(
-        self,
-        number: str,
-        request: TraceRequest,
-        files: Sequence[Path] = (),
-        progress: Progress = silent,
-    ) -> Sent:
-        """Ask the members of a case for a trace."""
-        state = self._casework.find(number, "case")
-        return await self._messaging.send(state, request, tuple(files), progress=progress)
-
-    async def answer(
-        self, ref: str, reply: TraceReply, files: Sequence[Path] = (), progress: Progress = silent
-    ) -> Sent:
-        """Answer a trace request."""
-        return await self._messaging.reply(self._find(ref), reply, tuple(files), progress)
 
 
 class Files:

@@ -1,21 +1,20 @@
-"""What people do: alerts, requests, notes, files; and what waits for an answer."""
+"""What people send: messages of every form, with their files; and how far each got."""
 
 from dataclasses import replace as replaced
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox, Progress
-from seefen.client.values import DueView, ObjectView, Reach, Sent
+from seefen.client.values import ObjectView, Reach, Sent
 from seefen.client.views import Row, answer_of, object_view, row_of, rows, step_at
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Answer, Message, Note, TraceReply
+from seefen.protocol.messages import Message, Note
 
-REPLIED: Final = ("TraceRequest",)  # answered by a message of its own
 M = TypeVar("M", bound=Message)
 
 
@@ -40,8 +39,14 @@ class Messaging:
         reply_to: bytes | None = None,
         progress: Progress = silent,
     ) -> Sent:
-        """Send a message first and small; its files follow as objects of their own."""
+        """Send a message first and small; its files follow as objects of their own.
+
+        Raises:
+            RefusedError: rule ``persons-in-channel``, or ``not-a-member``: a node that is named
+                could not read it.
+        """
         engine = self._engine
+        _check_addressees(state, message)
         async with engine.lock:
             dated = self._dated(message)
             draft = self._outbox.add_message(state.case, dated, reply_to=reply_to, attach=files)
@@ -56,36 +61,6 @@ class Messaging:
         if problem is not None:
             raise problem
         return replaced(first, files=tuple(more))
-
-    async def answer(self, ref: tuple[CaseState, int], answer: str, cause: str) -> Sent:
-        """Answer an alert or request: taken, passed on, not ours, rejected."""
-        state, number = ref
-        row = row_of(self._engine, state, number)
-        if row.statement.node == self._engine.node:
-            raise RefusedError("this is your own node's message", rule="own")
-        message = Answer(answer=answer, of=row.object, cause=cause, handling=row.statement.handling)
-        return await self.send(state, message, reply_to=row.object)
-
-    async def reply(
-        self,
-        ref: tuple[CaseState, int],
-        reply: TraceReply,
-        files: tuple[Path, ...],
-        progress: Progress,
-    ) -> Sent:
-        """Answer a trace request.
-
-        Raises:
-            RefusedError: It is not a trace request of another node.
-        """
-        state, number = ref
-        row = row_of(self._engine, state, number)
-        cover = row.opened_cover
-        if cover is None or cover.type != "TraceRequest":
-            raise RefusedError(f"{state.number}#{number} is no trace request", rule="no-request")
-        if row.statement.node == self._engine.node:
-            raise RefusedError("this is your own node's request", rule="own")
-        return await self.send(state, reply, files, reply_to=row.object, progress=progress)
 
     def alerts(self) -> list[ObjectView]:
         """Return all alerts this device knows, the newest first."""
@@ -111,34 +86,6 @@ class Messaging:
             for node in sorted(covered | left_out.keys())
             if node != obj.node
         ]
-
-    def due(self) -> list[DueView]:
-        """Return what waits for an answer of the own node, the most urgent first."""
-        engine = self._engine
-        waiting: list[DueView] = []
-        asked = "cover IS NOT NULL AND superseded_by IS NULL AND node <> ? AND NOT file"
-        for row in rows(engine, asked, engine.node):
-            cover = row.opened_cover
-            if cover is None or not cover.due_s:
-                continue
-            view = object_view(engine, row)
-            if view.answer and not (view.answer == "taken" and cover.type in REPLIED):
-                continue  # what was taken waits for the reply itself
-            waiting.append(
-                DueView(
-                    view.ref,
-                    view.case,
-                    view.type,
-                    view.sender,
-                    view.due_at,
-                    view.urgency,
-                    view.answer or "free",
-                    view.answered_by,
-                    view.subject,
-                    view.handling,
-                )
-            )
-        return sorted(waiting, key=lambda view: view.due_at or 0)
 
     async def note_from_alert(self, state: CaseState, alert: ObjectView) -> Sent:
         """Write the first note of a case: the alert it grew out of."""
@@ -169,3 +116,19 @@ class Messaging:
 
     def _dated(self, message: M) -> M:
         return message if message.created_at else replace(message, created_at=self._engine.now())
+
+
+def _check_addressees(state: CaseState, message: Message) -> None:
+    if state.form == "channel" and getattr(message, "persons", None):
+        # All members of a channel read everything in it, whomever a message names.
+        raise RefusedError(
+            "persons are named in cases only: open one, `seefen case open --from-alert`",
+            rule="persons-in-channel",
+        )
+    outside = [node for node in message.asked() if node not in state.members]
+    if outside:
+        raise RefusedError(
+            f"{', '.join(outside)} is no member here and could not read it: "
+            f"`seefen case add {state.number} {outside[0]}` first",
+            rule="not-a-member",
+        )

@@ -110,18 +110,54 @@ class WatchView:
 
 @dataclass(frozen=True, slots=True)
 class DueView:
-    """Something that waits for an answer."""
+    """Something that is open at a node: ours to answer, or owed to us. ``used`` is per cent."""
 
     ref: str
     case: str
     what: str
     sender: str
+    node: str
+    waits_for_us: bool
     due_at: int | None
+    used: int
     urgency: str
     ours: str
     officer: str
     subject: str
     handling: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifeView:
+    """How a request stands at one node, and who moved it last. ``used`` is per cent."""
+
+    node: str
+    state: str
+    running: bool
+    delivered_at: int | None
+    due_at: int | None
+    used: int
+    officer: str
+    moved_at: int | None
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """A request, with one life for each node that is asked."""
+
+    ref: str
+    case: str
+    type: str
+    subject: str
+    urgency: str
+    handling: str
+    asker: str
+    ours: bool
+    asked_at: int
+    due_s: int
+    exercise: bool
+    lives: tuple[LifeView, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from seefen.client.cli import (
     found,
     join,
     officer,
+    request,
+    schema,
     status,
     trace,
     watch,
@@ -31,7 +33,8 @@ from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder
 
 _GROUPS: Final = (
-    found, join, officer, watch, channel, alert, case, trace, file, work, device, audit, status,
+    found, join, officer, watch, channel, alert, case, request, trace, file, work, device, audit,
+    status, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from seefen.client.cli import sending
+from seefen.client import Client
+from seefen.client.cli import forms, sending
 from seefen.client.cli.arguments import (
     CaseName,
     NodeNames,
@@ -18,8 +19,10 @@ from seefen.client.cli.arguments import (
     reference,
 )
 from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
+from seefen.client.cli.screen import Report
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import cases, objects
+from seefen.client.values import Sent
 
 group = typer.Typer(help="Cases: members, messages, files.")
 _TITLE_LIMIT = 200
@@ -113,17 +116,30 @@ def send(
         list[Path] | None,
         typer.Option("--file", parser=existing_file, metavar="FILE", help="May be given often."),
     ] = None,
+    form: Annotated[
+        Path | None,
+        typer.Option(
+            "--form", parser=existing_file, metavar="FILE.json", help="A notice, a bulletin, ..."
+        ),
+    ] = None,
 ) -> None:
     """Send a note or files: seefen case send SF-2026-SKP-00418 --text 'See annex' --file a.pdf."""
     files = distinct(file, "file")
     note = sending.note(text)
-    if not note and not files:
-        raise UsageError("there is nothing to send", "give --text, --file or both")
+    message = None if form is None else forms.message(form)
+    if message is not None and note:
+        raise UsageError("a form has its own text", "leave --text out, or the form")
+    if message is None and not note and not files:
+        raise UsageError("there is nothing to send", "give --text, --file, --form or several")
+
+    async def send(client: Client, report: Report) -> Sent:
+        if message is not None:
+            return await client.cases.publish(case, message, files, report)
+        return await client.cases.send(case, note, files, report)
+
     with opened(context) as session:
         with session.screen.progress() as report:
-            sent = session.do(
-                lambda client: client.cases.send(case, note, files=files, progress=report)
-            )
+            sent = session.do(lambda client: send(client, report))
         sending.finish(session, sent)
 
 

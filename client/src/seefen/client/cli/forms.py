@@ -7,6 +7,8 @@ from typing import Any, Final, TypeVar, cast
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.paint import safe
 from seefen.protocol.messages import (
+    CATALOGUE,
+    FileNote,
     Message,
     SeizureAlert,
     TraceReply,
@@ -16,7 +18,27 @@ from seefen.protocol.messages import (
 
 FORM_LIMIT: Final = 262_144  # bytes
 T = TypeVar("T", bound=Message)
+_NAMES: Final = {
+    type_.TYPE: type_
+    for type_ in CATALOGUE
+    if issubclass(type_, Message) and type_ is not FileNote  # it comes with its file alone
+}
 _EXAMPLES: Final = "docs/cli.md has a form of each kind"
+
+
+def message(path: Path) -> Message:
+    """Return the message in a form, of the type that it names.
+
+    Raises:
+        UsageError: It names none, or one that is no message of its own.
+    """
+    fields = read_form(path)
+    name = fields.get("type")
+    if not isinstance(name, str) or name not in _NAMES:
+        raise UsageError(
+            "the form does not say its type", f'"type": one of {", ".join(sorted(_NAMES))}'
+        )
+    return _of(_NAMES[name], fields)
 
 
 def seizure_alert(path: Path) -> SeizureAlert:

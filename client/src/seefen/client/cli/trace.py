@@ -33,7 +33,7 @@ def ask(context: typer.Context, case: CaseName, form: Form = None, file: Files =
     with opened(context) as session:
         request = trace_dialogue.ask(session.screen, times.now()) if given is None else given
         with session.screen.progress() as report:
-            sent = session.do(lambda client: client.traces.ask(case, request, files, report))
+            sent = session.do(lambda client: client.requests.ask(case, request, files, report))
         sending.finish(session, sent)
 
 
@@ -45,5 +45,5 @@ def answer(context: typer.Context, ref: Ref, form: Form = None, file: Files = No
     with opened(context) as session:
         reply = trace_dialogue.answer(session.screen, times.now()) if given is None else given
         with session.screen.progress() as report:
-            sent = session.do(lambda client: client.traces.answer(str(ref), reply, files, report))
+            sent = session.do(lambda client: client.requests.move(str(ref), reply, files, report))
         sending.finish(session, sent)

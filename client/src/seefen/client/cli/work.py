@@ -19,9 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def due(context: typer.Context) -> None:
-    """Show what waits for your node, the most urgent first."""
+    """Show what is open: what waits for your node, then what others owe it."""
     with opened(context) as session:
-        session.screen.show(session.do(lambda client: client.due()), duty.due)
+        session.screen.show(session.do(lambda client: client.requests.due()), duty.due)
 
 
 def check(

@@ -136,6 +136,7 @@ ACT: Final[Codes] = {
     "query": "asks back",
     "clarify": "clarifies",
     "interim": "interim news",
+    "answer": "answers",
     "withdraw": "withdraws",
     "close": "closes",
 }

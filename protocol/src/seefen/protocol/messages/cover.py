@@ -16,6 +16,7 @@ from seefen.protocol.encoding import decode_map, encode_map
 from seefen.protocol.errors import MalformedError
 from seefen.protocol.messages.codes import counted
 from seefen.protocol.messages.shape import put_together, set_apart, shape
+from seefen.protocol.requests import Act
 from seefen.protocol.statements import Count, Handling, NodeName, Number
 
 COVER_LIMIT: Final = 2048  # bytes; sealed it must fit into an object statement
@@ -63,6 +64,18 @@ class Cover(Struct, frozen=True, kw_only=True):
     extra: dict[str, Any] = msgspec.field(default_factory=dict[str, Any], name="*")
 
     @property
+    def life(self) -> str:
+        """``alert`` or ``request`` when it begins one at each node that is asked, else nothing.
+
+        An alert's clock stands as soon as a person took it; a request's when it is answered.
+        """
+        if self.act != Act.ASK:
+            return ""
+        if self.type in ("SeizureAlert", "HitNotice") or _HANDOVER in self.what:
+            return "alert"
+        return "request"
+
+    @property
     def subject(self) -> str:
         """The subject by form, in English, at most 80 characters: whole parts only."""
         said = map(str, self.what)
@@ -70,8 +83,12 @@ class Cover(Struct, frozen=True, kw_only=True):
 
     @property
     def items(self) -> str:
-        """What is counted in it: ``12 pistols, 340 rounds``."""
-        return _joined(str(said) for said in self.what if said.n)
+        """What is counted in it: ``12 pistols, 340 rounds``; nothing where nothing is."""
+        counts = [str(said) for said in self.what if said.n]
+        return _joined((EXERCISE, *counts) if self.exercise and counts else counts)
+
+
+_HANDOVER: Final = Said(table="delivery", code="handover")
 
 
 def encode_cover(cover: Cover) -> bytes:

@@ -37,27 +37,39 @@ def due(rows: Sequence[DueView]) -> Painted:
             line("Nothing is due."),
             dim("'seefen alert list', 'seefen case list' show all; 'seefen tail' waits."),
         )
-    grid = Grid("DUE", "REF", "WHAT", "FROM", "YOURS", "COVER", keep=(0, 1))
+    ours = [row for row in rows if row.waits_for_us]
+    theirs = [row for row in rows if not row.waits_for_us]
+    return stack(
+        _open("Waits for your node", "FROM", ours) if ours else line("Nothing waits for you."),
+        _open("Others owe your node", "AT", theirs) if theirs else None,
+        dim("'seefen request show REF' shows the clocks; opening a body leaves an entry."),
+    )
+
+
+def _open(title: str, whose: str, rows: Sequence[DueView]) -> Painted:
+    grid = Grid("DUE", "REF", "WHAT", whose, "WHO HAS IT", "COVER", keep=(0, 1))
     for row in rows:
         grid.row(
             _due(row),
             bold(row.ref),
             codes.message_type(row.what),
-            row.sender,
-            _ours(row),
+            row.sender if row.waits_for_us else row.node,
+            _has_it(row),
             f"{row.subject} · {codes.short_handling(row.handling)}",
         )
-    return stack(grid.painted(), dim("'seefen case show REF' opens one: that leaves an entry."))
+    return stack(bold(title), grid.painted())
 
 
 def _due(row: DueView) -> Piece:
     if row.due_at is None:
-        return "open"
+        return "not there yet"
     text = times.due(row.due_at, times.now())
-    return alarm(text) if text.startswith("overdue") else text
+    if row.used >= 100:
+        return alarm(text)
+    return warn(f"{text} ({row.used} %)") if row.used >= 50 else text
 
 
-def _ours(row: DueView) -> str:
+def _has_it(row: DueView) -> str:
     by = f" by {row.officer}" if row.officer and row.ours != "free" else ""
     return codes.answer(row.ours) + by
 

@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
 from seefen.protocol.messages import Form, Message, label
 from seefen.protocol.messages.shape import put_together, recoded, shape
 
@@ -50,6 +50,7 @@ def terms(message: Form) -> Painted | None:
         return None
     urgency = label("urgency_reason", message.urgency_reason) if message.urgency_reason else ""
     return stack(
+        alarm("EXERCISE: nothing of this is real.") if message.exercise else None,
         bold(codes.handling(message.handling)),
         line("  conditions: ", message.conditions) if message.conditions else None,
         line(

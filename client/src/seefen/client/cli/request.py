@@ -1,0 +1,188 @@
+"""``seefen request``: ask, and what both sides do until it is closed."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seefen.client import Client
+from seefen.client.cli import forms, sending
+from seefen.client.cli.answers import choose
+from seefen.client.cli.arguments import CaseName, Ref, UsageError, distinct, existing_file
+from seefen.client.cli.session import opened
+from seefen.client.cli.views import requests
+from seefen.client.values import Sent
+from seefen.protocol.messages import TABLES, InfoReply, TraceReply
+
+group = typer.Typer(help="Requests: one clock for each node that is asked.")
+Form = Annotated[
+    Path,
+    typer.Option("--form", parser=existing_file, metavar="FILE.json", help="All fields as JSON."),
+]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", parser=existing_file, metavar="FILE", help="May be given often."),
+]
+Text = Annotated[str, typer.Option("--text", "-t", help="In words; '-' reads it from stdin.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(group, name="request")
+
+
+def _code(table: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        code = choose(TABLES[table], text)
+        if not code:
+            raise UsageError(f"'{text}' is none of these", f"one of: {', '.join(TABLES[table])}")
+        return code
+
+    return parse
+
+
+def _send(context: typer.Context, do: Callable[[Client], Awaitable[Sent]]) -> None:
+    async def run(client: Client) -> Sent:
+        return await do(client)
+
+    with opened(context) as session:
+        sending.finish(session, session.do(run))
+
+
+def _said(text: str, what: str) -> str:
+    said = sending.note(text)
+    if not said:
+        raise UsageError("the words are missing", f"--text '{what}'")
+    return said
+
+
+@group.command("list")
+def list_(context: typer.Context) -> None:
+    """List all requests, the newest first."""
+    with opened(context) as session:
+        session.screen.show(session.do(lambda client: client.requests.list()), requests.listed)
+
+
+@group.command()
+def show(context: typer.Context, ref: Ref) -> None:
+    """Show how a request stands at each node: seefen request show SF-2026-SKP-00418#3."""
+    with opened(context) as session:
+        view = session.do(lambda client: client.requests.show(str(ref)))
+        session.screen.show(view, lambda one: requests.shown(one, node=session.client.node))
+
+
+@group.command()
+def ask(context: typer.Context, case: CaseName, form: Form, file: Files = None) -> None:
+    """Ask nodes of a case: seefen request ask SF-2026-SKP-00418 --form request.json."""
+    files, message = distinct(file, "file"), forms.message(form)
+    with opened(context) as session:
+        with session.screen.progress() as report:
+            sent = session.do(lambda client: client.requests.ask(case, message, files, report))
+        sending.finish(session, sent)
+
+
+@group.command()
+def answer(context: typer.Context, ref: Ref, form: Form, file: Files = None) -> None:
+    """Answer: seefen request answer SF-2026-SKP-00418#3 --form reply.json --file annex.pdf."""
+    files, message = distinct(file, "file"), forms.message(form)
+    with opened(context) as session:
+        with session.screen.progress() as report:
+            sent = session.do(lambda client: client.requests.move(str(ref), message, files, report))
+        sending.finish(session, sent)
+
+
+@group.command()
+def query(context: typer.Context, ref: Ref, text: Text = "") -> None:
+    """Ask back; the clock stands: seefen request query REF --text 'Which frame?'."""
+    words = _said(text, "Which frame?")
+    _send(context, lambda client: client.requests.query(str(ref), words))
+
+
+@group.command()
+def clarify(context: typer.Context, ref: Ref, text: Text = "") -> None:
+    """Answer what was asked back; the clock goes on."""
+    words = _said(text, "The one of photograph 2")
+    _send(context, lambda client: client.requests.clarify(str(ref), words))
+
+
+@group.command()
+def interim(context: typer.Context, ref: Ref, text: Text = "") -> None:
+    """Tell how far it is, before the answer."""
+    words = _said(text, "The archive is being searched")
+    _send(context, lambda client: client.requests.interim(str(ref), words))
+
+
+@group.command()
+def extend(
+    context: typer.Context,
+    ref: Ref,
+    days: Annotated[int, typer.Option(min=1, max=366, help="Days from its delivery.")],
+    why: Annotated[
+        str, typer.Option(parser=_code("delay"), metavar="CODE", help=", ".join(TABLES["delay"]))
+    ],
+    text: Text = "",
+) -> None:
+    """Say that it takes longer: seefen request extend REF --days 14 --why paper_register."""
+    words = sending.note(text)
+    _send(context, lambda client: client.requests.extend(str(ref), days, why, words))
+
+
+@group.command("pass-on")
+def pass_on(
+    context: typer.Context,
+    ref: Ref,
+    to: Annotated[str, typer.Option(metavar="UNIT", help="The unit that has it now.")],
+) -> None:
+    """Pass it on to a unit: seefen request pass-on REF --to 'registry, desk 3'."""
+    _send(context, lambda client: client.requests.pass_on(str(ref), to))
+
+
+@group.command()
+def refuse(
+    context: typer.Context,
+    ref: Ref,
+    ground: Annotated[
+        str,
+        typer.Option(parser=_code("refusal"), metavar="CODE", help=", ".join(TABLES["refusal"])),
+    ],
+    text: Text = "",
+) -> None:
+    """Refuse, with a ground: seefen request refuse REF --ground ongoing."""
+    words = sending.note(text)
+
+    async def do(client: Client) -> Sent:
+        view = client.requests.show(str(ref))
+        reply = TraceReply if view.type == "TraceRequest" else InfoReply
+        message = reply(outcome="refused", refusal_ground=ground, text=words)
+        return await client.requests.move(str(ref), message)
+
+    _send(context, do)
+
+
+@group.command()
+def withdraw(context: typer.Context, ref: Ref, text: Text = "") -> None:
+    """Take back a request of your own: seefen request withdraw REF --text 'Found meanwhile'."""
+    words = _said(text, "Found meanwhile")
+    _send(context, lambda client: client.requests.withdraw(str(ref), words))
+
+
+@group.command()
+def close(
+    context: typer.Context,
+    ref: Ref,
+    how: Annotated[
+        str,
+        typer.Argument(parser=_code("closing"), metavar="HOW", help=", ".join(TABLES["closing"])),
+    ],
+    use: Annotated[
+        str,
+        typer.Option(
+            parser=_code("usefulness"), metavar="0-3", help="What the answers were worth."
+        ),
+    ] = "",
+    text: Text = "",
+) -> None:
+    """Close a request of your own: seefen request close REF solved --use 3."""
+    words = sending.note(text)
+    _send(context, lambda client: client.requests.close(str(ref), how, use, words))

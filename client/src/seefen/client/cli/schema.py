@@ -1,0 +1,56 @@
+"""``seefen schema``: the forms, for whoever writes or reads our JSON without our code."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from seefen.client.cli import codes
+from seefen.client.cli.arguments import UsageError
+from seefen.client.cli.paint import Grid, Painted, bold, dim, safe, stack
+from seefen.client.cli.screen import Screen
+from seefen.protocol.messages import CATALOGUE, TABLES
+from seefen.protocol.messages import schema as schema_of
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(schema)
+
+
+def schema(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="A form, or a table of codes.")
+    ] = "",
+) -> None:
+    """List the forms, or print one as JSON Schema: seefen schema TraceRequest > trace.json."""
+    screen = Screen.of(context)
+    types = {type_.TYPE: type_ for type_ in CATALOGUE}
+    if not name:
+        screen.show(tuple(types), lambda _: _list())
+    elif name in types:
+        print(json.dumps(schema_of(name), ensure_ascii=False, indent=2))
+    elif name in TABLES:
+        screen.show(TABLES[name], _codes)
+    else:
+        raise UsageError(
+            f"there is no form and no table {safe(name)}", "'seefen schema' lists the forms"
+        )
+
+
+def _list() -> Painted:
+    rows = Grid("", "")
+    for type_ in CATALOGUE:
+        rows.row(bold(f"  {type_.TYPE}"), codes.message_type(type_.TYPE))
+    return stack(
+        rows.painted(),
+        dim("'seefen schema NAME' prints its JSON Schema; tables of codes: " + ", ".join(TABLES)),
+    )
+
+
+def _codes(table: dict[str, str]) -> Painted:
+    rows = Grid("CODE", "MEANS")
+    for code, text in table.items():
+        rows.row(code, text)
+    return rows.painted()

@@ -1,0 +1,93 @@
+"""A request with its clocks, one for each node that is asked, and the list of all."""
+
+from collections.abc import Sequence
+
+from seefen.client.cli import codes, times
+from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
+from seefen.client.values import LifeView, RequestView
+
+# What comes next, by who looks at it and how it stands.
+_HOLDER: dict[str, str] = {
+    "asked": "answer, query, extend, pass-on, refuse",
+    "taken": "answer, interim, query, extend, pass-on, refuse",
+    "passed_on": "answer, refuse",
+    "unclear": "answer, refuse",
+    "answered": "answer (adds to it)",
+    "refused": "answer",
+}
+
+
+def listed(views: Sequence[RequestView]) -> Painted:
+    """Return all requests, from their covers."""
+    if not views:
+        return stack(
+            line("No request yet."),
+            dim("'seefen request ask CASE --form FILE.json' or 'seefen trace ask CASE' asks."),
+        )
+    now = times.now()
+    grid = Grid("REF", "WHEN", "FROM", "WHAT", "STATE", "COVER", keep=(0,))
+    for view in views:
+        grid.row(
+            bold(view.ref),
+            times.moment(view.asked_at, now),
+            view.asker,
+            codes.message_type(view.type),
+            _states(view),
+            f"{view.subject} · {codes.short_handling(view.handling)}",
+        )
+    return grid.painted()
+
+
+def shown(view: RequestView, *, node: str) -> Painted:
+    """Return one request: a line and a clock for each node."""
+    now = times.now()
+    asked = f"  from {view.asker}, {times.moment(view.asked_at, now)}"
+    rows = Grid("", "", "", "")
+    for life in view.lives:
+        rows.row(f"  {life.node}", _state(life), _clock(view, life), _said(life))
+    return stack(
+        line(bold(view.ref), "  ", codes.message_type(view.type), asked, f"  {view.urgency}"),
+        line("  ", view.subject),
+        rows.painted() if view.lives else warn("  No node is asked that could read it."),
+        _next(view, node),
+    )
+
+
+def _states(view: RequestView) -> str:
+    counts = dict[str, int]()
+    for life in view.lives:
+        counts[life.state] = counts.get(life.state, 0) + 1
+    if len(view.lives) == 1:
+        return codes.answer(view.lives[0].state)
+    return ", ".join(f"{n} {codes.answer(state)}" for state, n in counts.items())
+
+
+def _state(life: LifeView) -> Piece:
+    by = f" by {life.officer}" if life.officer else ""
+    return codes.answer(life.state) + by
+
+
+def _clock(view: RequestView, life: LifeView) -> Piece:
+    if not view.due_s:
+        return ""
+    if life.delivered_at is None:
+        return warn("not delivered: no clock runs")
+    if life.due_at is None:
+        return "clock stands" if life.state == "unclear" else ""
+    text = f"{times.due(life.due_at, times.now())} ({life.used} %)"
+    return alarm(text) if life.used >= 100 else warn(text) if life.used >= 80 else text
+
+
+def _said(life: LifeView) -> str:
+    if life.moved_at is None:
+        return ""
+    return f"{life.said}, {times.moment(life.moved_at, times.now())}"
+
+
+def _next(view: RequestView, node: str) -> Painted | None:
+    if view.ours:
+        moves = "clarify, withdraw, close"
+    else:
+        own = next((life for life in view.lives if life.node == node), None)
+        moves = "" if own is None else _HOLDER.get(own.state, "")
+    return dim(f"seefen request {moves}  {view.ref}") if moves else None

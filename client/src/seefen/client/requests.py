@@ -1,0 +1,323 @@
+"""Requests: what was asked of whom, how it stands there, and how much time is left.
+
+All of it is read from covers and from the log, so that it asks nothing of the officer.
+A move that the tables of the protocol do not have is refused before anything is sealed;
+one that another node makes all the same changes nothing here.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from seefen.client.casework import Casework
+from seefen.client.engine import Engine
+from seefen.client.messaging import Messaging, silent
+from seefen.client.outbox import Progress
+from seefen.client.values import DueView, LifeView, RequestView, Sent
+from seefen.client.views import Row, object_view, row_of, rows, step_at
+from seefen.protocol.case import CaseState
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import Answer, Closing, Cover, Extension, Message, Note
+from seefen.protocol.requests import RUNNING, Act, Request, Side
+
+Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
+Views: TypeAlias = list[RequestView]
+Dues: TypeAlias = list[DueView]
+LEVELS: Final = (100, 80, 50)  # per cent of the time at which somebody is reminded
+# Which answer fits which question; a note answers whatever has no form of its own.
+_ANSWERS: Final = {
+    "TraceReply": "TraceRequest",
+    "InfoReply": "InfoRequest",
+    "BallisticResult": "BallisticRequest",
+    "OnwardDecision": "OnwardRequest",
+    "ErasureConfirm": "Recall",
+}
+_ASKED: Final = "cover IS NOT NULL AND superseded_by IS NULL AND NOT file"
+
+
+class Requests:
+    """Asks, and makes the moves of both sides."""
+
+    def __init__(
+        self, engine: Engine, casework: Casework, messaging: Messaging, find: Find
+    ) -> None:
+        self._engine = engine
+        self._casework = casework
+        self._messaging = messaging
+        self._find = find
+
+    async def ask(
+        self,
+        case: str,
+        message: Message,
+        files: Sequence[Path] = (),
+        progress: Progress = silent,
+    ) -> Sent:
+        """Ask nodes of a case: one message, and a clock for each of them.
+
+        Raises:
+            RefusedError: The message asks nothing, or somebody who is no member.
+        """
+        if message.act() is not Act.ASK:
+            raise RefusedError(f"a {message.TYPE} asks nothing", rule="no-request")
+        state = self._casework.find(case)
+        return await self._messaging.send(state, message, tuple(files), progress=progress)
+
+    async def move(
+        self,
+        ref: str,
+        message: Message,
+        files: Sequence[Path] = (),
+        progress: Progress = silent,
+    ) -> Sent:
+        """Send a message that moves a request: an answer, a question back, a new date.
+
+        Raises:
+            OutOfTurnError: The request does not stand so that this can be done.
+            RefusedError: It is no request, or it was not asked of this node.
+        """
+        state, number = self._find(ref)
+        row = row_of(self._engine, state, number)
+        self._require_move(ref, row, message)
+        return await self._messaging.send(
+            state, message, tuple(files), reply_to=row.object, progress=progress
+        )
+
+    async def answer(self, ref: str, answer: str, cause: str = "") -> Sent:
+        """Answer an alert or request: taken, passed on, not ours, rejected."""
+        row = self._row(ref)
+        handling = row.statement.handling
+        return await self.move(
+            ref, Answer(answer=answer, of=row.object, cause=cause, handling=handling)
+        )
+
+    async def query(self, ref: str, text: str) -> Sent:
+        """Ask back: the clock stands until the asker has clarified."""
+        return await self._note(ref, "query", text)
+
+    async def clarify(self, ref: str, text: str) -> Sent:
+        """Answer a question that was asked back: the clock goes on."""
+        return await self._note(ref, "clarify", text)
+
+    async def interim(self, ref: str, text: str) -> Sent:
+        """Tell how far it is, before the answer."""
+        return await self._note(ref, "interim", text)
+
+    async def withdraw(self, ref: str, text: str) -> Sent:
+        """Take a request of one's own back."""
+        return await self._note(ref, "withdraw", text)
+
+    async def pass_on(self, ref: str, to: str) -> Sent:
+        """Pass a request on to a unit; it stays ours until that unit has it."""
+        row = self._row(ref)
+        handling = row.statement.handling
+        message = Answer(answer="passed_on", of=row.object, passed_to=to, handling=handling)
+        return await self.move(ref, message)
+
+    async def extend(self, ref: str, days: int, delay: str, text: str = "") -> Sent:
+        """Say that the answer takes so many days from the delivery of the request."""
+        row = self._row(ref)
+        message = Extension(
+            of=row.object,
+            answer_in_s=days * 86_400,
+            delay=delay,
+            text=text,
+            handling=row.statement.handling,
+        )
+        return await self.move(ref, message)
+
+    async def close(self, ref: str, closing: str, usefulness: str = "", text: str = "") -> Sent:
+        """Close a request of one's own, and say what the answers were worth."""
+        row = self._row(ref)
+        message = Closing(
+            of=row.object,
+            closing=closing,
+            usefulness=usefulness,
+            text=text,
+            handling=row.statement.handling,
+        )
+        return await self.move(ref, message)
+
+    def show(self, ref: str) -> RequestView:
+        """Return a request with its clocks, one for each node that is asked."""
+        row = self._row(ref)
+        if not _asks(row.opened_cover):
+            raise RefusedError(f"{ref} is no request", rule="no-request")
+        return self._view(row)
+
+    def list(self) -> Views:
+        """Return all requests this device knows, the newest first."""
+        return [self._view(row) for row in reversed(self._requests()) if _life(row) == "request"]
+
+    def due(self) -> Dues:
+        """Return what is open: ours to answer first, then what others owe us, each by time."""
+        found: Dues = []
+        for row in self._requests():
+            view = self._view(row)
+            # Of an alert we are owed nothing but what `alert reach` shows.
+            lives = view.lives if view.ours and _life(row) == "request" else self._own(view)
+            found += [_due(view, life) for life in lives if life.running and view.due_s]
+        # What has not come to its recipient yet has no time to be late by.
+        return sorted(found, key=lambda d: (not d.waits_for_us, d.due_at is None, d.due_at or 0))
+
+    def waiting(self) -> Dues:
+        """Return what waits for an answer of the own node, the most urgent first."""
+        return [due for due in self.due() if due.waits_for_us]
+
+    def reminders(self) -> Sequence[tuple[int, DueView]]:
+        """Return what has passed 50, 80 or 100 per cent of its time since the last look."""
+        vault, passed = self._engine.vault, list[tuple[int, DueView]]()
+        for due in self.due():
+            level = next((level for level in LEVELS if due.used >= level), 0)
+            if not due.waits_for_us:
+                level = level if level == LEVELS[0] else 0  # the asker hears of what is late
+            name = f"reminded/{due.ref}/{due.node}"
+            if level > vault.get_number(name):
+                with vault.soon():
+                    vault.put_number(name, level)
+                passed.append((level, due))
+        return passed
+
+    # --- inside ---------------------------------------------------------------------
+
+    def _row(self, ref: str) -> Row:
+        state, number = self._find(ref)
+        return row_of(self._engine, state, number)
+
+    def _requests(self) -> Sequence[Row]:
+        return [row for row in rows(self._engine, _ASKED) if _asks(row.opened_cover)]
+
+    async def _note(self, ref: str, move: str, text: str) -> Sent:
+        row = self._row(ref)
+        note = Note(text=text, about=row.object, move=move, handling=row.statement.handling)
+        return await self.move(ref, note)
+
+    def _require_move(self, ref: str, row: Row, message: Message) -> None:
+        cover, act, now = row.opened_cover, message.act(), self._engine.now()
+        if cover is None or not _asks(cover):
+            raise RefusedError(f"{ref} is no request", rule="no-request")
+        if act is None or act is Act.ASK:
+            raise RefusedError(f"a {message.TYPE} answers nothing", rule="no-request")
+        if _ANSWERS.get(message.TYPE, cover.type) != cover.type:
+            raise RefusedError(f"{ref} is a {cover.type}: answer that", rule="no-request")
+        lives = self._lives(row, cover)
+        if row.statement.node == self._engine.node:
+            if isinstance(message, Answer) or message.TYPE in _ANSWERS:
+                raise RefusedError("this is your own node's message", rule="own")
+            refusals = [_refusal(life, Side.ASKER, act, now) for life, _ in lives.values()]
+            if refusals and all(refusals):
+                raise next(refusal for refusal in refusals if refusal is not None)
+            return
+        own = lives.get(self._engine.node)
+        if own is None:
+            raise RefusedError(f"{ref} was not asked of your node", rule="not-asked")
+        own[0].moved(Side.HOLDER, act, now)
+
+    def _view(self, row: Row) -> RequestView:
+        view, cover, now = object_view(self._engine, row), row.opened_cover, self._engine.now()
+        lives = {} if cover is None else self._lives(row, cover)
+        return RequestView(
+            ref=view.ref,
+            case=view.case,
+            type=view.type,
+            subject=view.subject,
+            urgency=view.urgency,
+            handling=view.handling,
+            asker=view.sender,
+            ours=view.sender == self._engine.node,
+            asked_at=view.recorded_at,
+            due_s=cover.due_s if cover else 0,
+            exercise=cover is not None and cover.exercise,
+            lives=tuple(self._life_view(node, *lives[node], now) for node in lives),
+        )
+
+    def _life_view(self, node: str, life: Request, last: Row | None, now: int) -> LifeView:
+        cover = None if last is None else last.opened_cover
+        officer = ""
+        if last is not None and last.statement.node == node:
+            officer = self._engine.directory.device(last.statement.device).officer
+        return LifeView(
+            node=node,
+            state=life.state.value,
+            running=life.state in RUNNING[life.life],
+            delivered_at=life.delivered_at,
+            due_at=life.due_at,
+            used=int(100 * life.used(now)),
+            officer=officer,
+            moved_at=None if last is None else last.at,
+            said="" if cover is None else cover.subject,
+        )
+
+    def _own(self, view: RequestView) -> tuple[LifeView, ...]:
+        return tuple(life for life in view.lives if life.node == self._engine.node)
+
+    def _lives(self, row: Row, cover: Cover) -> dict[str, tuple[Request, Row | None]]:
+        """Return how a request stands at each node that is asked, and what moved it last."""
+        engine, obj = self._engine, row.statement
+        state = engine.trust.require_state(row.case)
+        covered = state.covered(obj.gen, engine.directory) - {obj.node}
+        known = set(engine.directory.nodes())
+        named = [node for node in cover.to if node in known and node != obj.node]
+        lives: dict[str, tuple[Request, Row | None]] = {}
+        for node in named or sorted(covered):
+            life = Request(life=cover.life, due_s=cover.due_s)
+            delivered = step_at(engine, row.object, node, "delivered")
+            if delivered is None and node == engine.node:
+                delivered = row.at  # it is here, whether or not that stands in the log yet
+            lives[node] = (life if delivered is None else life.delivered(delivered), None)
+        replies = "reply_to = ? AND case_id = ? AND cover IS NOT NULL"
+        for reply in rows(engine, replies, row.object, row.case):
+            self._apply(lives, obj.node, reply)
+        return lives
+
+    def _apply(self, lives: dict[str, tuple[Request, Row | None]], asker: str, reply: Row) -> None:
+        """Let a message move the lives it is about; what it may not do, it has not done."""
+        cover, node = reply.opened_cover, reply.statement.node
+        if cover is None or cover.act not in set(Act) or cover.act == Act.ASK:
+            return
+        side = Side.ASKER if node == asker else Side.HOLDER
+        about = (cover.to or tuple(lives)) if side is Side.ASKER else (node,)
+        for one in about:
+            if one not in lives:
+                continue
+            life, act = lives[one][0], Act(cover.act)
+            if _refusal(life, side, act, reply.at) is None:
+                moved = life.moved(side, act, reply.at)
+                if act is Act.EXTEND:
+                    moved = moved.extended(cover.due_s)
+                lives[one] = (moved, reply)
+
+
+def _refusal(life: Request, side: Side, act: Act, at: int) -> OutOfTurnError | None:
+    try:
+        life.moved(side, act, at)
+    except OutOfTurnError as err:
+        return err
+    return None
+
+
+def _asks(cover: Cover | None) -> bool:
+    return cover is not None and cover.life != ""
+
+
+def _life(row: Row) -> str:
+    cover = row.opened_cover
+    return "" if cover is None else cover.life
+
+
+def _due(view: RequestView, life: LifeView) -> DueView:
+    return DueView(
+        ref=view.ref,
+        case=view.case,
+        what=view.type,
+        sender=view.asker,
+        node=life.node,
+        waits_for_us=not view.ours,
+        due_at=life.due_at,
+        used=life.used,
+        urgency=view.urgency,
+        ours="free" if life.state == "asked" else life.state,
+        officer=life.officer,
+        subject=view.subject,
+        handling=view.handling,
+    )

@@ -1,0 +1,225 @@
+"""Requests at a real broker: a clock for each node, the same on both sides, no false move."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from demo import case_a
+from seefen.client import Client
+from seefen.client.values import LifeView
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import (
+    Bulletin,
+    InfoReply,
+    InfoRequest,
+    Item,
+    Note,
+    TraceReply,
+    TraceRequest,
+)
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, until
+from tests.protocol.messages.samples import SAMPLES
+
+DAY = 86_400
+TRACE = TraceRequest(
+    to=(BELGRADE, PRISTINA),
+    offence="trafficking",
+    item=Item(category="pistol", make="Zastava", serial_as_read="\u0421-84417"),
+    illicit_nature="seized",
+    question=("manufacture",),
+)
+REPLY = TraceReply(
+    offence="trafficking",
+    outcome="no_record",
+    registers=(case_a.trace_reply(bytes(16)).registers[0],),
+)
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE, PRISTINA) as place:
+        yield place
+
+
+async def asked(place: Site, message: Any = TRACE) -> tuple[Client, Client, Client, str]:
+    """Return the three clients and the request that Skopje has asked the other two."""
+    skopje = await place.client(SKOPJE)
+    belgrade, pristina = await place.client(BELGRADE), await place.client(PRISTINA)
+    case = await skopje.cases.open("Pistols", (BELGRADE, PRISTINA))
+    sent = await skopje.requests.ask(case.number, message)
+    ref = str(sent.ref)
+    await until(lambda: belgrade.requests.list() and pristina.requests.list(), belgrade, pristina)
+    await until(lambda: all(one.delivered_at for one in skopje.requests.show(ref).lives), skopje)
+    return skopje, belgrade, pristina, ref
+
+
+def life(client: Client, ref: str, node: str) -> LifeView:
+    return next(one for one in client.requests.show(ref).lives if one.node == node)
+
+
+async def test_one_record_is_asked_of_two_nodes_and_shows_two_clocks(place: Site) -> None:
+    skopje, belgrade, pristina, ref = await asked(place)
+    for client in (skopje, belgrade, pristina):
+        view = client.requests.show(ref)
+        assert [one.node for one in view.lives] == [BELGRADE, PRISTINA]
+        assert view.due_s == 7 * DAY
+        assert view.ours is (client is skopje)
+    assert [due.node for due in skopje.requests.due()] == [BELGRADE, PRISTINA]
+    assert not any(due.waits_for_us for due in skopje.requests.due())
+    (mine,) = belgrade.requests.due()
+    assert (mine.ref, mine.waits_for_us, mine.ours) == (ref, True, "free")
+    assert mine.due_at == life(skopje, ref, BELGRADE).due_at  # both sides, the same clock
+
+
+async def test_a_request_from_question_to_close(place: Site) -> None:
+    skopje, belgrade, pristina, ref = await asked(place)
+    await belgrade.requests.query(ref, "Which frame?")
+    await pristina.requests.extend(ref, 14, "paper_register")
+    await until(lambda: life(skopje, ref, BELGRADE).state == "unclear", skopje)
+    await until(lambda: life(skopje, ref, PRISTINA).state == "taken", skopje)
+    assert life(skopje, ref, BELGRADE).due_at is None  # the clock stands
+    started = life(skopje, ref, PRISTINA).delivered_at
+    assert started is not None
+    assert life(skopje, ref, PRISTINA).due_at == started + 14 * DAY
+    await skopje.requests.clarify(ref, "The one of photograph 2")
+    await until(lambda: life(belgrade, ref, BELGRADE).state == "taken", belgrade)
+    assert life(belgrade, ref, BELGRADE).due_at is not None
+    await belgrade.requests.interim(ref, "The archive is being searched")
+    await belgrade.requests.move(ref, REPLY)
+    await pristina.requests.move(
+        ref, TraceReply(offence="trafficking", outcome="refused", refusal_ground="ongoing")
+    )
+    await until(lambda: life(skopje, ref, BELGRADE).state == "answered", skopje)
+    await until(lambda: life(skopje, ref, PRISTINA).state == "refused", skopje)
+    assert life(skopje, ref, BELGRADE).said == "no record"
+    assert life(skopje, ref, PRISTINA).said == "refused, ongoing investigation"
+    assert belgrade.requests.due() == []
+    assert skopje.requests.due() == []
+    await skopje.requests.close(ref, "solved", "3")
+    holders = belgrade, pristina
+    await until(lambda: all(it.requests.show(ref).lives[0].state == "closed" for it in holders),
+                *holders)  # fmt: skip
+    with pytest.raises(OutOfTurnError, match="closed"):
+        await belgrade.requests.move(ref, REPLY)
+
+
+async def test_what_is_taken_stays_due_and_what_is_passed_on_says_where(place: Site) -> None:
+    skopje, belgrade, pristina, ref = await asked(place)
+    await belgrade.requests.answer(ref, "taken")
+    await pristina.requests.pass_on(ref, "registry, desk 3")
+    (due,) = belgrade.requests.due()
+    assert due.ours == "taken"
+    assert due.officer == belgrade.officer
+    await until(lambda: life(skopje, ref, PRISTINA).state == "passed_on", skopje)
+    await belgrade.requests.answer(ref, "not_ours", "ask Sarajevo")
+    assert belgrade.requests.due() == []
+
+
+async def test_a_withdrawn_request_is_owed_no_more(place: Site) -> None:
+    skopje, belgrade, _, ref = await asked(place)
+    await skopje.requests.withdraw(ref, "Found meanwhile")
+    await until(lambda: belgrade.requests.due() == [], belgrade)
+    with pytest.raises(OutOfTurnError, match="withdrawn"):
+        await belgrade.requests.move(ref, REPLY)
+    assert skopje.requests.due() == []
+
+
+@pytest.mark.parametrize(
+    ("message", "rule"),
+    [
+        (Note(text="x", move="clarify", about=bytes(16)), "no-move"),
+        (Note(text="x", move="withdraw", about=bytes(16)), "no-move"),
+        (Note(text="x"), "no-request"),
+        (TRACE, "no-request"),
+        (InfoReply(outcome="refused", refusal_ground="ongoing"), "no-request"),
+        (Bulletin(subject="route", description="x", valid_until="2026"), "no-request"),
+    ],
+)
+async def test_what_a_holder_cannot_do_is_refused_before_it_is_sealed(
+    place: Site, message: Any, rule: str
+) -> None:
+    _, belgrade, _, ref = await asked(place)
+    with pytest.raises((RefusedError, OutOfTurnError)) as refused:
+        await belgrade.requests.move(ref, message)
+    assert refused.value.rule == rule
+    assert belgrade.queued() == []
+
+
+async def test_who_was_not_asked_and_who_asked_cannot_answer(place: Site) -> None:
+    skopje, _, pristina, ref = await asked(place, replace(TRACE, to=(BELGRADE,)))
+    for client, rule in ((pristina, "not-asked"), (skopje, "own")):
+        with pytest.raises(RefusedError) as refused:
+            await client.requests.move(ref, REPLY)
+        assert refused.value.rule == rule
+    with pytest.raises(OutOfTurnError):
+        await skopje.requests.clarify(ref, "Nobody asked back")
+    assert pristina.requests.due() == []
+    assert pristina.requests.show(ref).lives[0].node == BELGRADE
+
+
+async def test_attack_a_member_ends_or_answers_the_request_of_another(place: Site) -> None:
+    skopje, belgrade, pristina, ref = await asked(place, replace(TRACE, to=(BELGRADE,)))
+    state, number = pristina.find(ref)
+    (row,) = [r for r in skopje.requests._requests() if r.n == number]
+    forged = (
+        Note(text="done", move="close", about=row.object),
+        Note(text="done", move="withdraw", about=row.object),
+        replace(REPLY, reply_to=row.object),
+    )
+    for message in forged:
+        # Past the check of one's own client, as a member of bad faith would send it.
+        await pristina._messaging.send(state, message, reply_to=row.object)
+    await until(lambda: len(skopje.cases.show(state.number).objects) == 4, skopje)
+    await until(lambda: len(belgrade.cases.show(state.number).objects) == 4, belgrade)
+    assert life(skopje, ref, BELGRADE).state == "asked"
+    (due,) = belgrade.requests.due()
+    assert due.ref == ref
+
+
+async def test_only_members_are_asked_and_persons_stay_out_of_channels(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    case = await skopje.cases.open("Pistols", (BELGRADE,))
+    await skopje.channels.open(CHANNEL, (BELGRADE, PRISTINA))
+    with pytest.raises(RefusedError, match="pristina-ffp is no member") as refused:
+        await skopje.requests.ask(case.number, TRACE)
+    assert refused.value.rule == "not-a-member"
+    info = SAMPLES["InfoRequest"]
+    assert isinstance(info, InfoRequest)
+    with pytest.raises(RefusedError) as refused:
+        await skopje.requests.ask(CHANNEL, replace(info, to=(BELGRADE,)))
+    assert refused.value.rule == "persons-in-channel"
+    with pytest.raises(RefusedError) as refused:
+        await skopje.requests.ask(case.number, Note(text="x"))
+    assert refused.value.rule == "no-request"
+    with pytest.raises(RefusedError) as refused:
+        await skopje.cases.publish(case.number, replace(TRACE, to=(BELGRADE,)))
+    assert refused.value.rule == "is-a-request"
+    sent = await skopje.cases.publish(CHANNEL, SAMPLES["Bulletin"])
+    assert sent.ref == f"{CHANNEL}#1"
+    assert skopje.queued() == []
+
+
+async def test_each_threshold_reminds_once(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    skopje, belgrade, _, ref = await asked(place, replace(TRACE, to=(BELGRADE,)))
+    start = life(belgrade, ref, BELGRADE).delivered_at
+    assert start is not None
+
+    def at(share: float) -> None:
+        for client in (skopje, belgrade):
+            now = start + int(share * 7 * DAY)
+            monkeypatch.setattr(client._engine, "now", lambda now=now: now)
+
+    seen: list[tuple[list[int], list[int]]] = []
+    for share in (0.1, 0.5, 0.6, 0.85, 1.5, 2.0):
+        at(share)
+        seen.append((
+            [level for level, _ in belgrade.requests.reminders()],
+            [level for level, _ in skopje.requests.reminders()],
+        ))  # fmt: skip
+    assert seen == [([], []), ([50], []), ([], []), ([80], []), ([100], [100]), ([], [])]
+    (due,) = belgrade.requests.due()
+    assert due.used == 200  # late is shown, and nothing ends by itself
