@@ -16,12 +16,13 @@ from tests.client.cli.stage import Said, command
 COMMANDS = (
     "found", "join", "admit", "officer add", "watch on", "watch off", "watch list", "channel open",
     "channel list", "channel add", "channel remove", "alert send", "alert list", "alert show",
-    "alert answer", "alert reach", "case open", "case list", "case show", "case send", "case add",
-    "case remove", "case assign", "request list", "request show", "request ask", "request answer",
-    "request query", "request clarify", "request interim", "request extend", "request pass-on",
-    "request refuse", "request withdraw", "request close", "schema", "trace ask",
-    "trace answer", "file get", "due", "check", "tail", "device list", "device revoke", "audit",
-    "audit list", "audit verify", "status",
+    "alert answer", "alert confirm", "alert replace", "alert reach", "correct", "recall", "erase",
+    "case open", "case list", "case show", "case send", "case add", "case remove", "case assign",
+    "request list", "request show", "request ask", "request answer", "request query",
+    "request clarify", "request interim", "request extend", "request pass-on", "request refuse",
+    "request withdraw", "request close", "schema", "trace ask", "trace answer", "file get", "due",
+    "check", "tail", "device list", "device revoke", "audit", "audit list", "audit verify",
+    "status",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"
 BAD_REFS = ("SF-2026-SKP-00418", "x#0", "#3", "a#b", "SF\u202e#1", "")

@@ -66,6 +66,7 @@ OBJECT = one(
     items="12 pistols, 340 rounds",
     answer="",
     superseded_by="",
+    recalled_by="",
     file=False,
     cover_open=True,
 )

@@ -20,6 +20,7 @@ from typing import Final
 import msgspec
 
 from seefen.client import marks
+from seefen.client.amending import Amending
 from seefen.client.auditing import Audit
 from seefen.client.casework import Casework
 from seefen.client.connection import Connection, UnreachableError
@@ -73,6 +74,7 @@ class Client:
         self.channels = Channels(engine, self._casework)
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
+        self.amend = Amending(engine, self._messaging, self.requests, self.find)
         self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
         self.files = Files(self._reader, self.find)
         self._keeper: asyncio.Task[None] | None = None

@@ -9,7 +9,7 @@ from typing import Final
 from seefen.client.engine import Engine
 from seefen.client.values import CheckResult, Hit
 from seefen.client.vault import Vault
-from seefen.client.views import hit, rows
+from seefen.client.views import hit, recall_of, rows
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.matching import (
     Exactness,
@@ -78,7 +78,8 @@ def check(engine: Engine, text: str) -> CheckResult:
         if exactness is Exactness.NOTHING:
             continue
         for row in rows(engine, "object = ?", object_):
-            found[exactness].append(hit(engine, row, field, known, exactness.value))
+            if recall_of(engine, row) is None:  # what was taken back must not be used
+                found[exactness].append(hit(engine, row, field, known, exactness.value))
     return CheckResult(
         exact=tuple(found[Exactness.EXACT]),
         look_alike=tuple(found[Exactness.LOOK_ALIKE]),

@@ -37,6 +37,7 @@ class Messaging:
         files: tuple[Path, ...] = (),
         *,
         reply_to: bytes | None = None,
+        supersedes: bytes | None = None,
         progress: Progress = silent,
     ) -> Sent:
         """Send a message first and small; its files follow as objects of their own.
@@ -49,7 +50,9 @@ class Messaging:
         _check_addressees(state, message)
         async with engine.lock:
             dated = self._dated(message)
-            draft = self._outbox.add_message(state.case, dated, reply_to=reply_to, attach=files)
+            draft = self._outbox.add_message(
+                state.case, dated, reply_to=reply_to, supersedes=supersedes, attach=files
+            )
             # The message leaves before its files are even sealed: it may be urgent.
             first = self._result(await self._outbox.flush(), draft)
             engine.vault.sync()  # also when nothing could leave
@@ -70,7 +73,7 @@ class Messaging:
             for row in rows(self._engine, "case_id = ?", state.case)
             if (cover := row.opened_cover) is not None and cover.type == "SeizureAlert"
         ]
-        return sorted(found, key=lambda view: view.recorded_at, reverse=True)
+        return sorted(found, key=lambda view: (view.recorded_at, view.number), reverse=True)
 
     def reach(self, ref: tuple[CaseState, int]) -> list[Reach]:
         """Return, node by node, how far an object got, and who was not reached."""

@@ -17,7 +17,7 @@ from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
 from seefen.client.trust import Taken
 from seefen.client.values import ObjectView, Opened
-from seefen.client.views import Row, object_view, remembered, row_of, rows
+from seefen.client.views import Row, object_view, remembered, require_in_use, row_of, rows
 from seefen.protocol.access import commit_reason, seal_reason
 from seefen.protocol.case import CaseState
 from seefen.protocol.encoding import decode, encode
@@ -88,6 +88,7 @@ class Reader:
             row = row_of(engine, state, number)
             if row.statement.file:
                 raise RefusedError(f"{state.number}#{number} is a file: fetch it", rule="is-a-file")
+            require_in_use(engine, row)
             index = await self._open(state, row, emergency=emergency)
             row = row_of(engine, state, number)
             if row.message is None:
@@ -108,6 +109,7 @@ class Reader:
             obj = row.statement
             if not obj.file:
                 raise RefusedError(f"{state.number}#{number} is a message: open it", rule="no-file")
+            require_in_use(engine, row)
             _, key = await self._release(state, row, emergency=False)
         # The entry stands; a gigabyte on its way must not hold up an alert.
         sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"

@@ -273,19 +273,28 @@ class Requests:
     def _apply(self, lives: dict[str, tuple[Request, Row | None]], asker: str, reply: Row) -> None:
         """Let a message move the lives it is about; what it may not do, it has not done."""
         cover, node = reply.opened_cover, reply.statement.node
-        if cover is None or cover.act not in set(Act) or cover.act == Act.ASK:
-            return
         side = Side.ASKER if node == asker else Side.HOLDER
+        act = None if cover is None else _act_of(cover, side)
+        if cover is None or act is None:
+            return
         about = (cover.to or tuple(lives)) if side is Side.ASKER else (node,)
         for one in about:
             if one not in lives:
                 continue
-            life, act = lives[one][0], Act(cover.act)
+            life = lives[one][0]
             if _refusal(life, side, act, reply.at) is None:
                 moved = life.moved(side, act, reply.at)
                 if act is Act.EXTEND:
                     moved = moved.extended(cover.due_s)
                 lives[one] = (moved, reply)
+
+
+def _act_of(cover: Cover, side: Side) -> Act | None:
+    """Return the move that a message behind a request makes in it, if it makes one."""
+    if cover.type == "Recall":
+        return Act.WITHDRAW if side is Side.ASKER else None  # it begins a life of its own
+    act = Act(cover.act) if cover.act in set(Act) else None
+    return None if act is Act.ASK else act
 
 
 def _refusal(life: Request, side: Side, act: Act, at: int) -> OutOfTurnError | None:

@@ -29,6 +29,7 @@ class ObjectView:
     answered_by: str
     reply_to: str
     superseded_by: str
+    recalled_by: str
     items: str
     evaluation: str
     tlp: str

@@ -110,6 +110,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         answered_by=by,
         reply_to=_ref(engine, obj.reply_to),
         superseded_by=_ref(engine, row.superseded_by),
+        recalled_by=_ref(engine, None if (back := recall_of(engine, row)) is None else back.object),
         items=cover.items if cover else "",
         evaluation=f"{message.source_eval}{message.info_eval}" if message else "",
         tlp=message.tlp if message else "",
@@ -185,6 +186,41 @@ def _answer_code(cover: Cover) -> str | None:
     return codes[0] if table and codes and codes[0] in TABLES[table] else None
 
 
+def recall_of(engine: Engine, row: Row) -> Row | None:
+    """Return with which object its own node took an object back, or the message of a file."""
+    message = row.statement.reply_to if row.statement.file else None
+    for object_ in filter(None, (row.object, message)):
+        replies = "reply_to = ? AND case_id = ? AND node = ? AND cover IS NOT NULL AND NOT file"
+        # Nobody takes back what another said.
+        for reply in rows(engine, replies, object_, row.case, row.statement.node):
+            cover = reply.opened_cover
+            if cover is not None and cover.type == "Recall":
+                return reply
+    return None
+
+
+def require_in_use(engine: Engine, row: Row) -> None:
+    """Check that another node's object was not taken back; one's own words stay readable.
+
+    Raises:
+        RefusedError: rule ``recalled``.
+    """
+    back = recall_of(engine, row)
+    if back is None or row.statement.node == engine.node:
+        return
+    name = ref_of(engine, row)
+    raise RefusedError(
+        f"{row.statement.node} took {name} back ({ref_of(engine, back)}): it must not be used. "
+        f"`seefen erase {name}` erases it here and confirms that",
+        rule="recalled",
+    )
+
+
+def ref_of(engine: Engine, row: Row) -> str:
+    """Return the reference of an object."""
+    return f"{engine.name_of(engine.trust.require_state(row.case))}#{row.n}"
+
+
 def step_at(engine: Engine, object_: bytes, node: str, step: str) -> int | None:
     """Return when an object reached a step at a node."""
     sql = "SELECT at FROM step WHERE object = ? AND node = ? AND step = ?"
@@ -232,4 +268,4 @@ def _ref(engine: Engine, object_: bytes | None) -> str:
     found = rows(engine, "object = ?", object_)
     if not found:
         return ""
-    return f"{engine.name_of(engine.trust.require_state(found[0].case))}#{found[0].n}"
+    return ref_of(engine, found[0])

@@ -6,7 +6,7 @@ from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.reading import SHIFT, Reader
 from seefen.client.values import WatchView
-from seefen.client.views import Row, remembered, rows
+from seefen.client.views import Row, recall_of, remembered, rows
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import Push
@@ -113,4 +113,5 @@ class Watch:
     def _unopened(self, case: bytes) -> Rows:
         engine = self._engine
         closed = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
-        return rows(engine, closed, case)[-200:]
+        found = rows(engine, closed, case)[-200:]
+        return [row for row in found if recall_of(engine, row) is None]

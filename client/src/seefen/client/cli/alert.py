@@ -186,6 +186,31 @@ def answer(
 
 
 @group.command()
+def confirm(context: typer.Context, ref: Ref) -> None:
+    """Send a preliminary alert of yours again, as confirmed: seefen alert confirm REF."""
+    with opened(context) as session:
+        sending.finish(session, session.do(lambda client: client.amend.confirm(str(ref))))
+
+
+@group.command()
+def replace(
+    context: typer.Context,
+    ref: Ref,
+    form: Annotated[
+        Path,
+        typer.Option("--form", parser=existing_file, metavar="FILE.json", help="The whole alert."),
+    ],
+    photo: Photos = None,
+) -> None:
+    """Replace an alert of yours by a newer one: seefen alert replace REF --form corrected.json."""
+    photos, newer = distinct(photo, "photo"), forms.seizure_alert(form)
+    with opened(context) as session:
+        with session.screen.progress() as report:
+            sent = session.do(lambda client: client.amend.replace(str(ref), newer, photos, report))
+        sending.finish(session, sent)
+
+
+@group.command()
 def reach(context: typer.Context, ref: Ref) -> None:
     """Show node by node how far an alert got: seefen alert reach seefen-border#1."""
     with opened(context) as session:

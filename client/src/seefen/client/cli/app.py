@@ -12,6 +12,7 @@ import typer
 
 from seefen.client.cli import (
     alert,
+    amend,
     audit,
     case,
     channel,
@@ -33,8 +34,8 @@ from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder
 
 _GROUPS: Final = (
-    found, join, officer, watch, channel, alert, case, request, trace, file, work, device, audit,
-    status, schema,
+    found, join, officer, watch, channel, alert, case, request, trace, amend, file, work, device,
+    audit, status, schema,
 )  # fmt: skip
 
 app = typer.Typer(

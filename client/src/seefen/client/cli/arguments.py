@@ -1,13 +1,16 @@
 """Arguments: text in, checked value out, and a hint when it is not what it should be."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import typer
 
+from seefen.client.cli.answers import choose
 from seefen.client.cli.paint import safe
+from seefen.protocol.messages import TABLES
 
 ROLES: Final = {
     "field": "raises and opens alerts, works on cases assigned to it",
@@ -162,6 +165,20 @@ def new_file(text: str) -> Path:
     if not path.parent.is_dir():
         raise UsageError(f"there is no folder {_quoted(str(path.parent))}", "make it first")
     return path
+
+
+def code_of(table: str) -> Callable[[str], str]:
+    """Return what turns a code of a table, or its words, into the code."""
+
+    def parse(text: str) -> str:
+        code = choose(TABLES[table], text)
+        if not code:
+            raise UsageError(
+                f"{_quoted(text)} is none of these", f"one of: {', '.join(TABLES[table])}"
+            )
+        return code
+
+    return parse
 
 
 def distinct(values: list[T] | None, what: str, *, least: int = 0) -> tuple[T, ...]:

@@ -8,8 +8,14 @@ import typer
 
 from seefen.client import Client
 from seefen.client.cli import forms, sending
-from seefen.client.cli.answers import choose
-from seefen.client.cli.arguments import CaseName, Ref, UsageError, distinct, existing_file
+from seefen.client.cli.arguments import (
+    CaseName,
+    Ref,
+    UsageError,
+    code_of,
+    distinct,
+    existing_file,
+)
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import requests
 from seefen.client.values import Sent
@@ -30,16 +36,6 @@ Text = Annotated[str, typer.Option("--text", "-t", help="In words; '-' reads it 
 def register(app: typer.Typer) -> None:
     """Add the group."""
     app.add_typer(group, name="request")
-
-
-def _code(table: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        code = choose(TABLES[table], text)
-        if not code:
-            raise UsageError(f"'{text}' is none of these", f"one of: {', '.join(TABLES[table])}")
-        return code
-
-    return parse
 
 
 def _send(context: typer.Context, do: Callable[[Client], Awaitable[Sent]]) -> None:
@@ -119,7 +115,7 @@ def extend(
     ref: Ref,
     days: Annotated[int, typer.Option(min=1, max=366, help="Days from its delivery.")],
     why: Annotated[
-        str, typer.Option(parser=_code("delay"), metavar="CODE", help=", ".join(TABLES["delay"]))
+        str, typer.Option(parser=code_of("delay"), metavar="CODE", help=", ".join(TABLES["delay"]))
     ],
     text: Text = "",
 ) -> None:
@@ -144,7 +140,7 @@ def refuse(
     ref: Ref,
     ground: Annotated[
         str,
-        typer.Option(parser=_code("refusal"), metavar="CODE", help=", ".join(TABLES["refusal"])),
+        typer.Option(parser=code_of("refusal"), metavar="CODE", help=", ".join(TABLES["refusal"])),
     ],
     text: Text = "",
 ) -> None:
@@ -173,12 +169,12 @@ def close(
     ref: Ref,
     how: Annotated[
         str,
-        typer.Argument(parser=_code("closing"), metavar="HOW", help=", ".join(TABLES["closing"])),
+        typer.Argument(parser=code_of("closing"), metavar="HOW", help=", ".join(TABLES["closing"])),
     ],
     use: Annotated[
         str,
         typer.Option(
-            parser=_code("usefulness"), metavar="0-3", help="What the answers were worth."
+            parser=code_of("usefulness"), metavar="0-3", help="What the answers were worth."
         ),
     ] = "",
     text: Text = "",

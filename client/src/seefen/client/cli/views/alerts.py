@@ -30,10 +30,18 @@ def listed(views: Sequence[ObjectView]) -> Painted:
             times.moment(view.created_at, now),
             view.sender,
             _urgency(view.urgency),
-            codes.answer(view.answer) or view.state,
+            _state(view),
             f"{view.items or name_of(view)} · {codes.short_handling(view.handling)}",
         )
     return stack(rows.painted(), dim("'seefen alert show REF' opens one: that leaves an entry."))
+
+
+def _state(view: ObjectView) -> Piece:
+    if view.recalled_by:
+        return alarm("RECALLED")
+    if view.superseded_by:
+        return f"replaced by {view.superseded_by}"
+    return codes.answer(view.answer) or view.state
 
 
 def _urgency(code: str) -> Piece:

@@ -146,6 +146,8 @@ def _state(item: ObjectView) -> str:
         parts = ["not fetched"]
     if item.due_at is not None and not item.answer:
         parts.append(f"due {times.due(item.due_at, times.now())}")
+    if item.recalled_by:
+        parts = [f"RECALLED by {item.recalled_by}"]
     if item.superseded_by:
         parts.append(f"replaced by {item.superseded_by}")
     return ", ".join(parts)

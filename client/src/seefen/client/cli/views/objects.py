@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.views import messages
 from seefen.client.values import ObjectView, Opened
 
@@ -14,6 +14,7 @@ def opened(read: Opened, *, ours: bool = False) -> Painted:
     return stack(
         _title(view, ours=ours),
         _superseded(view),
+        _recalled(view),
         messages.terms(read.message),
         messages.body(read.message),
         files(read.files),
@@ -63,6 +64,12 @@ def _superseded(view: ObjectView) -> Painted | None:
     if not view.superseded_by:
         return None
     return warn(f"A newer version replaces this one: {view.superseded_by}")
+
+
+def _recalled(view: ObjectView) -> Painted | None:
+    if not view.recalled_by:
+        return None
+    return alarm(f"Taken back by its author: {view.recalled_by}. It must not be used.")
 
 
 def _next(view: ObjectView) -> Painted | None:

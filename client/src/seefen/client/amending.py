@@ -1,0 +1,146 @@
+"""What was sent: put right, replaced, taken back; and what came and was taken back, erased.
+
+Only the node that said it can do the first three. Nothing is undone: the log keeps that it
+was sent and read, and every recipient says what became of his copy.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from seefen.client.engine import Engine
+from seefen.client.messaging import Messaging, silent
+from seefen.client.outbox import Progress
+from seefen.client.requests import Requests
+from seefen.client.values import Sent
+from seefen.client.views import Row, recall_of, ref_of, row_of, rows
+from seefen.protocol.case import CaseState
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import Correction, ErasureConfirm, Message, Recall, SeizureAlert
+from seefen.protocol.suite import new_id
+
+Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
+
+
+class Amending:
+    """Mends what was sent, and erases what was taken back."""
+
+    def __init__(
+        self, engine: Engine, messaging: Messaging, requests: Requests, find: Find
+    ) -> None:
+        self._engine = engine
+        self._messaging = messaging
+        self._requests = requests
+        self._find = find
+
+    async def replace(
+        self,
+        ref: str,
+        message: Message,
+        files: Sequence[Path] = (),
+        progress: Progress = silent,
+    ) -> Sent:
+        """Send a newer version of a message of one's own node; lists show the newest.
+
+        Raises:
+            RefusedError: It is another's, of another form, or replaced or taken back already.
+        """
+        state, row = self._own(ref)
+        cover = row.opened_cover
+        if cover is None or cover.type != message.TYPE:
+            said = "sealed" if cover is None else f"a {cover.type}"
+            raise RefusedError(f"{ref} is {said}: only a {said[2:]} replaces it", rule="form")
+        return await self._messaging.send(
+            state,
+            message,
+            tuple(files),
+            reply_to=row.statement.reply_to,
+            supersedes=row.object,
+            progress=progress,
+        )
+
+    async def confirm(self, ref: str) -> Sent:
+        """Send a preliminary alert again as a confirmed one, without typing it again.
+
+        Raises:
+            RefusedError: rule ``no-alert``, or its words are not on this device.
+        """
+        _, row = self._own(ref)
+        alert = row.message
+        if not isinstance(alert, SeizureAlert):
+            raise RefusedError(f"{ref} is no alert whose words are on this device", rule="no-alert")
+        if alert.status != "preliminary":
+            raise RefusedError(f"{ref} is {alert.status} already", rule="not-next")
+        # A version of its own: with the same id its readers would drop it as a double.
+        newer = replace(alert, message_id=new_id(), created_at=0, status="confirmed")
+        return await self.replace(ref, newer)
+
+    async def correct(self, ref: str, wrong: str, now: str, was: str = "") -> Sent:
+        """Tell every recipient what was wrong in a message and what is right."""
+        state, row = self._own(ref)
+        handling = row.statement.handling
+        message = Correction(of=row.object, wrong=wrong, was=was, now=now, handling=handling)
+        return await self._messaging.send(state, message, reply_to=row.object)
+
+    async def recall(self, ref: str, reason: str, text: str = "") -> Sent:
+        """Take a message back: recipients open it no more, and owe a confirmation."""
+        state, row = self._own(ref)
+        message = Recall(
+            of=row.object, recall_reason=reason, text=text, handling=row.statement.handling
+        )
+        return await self._messaging.send(state, message, reply_to=row.object)
+
+    async def erase(
+        self, ref: str, erased: str = "erased", *, text: str = "", passed_to: str = ""
+    ) -> Sent:
+        """Erase what was taken back, here, and confirm it to its author.
+
+        Kept ``restricted`` as evidence it stays, closed. The sealed bytes stay with the broker.
+
+        Raises:
+            RefusedError: rule ``not-recalled``, or the confirmation does not say enough.
+        """
+        state, number = self._find(ref)
+        row = row_of(self._engine, state, number)
+        recall = recall_of(self._engine, row)
+        if recall is None or row.statement.node == self._engine.node:
+            raise RefusedError(f"{ref} was not taken back by its author", rule="not-recalled")
+        message = ErasureConfirm(
+            of=row.object,
+            erased=erased,
+            text=text,
+            passed_to=passed_to,
+            handling=row.statement.handling,
+        )
+        message.check()  # before anything is gone
+        if erased != "restricted":
+            self._forget(row)
+        return await self._requests.move(ref_of(self._engine, recall), message)
+
+    def _forget(self, row: Row) -> None:
+        """Delete body, key and marks of an object and of the files that belong to it."""
+        vault = self._engine.vault
+        files = rows(self._engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
+        with vault.change():
+            for one in (row, *files):
+                vault.run(
+                    "UPDATE object SET body = NULL, sealed = NULL, wrapped = NULL, shown_until = 0"
+                    " WHERE object = ?",
+                    one.object,
+                )
+                vault.run("DELETE FROM mark WHERE object = ?", one.object)
+
+    def _own(self, ref: str) -> tuple[CaseState, Row]:
+        state, number = self._find(ref)
+        row = row_of(self._engine, state, number)
+        if row.statement.node != self._engine.node:
+            raise RefusedError(f"{ref} is of {row.statement.node}: only its node can", rule="own")
+        if row.superseded_by is not None:
+            newer = rows(self._engine, "object = ?", row.superseded_by)
+            name = ref_of(self._engine, newer[0]) if newer else "a newer version"
+            raise OutOfTurnError(f"{ref} was replaced by {name}: take that", rule="not-next")
+        if recall_of(self._engine, row) is not None:
+            raise OutOfTurnError(f"{ref} was taken back already", rule="recalled")
+        return state, row

@@ -1,0 +1,73 @@
+"""``seefen correct``, ``recall``, ``erase``: what was sent is wrong, or may not be used."""
+
+from typing import Annotated
+
+import typer
+
+from seefen.client.cli import sending
+from seefen.client.cli.arguments import Ref, UsageError, code_of
+from seefen.client.cli.session import opened
+from seefen.protocol.messages import TABLES
+
+Text = Annotated[str, typer.Option("--text", "-t", help="In words; '-' reads it from stdin.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(correct)
+    app.command()(recall)
+    app.command()(erase)
+
+
+def correct(
+    context: typer.Context,
+    ref: Ref,
+    now: Annotated[str, typer.Option(metavar="TEXT", help="What is right.")],
+    why: Annotated[
+        str, typer.Option(parser=code_of("wrong"), metavar="CODE", help=", ".join(TABLES["wrong"]))
+    ] = "new_facts",
+    was: Annotated[str, typer.Option(metavar="TEXT", help="What it said.")] = "",
+) -> None:
+    """Correct a message of yours: seefen correct REF --was 'nny 82' --now 'ppu 82'."""
+    with opened(context) as session:
+        sent = session.do(lambda client: client.amend.correct(str(ref), why, now, was))
+        sending.finish(session, sent)
+
+
+def recall(
+    context: typer.Context,
+    ref: Ref,
+    why: Annotated[
+        str,
+        typer.Option(
+            parser=code_of("recall_reason"), metavar="CODE", help=", ".join(TABLES["recall_reason"])
+        ),
+    ],
+    text: Text = "",
+) -> None:
+    """Take a message of yours back: seefen recall seefen-border#1 --why wrong_data."""
+    words = sending.note(text)
+    with opened(context) as session:
+        sent = session.do(lambda client: client.amend.recall(str(ref), why, words))
+        sending.finish(session, sent)
+
+
+def erase(
+    context: typer.Context,
+    ref: Ref,
+    keep: Annotated[
+        str, typer.Option("--keep", metavar="WHY", help="Keep it closed, as evidence: say why.")
+    ] = "",
+    passed_to: Annotated[
+        str, typer.Option("--passed-to", metavar="WHOM", help="To whom you had passed it on.")
+    ] = "",
+) -> None:
+    """Erase what its author took back, and tell him: seefen erase seefen-border#1."""
+    if keep and passed_to:
+        raise UsageError("kept, or passed on and erased?", "give --keep or --passed-to")
+    how = "restricted" if keep else "passed_on" if passed_to else "erased"
+    with opened(context) as session:
+        sent = session.do(
+            lambda client: client.amend.erase(str(ref), how, text=keep, passed_to=passed_to)
+        )
+        sending.finish(session, sent)

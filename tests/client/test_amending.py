@@ -1,0 +1,158 @@
+"""What was sent is put right, replaced and taken back; every recipient sees it and answers."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from demo import case_a
+from seefen.client import Client
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import Note, Recall, SeizureAlert
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, until
+
+ALERT = f"{CHANNEL}#1"
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE, PRISTINA) as place:
+        yield place
+
+
+async def alerted(place: Site, *files: Path) -> tuple[Client, Client, Client]:
+    """Return the clients of three nodes, and the first has sent an alert to the others."""
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, (BELGRADE, PRISTINA))
+    belgrade, pristina = await place.client(BELGRADE), await place.client(PRISTINA)
+    await skopje.alerts.send(case_a.alert(), CHANNEL, files)
+    await until(lambda: belgrade.alerts.list() and pristina.alerts.list(), belgrade, pristina)
+    return skopje, belgrade, pristina
+
+
+async def test_a_preliminary_alert_is_confirmed_without_typing_it_again(place: Site) -> None:
+    skopje, belgrade, _ = await alerted(place)
+    sent = await skopje.amend.confirm(ALERT)
+    assert sent.ref == f"{CHANNEL}#2"
+    await until(lambda: len(belgrade.alerts.list()) == 2, belgrade)
+    newer, older = belgrade.alerts.list()
+    assert older.superseded_by == newer.ref == f"{CHANNEL}#2"
+    assert "confirmed" in newer.subject
+    opened = await belgrade.alerts.show(newer.ref, **WHY)
+    assert isinstance(opened.message, SeizureAlert)
+    assert opened.message.items == case_a.alert().items
+    assert [due.ref for due in belgrade.requests.waiting()] == [newer.ref]
+    with pytest.raises(OutOfTurnError, match=f"replaced by {newer.ref}"):
+        await skopje.amend.confirm(ALERT)
+    with pytest.raises(RefusedError, match="confirmed already"):
+        await skopje.amend.confirm(newer.ref)
+
+
+async def test_only_the_node_that_said_it_changes_it(place: Site) -> None:
+    skopje, belgrade, _ = await alerted(place)
+    for change in (
+        belgrade.amend.confirm(ALERT),
+        belgrade.amend.replace(ALERT, case_a.alert()),
+        belgrade.amend.correct(ALERT, "misread", "x"),
+        belgrade.amend.recall(ALERT, "wrong_data"),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            await change
+        assert refused.value.rule == "own"
+    with pytest.raises(RefusedError, match="only a SeizureAlert replaces it"):
+        await skopje.amend.replace(ALERT, Note(text="x"))
+    with pytest.raises(RefusedError) as refused:
+        await belgrade.amend.erase(ALERT)
+    assert refused.value.rule == "not-recalled"
+    assert belgrade.queued() == skopje.queued() == []
+
+
+async def test_a_correction_reaches_every_recipient(place: Site) -> None:
+    skopje, belgrade, pristina = await alerted(place)
+    await skopje.amend.correct(ALERT, "misread", "headstamp ппу 82", was="nny 82")
+    for client in (belgrade, pristina):
+        await until(lambda it=client: len(it.cases.show(CHANNEL).objects) == 2, client)
+        shown = client.cases.show(CHANNEL).objects[1]
+        assert (shown.reply_to, shown.subject) == (ALERT, "correction, it was misread")
+
+
+async def test_what_is_taken_back_opens_no_more_and_each_node_confirms(
+    place: Site, tmp_path: Path
+) -> None:
+    photo = tmp_path / "serial.jpg"
+    photo.write_bytes(b"invented")
+    skopje, belgrade, pristina = await alerted(place, photo)
+    await belgrade.alerts.show(ALERT, **WHY)
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 2, belgrade)
+    assert belgrade.check("EV-19070413").exact
+    recall = (await skopje.amend.recall(ALERT, "wrong_data")).ref
+    assert recall == f"{CHANNEL}#3"
+    holders = belgrade, pristina
+    await until(lambda: all(it.alerts.list()[0].recalled_by == recall for it in holders), *holders)
+    for refused in (belgrade.alerts.show(ALERT, **WHY), belgrade.files.get(
+        f"{CHANNEL}#2", tmp_path / "got", **WHY
+    )):  # fmt: skip
+        with pytest.raises(RefusedError, match=r"took .* back") as no:
+            await refused
+        assert no.value.rule == "recalled"
+    assert not belgrade.check("EV-19070413").exact
+    assert (await skopje.alerts.show(ALERT)).view.recalled_by == recall  # his own words
+    # The alert is owed no answer now, and the confirmation is.
+    assert [due.ref for due in belgrade.requests.waiting()] == [recall]
+    await belgrade.amend.erase(ALERT)
+    with pytest.raises(RefusedError, match="text"):
+        await pristina.amend.erase(ALERT, "restricted")
+    await pristina.amend.erase(ALERT, "restricted", text="evidence in K 12/26")
+    assert belgrade.requests.waiting() == pristina.requests.waiting() == []
+    await until(
+        lambda: (
+            {(one.node, one.state, one.said) for one in skopje.requests.show(recall).lives}
+            == {
+                (BELGRADE, "answered", "erased"),
+                (PRISTINA, "answered", "kept as evidence, use restricted"),
+            }
+        ),
+        skopje,
+    )
+    with pytest.raises(OutOfTurnError):
+        await skopje.amend.recall(ALERT, "wrong_data")
+
+
+async def test_what_was_erased_is_in_the_vault_no_more(place: Site) -> None:
+    skopje, belgrade, _ = await alerted(place)
+    await belgrade.alerts.show(ALERT, **WHY)
+    await skopje.amend.recall(ALERT, "court")
+    await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
+    await belgrade.amend.erase(ALERT)
+    await belgrade.watch.on((CHANNEL,), **WHY)  # nor does a watch bring it back
+    vault = belgrade._engine.vault
+    kept = vault.run("SELECT body, sealed, wrapped FROM object WHERE n = 1")
+    assert kept == [(None, None, None)]
+    assert vault.one("SELECT count(*) FROM mark") == (0,)
+    # It turns out later that it had gone further: the confirmation is put right.
+    await belgrade.amend.erase(ALERT, "passed_on", passed_to="customs")
+    recall = skopje.alerts.list()[0].recalled_by
+    await until(
+        lambda: skopje.requests.show(recall).lives[0].said == "erased here, had been passed on",
+        skopje,
+    )
+
+
+async def test_attack_a_member_takes_back_what_another_said(place: Site) -> None:
+    skopje, belgrade, pristina = await alerted(place)
+    state, number = pristina.find(ALERT)
+    (row,) = [one for one in pristina.requests._requests() if one.n == number]
+    forged = Recall(of=row.object, recall_reason="wrong_data")
+    await pristina._messaging.send(state, forged, reply_to=row.object)
+    await pristina._messaging.send(
+        state, replace(case_a.alert(), status="confirmed"), supersedes=row.object
+    )
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 3, belgrade, skopje)
+    alert = belgrade.cases.show(CHANNEL).objects[0]
+    assert (alert.recalled_by, alert.superseded_by) == ("", "")
+    read = (await belgrade.alerts.show(ALERT, **WHY)).message
+    assert isinstance(read, SeizureAlert)
+    assert read.status == "preliminary"
+    assert ALERT in [due.ref for due in belgrade.requests.waiting()]
