@@ -72,8 +72,9 @@ async def test_only_the_node_that_said_it_changes_it(place: Site) -> None:
 async def test_a_correction_reaches_every_recipient(place: Site) -> None:
     skopje, belgrade, pristina = await alerted(place)
     await skopje.amend.correct(ALERT, "misread", "headstamp ппу 82", was="nny 82")
-    for client in (belgrade, pristina):
-        await until(lambda it=client: len(it.cases.show(CHANNEL).objects) == 2, client)
+    holders = belgrade, pristina
+    await until(lambda: all(len(it.cases.show(CHANNEL).objects) == 2 for it in holders), *holders)
+    for client in holders:
         shown = client.cases.show(CHANNEL).objects[1]
         assert (shown.reply_to, shown.subject) == (ALERT, "correction, it was misread")
 
@@ -87,7 +88,7 @@ async def test_what_is_taken_back_opens_no_more_and_each_node_confirms(
     await belgrade.alerts.show(ALERT, **WHY)
     await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 2, belgrade)
     assert belgrade.check("EV-19070413").exact
-    recall = (await skopje.amend.recall(ALERT, "wrong_data")).ref
+    recall = str((await skopje.amend.recall(ALERT, "wrong_data")).ref)
     assert recall == f"{CHANNEL}#3"
     holders = belgrade, pristina
     await until(lambda: all(it.alerts.list()[0].recalled_by == recall for it in holders), *holders)

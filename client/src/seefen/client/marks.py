@@ -22,6 +22,9 @@ from seefen.protocol.matching import (
 )
 from seefen.protocol.messages import Form, Item, SeizureAlert, TraceRequest
 
+MANY: Final = 20  # places in which a mark may stand and still say something
+SHORT: Final = 4  # characters: a shorter one fits too much
+_GAPS: Final = frozenset("?*")
 COMPARE: Final = {"plate": compare_plates, "headstamp": compare_headstamps}
 
 
@@ -54,6 +57,35 @@ def marks_of(message: Form) -> Iterator[tuple[str, str]]:
 
 def _filled(field: str, *texts: str) -> Iterator[tuple[str, str]]:
     return ((field, text) for text in texts if text)
+
+
+def known(engine: Engine, object_: bytes) -> tuple[tuple[Hit, ...], tuple[str, ...]]:
+    """Return where the marks of an object that is open stand in the own vault as well.
+
+    It proposes and acts on nothing. A mark that stands in more than ``MANY`` places is only
+    named: a type number would else fit everything. What was read with gaps fits too much
+    to be looked for unasked; :func:`check` does it.
+    """
+    vault, hits, common = engine.vault, list[Hit](), list[str]()
+    own = vault.run("SELECT field, text, weak FROM mark WHERE object = ?", object_)
+    for field, text, weak in own:
+        if len(weak) < SHORT or not _GAPS.isdisjoint(weak):
+            continue
+        sql = "SELECT object, field, text FROM mark WHERE weak = ? AND object <> ? LIMIT ?"
+        places = vault.run(sql, weak, object_, MANY + 1)
+        if len(places) > MANY:
+            common.append(text)
+            continue
+        for other, where, there in places:
+            exactness = COMPARE.get(field, compare)(text, there) if where == field else None
+            if exactness in (None, Exactness.NOTHING):
+                continue
+            hits += [
+                hit(engine, row, where, there, exactness.value)
+                for row in rows(engine, "object = ?", other)
+                if recall_of(engine, row) is None
+            ]
+    return tuple(hits), tuple(common)
 
 
 def check(engine: Engine, text: str) -> CheckResult:

@@ -8,12 +8,13 @@ import asyncio
 import contextlib
 from typing import Final
 
+from seefen.client import marks
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.reading import Reader
 from seefen.client.trust import Taken
 from seefen.client.values import Event
-from seefen.client.views import object_view, rows
+from seefen.client.views import Row, object_view, ref_of, rows
 from seefen.client.watching import Watch
 from seefen.protocol.encoding import decode
 from seefen.protocol.errors import SeefenError
@@ -99,6 +100,7 @@ class Pushes:
         if row is not None:
             cover = row.opened_cover if taken is None else taken.cover
             self._tell_of("opened", row.case, row.n, cover)
+            self._tell_known(row)
 
     def _arrived(self, taken: Taken) -> None:
         engine, statement = self._engine, taken.opened.statement
@@ -111,6 +113,13 @@ class Pushes:
             for row in rows(self._engine, "object = ?", statement.object):
                 view = object_view(self._engine, row)
                 self.tell(statement.step, f"{statement.node}: {view.subject}", view.case, view.ref)
+
+    def _tell_known(self, row: Row) -> None:
+        """Tell where marks of what was just opened stand in the own vault: reference, no more."""
+        found, _ = marks.known(self._engine, row.object)
+        for hit in found:
+            text = f"{hit.field} of {ref_of(self._engine, row)} stands there, {hit.exactness}"
+            self.tell("known", text, "", hit.ref)
 
     def _tell_of(self, what: str, case: bytes, number: int, cover: Cover | None) -> None:
         name = self._engine.name_of(self._engine.trust.require_state(case))

@@ -93,7 +93,9 @@ class Reader:
             row = row_of(engine, state, number)
             if row.message is None:
                 raise UntrustedError("the body was not opened", rule="body")
-            return Opened(object_view(engine, row), row.message, index, self._files_of(row))
+            found, common = marks.known(engine, row.object)
+            files = self._files_of(row)
+            return Opened(object_view(engine, row), row.message, index, files, found, common)
 
     async def fetch(
         self, state: CaseState, number: int, folder: Path, progress: files.Progress

@@ -60,12 +60,18 @@ class CaseView:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A body that was opened: its entry stands in the log."""
+    """A body that was opened: its entry stands in the log.
+
+    ``known`` says where its marks stand in the own vault, and ``common`` which of them stand
+    in so many places that it says nothing.
+    """
 
     view: ObjectView
     message: Message
     entry_index: int
     files: tuple[ObjectView, ...]
+    known: tuple["Hit", ...] = ()
+    common: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,25 @@ def opened(read: Opened, *, ours: bool = False) -> Painted:
         _recalled(view),
         messages.terms(read.message),
         messages.body(read.message),
+        _known(read),
         files(read.files),
         dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
         None if ours else _next(view),
+    )
+
+
+def _known(read: Opened) -> Painted | None:
+    """Say which marks of it stand in this vault as well: a lead, and no hit."""
+    if not (read.known or read.common):
+        return None
+    rows = Grid("", "", "", "")
+    for hit in read.known:
+        rows.row(f"  {hit.ref}", hit.text, f"{hit.field}, {hit.exactness}", hit.sender)
+    often = f"  In too many places to say anything: {', '.join(read.common)}"
+    return stack(
+        bold("Known in this vault (a lead, not proof):") if read.known else None,
+        rows.painted() if read.known else None,
+        dim(often) if read.common else None,
     )
 
 

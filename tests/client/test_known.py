@@ -1,0 +1,74 @@
+"""What comes is looked for in the own vault: reference and exactness, and never too much."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from demo import case_a
+from seefen.client import marks
+from seefen.client.values import Event
+from seefen.protocol.messages import Item, SeizureAlert
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, until
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+def found(*numbers: str) -> SeizureAlert:
+    """Return an alert about pistols with these numbers."""
+    items = tuple(Item(category="pistol", serial_as_read=number) for number in numbers)
+    whole = case_a.alert()
+    return replace(whole, items=items, ammunition=(), vehicle=type(whole.vehicle)())
+
+
+async def test_a_number_that_comes_again_is_named_with_its_exactness(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    await skopje.alerts.send(found("\u0421-84417", "EV-1907?413"), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    first = await belgrade.alerts.show(f"{CHANNEL}#1", **WHY)
+    assert (first.known, first.common) == ((), ())
+    # Latin C this time; and a number with a gap, which is not looked for unasked.
+    await skopje.alerts.send(found("C-84417", "EV-1907?413", "N-1"), CHANNEL)
+    await until(lambda: len(belgrade.alerts.list()) == 2, belgrade)
+    second = await belgrade.alerts.show(f"{CHANNEL}#2", **WHY)
+    (hit,) = second.known
+    assert (hit.ref, hit.field, hit.exactness) == (f"{CHANNEL}#1", "serial", "look-alike")
+    assert [hit.ref for hit in (await belgrade.alerts.show(f"{CHANNEL}#1")).known] == [
+        f"{CHANNEL}#2"
+    ]
+
+
+async def test_on_watch_it_is_told_as_it_comes(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    await until(lambda: [it for it in belgrade.channels.list() if it.readable], belgrade)
+    await belgrade.watch.on((CHANNEL,), **WHY)
+    for _ in range(2):
+        await skopje.alerts.send(found("C-84417"), CHANNEL)
+    told: list[Event] = []
+    async for event in belgrade.events():
+        told.append(event)
+        if event.what == "known":
+            break
+    assert told[-1].ref == f"{CHANNEL}#1"
+    assert told[-1].text == f"serial of {CHANNEL}#2 stands there, exact"
+
+
+async def test_what_stands_everywhere_says_nothing(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(marks, "MANY", 2)
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    for _ in range(4):
+        await skopje.alerts.send(found("M-70000", "AB-12345"), CHANNEL)
+    await skopje.alerts.send(found("AB-12345", "Q-77777"), CHANNEL)
+    opened = await skopje.alerts.show(f"{CHANNEL}#5")
+    assert (opened.known, opened.common) == ((), ("AB-12345",))
