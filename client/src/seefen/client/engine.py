@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from seefen.client.ahead import ahead
 from seefen.client.connection import Connection
 from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
@@ -187,8 +188,8 @@ class Engine:
         taken: list[Taken] = []
         wrong: SeefenError | None = None
         merged: list[Item | Stub] = sorted([*page.items, *page.stubs], key=_index)
-        with self.change():
-            for piece in merged:
+        with self.change(), ahead(merged, self.directory) as pieces:
+            for piece in pieces:
                 if isinstance(piece, Stub):
                     self._check_stub(piece)
                     self._take_stub(piece)
