@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from seefen.client import ahead
 from seefen.client.engine import Engine
 from seefen.client.keyfile import DeviceKeys
+from seefen.client.once import opened
 from seefen.client.trust import Trust
 from seefen.client.vault import Vault
 from seefen.protocol.bundle import Signed
@@ -64,8 +65,8 @@ def forged(book: LogBook, case: bytes, by: str) -> Recorded:
     (signature,) = envelope.signatures
     other = machine.sign.sign(b"another message", power=False)
     spoiled = encode(replace(envelope, signatures=(replace(signature, value=other),)))
-    opened = open_envelope(spoiled, "object")
-    statement: Any = opened.statement
+    read = open_envelope(spoiled, "object")
+    statement: Any = read.statement
     like = book.entries[-1].core
     core = replace(
         like,
@@ -74,7 +75,7 @@ def forged(book: LogBook, case: bytes, by: str) -> Recorded:
         case_n=statement.case_n,
         device_n=statement.device_n,
         object=statement.object.hex(),
-        req=opened.hash.hex(),
+        req=read.hash.hex(),
         n=book.next_number(case),
     )
     return book.write(Signed("object", spoiled, signed.tag), core)
@@ -117,9 +118,12 @@ async def test_a_page_is_verified_by_the_second_thread(
 ) -> None:
     entries = page_of(device, ())
     verified.clear()
+    opened.cache_clear()
     taken, wrong, alarms, *_ = await taken_in(device, tmp_path / "there", entries)
 
     assert (taken, wrong, alarms) == ([one.index for one in entries], None, [])
+    # Nothing is opened twice for it.
+    assert opened.cache_info().misses <= len(entries)
     assert len(verified["verify"]) >= COUNT // 2
     assert not _signing._holds
 

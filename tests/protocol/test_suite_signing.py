@@ -13,6 +13,7 @@ from seefen.protocol.suite import (
     KemKey,
     PlainKey,
     SigningKey,
+    _signing,
     check_plain,
     check_public,
     claim,
@@ -22,7 +23,6 @@ from seefen.protocol.suite import (
     verify_ahead,
     verify_plain,
 )
-from seefen.protocol.suite import _signing
 from tests.support.specs import spec
 from tests.support.vectors import official, own
 

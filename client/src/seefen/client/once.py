@@ -11,7 +11,7 @@ from seefen.protocol.envelope import Opened, open_envelope
 from seefen.protocol.ledger.note import SignedCheckpoint, open_checkpoint
 
 KEPT: Final = 16
-OPENED: Final = 64  # of a page, some are opened before their turn
+OPENED: Final = 96  # of a page: two batches before their turn, and the one that had its turn
 
 
 @lru_cache(maxsize=KEPT)
