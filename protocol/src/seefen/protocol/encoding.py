@@ -189,23 +189,26 @@ def _check_maps(value: object, depth: int) -> None:
     elif kind is dict or kind is list:
         if depth == MAX_DEPTH:
             raise ValueError(f"nested deeper than {MAX_DEPTH}")
-        if kind is list:
-            for item in cast("list[object]", value):
-                _check_maps(item, depth + 1)
-            return
-        before = (-1, b"")
-        for key, item in cast("dict[object, object]", value).items():
-            if type(key) is not str:
-                raise ValueError("the keys of a map are text")
-            _check_text(key)
-            written = key.encode()
-            # By length first: the length stands in front of the text (RFC 8949, 4.2.1).
-            if (len(written), written) <= before:
-                raise ValueError("the keys are not in order")
-            before = (len(written), written)
+        if kind is dict:
+            _check_keys(cast("dict[object, object]", value))
+        fields = cast("dict[str, object]", value)
+        for item in fields.values() if kind is dict else fields:
             _check_maps(item, depth + 1)
     elif kind not in _READ:
         raise ValueError(f"{kind.__name__} has no place in a message body")
+
+
+def _check_keys(keys: Iterable[object]) -> None:
+    before = (-1, b"")
+    for key in keys:
+        if type(key) is not str:
+            raise ValueError("the keys of a map are text")
+        _check_text(key)
+        written = key.encode()
+        # By length first: the length stands in front of the text (RFC 8949, 4.2.1).
+        if (len(written), written) <= before:
+            raise ValueError("the keys are not in order")
+        before = (len(written), written)
 
 
 _READ: Final = frozenset((bytes, int, bool, type(None)))

@@ -71,6 +71,8 @@ def _set_apart_fields(type_: type[msgspec.Struct], given: dict[object, object]) 
         if not isinstance(name, str) or not _FIELD.match(name):
             raise ValueError("a field has a name that no form may use")
     fields = cast("dict[str, object]", given)
+    if not unknown and groups.isdisjoint(fields):
+        return fields
     known = {
         k: set_apart(types[k], v) if k in groups else v
         for k, v in fields.items()
