@@ -38,7 +38,8 @@ def device(tmp_path: Path) -> Iterator[Device]:
 @pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bytes]]:
     """Return the signed messages that were verified by each thread."""
-    real, seen = _signing.crypto_sign_open, dict[str, list[bytes]]()
+    library: Any = _signing
+    real, seen = library.crypto_sign_open, dict[str, list[bytes]]()
 
     def told(signed: bytes, public: bytes) -> bytes:
         seen.setdefault(threading.current_thread().name, []).append(signed)

@@ -65,20 +65,16 @@ def set_apart(info: inspect.Type, value: object) -> object:
 
 
 def _set_apart_fields(type_: type[msgspec.Struct], given: dict[object, object]) -> object:
-    types, groups = _types(type_), _groups(type_)
-    unknown = given.keys() - types.keys()
-    for name in unknown:
-        if not isinstance(name, str) or not _FIELD.match(name):
-            raise ValueError("a field has a name that no form may use")
+    types = _types(type_)
     fields = cast("dict[str, object]", given)
-    if not unknown and groups.isdisjoint(fields):
-        return fields
-    known = {
-        k: set_apart(types[k], v) if k in groups else v
-        for k, v in fields.items()
-        if k not in unknown
-    }
-    return {**known, UNKNOWN: {k: fields[k] for k in fields if k in unknown}} if unknown else known
+    made = fields
+    if not given.keys() <= types.keys():
+        rest = {k: v for k, v in fields.items() if k not in types}
+        if not all(isinstance(name, str) and _FIELD.match(name) for name in rest):
+            raise ValueError("a field has a name that no form may use")
+        made = {**{k: v for k, v in fields.items() if k in types}, UNKNOWN: rest}
+    groups = [name for name in _groups(type_) if name in fields]
+    return {**made, **{k: set_apart(types[k], fields[k]) for k in groups}} if groups else made
 
 
 def put_together(info: inspect.Type, value: object) -> object:
