@@ -1,7 +1,7 @@
 """What a second thread verifies ahead decides nothing: each page is judged as without it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ def device(tmp_path: Path) -> Iterator[Device]:
 def verified(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bytes]]:
     """Return the signed messages that were verified by each thread."""
     library: Any = _signing
-    real, seen = library.crypto_sign_open, dict[str, list[bytes]]()
+    real: Callable[[bytes, bytes], bytes] = library.crypto_sign_open
+    seen: dict[str, list[bytes]] = {}
 
     def told(signed: bytes, public: bytes) -> bytes:
         seen.setdefault(threading.current_thread().name, []).append(signed)

@@ -286,10 +286,11 @@ class Vault:
 
     def has_entry(self, index: int) -> bool:
         """Tell whether the entry at an index was taken in."""
-        if self._newest is None:
-            row = self.one("SELECT max(idx) FROM entry")
-            self._newest = -1 if row is None or row[0] is None else row[0]
-        if index > self._newest:
+        newest = self._newest
+        if newest is None:
+            row = self.one("SELECT ifnull(max(idx), -1) FROM entry")
+            newest = self._newest = -1 if row is None else int(row[0])
+        if index > newest:
             return False  # what comes in order is asked for without the file
         return self.one("SELECT 1 FROM entry WHERE idx = ?", index) is not None
 

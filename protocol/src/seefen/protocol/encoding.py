@@ -102,14 +102,15 @@ def decode_map(data: bytes, limit: int = STATEMENT_LIMIT) -> dict[str, Any]:
     try:
         if type(value) is not dict:
             raise ValueError("a message body is a map")
+        read = cast("dict[str, Any]", value)
         # Its keys are in order, so writing them as they were read is writing them sorted.
-        _check_maps(value, 0)
-        again = cbor2.dumps(value)
+        _check_maps(read, 0)
+        again = cbor2.dumps(read)
     except ValueError as err:
         raise MalformedError(f"a message body cannot hold this: {err}") from err
     if again != data:
         raise MalformedError(_TWO_READINGS)
-    return cast("dict[str, Any]", value)
+    return read
 
 
 _TWO_READINGS: Final = "this is not the deterministic encoding of what it says"

@@ -66,15 +66,17 @@ def set_apart(info: inspect.Type, value: object) -> object:
 
 def _set_apart_fields(type_: type[msgspec.Struct], given: dict[object, object]) -> object:
     types = _types(type_)
-    fields = cast("dict[str, object]", given)
-    made = fields
     if not given.keys() <= types.keys():
-        rest = {k: v for k, v in fields.items() if k not in types}
-        if not all(isinstance(name, str) and _FIELD.match(name) for name in rest):
+        unknown = given.keys() - types.keys()
+        if not all(isinstance(name, str) and _FIELD.match(name) for name in unknown):
             raise ValueError("a field has a name that no form may use")
-        made = {**{k: v for k, v in fields.items() if k in types}, UNKNOWN: rest}
+        rest = {k: v for k, v in given.items() if k in unknown}
+        made = {**{k: v for k, v in given.items() if k not in unknown}, UNKNOWN: rest}
+    else:
+        made = given
+    fields = cast("dict[str, object]", made)
     groups = [name for name in _groups(type_) if name in fields]
-    return {**made, **{k: set_apart(types[k], fields[k]) for k in groups}} if groups else made
+    return {**fields, **{k: set_apart(types[k], fields[k]) for k in groups}} if groups else fields
 
 
 def put_together(info: inspect.Type, value: object) -> object:
