@@ -73,7 +73,7 @@ class LogBook:
         self.network.take_activity(signed.kind, signed.envelope, position)
         n = 0
         if isinstance(statement, Object):
-            n = self._counts[statement.case] = self._counts.get(statement.case, 0) + 1
+            n = self.next_number(statement.case)
         about = statement.object if isinstance(statement, Object | Ack | Access) else None
         why = (statement.purpose, statement.basis) if isinstance(statement, Access) else ("", "")
         core = Core(
@@ -98,6 +98,11 @@ class LogBook:
         )
         contents = {c.object: c.body for c in bundle.contents}
         return self.write(signed, core, bundle.wraps, contents.get(about or b"", b""))
+
+    def next_number(self, case: bytes) -> int:
+        """Count one more object of a case."""
+        n = self._counts[case] = self._counts.get(case, 0) + 1
+        return n
 
     def write(
         self,

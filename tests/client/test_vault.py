@@ -13,6 +13,7 @@ from seefen.protocol.suite import random_bytes
 KEY = bytes(range(32))
 CASE = b"c" * 16
 DEVICE = b"d" * 16
+PUT = "INSERT OR REPLACE INTO setting VALUES (?, ?)"
 
 
 @pytest.fixture
@@ -234,3 +235,61 @@ def test_a_write_that_is_refused_for_a_full_disk_is_not_there(
     assert vault.get(f"value-{written}") is None
     assert all(vault.get(f"value-{n}") is not None for n in range(written))
     vault.close()
+
+
+def test_what_is_written_later_is_seen_by_the_next_question(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    with vault.change():
+        vault.add_entry(_entry(3))
+        vault.later(PUT, "name", b"first", key="name")
+        vault.later(PUT, "name", b"last", key="name")
+        assert vault.get("name") == b"last"
+        vault.later(PUT, "name", b"after", key="name")
+        vault.put("name", b"now")
+        assert [entry.index for entry in vault.entries(CASE)] == [3]
+    vault.later(PUT, "alone", b"outside of a change")
+    vault.close()
+
+    again = Vault.open(path, KEY)
+    assert again.get("name") == b"now"
+    assert again.get("alone") == b"outside of a change"
+    assert again.has_entry(3)
+    again.close()
+
+
+def test_what_is_written_later_falls_with_its_own_change_alone(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    with vault.change():
+        vault.later(PUT, "outer", b"1")
+        vault.add_entry(_entry(3))
+        with pytest.raises(ZeroDivisionError):
+            _later_and_fail(vault)
+        assert not vault.has_entry(9)
+        vault.later(PUT, "end", b"1")
+
+    assert vault.get("outer") == vault.get("end") == b"1"
+    assert vault.get("inner") is None
+    assert [vault.has_entry(index) for index in (3, 9)] == [True, False]
+    vault.close()
+
+
+def test_an_entry_that_was_taken_back_is_not_there(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+    vault.add_entry(_entry(3))
+    assert not vault.has_entry(9)
+    with pytest.raises(ZeroDivisionError):
+        _later_and_fail(vault)
+    vault.add_entry(_entry(12))
+
+    assert [vault.has_entry(index) for index in (2, 3, 9, 12, 13)] == [
+        False, True, False, True, False,
+    ]  # fmt: skip
+    vault.close()
+
+
+def _later_and_fail(vault: Vault) -> None:
+    with vault.change():
+        vault.later(PUT, "inner", b"1")
+        vault.add_entry(_entry(9))
+        assert vault.has_entry(9)
+        raise ZeroDivisionError

@@ -270,3 +270,12 @@ def test_a_changed_byte_is_malformed_or_another_value(
     except MalformedError:
         return
     assert encode(read) == bytes(data)
+
+
+@given(MAPS)
+def test_a_map_whose_keys_are_in_another_order_is_malformed(value: dict[str, Any]) -> None:
+    turned = dict(reversed(decode_map(encode_map(value)).items()))
+    for body in (turned, {"inside": turned}, {"list": [turned]}):
+        if len(turned) > 1:
+            with pytest.raises(MalformedError):
+                decode_map(cbor2.dumps(body))

@@ -1,7 +1,7 @@
 """Signatures against published vectors, keys of small order, and whoever changes a bit."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,13 +9,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.suite import (
+    Claim,
     KemKey,
     PlainKey,
     SigningKey,
+    _signing,
     check_plain,
     check_public,
+    claim,
+    forget_verified,
     sha256,
     verify,
+    verify_ahead,
     verify_plain,
 )
 from tests.support.specs import spec
@@ -259,3 +264,56 @@ def test_a_key_of_another_length_vouches_for_nothing(power: bool, longer: int) -
 def test_the_id_of_a_key_is_the_hash_of_its_public_key() -> None:
     key = SigningKey.generate()
     assert key.key_id == sha256(key.public)
+
+
+@pytest.fixture
+def ahead() -> Iterator[Claim]:
+    """Give what was verified ahead: one claim, which holds."""
+    one = claim(KEY.public, MESSAGE, _hex(SIGNING, "signature"))
+    verify_ahead(one)
+    assert one in _signing._holds
+    yield one
+    forget_verified()
+    assert not _signing._holds
+
+
+def test_what_was_verified_ahead_counts_for_these_bytes_alone(ahead: Claim) -> None:
+    public, message, signature = ahead
+    verify_plain(public, message, signature)
+    other = SigningKey.from_secret(bytes(64)).public
+    for false in (
+        (other[:32], message, signature),
+        (public, message + b"\0", signature),
+        (public, message[1:], signature + message[:1]),
+        (public, signature[-1:] + message, signature[:-1]),
+        (public, message, signature[:-1] + bytes([signature[-1] ^ 1])),
+        (message, public, signature),
+    ):
+        with pytest.raises(UntrustedError):
+            verify_plain(*false)
+
+
+def test_what_was_verified_ahead_needs_the_other_half_of_a_power_signature(ahead: Claim) -> None:
+    public, message, signature = ahead
+    with pytest.raises(UntrustedError):
+        verify(KEY.public, message, signature, power=True)
+    with pytest.raises(UntrustedError):
+        verify(KEY.public, message, signature + bytes(3309), power=True)
+    with pytest.raises(UntrustedError):
+        verify(public, message, signature, power=False)  # half of a key is no key
+
+
+def test_a_claim_that_does_not_hold_is_not_kept() -> None:
+    signature = _hex(SIGNING, "signature")
+    verify_ahead(claim(KEY.public, MESSAGE + b"\0", signature))
+    for case in SMALL_ORDER:
+        verify_ahead((_hex(case, "public")[:32], MESSAGE, signature))
+    assert not _signing._holds
+
+
+def test_what_is_verified_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_signing, "_AHEAD", 1)
+    for message in (MESSAGE, b"another"):
+        verify_ahead(claim(KEY.public, message, KEY.sign(message, power=False)))
+    assert len(_signing._holds) == 1
+    forget_verified()

@@ -77,6 +77,25 @@ def test_a_core_that_breaks_a_rule_is_not_written(change: dict[str, Any]) -> Non
 
 
 @pytest.mark.parametrize(
+    "change",
+    [{"node": "a\no-0fd0", "officer": ""}, {"node": "", "officer": "o-0fd0\n"},
+     {"act": "object\nalter", "op": ""}, {"device": "0" * 32 + "\n" + "1" * 32, "case": ""},
+     {"device": "\n", "case": "", "object": ""}, {"purpose": "a\nb", "basis": ""},
+     {"outcome": "", "req": "ok\n" + "0" * 64}, {"outcome": "\n"}, {"purpose": "p" * 41},
+     {"node": "a" * 41}, {"officer": "o-123"}, {"req": "0" * 65}, {"req": "A" * 64},
+     {"basis": "\u0131"}, {"device": "\u0660" * 32}, {"act": ""}, {"op": ""}],
+    ids=str,
+)  # fmt: skip
+def test_a_text_of_a_core_does_not_reach_into_the_next(change: dict[str, Any]) -> None:
+    spoiled = msgspec.structs.replace(CORE, **change)
+    with pytest.raises(ValueError, match="cannot be written"):
+        encode_core(spoiled)
+    text = json.dumps(msgspec.to_builtins(spoiled), separators=(",", ":"), sort_keys=True)
+    with pytest.raises(MalformedError, match="no core"):
+        decode_core(text.encode())
+
+
+@pytest.mark.parametrize(
     "to", [("A",), ("a-",), ("",), ("a", ""), ("a\nb",), ("a\n", "b"), ("a", "\nb"), ("a\nb", "")]
 )
 def test_a_recipient_is_one_name(to: tuple[str, ...]) -> None:

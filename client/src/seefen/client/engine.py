@@ -7,12 +7,14 @@ orders syncing, sending and reading, so that numbers never cross.
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
+
+from seefen.client.ahead import ahead
 from seefen.client.connection import Connection
 from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
@@ -58,7 +60,7 @@ class Engine:
         self.lock = asyncio.Lock()
         self._heads = SeenHeads(keys.device, home / "evidence")
         self.alarms: list[str] = []
-        self.arrived: Callable[[Taken], None] = lambda _: None
+        self.arrived: Callable[[Sequence[Taken]], None] = lambda _: None
 
     @property
     def directory(self) -> Directory:
@@ -160,8 +162,7 @@ class Engine:
                 await asyncio.sleep(0)  # the question leaves before the work begins
                 taken, wrong = self._take_page(page, signed.checkpoint, keep=broken is None)
                 broken, count = broken or wrong, count + len(taken)
-                for one in taken:
-                    self.arrived(one)
+                self.arrived(taken)
         finally:
             if asked is not None:
                 asked.cancel()
@@ -187,8 +188,8 @@ class Engine:
         taken: list[Taken] = []
         wrong: SeefenError | None = None
         merged: list[Item | Stub] = sorted([*page.items, *page.stubs], key=_index)
-        with self.change():
-            for piece in merged:
+        with self.change(), ahead(merged, self.directory) as pieces:
+            for piece in pieces:
                 if isinstance(piece, Stub):
                     self._check_stub(piece)
                     self._take_stub(piece)

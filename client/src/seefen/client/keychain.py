@@ -1,7 +1,8 @@
 """The keychain: keys that were handed to this device, each checked against its commitment."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.learning import key_for_device, key_from_mailbox
@@ -19,8 +20,7 @@ from seefen.protocol.statements import Assign, CaseKey, Mailbox, NodeWrap, Objec
 from seefen.protocol.suite import sha256
 
 
-@dataclass(frozen=True, slots=True)
-class OpenCover:
+class OpenCover(Struct, frozen=True):
     """A cover that was opened: the bytes that are kept, and what they say."""
 
     data: bytes
@@ -190,5 +190,6 @@ class Keychain:
             self._alarm(f"the cover of a message from {obj.node} does not open: {err}")
             return None
         if obj.node != self._node:
-            self._vault.put(f"owe/delivered/{obj.object.hex()}", b"1")
+            owed = f"owe/delivered/{obj.object.hex()}"
+            self._vault.later("INSERT OR REPLACE INTO setting VALUES (?, ?)", owed, b"1")
         return OpenCover(data, cover)

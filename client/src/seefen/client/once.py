@@ -11,6 +11,7 @@ from seefen.protocol.envelope import Opened, open_envelope
 from seefen.protocol.ledger.note import SignedCheckpoint, open_checkpoint
 
 KEPT: Final = 16
+OPENED: Final = 96  # of a page: two batches before their turn, and the one that had its turn
 
 
 @lru_cache(maxsize=KEPT)
@@ -22,7 +23,7 @@ def verified(note: str, origin: str, log_public: bytes) -> SignedCheckpoint:
     return open_checkpoint(note, origin, log_public)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=OPENED)
 def opened(envelope: bytes, kind: str) -> Opened:
     """Return the statement in an envelope, its signatures unchecked; see :func:`open_envelope`."""
     return open_envelope(envelope, kind)

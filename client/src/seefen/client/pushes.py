@@ -6,6 +6,7 @@ fetch what it missed. Every arrival from another node is acknowledged as deliver
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
 from typing import Final
 
 from seefen.client import marks
@@ -93,26 +94,35 @@ class Pushes:
             with engine.soon():
                 taken = engine.take_item(push.item, signed.checkpoint, alone=True)
             if taken is not None:
-                self._arrived(taken)
+                self._arrived((taken,))
         if not engine.vault.has_entry(push.item.entry.index):
             await engine.sync()
         row = self._watch.take_release(push, signed.checkpoint)
         if row is not None:
             cover = row.opened_cover if taken is None else taken.cover
-            self._tell_of("opened", row.case, row.n, cover)
+            name = engine.name_of(engine.trust.require_state(row.case))
+            self._tell_of("opened", name, row.n, cover)
             self._tell_known(row)
 
-    def _arrived(self, taken: Taken) -> None:
-        engine, statement = self._engine, taken.opened.statement
-        if isinstance(statement, Object):
-            # Thousands come at once after an absence: no more is read than is said.
-            sql = "SELECT n FROM object WHERE object = ?"
-            for (number,) in engine.vault.run(sql, statement.object):
-                self._tell_of("arrived", statement.case, number, taken.cover)
-        elif isinstance(statement, Ack):
-            for row in rows(self._engine, "object = ?", statement.object):
-                view = object_view(self._engine, row)
-                self.tell(statement.step, f"{statement.node}: {view.subject}", view.case, view.ref)
+    def _arrived(self, arrivals: Sequence[Taken]) -> None:
+        engine = self._engine
+        # Thousands come at once after an absence: no more is read than is said.
+        indices = [one.index for one in arrivals if isinstance(one.opened.statement, Object)]
+        sql = "SELECT object, n FROM object WHERE idx BETWEEN ? AND ?"
+        numbers = dict(engine.vault.run(sql, min(indices), max(indices))) if indices else {}
+        names: dict[bytes, str] = {}
+        for taken in arrivals:
+            statement = taken.opened.statement
+            if isinstance(statement, Object) and statement.object in numbers:
+                case, number = statement.case, numbers[statement.object]
+                if case not in names:
+                    names[case] = engine.name_of(engine.trust.require_state(case))
+                self._tell_of("arrived", names[case], number, taken.cover)
+            elif isinstance(statement, Ack):
+                for row in rows(engine, "object = ?", statement.object):
+                    view = object_view(engine, row)
+                    text = f"{statement.node}: {view.subject}"
+                    self.tell(statement.step, text, view.case, view.ref)
 
     def _tell_known(self, row: Row) -> None:
         """Tell where marks of what was just opened stand in the own vault: reference, no more."""
@@ -121,6 +131,5 @@ class Pushes:
             text = f"{hit.field} of {ref_of(self._engine, row)} stands there, {hit.exactness}"
             self.tell("known", text, "", hit.ref)
 
-    def _tell_of(self, what: str, case: bytes, number: int, cover: Cover | None) -> None:
-        name = self._engine.name_of(self._engine.trust.require_state(case))
+    def _tell_of(self, what: str, name: str, number: int, cover: Cover | None) -> None:
         self.tell(what, "" if cover is None else cover.subject, name, f"{name}#{number}")

@@ -25,7 +25,7 @@ def store_object(
 
     It is counted here: the broker could name one number twice, and hide an object.
     """
-    vault.run(
+    vault.later(
         "INSERT OR IGNORE INTO object"
         " (object, case_id, n, idx, at, envelope, cover, sealed, node, reply_to, file)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -47,7 +47,7 @@ def store_object(
 
 def store_step(vault: Vault, taken: Taken, ack: Ack) -> None:
     """Keep how far an object got at a node; the first one counts."""
-    vault.run(
+    vault.later(
         "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?)",
         ack.object,
         ack.node,

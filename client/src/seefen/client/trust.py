@@ -10,10 +10,10 @@ What fails 1, 2 or 4 is kept as evidence, and the client stops sending.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from seefen.client.cores import agrees
@@ -39,8 +39,7 @@ Prove = Callable[[str, int, int], Awaitable[tuple[bytes, ...]]]
 STRUCTURE: Final = ("case", "casekey", "assign")
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """An item that passed every check."""
 
     opened: Opened
@@ -322,13 +321,9 @@ class Trust:
     def _keep(self, case: bytes, state: CaseState, device: bytes) -> None:
         self._states[case] = state
         last = state.last(device)
-        self._vault.run(
-            "INSERT OR REPLACE INTO number VALUES (?, ?, ?, ?)",
-            case,
-            device,
-            last.case_n,
-            last.object_hash,
-        )
+        row = (case, device, last.case_n, last.object_hash)
+        sql = "INSERT OR REPLACE INTO number VALUES (?, ?, ?, ?)"
+        self._vault.later(sql, *row, key=(case, device))
 
     def forget_all(self) -> None:
         """Drop the states in memory, after a transaction that was rolled back."""

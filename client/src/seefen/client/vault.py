@@ -11,12 +11,13 @@ next commit on. Whatever leaves the device is committed in full first, and takes
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import apsw
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import RefusedError
@@ -72,8 +73,7 @@ CREATE INDEX IF NOT EXISTS mark_weak ON mark (weak);
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
+class StoredEntry(Struct, frozen=True):
     """An entry of the activity log that was taken in; a stub has no envelope."""
 
     index: int
@@ -95,6 +95,8 @@ class Vault:
         self._pages = 0  # of the write-ahead log
         self._soon = False
         self._unsynced = False
+        self._newest: int | None = None  # index of an entry; None: to be asked for
+        self._later: dict[str, dict[object, tuple[Any, ...]]] = {}
         connection.set_wal_hook(self._grown)
 
     @classmethod
@@ -138,10 +140,16 @@ class Vault:
     def change(self) -> Generator[None]:
         """Make all writes inside one transaction; it may be nested."""
         try:
+            self._flush()  # what an outer transaction wrote is not taken back with an inner one
             with self._db:
                 yield
+                self._flush()
         except apsw.Error as err:
+            self._forget()
             raise _problem(err) from err
+        except BaseException:
+            self._forget()
+            raise
 
     @contextmanager
     def soon(self) -> Generator[None]:
@@ -201,9 +209,35 @@ class Vault:
             RefusedError: rule ``disk``: it cannot be written; nothing was changed.
         """
         try:
+            if self._later:
+                self._flush()
             return list(self._db.execute(sql, values))
         except apsw.Error as err:
             raise _problem(err) from err
+
+    def later(self, sql: str, *values: Any, key: object = None) -> None:
+        """Run a statement at the end of the transaction, or before the next that is run.
+
+        For what comes by the thousand. Statements with one text keep their order, those with
+        different texts do not: they must be such that it makes no difference.
+
+        Args:
+            key: The last one under a key stands for all of them.
+        """
+        if not self._db.in_transaction:
+            self.run(sql, *values)
+            return
+        waiting = self._later.setdefault(sql, {})
+        waiting[len(waiting) if key is None else key] = values
+
+    def _flush(self) -> None:
+        waiting, self._later = self._later, {}
+        for sql, rows in waiting.items():
+            self._db.executemany(sql, rows.values())
+
+    def _forget(self) -> None:
+        self._later.clear()
+        self._newest = None
 
     def one(self, sql: str, *values: Any) -> tuple[Any, ...] | None:
         """Run one statement and return its first row, or None."""
@@ -212,6 +246,7 @@ class Vault:
     def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each row of values."""
         try:
+            self._flush()
             self._db.executemany(sql, rows)
         except apsw.Error as err:
             raise _problem(err) from err
@@ -251,15 +286,19 @@ class Vault:
 
     def has_entry(self, index: int) -> bool:
         """Tell whether the entry at an index was taken in."""
+        newest = self._newest
+        if newest is None:
+            row = self.one("SELECT ifnull(max(idx), -1) FROM entry")
+            newest = self._newest = -1 if row is None else int(row[0])
+        if index > newest:
+            return False  # what comes in order is asked for without the file
         return self.one("SELECT 1 FROM entry WHERE idx = ?", index) is not None
 
     def add_entry(self, entry: StoredEntry) -> None:
         """Keep an entry."""
-        self.run(
-            "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            entry.index, entry.kind, entry.case, entry.device, entry.case_n,
-            entry.authority_size, entry.at, entry.envelope, entry.core,
-        )  # fmt: skip
+        self.later("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", *astuple(entry))
+        if self._newest is not None:
+            self._newest = max(self._newest, entry.index)
 
     def has_number(self, case: bytes, device: bytes, case_n: int) -> bool:
         """Tell whether an entry under this number of a device in a case is kept."""

@@ -100,12 +100,17 @@ def decode_map(data: bytes, limit: int = STATEMENT_LIMIT) -> dict[str, Any]:
     """
     value = _loads(data, limit)
     try:
-        again = encode_map(cast("dict[str, Any]", value))
+        if type(value) is not dict:
+            raise ValueError("a message body is a map")
+        read = cast("dict[str, Any]", value)
+        # Its keys are in order, so writing them as they were read is writing them sorted.
+        _check_maps(read, 0)
+        again = cbor2.dumps(read)
     except ValueError as err:
         raise MalformedError(f"a message body cannot hold this: {err}") from err
     if again != data:
         raise MalformedError(_TWO_READINGS)
-    return cast("dict[str, Any]", value)
+    return read
 
 
 _TWO_READINGS: Final = "this is not the deterministic encoding of what it says"
@@ -175,6 +180,36 @@ def _check_read(items: Iterable[object]) -> None:
             _check_read(cast("list[object]", item))
         elif kind not in _READ:
             raise ValueError(f"{kind.__name__} has no place in what is signed")
+
+
+def _check_maps(value: object, depth: int) -> None:
+    """Check that what was read holds only what :func:`encode_map` writes, with keys in order."""
+    kind = type(value)
+    if kind is str:
+        _check_text(cast("str", value))
+    elif kind is dict or kind is list:
+        if depth == MAX_DEPTH:
+            raise ValueError(f"nested deeper than {MAX_DEPTH}")
+        if kind is dict:
+            _check_keys(cast("dict[object, object]", value))
+        fields = cast("dict[str, object]", value)
+        for item in fields.values() if kind is dict else fields:
+            _check_maps(item, depth + 1)
+    elif kind not in _READ:
+        raise ValueError(f"{kind.__name__} has no place in a message body")
+
+
+def _check_keys(keys: Iterable[object]) -> None:
+    before = (-1, b"")
+    for key in keys:
+        if type(key) is not str:
+            raise ValueError("the keys of a map are text")
+        _check_text(key)
+        written = key.encode()
+        # By length first: the length stands in front of the text (RFC 8949, 4.2.1).
+        if (len(written), written) <= before:
+            raise ValueError("the keys are not in order")
+        before = (len(written), written)
 
 
 _READ: Final = frozenset((bytes, int, bool, type(None)))

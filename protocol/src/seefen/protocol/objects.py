@@ -64,7 +64,7 @@ def open_cover(obj: Object, generation_key: bytes) -> bytes:
 
 def wrap_content_key(obj: Object, generation_key: bytes, content_key: bytes) -> bytes:
     """Return the content key wrapped under the generation of ``obj``: 104 bytes."""
-    return seal(derive(generation_key, "content-key"), _key_context(obj), content_key)
+    return seal(_content_key_key(generation_key), _key_context(obj), content_key)
 
 
 def unwrap_content_key(obj: Object, generation_key: bytes, wrapped: bytes) -> bytes:
@@ -73,7 +73,7 @@ def unwrap_content_key(obj: Object, generation_key: bytes, wrapped: bytes) -> by
     Raises:
         UntrustedError: Not the wrap of this object under this generation.
     """
-    return unseal(derive(generation_key, "content-key"), _key_context(obj), wrapped)
+    return unseal(_content_key_key(generation_key), _key_context(obj), wrapped)
 
 
 def seal_message(
@@ -92,7 +92,7 @@ def seal_message(
         body_size=len(sealed),
         body_root=parts_root([leaf_hash(sealed)]),
     )
-    wrapped = seal(derive(generation_key, "content-key"), _key_context_of(obj, bound), content_key)
+    wrapped = seal(_content_key_key(generation_key), _key_context_of(obj, bound), content_key)
     return complete, Content(obj.object, wrapped, sealed)
 
 
@@ -133,6 +133,12 @@ def part_count(size: int) -> int:
 def _cover_key(generation_key: bytes) -> bytes:
     """Return the key of all covers of a generation: a list opens thousands with one."""
     return derive(generation_key, "cover")
+
+
+@lru_cache(maxsize=64)
+def _content_key_key(generation_key: bytes) -> bytes:
+    """Return the key under which the content keys of a generation are wrapped."""
+    return derive(generation_key, "content-key")
 
 
 def _cover_context(obj: Object) -> bytes:

@@ -61,7 +61,9 @@ def in_force(directory: Directory, nodes: tuple[str, ...], size: int, at: int) -
 
 
 def _kept(directory: Directory, key: object, size: int, answer: Callable[[], T]) -> T:
-    given = _GIVEN.setdefault(directory, {})
+    given = _GIVEN.get(directory)
+    if given is None:
+        given = _GIVEN[directory] = {}
     if key not in given:
         found = answer()
         if size > directory.size:

@@ -33,7 +33,21 @@ def shape(type_: type[msgspec.Struct]) -> inspect.StructType:
 
 @cache
 def _types(type_: type[msgspec.Struct]) -> dict[str, inspect.Type]:
-    return {field.encode_name: field.type for field in shape(type_).fields}
+    fields = shape(type_).fields
+    return {field.encode_name: field.type for field in fields if field.encode_name != UNKNOWN}
+
+
+@cache
+def _groups(type_: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the fields that may hold groups of fields: only in those is there more to look for."""
+    return frozenset(name for name, info in _types(type_).items() if _holds_group(info))
+
+
+def _holds_group(info: inspect.Type) -> bool:
+    info, _ = _bare(info)
+    if isinstance(info, inspect.VarTupleType):
+        return _holds_group(info.item_type)
+    return isinstance(info, inspect.StructType)
 
 
 def set_apart(info: inspect.Type, value: object) -> object:
@@ -44,18 +58,25 @@ def set_apart(info: inspect.Type, value: object) -> object:
     """
     info, _ = _bare(info)
     if isinstance(info, inspect.StructType) and isinstance(value, dict):
-        given = cast("dict[object, object]", value)
-        for name in given:
-            if not isinstance(name, str) or not _FIELD.match(name):
-                raise ValueError("a field has a name that no form may use")
-        fields = cast("dict[str, object]", value)
-        types = _types(info.cls)
-        known = {k: set_apart(types[k], v) for k, v in fields.items() if k in types}
-        rest = {k: v for k, v in fields.items() if k not in types}
-        return {**known, UNKNOWN: rest} if rest else known
+        return _set_apart_fields(info.cls, cast("dict[object, object]", value))
     if isinstance(info, inspect.VarTupleType) and isinstance(value, list | tuple):
         return [set_apart(info.item_type, item) for item in cast("list[object]", value)]
     return value
+
+
+def _set_apart_fields(type_: type[msgspec.Struct], given: dict[object, object]) -> object:
+    types = _types(type_)
+    if not given.keys() <= types.keys():
+        unknown = given.keys() - types.keys()
+        if not all(isinstance(name, str) and _FIELD.match(name) for name in unknown):
+            raise ValueError("a field has a name that no form may use")
+        rest = {k: v for k, v in given.items() if k in unknown}
+        made = {**{k: v for k, v in given.items() if k not in unknown}, UNKNOWN: rest}
+    else:
+        made = given
+    fields = cast("dict[str, object]", made)
+    groups = [name for name in _groups(type_) if name in fields]
+    return {**fields, **{k: set_apart(types[k], fields[k]) for k in groups}} if groups else fields
 
 
 def put_together(info: inspect.Type, value: object) -> object:

@@ -39,11 +39,15 @@ try:
         wrap,
     )
     from seefen.protocol.suite._signing import (
+        Claim,
         PlainKey,
         SigningKey,
         check_plain,
         check_public,
+        claim,
+        forget_verified,
         verify,
+        verify_ahead,
         verify_plain,
     )
 
@@ -58,6 +62,7 @@ except Exception as _err:
 
 __all__ = [
     "SUITE",
+    "Claim",
     "KemKey",
     "Opener",
     "P",
@@ -68,8 +73,10 @@ __all__ = [
     "check_kem",
     "check_plain",
     "check_public",
+    "claim",
     "commit",
     "derive",
+    "forget_verified",
     "key_commitment",
     "new_id",
     "ordered_id",
@@ -82,6 +89,7 @@ __all__ = [
     "unseal",
     "unwrap",
     "verify",
+    "verify_ahead",
     "verify_plain",
     "wrap",
 ]

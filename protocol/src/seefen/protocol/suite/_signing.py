@@ -7,8 +7,9 @@ Ed25519 is libsodium's: it verifies in half the time, and verifying is most of w
 message costs (decision 18). ML-DSA is that of ``cryptography``.
 """
 
+from contextlib import suppress
 from functools import lru_cache
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
@@ -27,6 +28,10 @@ _POWER_SIGNATURE: Final = 64 + 3309
 _FIELD: Final = 2**255 - 19
 _ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_ORDER: Final = frozenset({0, 1, _FIELD - 1, _ORDER_8, _FIELD - _ORDER_8})
+
+Claim: TypeAlias = tuple[bytes, bytes, bytes]  # plain public key, message, signature
+_AHEAD: Final = 2048
+_holds: Final[set[Claim]] = set()
 
 
 class PlainKey:
@@ -111,6 +116,10 @@ def verify_plain(public: bytes, message: bytes, signature: bytes) -> None:
     Raises:
         UntrustedError: As for :func:`verify`.
     """
+    # What holds for these very bytes holds whoever asks. A part of them, or their hash, is not
+    # enough: what was verified for one key or message must never count for another.
+    if _holds and (public, message, signature) in _holds:
+        return
     _require_sound(public)
     # The library takes both in one piece: a byte that wanders from the message to the
     # signature would otherwise give a second message under the same signature.
@@ -120,6 +129,27 @@ def verify_plain(public: bytes, message: bytes, signature: bytes) -> None:
         crypto_sign_open(signature + message, public)
     except BadSignatureError:
         raise _forged() from None
+
+
+def claim(public: bytes, message: bytes, signature: bytes) -> Claim:
+    """Return what :func:`verify` asks of the plain half of a key."""
+    return public[:_PLAIN_PUBLIC], message, signature
+
+
+def verify_ahead(one: Claim) -> None:
+    """Verify a plain signature before anybody asks; it may be called in another thread.
+
+    Only that it holds is kept. A wrong one is found anew by :func:`verify`, which says so.
+    """
+    if len(_holds) < _AHEAD:
+        with suppress(UntrustedError):
+            verify_plain(*one)
+            _holds.add(one)
+
+
+def forget_verified() -> None:
+    """Forget what was verified ahead: it will not be asked for again."""
+    _holds.clear()
 
 
 def check_public(public: bytes) -> None:

@@ -1,0 +1,158 @@
+"""What a second thread verifies ahead decides nothing: each page is judged as without it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from seefen.client import ahead
+from seefen.client.engine import Engine
+from seefen.client.keyfile import DeviceKeys
+from seefen.client.once import opened
+from seefen.client.trust import Trust
+from seefen.client.vault import Vault
+from seefen.protocol.bundle import Signed
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.envelope import Envelope, open_envelope
+from seefen.protocol.frames import Page
+from seefen.protocol.messages import Note, encode_cover
+from seefen.protocol.suite import _signing, random_bytes
+from tests.client.logbook import LogBook, Recorded
+from tests.client.shown import Device, founded, open_case
+from tests.support import casework
+
+COUNT = 3 * ahead.BATCH  # messages: more than are handed to the thread before the first is judged
+COVER = encode_cover(Note(message_id=bytes(16), text="a note").cover())
+PLACES = (2, 2 + ahead.BATCH // 2, COUNT - 1)
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Device]:
+    with founded(tmp_path) as device:
+        yield device
+
+
+@pytest.fixture
+def verified(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bytes]]:
+    """Return the signed messages that were verified by each thread."""
+    library: Any = _signing
+    real: Callable[[bytes, bytes], bytes] = library.crypto_sign_open
+    seen: dict[str, list[bytes]] = {}
+
+    def told(signed: bytes, public: bytes) -> bytes:
+        seen.setdefault(threading.current_thread().name, []).append(signed)
+        return real(signed, public)
+
+    monkeypatch.setattr(_signing, "crypto_sign_open", told)
+    return seen
+
+
+def honest(book: LogBook, case: bytes, by: str) -> Recorded:
+    """Let a device write a message."""
+    machine = book.network.of(by, "field")
+    return book.take(casework.message(book.network, machine, case, cover=COVER))[0]
+
+
+def forged(book: LogBook, case: bytes, by: str) -> Recorded:
+    """Let a broker record a message whose signature is of another message."""
+    network = book.network
+    machine = network.of(by, "field")
+    bundle = casework.message(network, machine, case, cover=COVER)
+    casework.count(network, machine, bundle)
+    (signed,) = bundle.statements
+    envelope = decode(signed.envelope, Envelope)
+    (signature,) = envelope.signatures
+    other = machine.sign.sign(b"another message", power=False)
+    spoiled = encode(replace(envelope, signatures=(replace(signature, value=other),)))
+    read = open_envelope(spoiled, "object")
+    statement: Any = read.statement
+    like = book.entries[-1].core
+    core = replace(
+        like,
+        node=machine.node,
+        device=machine.device.hex(),
+        case_n=statement.case_n,
+        device_n=statement.device_n,
+        object=statement.object.hex(),
+        req=read.hash.hex(),
+        n=book.next_number(case),
+    )
+    return book.write(Signed("object", spoiled, signed.tag), core)
+
+
+async def taken_in(device: Device, folder: Path, entries: list[Recorded]) -> tuple[Any, ...]:
+    """Return what a device of the other node makes of one page with these entries."""
+    folder.mkdir()
+    book = device.book
+    vault = Vault.open(folder / "vault.db", bytes(32))
+    trust = Trust(vault, book.network.net, folder / "evidence")
+    machine = book.network.of("belgrade-ffp")
+    keys = DeviceKeys(machine.device, machine.sign, machine.auth, machine.kem, random_bytes(32))
+    await Device(book, vault, trust, folder / "evidence").sync_authority()
+    nobody: Any = None  # what is shown is here already
+    engine = Engine(folder, keys, vault, trust, nobody)
+    items = tuple(book.item(recorded) for recorded in entries)
+    checkpoint = book.activity.checkpoint()
+    page = Page(items, (), checkpoint.size, "", ())
+    taken, wrong = engine._take_page(page, checkpoint, keep=True)
+    tables = [
+        vault.run(f"SELECT * FROM {table} ORDER BY 1, 2")
+        for table in ("entry", "object", "number", "setting")
+    ]
+    state = trust.require_state(book.network.cases.copy().popitem()[0])
+    vault.close()
+    return [one.index for one in taken], wrong, engine.alarms, tables, state
+
+
+def page_of(device: Device, bad: tuple[int, ...]) -> list[Recorded]:
+    case, entries = open_case(device)
+    for n in range(COUNT):
+        by = ("skopje-border", "belgrade-ffp")[n % 2]
+        entries.append(forged(device.book, case, by) if n in bad else honest(device.book, case, by))
+    return entries
+
+
+async def test_a_page_is_verified_by_the_second_thread(
+    device: Device, tmp_path: Path, verified: dict[str, list[bytes]]
+) -> None:
+    entries = page_of(device, ())
+    verified.clear()
+    opened.cache_clear()
+    taken, wrong, alarms, *_ = await taken_in(device, tmp_path / "there", entries)
+
+    assert (taken, wrong, alarms) == ([one.index for one in entries], None, [])
+    # Nothing is opened twice for it.
+    assert opened.cache_info().misses <= len(entries)
+    assert len(verified["verify"]) >= COUNT // 2
+    assert not _signing._holds
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_bad_signature_is_refused_whatever_was_verified_ahead(
+    device: Device,
+    tmp_path: Path,
+    verified: dict[str, list[bytes]],
+    monkeypatch: pytest.MonkeyPatch,
+    place: int,
+) -> None:
+    entries = page_of(device, (place,))
+    bad = entries[place + len(entries) - COUNT]
+    verified.clear()
+    with_it = await taken_in(device, tmp_path / "with", entries)
+    assert "verify" in verified
+    monkeypatch.setattr(ahead, "LEAST", len(entries) + 1)
+    verified.clear()
+    without = await taken_in(device, tmp_path / "without", entries)
+    assert "verify" not in verified
+
+    assert with_it == without
+    taken, _, alarms, tables, _ = with_it
+    assert taken == [one.index for one in entries if one is not bad]
+    assert [alarm for alarm in alarms if f"entry {bad.index} was refused" in alarm] == [
+        f"entry {bad.index} was refused: the signature is not of this key and these bytes"
+        " [signature]"
+    ]
+    assert ("alarm", alarms[-1].encode()) in tables[3]
