@@ -4,9 +4,8 @@ Purpose and basis are stated once per case and shift; each opening still leaves 
 of its own. No body is shown without the verified receipt.
 """
 
-import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,7 @@ from typing import Final
 from seefen.client import files, marks
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
+from seefen.client.opening import Arrival, beside, open_behind
 from seefen.client.sender import Parcel, Sender
 from seefen.client.trust import Taken
 from seefen.client.values import ObjectView, Opened
@@ -113,9 +113,8 @@ class Reader:
         sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"
         try:
             sealed.parent.mkdir(exist_ok=True)
-            await files.download(engine.connection, obj, sealed, progress)
             folder.mkdir(parents=True, exist_ok=True)
-            path, head = await self._open_file(obj, key, sealed, folder)
+            path, head = await self._open_file(obj, key, sealed, folder, progress)
             sealed.unlink(missing_ok=True)
         except OSError as err:
             raise RefusedError(
@@ -127,13 +126,17 @@ class Reader:
         return path
 
     async def _open_file(
-        self, obj: Object, key: bytes, sealed: Path, folder: Path
+        self, obj: Object, key: bytes, sealed: Path, folder: Path, progress: files.Progress
     ) -> tuple[Path, bytes]:
-        """Open a file; where its plaintext lies meanwhile is written down first."""
+        """Fetch and open a file; where its plaintext lies meanwhile is written down first."""
         vault, name = self._engine.vault, f"opening/{obj.object.hex()}"
-        vault.put(name, os.fsencode(files.beside(obj, folder.absolute())))
+        vault.put(name, os.fsencode(beside(obj, folder.absolute())))
+
+        def bring(arrival: Arrival) -> Coroutine[None, None, None]:
+            return files.download(self._engine.connection, obj, sealed, arrival, progress)
+
         try:
-            return await asyncio.to_thread(files.open_file, obj, key, sealed, folder)
+            return await open_behind(obj, key, sealed, folder, bring)
         finally:
             vault.run("DELETE FROM setting WHERE name = ?", name)
 
