@@ -107,7 +107,7 @@ def make(folder: Path, plain: bytes, name: str = "serial.jpg") -> Sealed:
 
 async def fetch(blobs: Blobs, sealed: Sealed, target: Path) -> None:
     arrival = Arrival(part_count(sealed.obj.body_size))
-    await files.download(blobs.connection, sealed.obj, target, arrival, _silent)
+    await files.download(blobs.connection, sealed.obj, target, _silent, arrival)
     assert arrival.missing() == []
 
 

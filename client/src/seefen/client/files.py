@@ -144,7 +144,7 @@ async def upload(
 
 
 async def download(
-    connection: Connection, obj: Object, sealed: Path, arrival: Arrival, progress: Progress
+    connection: Connection, obj: Object, sealed: Path, progress: Progress, arrival: Arrival
 ) -> None:
     """Fetch a sealed file; parts that are there and right are not fetched again.
 
