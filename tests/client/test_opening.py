@@ -135,12 +135,13 @@ async def test_a_disk_that_is_full_ends_the_fetching(
     assert list(target.iterdir()) == []
 
 
-def test_a_part_that_will_not_come_is_not_waited_for() -> None:
+def test_who_waits_for_a_part_hears_of_it_or_of_the_end() -> None:
     arrival = Arrival(2)
     arrival.add(0)
-    arrival.end()
     arrival.wait(0)
     arrival.wait(2)  # there is no such part
     assert arrival.missing() == [1]
-    with pytest.raises(MissingError):
-        arrival.wait(1)
+    arrival.end()
+    for number in range(3):
+        with pytest.raises(MissingError):
+            arrival.wait(number)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from seefen.client.disk import KEPT, let_go, write_all
 from seefen.client.keyfile import sync_folder
@@ -46,7 +46,7 @@ class Arrival:
             self._news.notify_all()
 
     def end(self) -> None:
-        """No more will come: who waits for a part that is missing does so in vain."""
+        """Nothing is to be opened any more: who waits for a part does so in vain."""
         with self._news:
             self._has_ended = True
             self._news.notify_all()
@@ -60,11 +60,11 @@ class Arrival:
         """Return once a part is there, or at once if there is no such part.
 
         Raises:
-            MissingError: It will not come.
+            MissingError: It has ended.
         """
         with self._news:
             self._news.wait_for(lambda: self._has_ended or number not in self._missing)
-            if number in self._missing:
+            if self._has_ended:
                 raise MissingError
 
 
@@ -85,12 +85,13 @@ async def open_behind(
     with ThreadPoolExecutor(1, "opening") as thread:
         bringing = asyncio.create_task(bring(arrival))
         opening = asyncio.wrap_future(thread.submit(open_file, obj, key, sealed, folder, arrival))
+        both: list[asyncio.Future[Any]] = [bringing, opening]
         try:
-            await asyncio.wait([bringing, opening], return_when=asyncio.FIRST_EXCEPTION)
+            await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             arrival.end()
             bringing.cancel()
-            await asyncio.gather(bringing, opening, return_exceptions=True)
+            await asyncio.gather(*both, return_exceptions=True)
     try:
         return opening.result()
     except MissingError:
@@ -113,7 +114,7 @@ def open_file(
 
     Raises:
         UntrustedError: The stream or its hash is not what was signed.
-        MissingError: A part does not come.
+        MissingError: It has ended before the last part.
     """
     opening = beside(obj, folder)
     try:
