@@ -1,15 +1,15 @@
 """Large files pass through the machine's memory and do not stay in it.
 
 A gigabyte that is written or read once would push out what other programs work with, and
-its sync at the end would have all of it to write. What is sealed here is read again at once,
-to be sent or to be opened: so much of it may stay until then that most files are not read
-from the disk again. Systems without such hints do without.
+its sync at the end would have all of it to write. What is fetched is opened at once and then
+deleted: so much of it may stay until then that most files are never written sealed. Systems
+without such hints do without.
 """
 
 import os
 from typing import IO, Final
 
-KEPT: Final = 256 << 20  # bytes at the beginning of a sealed file
+KEPT: Final = 256 << 20  # bytes at the beginning of a fetched file
 
 
 def let_go(file: IO[bytes], start: int, length: int) -> None:

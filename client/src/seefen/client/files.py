@@ -55,7 +55,7 @@ def seal_file(
         parts.add(sealer.finish())
         hashes = parts.finish()
         os.fsync(target.fileno())
-        let_go(target, KEPT, 0)
+        let_go(target, 0, parts.length)
     # Both on the disk, with their names: a draft that names them may be the next thing there.
     replace_file(_leaves_of(sealed), b"".join(hashes))
     return parts.length, parts_root(hashes)
@@ -97,7 +97,7 @@ class _Parts:
         self._leaves.append(self._hasher.submit(leaf_hash, part))
         write_all(self._target, part)
         self.length += self._filled
-        let_go(self._target, min(self.length - len(part), KEPT), 0)
+        let_go(self._target, 0, self.length)
         self._filled = 0
         if len(self._leaves) >= len(self._buffers):
             self._leaves[-len(self._buffers) + 1].result()  # the next buffer is free then
