@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from seefen.client import files
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.lines import Keep, Load, Run
+from seefen.client.opening import Arrival, open_file
 from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.messages import FileNote, decode_message, encode_message
@@ -24,6 +25,7 @@ from seefen.protocol.suite import new_id, random_bytes
 KEY = bytes(range(32))
 NET = bytes(32)
 HEAD = Head(0, NO_HASH)
+HERE = Arrival(0)  # every part is
 
 
 @dataclass
@@ -103,6 +105,12 @@ def make(folder: Path, plain: bytes, name: str = "serial.jpg") -> Sealed:
     return Sealed(replace(obj, body_size=size, body_root=root), path, note, plain)
 
 
+async def fetch(blobs: Blobs, sealed: Sealed, target: Path) -> None:
+    arrival = Arrival(part_count(sealed.obj.body_size))
+    await files.download(blobs.connection, sealed.obj, target, _silent, arrival)
+    assert arrival.missing() == []
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_pause(_: float) -> None:
@@ -114,7 +122,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("size", [0, 1, 1023, PART_SIZE - 1, PART_SIZE, 3 * PART_SIZE + 5])
 def test_a_file_comes_out_as_it_went_in(tmp_path: Path, size: int) -> None:
     sealed = make(tmp_path, random_bytes(size))
-    path, head = files.open_file(sealed.obj, KEY, sealed.path, tmp_path)
+    path, head = open_file(sealed.obj, KEY, sealed.path, tmp_path, HERE)
 
     assert path.name == "serial.jpg"
     assert path.read_bytes() == sealed.plain
@@ -190,7 +198,7 @@ def test_a_spoiled_stream_leaves_no_file(tmp_path: Path, how: str) -> None:
     target.mkdir()
 
     with pytest.raises(UntrustedError):
-        files.open_file(sealed.obj, KEY, sealed.path, target)
+        open_file(sealed.obj, KEY, sealed.path, target, HERE)
     assert list(target.iterdir()) == []
 
 
@@ -199,7 +207,7 @@ def test_another_author_cannot_pass_it_off(tmp_path: Path) -> None:
     sealed = make(tmp_path, b"photograph")
     thief = replace(sealed.obj, node="tirana-border", device=new_id())
     with pytest.raises(UntrustedError):
-        files.open_file(thief, KEY, sealed.path, tmp_path)
+        open_file(thief, KEY, sealed.path, tmp_path, HERE)
 
 
 def test_a_false_description_leaves_no_file(tmp_path: Path) -> None:
@@ -215,14 +223,14 @@ def test_a_false_description_leaves_no_file(tmp_path: Path) -> None:
     target.mkdir()
 
     with pytest.raises(UntrustedError, match="not the one its author described"):
-        files.open_file(obj, KEY, sealed.path, target)
+        open_file(obj, KEY, sealed.path, target, HERE)
     assert list(target.iterdir()) == []
 
 
 def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     sealed = make(tmp_path, b"new")
     (tmp_path / "serial.jpg").write_bytes(b"evidence")
-    path, _ = files.open_file(sealed.obj, KEY, sealed.path, tmp_path)
+    path, _ = open_file(sealed.obj, KEY, sealed.path, tmp_path, HERE)
 
     assert path.name == "serial (2).jpg"
     assert (tmp_path / "serial.jpg").read_bytes() == b"evidence"
@@ -239,7 +247,7 @@ async def test_all_parts_go_up_and_come_down(tmp_path: Path) -> None:
         lambda _, d, t: seen.append((d, t)),
     )
     fetched = tmp_path / "fetched.sealed"
-    await files.download(blobs.connection, sealed.obj, fetched, _silent)
+    await fetch(blobs, sealed, fetched)
 
     assert fetched.read_bytes() == sealed.path.read_bytes()
     assert seen[-1] == (sealed.obj.body_size, sealed.obj.body_size)
@@ -268,7 +276,7 @@ async def test_a_download_fetches_only_what_is_missing(tmp_path: Path) -> None:
     fetched = tmp_path / "fetched.sealed"
     fetched.write_bytes(sealed.path.read_bytes()[:PART_SIZE] + bytes(PART_SIZE))
     blobs.asked.clear()
-    await files.download(blobs.connection, sealed.obj, fetched, _silent)
+    await fetch(blobs, sealed, fetched)
 
     assert "GET 0" not in blobs.asked
     assert fetched.read_bytes() == sealed.path.read_bytes()
@@ -280,7 +288,7 @@ async def test_a_part_that_was_swapped_is_not_kept(tmp_path: Path) -> None:
     blobs.parts[0], blobs.parts[1] = blobs.parts[1], blobs.parts[0]
 
     with pytest.raises(SeefenError) as caught:
-        await files.download(blobs.connection, sealed.obj, tmp_path / "got.sealed", _silent)
+        await fetch(blobs, sealed, tmp_path / "got.sealed")
     assert isinstance(caught.value, UntrustedError)
 
 
@@ -291,7 +299,7 @@ async def test_another_list_of_parts_is_refused_before_a_part_is_asked_for(tmp_p
     blobs.asked.clear()
 
     with pytest.raises(UntrustedError, match="list of parts"):
-        await files.download(blobs.connection, sealed.obj, tmp_path / "got.sealed", _silent)
+        await fetch(blobs, sealed, tmp_path / "got.sealed")
     assert blobs.asked == ["GET leaves"]
 
 

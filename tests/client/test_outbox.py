@@ -56,7 +56,8 @@ async def test_a_kill_before_the_photographs_left_loses_none(
         objects = again.channels._casework.find(CHANNEL)
         assert objects.object_count == 2
         assert [one.ref for one in again.alerts.list()] == [f"{CHANNEL}#1"]
-        assert list((again._engine.home / "outbox").iterdir()) == []
+        folder = again._engine.home / "outbox"
+        await until(lambda: not list(folder.iterdir()), again)
         assert again.alarm is None
 
 

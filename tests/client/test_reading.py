@@ -1,5 +1,6 @@
 """Reading: each opening has its entry, and what is owed to the author's node is told."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -242,6 +243,29 @@ async def test_a_file_that_finds_no_room_is_a_sentence(place: Site, tmp_path: Pa
 
     path = await belgrade.files.get(ref, tmp_path / "got")
     assert path.read_bytes() == scan.read_bytes()
+
+
+async def test_a_file_that_is_asked_for_twice_at_once_is_fetched_once(
+    place: Site, tmp_path: Path
+) -> None:
+    """Both would write the same file, and the first to end would name what the second writes."""
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    case = await skopje.cases.open("Operation", [BELGRADE])
+    scan = tmp_path / "scan.pdf"
+    scan.write_bytes(b"%PDF-1.7 " * 400_000)
+    sent = await skopje.cases.send(case.number, "", [scan])
+    ref = sent.files[0].ref
+    assert ref is not None
+    await until(lambda: len(belgrade._engine.vault.run("SELECT 1 FROM object")) == 2, belgrade)
+    both = (belgrade.files.get(ref, tmp_path / "got", **WHY) for _ in range(2))
+    got = await asyncio.gather(*both, return_exceptions=True)
+
+    (refused,) = [one for one in got if isinstance(one, RefusedError)]
+    assert "fetched already" in str(refused)
+    (path,) = (tmp_path / "got").iterdir()
+    assert path in got
+    assert path.read_bytes() == scan.read_bytes()
+    await belgrade.files.get(ref, tmp_path / "again")  # and later it may be
 
 
 async def test_a_note_is_read_by_its_author_without_an_entry(place: Site) -> None:

@@ -178,8 +178,10 @@ async def test_what_is_written_during_a_sync_is_synced_and_marked_together(
     written, goes_on = threading.Semaphore(0), threading.Event()
     write, sync, mark = bodies.write_part, bodies.sync, BlobRows.mark
 
-    def writing(descriptor: int, number: int, data: bytes, expected: bytes) -> None:
-        write(descriptor, number, data, expected)
+    def writing(
+        descriptor: int, number: int, part: Sequence[bodies.Buffer], expected: bytes
+    ) -> None:
+        write(descriptor, number, part, expected)
         written.release()
 
     def synced(descriptor: int) -> None:
@@ -215,8 +217,10 @@ async def test_what_a_failed_sync_may_have_lost_is_not_marked_by_the_next(
     syncing, goes_on, written = threading.Event(), threading.Event(), threading.Semaphore(0)
     write, fdatasync = bodies.write_part, os.fdatasync
 
-    def writing(descriptor: int, number: int, data: bytes, expected: bytes) -> None:
-        write(descriptor, number, data, expected)
+    def writing(
+        descriptor: int, number: int, part: Sequence[bodies.Buffer], expected: bytes
+    ) -> None:
+        write(descriptor, number, part, expected)
         written.release()
 
     def fails_once(descriptor: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,10 +48,12 @@ class Slow:
         self.writing, self.goes_on = threading.Event(), threading.Event()
         self._write = bodies.write_part
 
-    def write(self, descriptor: int, number: int, data: bytes, expected: bytes) -> None:
+    def write(
+        self, descriptor: int, number: int, part: Sequence[bodies.Buffer], expected: bytes
+    ) -> None:
         self.writing.set()
         self.goes_on.wait(10)
-        self._write(descriptor, number, data, expected)
+        self._write(descriptor, number, part, expected)
 
 
 async def begin(blobs: Blobs, file: File) -> list[int]:

@@ -46,11 +46,11 @@ async def get(blobs: Blobs, file: File, number: int) -> bytes:
 async def put(blobs: Blobs, file: File, first: int, *others: bytes) -> None:
     """Bring a part, or these bytes as it and those that follow it."""
 
-    async def pieces() -> AsyncGenerator[bytes, None]:
+    async def parts() -> AsyncGenerator[list[bytes], None]:
         for data in others or (file.parts[first],):
-            yield data
+            yield [data[:70_000], data[70_000:]]  # in more than one piece, as from a line
 
-    await blobs.put(file.root, first, pieces())
+    await blobs.put(file.root, first, parts())
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -39,7 +39,8 @@ READING = [
     *_both("reading", "Reader._keep_granted", "Reader.keep_key", "Reader.acknowledge"),
     *_both("reading", "Reader._settled", "marks.keep"),
     *_both("connection", "Connection.fetch_parts"),
-    *_both("files", "download", "_keep_part", "open_file", "_unseal_to", "_free_name"),
+    *_both("files", "download", "_keep_part"),
+    *_both("opening", "open_file", "_unseal_to", "_free_name"),
     *_both("client", "Client.keep_draft"),
 ]
 LEARNING = [

@@ -242,3 +242,12 @@ async def test_the_host_field_changes_nothing(connect: Connect, broker: LocalBro
     lines = [f"{name}: {value}" for name, value in fields.items()]
     sent = head("GET", "/v1/log/authority/checkpoint", *lines).replace(b"broker", b"evil.example")
     assert (await send(broker, sent))[0] == 200
+
+
+def test_a_part_that_comes_byte_by_byte_is_not_kept_byte_by_byte() -> None:
+    part: list[limits.Buffer] = []
+    for _ in range(100_000):
+        limits._add(part, memoryview(b"x"))
+    limits._add(part, memoryview(bytes(limits.LITTLE)))
+    limits._add(part, memoryview(b"y"))
+    assert [len(piece) for piece in part] == [100_000, limits.LITTLE, 1]

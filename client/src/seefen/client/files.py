@@ -6,32 +6,28 @@ each is checked against the root that the author signed before it is kept.
 """
 
 import asyncio
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
-from typing import IO, Final
+from typing import IO
 
 import msgspec
 
 from seefen.client.connection import Connection, UnreachableError
-from seefen.client.disk import let_go, read_ahead
-from seefen.client.keyfile import replace_file, sync_folder
+from seefen.client.disk import KEPT, let_go, read_ahead, write_all
+from seefen.client.keyfile import replace_file
 from seefen.client.lines import Run
 from seefen.client.moving import move_all
-from seefen.client.names import safe_name
+from seefen.client.opening import Arrival
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.ledger.tree import leaf_hash, split_hashes
-from seefen.protocol.messages import FileNote, decode_message
 from seefen.protocol.objects import PART_SIZE, body_context, part_count, parts_root
 from seefen.protocol.padding import padding_pieces
 from seefen.protocol.statements import Object
-from seefen.protocol.suite import Opener, Sealer
+from seefen.protocol.suite import Sealer
 
 Progress = Callable[[str, int, int], None]
-HEAD_LIMIT: Final = 64 * 1024
 
 
 def seal_file(
@@ -99,7 +95,7 @@ class _Parts:
         buffer = self._buffers[len(self._leaves) % len(self._buffers)]
         part = memoryview(buffer)[: self._filled]
         self._leaves.append(self._hasher.submit(leaf_hash, part))
-        _write_all(self._target, part)
+        write_all(self._target, part)
         self.length += self._filled
         let_go(self._target, 0, self.length)
         self._filled = 0
@@ -111,11 +107,6 @@ def discard(sealed: Path) -> None:
     """Delete a sealed file and its leaf hashes."""
     sealed.unlink(missing_ok=True)
     _leaves_of(sealed).unlink(missing_ok=True)
-
-
-def beside(obj: Object, folder: Path) -> Path:
-    """Return where a file is opened before it gets its name: a kill can leave it there."""
-    return folder / f".{obj.object.hex()}.opening"
 
 
 async def upload(
@@ -152,8 +143,12 @@ async def upload(
     await move_all(missing, send, size, lambda done: progress(name, done, size))
 
 
-async def download(connection: Connection, obj: Object, sealed: Path, progress: Progress) -> None:
+async def download(
+    connection: Connection, obj: Object, sealed: Path, progress: Progress, arrival: Arrival
+) -> None:
     """Fetch a sealed file; parts that are there and right are not fetched again.
+
+    ``arrival`` is told of each part once it is checked and on the disk.
 
     Raises:
         UntrustedError: A part is not the one that was signed.
@@ -164,105 +159,19 @@ async def download(connection: Connection, obj: Object, sealed: Path, progress: 
     if len(hashes) != part_count(obj.body_size) or parts_root(hashes) != obj.body_root:
         raise UntrustedError("the list of parts is not the one that was signed", rule="body")
     size = obj.body_size
-    waiting = set(await asyncio.to_thread(_missing_parts, sealed, hashes, size))
+    await asyncio.to_thread(_find_parts, sealed, hashes, size, arrival)
 
     def keep(index: int, data: memoryview) -> None:
         _keep_part(sealed, index, data, hashes[index])
-        waiting.discard(index)
+        arrival.add(index)
 
     async def missing() -> list[int]:
-        return sorted(waiting)
+        return arrival.missing()
 
     async def fetch(run: Run) -> None:
         await connection.fetch_parts(f"{url}/parts/{run.numbers[0]}", run, keep)
 
     await move_all(missing, fetch, size, lambda done: progress("", done, size))
-
-
-def open_file(obj: Object, key: bytes, sealed: Path, folder: Path) -> tuple[Path, bytes]:
-    """Open a sealed file into a folder; return where it is, and its description's bytes.
-
-    Nothing has its name before the whole stream was checked: plaintext comes out of the
-    seal chunk by chunk, and a cut stream must not look like a file.
-
-    Raises:
-        UntrustedError: The stream or its hash is not what was signed.
-    """
-    opening = beside(obj, folder)
-    try:
-        head, note, digest = _unseal_to(obj, key, sealed, opening)
-        if digest != note.sha256:
-            raise UntrustedError("the file is not the one its author described", rule="body")
-        path = _free_name(folder, safe_name(note.name))
-        opening.replace(path)
-        sync_folder(folder)
-        return path, head
-    finally:
-        opening.unlink(missing_ok=True)
-
-
-def _unseal_to(
-    obj: Object, key: bytes, sealed: Path, target: Path
-) -> tuple[bytes, FileNote, bytes]:
-    """Write what was sealed; return the description, as bytes and read, and the file's hash."""
-    opener = Opener(key, body_context(obj))
-    start = b""
-    head: bytes | None = None
-    note: FileNote | None = None
-    left = written = 0
-    digest = hashlib.sha256()
-    hashed: Future[None] | None = None
-    with (
-        ThreadPoolExecutor(1) as hasher,
-        target.open("wb", buffering=0) as out,
-        sealed.open("rb", buffering=0) as spent,
-    ):
-        for number, chunk in enumerate(chain(_chunks(sealed), (None,))):
-            let_go(spent, 0, number * PART_SIZE)
-            opened = opener.finish() if chunk is None else opener.update(chunk)
-            if note is None:
-                start += opened
-                head = _take_head(start)
-                if head is None:
-                    continue
-                note = _note(head)
-                left, opened = note.size, start[4 + len(head) :]
-            # What follows the file is padding.
-            plain = memoryview(opened)[:left]
-            left -= len(plain)
-            if hashed is not None:
-                hashed.result()  # one chunk ahead and no more: memory stays flat
-            hashed = hasher.submit(digest.update, plain)
-            _write_all(out, plain)
-            written += len(plain)
-            let_go(out, 0, written)
-        if head is None or note is None:
-            raise UntrustedError("the file has no description", rule="body")
-        os.fsync(out.fileno())
-    return head, note, digest.digest()
-
-
-def _note(head: bytes) -> FileNote:
-    note = decode_message(head)
-    if not isinstance(note, FileNote):
-        raise UntrustedError("the file has no description", rule="body")
-    return note
-
-
-def _take_head(start: bytes) -> bytes | None:
-    if len(start) < 4:
-        return None
-    length = int.from_bytes(start[:4], "big")
-    if length > HEAD_LIMIT:
-        raise UntrustedError("the description of the file is too long", rule="body")
-    if len(start) < 4 + length:
-        return None
-    return start[4 : 4 + length]
-
-
-def _write_all(file: IO[bytes], data: memoryview) -> None:
-    while data:
-        data = data[file.write(data) :]
 
 
 def _chunks(path: Path) -> Iterator[memoryview]:
@@ -279,12 +188,15 @@ def _read_part(sealed: Path, index: int) -> bytes:
         return file.read(PART_SIZE)
 
 
-def _missing_parts(sealed: Path, hashes: list[bytes], size: int) -> list[int]:
+def _find_parts(sealed: Path, hashes: list[bytes], size: int, arrival: Arrival) -> None:
+    """Tell of the parts that are there from an earlier try; make the file if it is not."""
     if not sealed.exists():
         with sealed.open("wb") as file:
             file.truncate(size)
-        return list(range(len(hashes)))
-    return [i for i, known in enumerate(hashes) if leaf_hash(_read_part(sealed, i)) != known]
+        return
+    for index, known in enumerate(hashes):
+        if leaf_hash(_read_part(sealed, index)) == known:
+            arrival.add(index)
 
 
 def _load_part(sealed: Path, index: int, buffer: memoryview) -> int:
@@ -303,18 +215,11 @@ def _keep_part(sealed: Path, index: int, data: memoryview, expected: bytes) -> N
     with sealed.open("r+b", buffering=0) as file:
         start = index * PART_SIZE
         file.seek(start)
-        _write_all(file, data)
-        let_go(file, 0, 0)
-
-
-def _free_name(folder: Path, name: str) -> Path:
-    path = folder / name
-    stem, suffix = path.stem, path.suffix
-    for number in range(2, 10_000):
-        if not path.exists():
-            return path
-        path = folder / f"{stem} ({number}){suffix}"
-    raise RefusedError(f"{folder} is full of files named {name}", rule="file")
+        write_all(file, data)
+        if start >= KEPT:
+            let_go(file, start, len(data))
+        # Before that nothing begins to be written: it is opened and deleted, and the disk is
+        # for the plaintext. After a power cut it would be fetched again.
 
 
 class _Missing(msgspec.Struct):

@@ -282,7 +282,11 @@ class Outbox:
             vault.run("DELETE FROM draft WHERE id = ?", id_)
         if draft.file:
             vault.sync()  # or a power cut would leave a draft without its file
-            files.discard(self.folder / draft.file)
+            # A disk takes its time to free a gigabyte, and an alert may wait behind this. What a
+            # kill leaves is found by :meth:`clean`.
+            asyncio.get_running_loop().run_in_executor(
+                None, files.discard, self.folder / draft.file
+            )
         return self._recorded(draft)
 
     def _recorded(self, draft: Draft) -> Sent:

@@ -4,16 +4,17 @@ Purpose and basis are stated once per case and shift; each opening still leaves 
 of its own. No body is shown without the verified receipt.
 """
 
-import asyncio
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from seefen.client import files, marks
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
+from seefen.client.opening import beside, open_behind
 from seefen.client.sender import Parcel, Sender
 from seefen.client.trust import Taken
 from seefen.client.values import ObjectView, Opened
@@ -52,6 +53,7 @@ class Reader:
         self._engine = engine
         self._sender = sender
         sender.granted = self._keep_granted
+        self._fetching: set[bytes] = set()
         self._round = ""  # up to which name the round through all that is owed has come
         self._alone = 0  # how many are told one by one next, because a bundle was refused
 
@@ -117,29 +119,32 @@ class Reader:
         sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"
         try:
             sealed.parent.mkdir(exist_ok=True)
-            await files.download(engine.connection, obj, sealed, progress)
             folder.mkdir(parents=True, exist_ok=True)
-            path, head = await self._open_file(obj, key, sealed, folder)
+            path, head = await self._open_file(obj, key, sealed, folder, progress)
             sealed.unlink(missing_ok=True)
         except OSError as err:
-            raise RefusedError(
-                f"the file cannot be written to {folder}: {err.strerror}", rule="file"
-            ) from None
+            why = f"the file cannot be written to {folder}: {err.strerror}"
+            raise RefusedError(why, rule="file") from None
         async with engine.lock:
             engine.vault.run("UPDATE object SET body = ? WHERE object = ?", head, obj.object)
             await self._tell_read(row)
         return path
 
     async def _open_file(
-        self, obj: Object, key: bytes, sealed: Path, folder: Path
+        self, obj: Object, key: bytes, sealed: Path, folder: Path, progress: files.Progress
     ) -> tuple[Path, bytes]:
-        """Open a file; where its plaintext lies meanwhile is written down first."""
+        """Fetch and open a file; where its plaintext lies meanwhile is written down first."""
         vault, name = self._engine.vault, f"opening/{obj.object.hex()}"
-        vault.put(name, os.fsencode(files.beside(obj, folder.absolute())))
+        if obj.object in self._fetching:  # two would write to one file
+            raise RefusedError("this file is being fetched already: wait for it", rule="file")
+        self._fetching.add(obj.object)
+        vault.put(name, os.fsencode(beside(obj, folder.absolute())))
+        bring = partial(files.download, self._engine.connection, obj, sealed, progress)
         try:
-            return await asyncio.to_thread(files.open_file, obj, key, sealed, folder)
+            return await open_behind(obj, key, sealed, folder, bring)
         finally:
             vault.run("DELETE FROM setting WHERE name = ?", name)
+            self._fetching.discard(obj.object)
 
     def clean(self) -> None:
         """Delete plaintext that an earlier process left when it was killed while it opened."""

@@ -17,7 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Sequ
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from seefen.protocol.errors import MalformedError, OutOfTurnError, UntrustedError
 from seefen.protocol.objects import PART_SIZE, part_count, parts_root
@@ -27,7 +27,6 @@ from seefen.server.metrics import BLOB_BYTES
 
 LEAF_LENGTH: Final = 32
 MEBIBYTE: Final = 1 << 20
-Piece: TypeAlias = bytes | bytearray
 KNOWN: Final = 16  # bodies kept in memory: their leaf hashes have 256 KiB each at most
 
 
@@ -178,7 +177,9 @@ class Blobs:
             self._known.popitem(last=False)
         return blob
 
-    async def put(self, root: bytes, number: int, pieces: AsyncIterator[Piece]) -> None:
+    async def put(
+        self, root: bytes, number: int, parts: AsyncIterator[Sequence[bodies.Buffer]]
+    ) -> None:
         """Keep a part and those that follow it; the same again is welcome and changes nothing.
 
         What has arrived whole before an error or a cut is kept.
@@ -194,15 +195,15 @@ class Blobs:
             written: list[int] = []
             writing: asyncio.Task[None] | None = None
             try:
-                async for data in pieces:
-                    if len(data) != blob.part_length(number):
+                async for part in parts:
+                    if sum(map(len, part)) != blob.part_length(number):
                         raise UntrustedError("this part has another length", rule="part")
                     self._require_room()
                     if writing is not None:
                         # One is hashed and written while the next one comes.
                         await asyncio.shield(writing)
                     leaf = blob.leaf(number)
-                    writing = filling.write(number, data, leaf, written)
+                    writing = filling.write(number, part, leaf, written)
                     number += 1
                 if writing is None:
                     raise UntrustedError("this part has another length", rule="part")
@@ -278,19 +279,21 @@ class _Filling:
         self.users = 0
 
     def write(
-        self, number: int, data: Piece, expected: bytes, written: list[int]
+        self, number: int, part: Sequence[bodies.Buffer], expected: bytes, written: list[int]
     ) -> asyncio.Task[None]:
         """Write a part and note it; see :func:`seefen.server.bodies.write_part`.
 
         Who goes away must not cancel it: the thread would write on, to whatever file has the
         number of this descriptor by then.
         """
-        return self._begin(self._write(number, data, expected, written))
+        return self._begin(self._write(number, part, expected, written))
 
-    async def _write(self, number: int, data: Piece, expected: bytes, written: list[int]) -> None:
-        await asyncio.to_thread(bodies.write_part, self._descriptor, number, data, expected)
+    async def _write(
+        self, number: int, part: Sequence[bodies.Buffer], expected: bytes, written: list[int]
+    ) -> None:
+        await asyncio.to_thread(bodies.write_part, self._descriptor, number, part, expected)
         written.append(number)
-        BLOB_BYTES.labels("in").inc(len(data))
+        BLOB_BYTES.labels("in").inc(sum(map(len, part)))
 
     async def settle(self, written: Sequence[int]) -> None:
         """Return once parts that were written are synced and marked."""

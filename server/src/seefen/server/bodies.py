@@ -6,14 +6,17 @@ not stay in memory: it would push out what the database works with.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.objects import PART_SIZE
 from seefen.server.errors import AbsentError
 from seefen.server.files import make_folder, sync_folder
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
 
 KEPT: Final = 32 * PART_SIZE  # bytes up to which a body may stay in memory for the next reader
 
@@ -57,19 +60,22 @@ def make(path: Path, size: int) -> None:
         sync_folder(folder)
 
 
-def write_part(descriptor: int, number: int, data: bytes | bytearray, expected: bytes) -> None:
+def write_part(descriptor: int, number: int, part: Sequence[Buffer], expected: bytes) -> None:
     """Write a part that hashes to ``expected``; :func:`sync` brings it to the disk.
 
     Raises:
         UntrustedError: It does not; nothing was written.
     """
-    if leaf_hash(data) != expected:
+    if leaf_hash(*part) != expected:
         raise UntrustedError("these are other bytes than the ones announced", rule="part")
-    start, rest = number * PART_SIZE, memoryview(data)
-    while rest:
-        rest = rest[os.pwrite(descriptor, rest, start + len(data) - len(rest)) :]
+    start = at = number * PART_SIZE
+    for piece in part:
+        rest = memoryview(piece)
+        while rest:
+            count = os.pwrite(descriptor, rest, at)
+            rest, at = rest[count:], at + count
     # What is not written yet cannot be dropped: the system begins to write it.
-    os.posix_fadvise(descriptor, start, len(data), os.POSIX_FADV_DONTNEED)
+    os.posix_fadvise(descriptor, start, at - start, os.POSIX_FADV_DONTNEED)
 
 
 def sync(descriptor: int) -> None:

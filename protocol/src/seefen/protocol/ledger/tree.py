@@ -28,10 +28,11 @@ PROOF_LIMIT: Final = 64  # hashes; no tree below SIZE_LIMIT needs as many
 EMPTY_ROOT: Final = sha256(b"").digest()
 
 
-def leaf_hash(data: bytes | bytearray | memoryview) -> bytes:
-    """Return the hash of a leaf."""
+def leaf_hash(*pieces: bytes | bytearray | memoryview) -> bytes:
+    """Return the hash of a leaf, which may come in pieces."""
     hasher = sha256(b"\x00")
-    hasher.update(data)  # not joined first: the part of a file has a mebibyte
+    for piece in pieces:
+        hasher.update(piece)  # not joined first: the part of a file has a mebibyte
     return hasher.digest()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.typedefs import Handler
@@ -15,9 +15,11 @@ from seefen.server.web.services import SERVICES
 STATEMENTS: Final = 256 * 1024  # bytes of a body, where nothing else is said
 SLOWEST: Final = 1024  # bytes a second that a body must come with
 PATIENCE: Final = 10.0  # seconds before that counts
+LITTLE: Final = 16 * 1024  # bytes below which those that follow each other are put together
 _CLOSE: Final = {"Connection": "close"}
 
 T = TypeVar("T")
+Buffer: TypeAlias = bytearray | memoryview
 
 HEADERS: Final = {
     "Content-Security-Policy": (
@@ -97,47 +99,84 @@ async def read_buffer(
     request: web.Request, *, limit: int, content_type: str | None = None
 ) -> bytearray:
     """Return the body of a request as :func:`read_body` does, and without a copy of it."""
+    _require_head(request, limit, content_type)
     body = bytearray()
-    async for piece in read_pieces(request, length=limit, limit=limit, content_type=content_type):
-        body = piece
+    chunks = _Body(request, limit)
+    while chunk := await chunks.next():
+        body += chunk
     return body
 
 
 def read_pieces(
-    request: web.Request, *, length: int, limit: int, content_type: str | None = None
-) -> AsyncGenerator[bytearray, None]:
+    request: web.Request, *, length: int, limit: int
+) -> AsyncGenerator[list[Buffer], None]:
     """Yield the body of a request in pieces of ``length`` bytes; the last may be shorter.
+
+    A piece is the chunks that it came in, for a copy of it would cost as much as its hash.
 
     Raises:
         ProblemError: See :func:`read_body`; what the head tells, before anything is asked for.
     """
+    _require_head(request, limit, None)
+    return _pieces(request, length, limit)
+
+
+def _require_head(request: web.Request, limit: int, content_type: str | None) -> None:
     if content_type is not None and request.content_type != content_type:
         raise ProblemError(415, "content-type", f"the body must be {content_type}")
     if (request.content_length or 0) > limit:
         raise _too_long(limit)
-    return _pieces(request, length, limit)
 
 
-async def _pieces(request: web.Request, length: int, limit: int) -> AsyncGenerator[bytearray, None]:
-    loop = asyncio.get_running_loop()
-    began, read = loop.time(), 0
-    piece = bytearray()
-    while chunk := await _next_chunk(request):
-        read += len(chunk)
-        if read > limit:
-            raise _too_long(limit)
-        if read < (loop.time() - began - PATIENCE) * SLOWEST:
-            raise _too_slow()
+async def _pieces(
+    request: web.Request, length: int, limit: int
+) -> AsyncGenerator[list[Buffer], None]:
+    piece: list[Buffer] = []
+    left = length
+    chunks = _Body(request, limit)
+    while chunk := await chunks.next():
         rest = memoryview(chunk)
         while rest:
-            taken = rest[: length - len(piece)]
-            piece += taken
+            taken = rest[:left]
+            _add(piece, taken)
+            left -= len(taken)
             rest = rest[len(taken) :]
-            if len(piece) == length:
+            if left == 0:
                 yield piece
-                piece = bytearray()
+                piece, left = [], length
     if piece:
         yield piece
+
+
+def _add(piece: list[Buffer], data: memoryview) -> None:
+    # A body that comes byte by byte would take a hundred times its length, each in an object.
+    if len(data) >= LITTLE:
+        piece.append(data)
+    elif piece and isinstance(piece[-1], bytearray):
+        piece[-1] += data
+    else:
+        piece.append(bytearray(data))
+
+
+class _Body:
+    """The chunks of a body, which must not be too long and not come too slowly."""
+
+    def __init__(self, request: web.Request, limit: int) -> None:
+        self._request = request
+        self._limit = limit
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
+        self._read = 0
+
+    async def next(self) -> bytes:
+        """Return what came next, and nothing at the end."""
+        chunk = await _next_chunk(self._request)
+        self._read += len(chunk)
+        if self._read > self._limit:
+            raise _too_long(self._limit)
+        if chunk and self._read < (self._clock() - self._began - PATIENCE) * SLOWEST:
+            raise _too_slow()
+        return chunk
 
 
 async def read_json(request: web.Request, type_: type[T], *, limit: int, rule: str) -> T:
