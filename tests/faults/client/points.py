@@ -36,8 +36,9 @@ SENDING = [
 ]
 READING = [
     *_both("sender", "Sender._ask_pending"),
-    *_both("reading", "Reader._keep_granted", "Reader.keep_key", "Reader.acknowledge"),
-    *_both("reading", "Reader._settled", "marks.keep"),
+    *_both("reading", "Reader._keep_granted", "Reader.keep_key"),
+    *_both("reading", "marks.keep"),
+    *_both("acknowledging", "Acknowledging.acknowledge", "Acknowledging._settled"),
     *_both("connection", "Connection.fetch_parts"),
     *_both("files", "download", "_keep_part"),
     *_both("opening", "open_file", "_unseal_to", "_free_name"),

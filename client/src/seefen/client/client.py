@@ -195,7 +195,7 @@ class Client:
                 # Before all else what was on its way when an earlier process ended.
                 await self._sender.settle()
                 await self._outbox.flush()
-                await self._reader.acknowledge_owed()
+                await self._reader.acks.owed()
                 await self.devices.renew_mailboxes()
             if self._outbox.files_wait:
                 # What an earlier process could not bring to its end. The lock is free for alerts.
@@ -313,7 +313,7 @@ class Client:
         with contextlib.suppress(SeefenError):
             while more:
                 async with self._engine.lock:
-                    more = await self._reader.acknowledge_owed()
+                    more = await self._reader.acks.owed()
 
     def _remind(self) -> None:
         for level, due in self.requests.reminders():

@@ -67,7 +67,7 @@ class Pushes:
                     await self._handle(frame)
                     # Who waits for it sees it now; what it changed is synced before it is told.
                     await asyncio.sleep(0)
-                    await self._reader.acknowledge_owed()
+                    await self._reader.acks.owed()
                     self._engine.vault.sync()
             except UnreachableError:
                 continue

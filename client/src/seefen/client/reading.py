@@ -5,13 +5,13 @@ of its own. No body is shown without the verified receipt.
 """
 
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from seefen.client import files, marks
+from seefen.client.acknowledging import Acknowledging
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.opening import beside, open_behind
@@ -23,7 +23,6 @@ from seefen.protocol.access import commit_reason, seal_reason
 from seefen.protocol.case import CaseState
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import (
-    MalformedError,
     OutOfTurnError,
     RefusedError,
     SeefenError,
@@ -31,10 +30,9 @@ from seefen.protocol.errors import (
 )
 from seefen.protocol.messages import Message, decode_message
 from seefen.protocol.objects import open_message, unwrap_content_key
-from seefen.protocol.statements import Access, Ack, Mailbox, Object
+from seefen.protocol.statements import Access, Mailbox, Object
 
 SHIFT: Final = 12 * 3600  # seconds
-TOGETHER: Final = 50  # acknowledgements in a bundle
 PURPOSES: Final = (
     "prevention",
     "detection",
@@ -54,8 +52,7 @@ class Reader:
         self._sender = sender
         sender.granted = self._keep_granted
         self._fetching: set[bytes] = set()
-        self._round = ""  # up to which name the round through all that is owed has come
-        self._alone = 0  # how many are told one by one next, because a bundle was refused
+        self.acks = Acknowledging(engine, sender)
 
     def remember(self, case: bytes, purpose: str | None, basis: str | None, reason: str) -> None:
         """Keep purpose and basis of a case for this shift, when both are given."""
@@ -154,99 +151,6 @@ class Reader:
                 Path(os.fsdecode(path)).unlink(missing_ok=True)
                 vault.run("DELETE FROM setting WHERE name = ?", name)
 
-    async def acknowledge(self, found: Sequence[Row], step: str) -> None:
-        """Tell the authors' nodes how far objects got; a second time is no matter.
-
-        What is refused together is told one by one, the next times :meth:`acknowledge_owed` runs.
-        """
-        due = self._due(found, step)
-        if not due:
-            return
-        try:
-            await self._sender.send(lambda parcel: self._add_acks(parcel, due, step))
-        except (MalformedError, OutOfTurnError, UntrustedError, RefusedError) as err:
-            if self._sender.waits:
-                raise  # not refused: its receipt was not believed
-            if len(due) > 1:
-                self._alone = len(due)  # it may be for one of them: the others are in order
-                return
-            if isinstance(err, OutOfTurnError):
-                raise
-            if err.rule != "acknowledged":
-                author = due[0].statement.node
-                self._engine.alarm(f"the broker takes no {step} for a message of {author}: {err}")
-        self._told(due, step)
-
-    async def acknowledge_owed(self) -> bool:
-        """Tell some of what is owed, a bundle of it; return whether there is more this round.
-
-        The engine's lock must be held.
-        """
-        limit = 1 if self._alone else TOGETHER
-        self._alone = max(0, self._alone - 1)
-        owed = self._owed_after(self._round, limit)
-        begins_anew = not owed and self._round != ""
-        if begins_anew:
-            self._round = ""
-            owed = self._owed_after("", limit)
-        steps: dict[str, list[Row]] = {}
-        for name in owed:
-            _, step, object_ = name.split("/")
-            known = rows(self._engine, "object = ?", bytes.fromhex(object_))
-            steps.setdefault(step, []).extend(known)
-            if not known:
-                self._settled(f"{step}/{object_}")
-        for step, found in steps.items():
-            with suppress(OutOfTurnError):  # too much goes on now: in the next round
-                await self.acknowledge(found, step)
-        if self._alone and limit > 1:
-            return True  # the same ones again, each on its own
-        ends = len(owed) < limit
-        self._round = "" if ends else owed[-1]
-        return not (ends or begins_anew)
-
-    def _owed_after(self, name: str, limit: int) -> list[str]:
-        sql = "SELECT name FROM setting WHERE name GLOB 'owe/*' AND name > ? ORDER BY name LIMIT ?"
-        return [row[0] for row in self._engine.vault.run(sql, name, limit)]
-
-    def _due(self, found: Sequence[Row], step: str) -> list[Row]:
-        """Return what is to be told, written down as owed; the rest is settled."""
-        vault, due = self._engine.vault, list[Row]()
-        with vault.soon():  # synced with the bundle that tells it
-            for row in found:
-                if row.statement.node == self._engine.node:
-                    self._settled(_owed(row, step))
-                elif self._stands(row, step):
-                    self._told([row], step)
-                else:
-                    # Owed until it stands: a broken line, or a kill, only delays it.
-                    vault.put(f"owe/{_owed(row, step)}", b"1")
-                    due.append(row)
-        return due
-
-    def _stands(self, row: Row, step: str) -> bool:
-        engine = self._engine
-        if engine.vault.get(f"step/{_owed(row, step)}") is not None:
-            return True
-        # Its receipt came when its answer was asked for again: after a cut, or by a later process.
-        told = "SELECT 1 FROM step WHERE object = ? AND node = ? AND step = ?"
-        return engine.vault.one(told, row.object, engine.node, step) is not None
-
-    def _told(self, due: Sequence[Row], step: str) -> None:
-        with self._engine.vault.soon():  # its receipt is on the disk
-            for row in due:
-                self._engine.vault.put(f"step/{_owed(row, step)}", b"1")
-                self._settled(_owed(row, step))
-
-    def _add_acks(self, parcel: Parcel, due: Sequence[Row], step: str) -> None:
-        for row in due:
-            obj = row.statement
-            ack = parcel.activity(Ack, "ack", obj.case, object=obj.object, step=step)
-            parcel.add(ack, tag_key=self._engine.case_key(obj.case, obj.gen))
-
-    def _settled(self, name: str) -> None:
-        self._engine.vault.run("DELETE FROM setting WHERE name = ?", f"owe/{name}")
-
     async def access(
         self,
         state: CaseState,
@@ -342,7 +246,7 @@ class Reader:
         # The body is here and its entry stands: a broken line now is no reason to keep it
         # from the officer. It is owed, and told when the broker is back.
         with suppress(UnreachableError, LoginError, OutOfTurnError):
-            await self.acknowledge([row], "read")
+            await self.acks.acknowledge([row], "read")
 
     async def _release(self, state: CaseState, row: Row, *, emergency: bool) -> tuple[int, bytes]:
         engine = self._engine
@@ -398,7 +302,3 @@ class Reader:
             object_view(engine, other)
             for other in rows(engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
         )
-
-
-def _owed(row: Row, step: str) -> str:
-    return f"{step}/{row.statement.object.hex()}"
