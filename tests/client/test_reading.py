@@ -115,7 +115,7 @@ async def test_one_that_never_goes_through_does_not_hold_the_others(
     async with engine.lock:
         await engine.sync()
     stuck = engine.vault.run("SELECT object FROM object ORDER BY object LIMIT 1")[0][0]
-    real = reader._add_acks
+    real = reader.acks._add_acks
 
     def add(parcel: Parcel, due: Sequence[Row], step: str) -> None:
         if any(row.object == stuck for row in due):
