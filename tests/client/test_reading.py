@@ -122,7 +122,7 @@ async def test_one_that_never_goes_through_does_not_hold_the_others(
             raise OutOfTurnError("not the device's next number", rule="number")
         real(parcel, due, step)
 
-    monkeypatch.setattr(reader, "_add_acks", add)
+    monkeypatch.setattr(reader.acks, "_add_acks", add)
     await belgrade.sync()
     assert owed(belgrade) == 1
     monkeypatch.undo()
