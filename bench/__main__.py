@@ -22,6 +22,7 @@ PARTS = {
     "e": "catchup",
     "f": "memory",
     "g": "growth",
+    "h": "search",
     "p": "protections",
 }
 

@@ -8,7 +8,7 @@ class Row:
     """One line of the table.
 
     Attributes:
-        section: Letter of the part it belongs to, ``a`` to ``g``.
+        section: Letter of the part it belongs to, ``a`` to ``h``.
         name: What was measured, in a few words.
         unit: Of ``ours`` and ``limit``.
         ours: The figure.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import catchup, latency, table, writes
+from bench import catchup, latency, search, table, writes
 from bench.rows import Row
 from bench.stage import SCALES, stage
 
@@ -13,8 +13,8 @@ from bench.stage import SCALES, stage
 @pytest.mark.timeout(300)
 async def test_rates_latency_and_catching_up_are_measured_on_a_real_broker() -> None:
     async with stage(SCALES["tiny"]) as place:
-        rows = [row for part in (writes, latency, catchup) for row in await part.run(place)]
-    assert [row.section for row in rows] == ["a", "a", "b", "b", "e"]
+        rows = [row for part in (writes, latency, catchup, search) for row in await part.run(place)]
+    assert [row.section for row in rows] == ["a", "a", "b", "b", "e", "h", "h", "h"]
     assert all(row.ours > 0 for row in rows)
     assert all(row.limit is not None and row.limit > row.ours for row in rows[:2])
 

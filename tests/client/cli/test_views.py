@@ -102,6 +102,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (duty.on_watch, tuple[values.WatchView, ...]),
     (duty.due, tuple[values.DueView, ...]),
     (lambda result: duty.checked(result.key, result), values.CheckResult),
+    (duty.found, values.Found),
     (duty.event, values.Event),
     (devices.listed, tuple[values.DeviceView, ...]),
     (devices.warning, str),

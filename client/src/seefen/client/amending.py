@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from seefen.client import searching
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
@@ -131,6 +132,7 @@ class Amending:
                     one.object,
                 )
                 vault.run("DELETE FROM mark WHERE object = ?", one.object)
+                searching.forget(vault, one.object)
 
     def _own(self, ref: str) -> tuple[CaseState, Row]:
         state, number = self._find(ref)

@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from seefen.client import marks
+from seefen.client import marks, searching
 from seefen.client.amending import Amending
 from seefen.client.auditing import Audit
 from seefen.client.casework import Casework
@@ -38,7 +38,7 @@ from seefen.client.requests import Requests
 from seefen.client.sender import Sender
 from seefen.client.tags import Tags
 from seefen.client.trust import Trust
-from seefen.client.values import CheckResult, Event, NodeView, Opened, Sent, Synced
+from seefen.client.values import CheckResult, Event, Found, NodeView, Opened, Sent, Synced
 from seefen.client.vault import NAME as VAULT
 from seefen.client.vault import Vault
 from seefen.client.views import object_view, row_of
@@ -252,6 +252,10 @@ class Client:
     def check(self, serial: str) -> CheckResult:
         """Look for a serial number, plate or headstamp in the own vault only."""
         return marks.check(self._engine, serial)
+
+    def search(self, text: str) -> Found:
+        """Look for words in all that this device has opened; shows covers, never bodies."""
+        return searching.search(self._engine, text)
 
     # --- drafts and queue -------------------------------------------------------------
 

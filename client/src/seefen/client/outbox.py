@@ -16,7 +16,7 @@ from typing import Final
 
 from msgspec.structs import replace as replaced
 
-from seefen.client import files, keying, marks
+from seefen.client import files, keying, marks, searching
 from seefen.client.answers import FullError, UnreachableError
 from seefen.client.drafts import Attachment, Draft, sayable
 from seefen.client.engine import Engine
@@ -278,7 +278,8 @@ class Outbox:
         vault = self._engine.vault
         with vault.soon():  # its receipt is on the disk: after a power cut this is done again
             vault.run("UPDATE object SET body = ? WHERE object = ?", draft.plain, draft.object)
-            marks.keep(vault, draft.object, decode_message(draft.plain))
+            marks.keep(vault, draft.object, message := decode_message(draft.plain))
+            searching.keep(vault, draft.object, message)
             vault.run("DELETE FROM draft WHERE id = ?", id_)
         if draft.file:
             vault.sync()  # or a power cut would leave a draft without its file

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seefen.client import files, marks
+from seefen.client import files, marks, searching
 from seefen.client.acknowledging import Acknowledging
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
@@ -228,6 +228,7 @@ class Reader:
                     obj.object,
                 )
             marks.keep(engine.vault, obj.object, message)
+            searching.keep(engine.vault, obj.object, message)
 
     async def _open(self, state: CaseState, row: Row, *, emergency: bool) -> int:
         engine = self._engine

@@ -181,6 +181,20 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What a search found in the own vault: covers, the newest first, and what it covered.
+
+    ``searched`` are the bodies that were looked through, ``closed`` those that are not open.
+    """
+
+    words: tuple[str, ...]
+    views: tuple[ObjectView, ...]
+    more: bool
+    searched: int
+    closed: int
+
+
+@dataclass(frozen=True, slots=True)
 class CheckResult:
     """What the own vault says to a mark, and what was searched."""
 

@@ -70,6 +70,8 @@ CREATE TABLE IF NOT EXISTS mark (
   PRIMARY KEY (object, field, text)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS mark_strong ON mark (strong);
 CREATE INDEX IF NOT EXISTS mark_weak ON mark (weak);
+CREATE VIRTUAL TABLE IF NOT EXISTS word USING fts5(
+  folded, tokenize = 'trigram', content = '', contentless_delete = 1);
 """
 
 

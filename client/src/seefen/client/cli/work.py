@@ -1,4 +1,4 @@
-"""``seefen due``, ``check`` and ``tail``: what waits, what is known, what happens now."""
+"""``seefen due``, ``check``, ``search`` and ``tail``: what waits, is known, happens now."""
 
 import asyncio
 from typing import Annotated
@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(due)
     app.command()(check)
+    app.command()(search)
     app.command()(tail)
 
 
@@ -34,6 +35,16 @@ def check(
     with opened(context) as session:
         found = session.do(lambda client: client.check(number))
         session.screen.show(found, lambda result: duty.checked(number, result))
+
+
+def search(
+    context: typer.Context,
+    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="Parts of words do.")],
+) -> None:
+    """Look for words in what this device has opened: seefen search милош passat."""
+    text = " ".join(words)
+    with opened(context) as session:
+        session.screen.show(session.do(lambda client: client.search(text)), duty.found)
 
 
 def tail(

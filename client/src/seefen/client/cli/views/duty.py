@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.scripts import remark
-from seefen.client.values import CheckResult, DueView, Event, Hit, WatchView
+from seefen.client.cli.views.objects import name_of
+from seefen.client.values import CheckResult, DueView, Event, Found, Hit, WatchView
 
 
 def on_watch(watches: Sequence[WatchView]) -> Painted:
@@ -88,6 +89,30 @@ def checked(serial: str, result: CheckResult) -> Painted:
         if nothing
         else dim("A look-alike is a reading of unclear characters, not a hit."),
     )
+
+
+def found(result: Found) -> Painted:
+    """Return what a search found: covers, the newest first."""
+    covered = line(f"Searched: {result.searched} open messages and files of this vault.")
+    closed = (
+        dim(f"{result.closed} that were never opened here are not searched.")
+        if result.closed
+        else None
+    )
+    if not result.views:
+        return stack(line("Nothing found."), covered, closed)
+    now = times.now()
+    grid = Grid("REF", "WHEN", "FROM", "WHAT", "COVER", keep=(0,))
+    for view in result.views:
+        grid.row(
+            bold(view.ref),
+            times.moment(view.created_at, now),
+            view.sender,
+            name_of(view),
+            f"{view.subject} · {codes.short_handling(view.handling)}",
+        )
+    more = warn("There is more: give another word.") if result.more else None
+    return stack(grid.painted(), more, covered, closed)
 
 
 def _hits(title: str, hits: Sequence[Hit]) -> Painted:

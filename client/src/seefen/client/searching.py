@@ -1,0 +1,95 @@
+"""Searching: words in all that this device has opened, across alphabets and spellings.
+
+It finds parts of words and shows covers, never bodies: opening what was found leaves its
+entry, as always. The index is a part of the vault, and what is erased leaves it.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+import msgspec
+
+from seefen.client.engine import Engine
+from seefen.client.folding import fold, fold_all
+from seefen.client.values import Found
+from seefen.client.vault import Vault
+from seefen.client.views import object_view, rows
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages import Form, Message
+from seefen.protocol.messages.shape import recoded, shape
+
+LEAST: Final = 3  # folded characters: the index knows words by three letters at a time
+MOST: Final = 50  # hits that are shown
+
+
+def keep(vault: Vault, object_: bytes, message: Form) -> None:
+    """Index the words of a message that was opened."""
+    index = _index_of(vault, object_)
+    if index is None:
+        return
+    vault.run("DELETE FROM word WHERE rowid = ?", index)
+    words = fold_all(" ".join(texts_of(message)))
+    vault.run("INSERT INTO word (rowid, folded) VALUES (?, ?)", index, words)
+
+
+def forget(vault: Vault, object_: bytes) -> None:
+    """Take the words of an object out of the index."""
+    index = _index_of(vault, object_)
+    if index is not None:
+        vault.run("DELETE FROM word WHERE rowid = ?", index)
+
+
+def texts_of(message: Form) -> Iterator[str]:
+    """Yield what was written in a message: texts, names, marks; codes are no words."""
+    plain = msgspec.to_builtins(message, builtin_types=(bytes,))
+    yield from _strings(recoded(shape(type(message)), plain, _nothing))
+    if isinstance(message, Message):
+        yield message.cover().subject
+
+
+def search(engine: Engine, text: str) -> Found:
+    """Look for all words of a text, each as a part of a word; the newest first.
+
+    Raises:
+        RefusedError: No word of it is long enough.
+    """
+    words = [word for word in map(fold, text.split()) if len(word) >= LEAST]
+    if not words:
+        raise RefusedError(
+            f"give at least {LEAST} letters or digits of a word to look for", rule="form"
+        )
+    vault = engine.vault
+    query = " AND ".join(f'"{word}"' for word in words)
+    sql = "SELECT rowid FROM word WHERE folded MATCH ? ORDER BY rowid DESC LIMIT ?"
+    indices = [row[0] for row in vault.run(sql, query, MOST + 1)]
+    found = [row for index in indices[:MOST] for row in rows(engine, "idx = ?", index)]
+    views = (object_view(engine, row) for row in found)
+    searched = vault.one("SELECT count(*) FROM object WHERE body IS NOT NULL")
+    closed = vault.one("SELECT count(*) FROM object WHERE body IS NULL AND NOT file")
+    return Found(
+        words=tuple(words),
+        views=tuple(view for view in views if not view.recalled_by),
+        more=len(indices) > MOST,
+        searched=searched[0] if searched else 0,
+        closed=closed[0] if closed else 0,
+    )
+
+
+def _nothing(_field: str, _table: str, _code: str) -> str:
+    return ""
+
+
+def _index_of(vault: Vault, object_: bytes) -> int | None:
+    row = vault.one("SELECT idx FROM object WHERE object = ?", object_)
+    return None if row is None else int(row[0])
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in cast("dict[str, object]", value).values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in cast("list[object]", value):
+            yield from _strings(item)

