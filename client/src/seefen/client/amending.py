@@ -42,6 +42,8 @@ class Amending:
         message: Message,
         files: Sequence[Path] = (),
         progress: Progress = silent,
+        *,
+        original: bool = False,
     ) -> Sent:
         """Send a newer version of a message of one's own node; lists show the newest.
 
@@ -59,6 +61,7 @@ class Amending:
             tuple(files),
             reply_to=row.statement.reply_to,
             supersedes=row.object,
+            original=original,
             progress=progress,
         )
 

@@ -27,12 +27,16 @@ class Draft(Part, frozen=True):
 
 
 class Attachment(Part, frozen=True):
-    """A file that is to follow a message: kept with it, so that no kill comes between."""
+    """A file that is to follow a message: kept with it, so that no kill comes between.
+
+    ``original``: with all that a photograph says about place and device.
+    """
 
     case: Id
     of: Id
     handling: str
     path: bytes
+    original: bool
 
 
 def sayable(name: str) -> str:

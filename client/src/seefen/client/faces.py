@@ -101,11 +101,15 @@ class Cases:
         text: str,
         files: Sequence[Path] = (),
         progress: Progress = silent,
+        *,
+        original: bool = False,
     ) -> Sent:
         """Send a note with files; files alone get a note that says so."""
         state = self._casework.find(number)
         note = Note(text=text or f"{len(files)} file(s)")
-        return await self._messaging.send(state, note, tuple(files), progress=progress)
+        return await self._messaging.send(
+            state, note, tuple(files), original=original, progress=progress
+        )
 
     async def publish(
         self,
@@ -113,6 +117,8 @@ class Cases:
         message: Message,
         files: Sequence[Path] = (),
         progress: Progress = silent,
+        *,
+        original: bool = False,
     ) -> Sent:
         """Send a message of any form that asks and answers nothing: a notice, a bulletin.
 
@@ -125,7 +131,9 @@ class Cases:
                 rule="is-a-request",
             )
         state = self._casework.find(number)
-        return await self._messaging.send(state, message, tuple(files), progress=progress)
+        return await self._messaging.send(
+            state, message, tuple(files), original=original, progress=progress
+        )
 
     async def add(self, number: str, nodes: Sequence[str]) -> CaseView:
         """Let nodes read from now on, not what came before."""
@@ -165,10 +173,14 @@ class Alerts:
         channel: str,
         photos: Sequence[Path] = (),
         progress: Progress = silent,
+        *,
+        original: bool = False,
     ) -> Sent:
         """Send an alert first and small; photographs follow."""
         state = self._casework.find(channel, "channel")
-        return await self._messaging.send(state, alert, tuple(photos), progress=progress)
+        return await self._messaging.send(
+            state, alert, tuple(photos), original=original, progress=progress
+        )
 
     def list(self) -> list[ObjectView]:
         """Return all alerts this device knows, the newest first."""

@@ -31,25 +31,26 @@ Progress = Callable[[str, int, int], None]
 
 
 def seal_file(
-    path: Path, sealed: Path, key: bytes, obj: Object, head: bytes, progress: Progress
+    source: Path | bytes, sealed: Path, key: bytes, obj: Object, head: bytes, progress: Progress
 ) -> tuple[int, bytes]:
-    """Seal a file and its description; return size and root of the ciphertext.
+    """Seal a file, or bytes, with its description; return size and root of the ciphertext.
 
     A part is hashed in a thread while the next one is sealed; its leaf hashes are kept
     beside the sealed bytes, so that nothing is hashed twice.
     """
-    size = path.stat().st_size
+    name = "" if isinstance(source, bytes) else source.name
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
     sealer = Sealer(key, body_context(obj))
     done = 0
     with ThreadPoolExecutor(1) as hasher, sealed.open("wb", buffering=0) as target:
         parts = _Parts(target, hasher)
         parts.add(sealer.update(len(head).to_bytes(4, "big") + head))
-        for chunk in _chunks(path):
+        for chunk in _chunks(source):
             parts.add(sealer.update(chunk))
             done += len(chunk)
-            progress(path.name, done, size)
+            progress(name, done, size)
         if done != size:
-            raise RefusedError(f"{path.name} changed while it was read: send it again", rule="file")
+            raise RefusedError(f"{name} changed while it was read: send it again", rule="file")
         for piece in padding_pieces(4 + len(head) + size):
             parts.add(sealer.update(piece))
         parts.add(sealer.finish())
@@ -174,10 +175,13 @@ async def download(
     await move_all(missing, fetch, size, lambda done: progress("", done, size))
 
 
-def _chunks(path: Path) -> Iterator[memoryview]:
+def _chunks(source: Path | bytes) -> Iterator[memoryview]:
     """Yield a file piece by piece; each is gone when the next is asked for."""
+    if isinstance(source, bytes):
+        yield memoryview(source)
+        return
     buffer = memoryview(bytearray(PART_SIZE))
-    with path.open("rb", buffering=0) as file:
+    with source.open("rb", buffering=0) as file:
         while count := file.readinto(buffer):
             yield buffer[:count]
 

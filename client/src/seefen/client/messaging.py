@@ -38,9 +38,12 @@ class Messaging:
         *,
         reply_to: bytes | None = None,
         supersedes: bytes | None = None,
+        original: bool = False,
         progress: Progress = silent,
     ) -> Sent:
         """Send a message first and small; its files follow as objects of their own.
+
+        Photographs are cleaned of what they say about place and device, unless ``original``.
 
         Raises:
             RefusedError: rule ``persons-in-channel``, or ``not-a-member``: a node that is named
@@ -51,7 +54,12 @@ class Messaging:
         async with engine.lock:
             dated = self._dated(message)
             draft = self._outbox.add_message(
-                state.case, dated, reply_to=reply_to, supersedes=supersedes, attach=files
+                state.case,
+                dated,
+                reply_to=reply_to,
+                supersedes=supersedes,
+                attach=files,
+                original=original,
             )
             # The message leaves before its files are even sealed: it may be urgent.
             first = self._result(await self._outbox.flush(), draft)

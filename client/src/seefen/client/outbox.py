@@ -6,7 +6,6 @@ lets readers drop a double.
 """
 
 import asyncio
-import hashlib
 import mimetypes
 import os
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace as replaced
 
-from seefen.client import files, keying, marks, searching
+from seefen.client import files, keying, marks, photos, searching
 from seefen.client.answers import FullError, UnreachableError
 from seefen.client.drafts import Attachment, Draft, sayable
 from seefen.client.engine import Engine
@@ -71,6 +70,7 @@ class Outbox:
         reply_to: bytes | None = None,
         supersedes: bytes | None = None,
         attach: tuple[Path, ...] = (),
+        original: bool = False,
     ) -> int:
         """Keep a message to be sent, and the files to follow it; return the draft's number.
 
@@ -83,6 +83,8 @@ class Outbox:
             if not path.is_file():
                 raise RefusedError(f"{path} cannot be read: there is no such file", rule="file")
             _check_name(path)
+            if not original:
+                photos.check(path)  # now, not when the message has left
         bare = self._bare(case, file=False)
         key = new_content_key()
         body = seal(key, body_context(bare), pad(plain))
@@ -106,7 +108,8 @@ class Outbox:
         vault = self._engine.vault
         with vault.soon():  # synced with what is about to leave, or before it is said to wait
             for path in attach:
-                kept = Attachment(case, bare.object, message.handling, os.fsencode(path.absolute()))
+                place = os.fsencode(path.absolute())
+                kept = Attachment(case, bare.object, message.handling, place, original)
                 vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
             return self._keep(draft)
 
@@ -179,23 +182,23 @@ class Outbox:
         sealed = self.folder / f"{bare.object.hex()}.sealed"
         try:
             self.folder.mkdir(exist_ok=True)
-            size = path.stat().st_size
-            digest = await asyncio.to_thread(_digest, path)
+            source = await asyncio.to_thread(photos.source_of, path, original=kept.original)
             media = MEDIA.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
             note = FileNote(
                 name=sayable(path.name),
-                size=size,
-                sha256=digest,
+                size=source.size,
+                sha256=source.sha256,
                 role="",
                 of=kept.of,
                 handling=kept.handling,
                 media_type=media or "application/octet-stream",
                 created_at=bare.created_at,
+                cleaned_of=source.cleaned_of,
             )
             note.check()
             plain = encode_message(note)
             body_size, root = await asyncio.to_thread(
-                files.seal_file, path, sealed, key, bare, plain, _unseen
+                files.seal_file, source.data, sealed, key, bare, plain, _unseen
             )
         except SeefenError:
             files.discard(sealed)
@@ -393,8 +396,3 @@ def _check_name(path: Path) -> None:
         check_file_name(sayable(path.name))
     except RefusedError as err:
         raise RefusedError(f"{sayable(path.name)[:40]}: {err}", rule=err.rule) from None
-
-
-def _digest(path: Path) -> bytes:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").digest()

@@ -52,6 +52,8 @@ class Requests:
         message: Message,
         files: Sequence[Path] = (),
         progress: Progress = silent,
+        *,
+        original: bool = False,
     ) -> Sent:
         """Ask nodes of a case: one message, and a clock for each of them.
 
@@ -61,7 +63,9 @@ class Requests:
         if message.act() is not Act.ASK:
             raise RefusedError(f"a {message.TYPE} asks nothing", rule="no-request")
         state = self._casework.find(case)
-        return await self._messaging.send(state, message, tuple(files), progress=progress)
+        return await self._messaging.send(
+            state, message, tuple(files), original=original, progress=progress
+        )
 
     async def move(
         self,
@@ -69,6 +73,8 @@ class Requests:
         message: Message,
         files: Sequence[Path] = (),
         progress: Progress = silent,
+        *,
+        original: bool = False,
     ) -> Sent:
         """Send a message that moves a request: an answer, a question back, a new date.
 
@@ -80,7 +86,7 @@ class Requests:
         row = row_of(self._engine, state, number)
         self._require_move(ref, row, message)
         return await self._messaging.send(
-            state, message, tuple(files), reply_to=row.object, progress=progress
+            state, message, tuple(files), reply_to=row.object, original=original, progress=progress
         )
 
     async def answer(self, ref: str, answer: str, cause: str = "") -> Sent:

@@ -9,6 +9,7 @@ import typer
 
 from seefen.client.cli import dialogue, forms, sending, times
 from seefen.client.cli.arguments import (
+    Original,
     Ref,
     UsageError,
     case_name,
@@ -70,6 +71,7 @@ def send(
     hidden: Annotated[str, typer.Option(metavar="TEXT", help="spare wheel, rear panel")] = "",
     more: Annotated[str, typer.Option(metavar="TEXT", help="Anything else, no names.")] = "",
     handling: Handling = None,
+    original: Original = False,
 ) -> None:
     """Send an alert: seefen alert send --photo wheel.jpg asks; --form or options do not."""
     photos = distinct(photo, "photo")
@@ -88,7 +90,7 @@ def send(
             return
         with session.screen.progress() as report:
             sent = session.do(
-                lambda client: client.alerts.send(alert, into, photos=photos, progress=report)
+                lambda client: client.alerts.send(alert, into, photos, report, original=original)
             )
         if given is None:
             session.do(lambda client: client.forget_draft(DRAFT))
@@ -201,12 +203,17 @@ def replace(
         typer.Option("--form", parser=existing_file, metavar="FILE.json", help="The whole alert."),
     ],
     photo: Photos = None,
+    original: Original = False,
 ) -> None:
     """Replace an alert of yours by a newer one: seefen alert replace REF --form corrected.json."""
     photos, newer = distinct(photo, "photo"), forms.seizure_alert(form)
     with opened(context) as session:
         with session.screen.progress() as report:
-            sent = session.do(lambda client: client.amend.replace(str(ref), newer, photos, report))
+            sent = session.do(
+                lambda client: client.amend.replace(
+                    str(ref), newer, photos, report, original=original
+                )
+            )
         sending.finish(session, sent)
 
 

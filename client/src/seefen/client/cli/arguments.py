@@ -199,6 +199,12 @@ Ref = Annotated[
     Reference,
     typer.Argument(parser=reference, metavar="REF", help="Message or file: CASE#number."),
 ]
+Original = Annotated[
+    bool,
+    typer.Option(
+        "--original", help="Photographs as they are, with place and device they were taken with."
+    ),
+]
 CaseName = Annotated[
     str, typer.Argument(parser=case_name, metavar="CASE", help="Case number or channel name.")
 ]

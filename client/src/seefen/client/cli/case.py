@@ -10,6 +10,7 @@ from seefen.client.cli import forms, sending
 from seefen.client.cli.arguments import (
     CaseName,
     NodeNames,
+    Original,
     Reference,
     UsageError,
     case_name,
@@ -122,6 +123,7 @@ def send(
             "--form", parser=existing_file, metavar="FILE.json", help="A notice, a bulletin, ..."
         ),
     ] = None,
+    original: Original = False,
 ) -> None:
     """Send a note or files: seefen case send SF-2026-SKP-00418 --text 'See annex' --file a.pdf."""
     files = distinct(file, "file")
@@ -134,8 +136,8 @@ def send(
 
     async def send(client: Client, report: Report) -> Sent:
         if message is not None:
-            return await client.cases.publish(case, message, files, report)
-        return await client.cases.send(case, note, files, report)
+            return await client.cases.publish(case, message, files, report, original=original)
+        return await client.cases.send(case, note, files, report, original=original)
 
     with opened(context) as session:
         with session.screen.progress() as report:

@@ -10,6 +10,7 @@ from seefen.client import Client
 from seefen.client.cli import forms, sending
 from seefen.client.cli.arguments import (
     CaseName,
+    Original,
     Ref,
     UsageError,
     code_of,
@@ -69,22 +70,36 @@ def show(context: typer.Context, ref: Ref) -> None:
 
 
 @group.command()
-def ask(context: typer.Context, case: CaseName, form: Form, file: Files = None) -> None:
+def ask(
+    context: typer.Context,
+    case: CaseName,
+    form: Form,
+    file: Files = None,
+    original: Original = False,
+) -> None:
     """Ask nodes of a case: seefen request ask SF-2026-SKP-00418 --form request.json."""
     files, message = distinct(file, "file"), forms.message(form)
     with opened(context) as session:
         with session.screen.progress() as report:
-            sent = session.do(lambda client: client.requests.ask(case, message, files, report))
+            sent = session.do(
+                lambda client: client.requests.ask(case, message, files, report, original=original)
+            )
         sending.finish(session, sent)
 
 
 @group.command()
-def answer(context: typer.Context, ref: Ref, form: Form, file: Files = None) -> None:
+def answer(
+    context: typer.Context, ref: Ref, form: Form, file: Files = None, original: Original = False
+) -> None:
     """Answer: seefen request answer SF-2026-SKP-00418#3 --form reply.json --file annex.pdf."""
     files, message = distinct(file, "file"), forms.message(form)
     with opened(context) as session:
         with session.screen.progress() as report:
-            sent = session.do(lambda client: client.requests.move(str(ref), message, files, report))
+            sent = session.do(
+                lambda client: client.requests.move(
+                    str(ref), message, files, report, original=original
+                )
+            )
         sending.finish(session, sent)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from seefen.client.cli import forms, sending, times, trace_dialogue
-from seefen.client.cli.arguments import CaseName, Ref, distinct, existing_file
+from seefen.client.cli.arguments import CaseName, Original, Ref, distinct, existing_file
 from seefen.client.cli.session import opened
 
 group = typer.Typer(help="Trace requests and their answers.")
@@ -26,24 +26,42 @@ def register(app: typer.Typer) -> None:
 
 
 @group.command()
-def ask(context: typer.Context, case: CaseName, form: Form = None, file: Files = None) -> None:
+def ask(
+    context: typer.Context,
+    case: CaseName,
+    form: Form = None,
+    file: Files = None,
+    original: Original = False,
+) -> None:
     """Ask for a trace: seefen trace ask SF-2026-SKP-00418 --form request.json --file photo.jpg."""
     files = distinct(file, "file")
     given = None if form is None else forms.trace_request(form)
     with opened(context) as session:
         request = trace_dialogue.ask(session.screen, times.now()) if given is None else given
         with session.screen.progress() as report:
-            sent = session.do(lambda client: client.requests.ask(case, request, files, report))
+            sent = session.do(
+                lambda client: client.requests.ask(case, request, files, report, original=original)
+            )
         sending.finish(session, sent)
 
 
 @group.command()
-def answer(context: typer.Context, ref: Ref, form: Form = None, file: Files = None) -> None:
+def answer(
+    context: typer.Context,
+    ref: Ref,
+    form: Form = None,
+    file: Files = None,
+    original: Original = False,
+) -> None:
     """Answer a trace request: seefen trace answer SF-2026-SKP-00418#3 --form reply.json."""
     files = distinct(file, "file")
     given = None if form is None else forms.trace_reply(form)
     with opened(context) as session:
         reply = trace_dialogue.answer(session.screen, times.now()) if given is None else given
         with session.screen.progress() as report:
-            sent = session.do(lambda client: client.requests.move(str(ref), reply, files, report))
+            sent = session.do(
+                lambda client: client.requests.move(
+                    str(ref), reply, files, report, original=original
+                )
+            )
         sending.finish(session, sent)

@@ -8,6 +8,7 @@ from seefen.protocol.messages.cover import Said
 from seefen.protocol.messages.form import (
     Line,
     Message,
+    OptionalHash,
     OptionalId,
     check_id,
     coded,
@@ -49,6 +50,7 @@ class FileNote(Message, kw_only=True, frozen=True):
 
     Attributes:
         sha256: Of the file as it was before sealing.
+        cleaned_of: Of the photograph before what it says about place and device was left out.
         of: The object it belongs to; ``item`` the number of the weapon in it.
     """
 
@@ -64,11 +66,14 @@ class FileNote(Message, kw_only=True, frozen=True):
     of: OptionalId = b""
     item: Annotated[int, Meta(ge=0, le=100_000)] = 0
     caption: Line = ""
+    cleaned_of: OptionalHash = b""
 
     def check(self) -> None:
         """Check that the name is one, and no path."""
         super().check()
         check_id("of", self.of)
+        if len(self.cleaned_of) not in (0, 32):
+            refuse("cleaned_of", "is a hash of 32 bytes, or nothing")
         check_file_name(self.name)
 
     def saved_as(self) -> str:

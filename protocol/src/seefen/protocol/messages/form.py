@@ -66,6 +66,9 @@ Evaluation: TypeAlias = Annotated[
     str, _text(2, pattern=r"\A([ABCX][1-4])?\Z", hint="an evaluation like B3")
 ]
 OptionalId: TypeAlias = Annotated[bytes, Meta(max_length=16, extra={"hint": "an id of 16 bytes"})]
+OptionalHash: TypeAlias = Annotated[
+    bytes, Meta(max_length=32, extra={"hint": "a hash of 32 bytes, or nothing"})
+]
 Nodes: TypeAlias = Annotated[tuple[NodeName, ...], Meta(max_length=64)]
 
 
