@@ -125,6 +125,19 @@ def test_a_node_that_nobody_can_reach_is_named(story: Story) -> None:
     assert ask(network, here(network)) == {LAB}
 
 
+def test_a_key_covers_a_node_by_its_mailbox_or_by_its_devices(story: Story) -> None:
+    network = story.network
+    network.take(network.revoke(story.add(AWAY, "keyholder")))
+    network.take(renew_key(network, story.home, story.case))
+    first, second = story.state.generations
+    assert (len(first.statement.mailboxes), len(first.statement.devices)) == (2, 0)
+    assert [wrap.node for wrap in second.statement.mailboxes] == [HOME]
+    assert second.statement.devices
+    network.take(change_members(network, story.home, story.case, remove=(AWAY,)))
+    covered = [story.state.covered(gen, network.directory) for gen in (1, 2, 3)]
+    assert covered == [{HOME, AWAY}, {HOME, AWAY}, {HOME}]
+
+
 def _bundles(story: Story) -> dict[str, tuple[str, bytes]]:
     """Return a statement of each kind by AWAY, or by HOME where it must be."""
     network, away, home = story.network, story.away, story.home
