@@ -105,6 +105,32 @@ def test_what_was_answered_at_a_place_stays(story: Story, before: str, event: st
     assert _answers(story, after, place) == answers
 
 
+def test_who_leaves_later_ends_no_key_before(story: Story) -> None:
+    """Somebody had left by then, so that it is asked who of the readers had."""
+    network = story.network
+    officer, bystander = story.add(AWAY, "field"), story.add(AWAY, "field")
+    network.take(assign(network, story.away, story.case, officer))
+    network.take(network.revoke(bystander, "left"))
+    place = here(network)
+    assert stale(story.state, network.directory, place, node=AWAY) is None
+    for reader in (officer, story.away):
+        after = twin(network)
+        after.take(after.revoke(reader, "left"))
+        state, directory = after.cases[story.case], after.directory
+        assert stale(state, directory, here(after), node=AWAY) == "e-reader-left"
+        assert stale(state, directory, place, node=AWAY) is None
+
+
+def test_who_was_assigned_the_second_key_keeps_it_beside_those_of_the_first(story: Story) -> None:
+    network = story.network
+    first, second = story.add(AWAY, "field"), story.add(AWAY, "field")
+    network.take(assign(network, story.away, story.case, first))
+    network.take(change_members(network, story.home, story.case, add=(THIRD,)))
+    network.take(assign(network, story.away, story.case, second))
+    reads = [_may_read(network, story.case, m, here(network)) for m in (first, second)]
+    assert reads == [[False, True, True, False], [False, False, True, False]]
+
+
 def test_a_node_that_nobody_can_reach_is_named(story: Story) -> None:
     network = story.network
     nodes = frozenset({HOME, AWAY, LAB})
