@@ -61,6 +61,7 @@ def _run(part: str, names: list[str]) -> list[Outcome]:
         "-q",
         "-x",
         "-s",
+        "--tb=no",  # how each failure looks takes longer than to find it
         "-o",
         "timeout=0",
         "-p",

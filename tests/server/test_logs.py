@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import resource
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,43 @@ def test_ids_in_a_list_are_hashed_and_objects_say_only_their_type(stream: io.Str
     assert line["objects"][1] is None
     assert line["other"] == "PosixPath"
     assert "canary" not in stream.getvalue()
+
+
+def test_a_full_disk_for_the_log_stops_nobody(stream: io.StringIO) -> None:
+    """Else a login or a socket ends with 500 because a line about it found no room."""
+    full = Path("/dev/full").open("a", buffering=1, encoding="ascii")  # noqa: SIM115 - see the end
+    logs.configure(SECRET, full)
+    structlog.get_logger().info("login", device=DEVICE)
+    logging.getLogger("aiohttp.server").error("failed")
+    with pytest.raises(OSError, match="No space left"):
+        full.close()
+
+
+def test_once_there_is_room_the_log_says_how_many_lines_found_none(
+    stream: io.StringIO, tmp_path: Path
+) -> None:
+    path = tmp_path / "broker.log"
+    with logs.open_file(path) as file:
+        logs.configure(SECRET, file)
+        structlog.get_logger().info("one")
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size, limit[1]))
+        try:
+            for _ in range(3):
+                structlog.get_logger().info("no room")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        for event in ("two", "three"):
+            structlog.get_logger().info(event)
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    told = [line for line in found if line["event"] == "log.full"]
+    assert [(line["lines"], line["level"]) for line in told] == [(3, "warning")]
+    assert [line["event"] for line in found if line["event"] != "no room"] == [
+        "one",
+        "two",
+        "log.full",
+        "three",
+    ]
 
 
 def test_only_its_owner_reads_a_log_file(tmp_path: Path) -> None:

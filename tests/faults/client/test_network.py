@@ -81,7 +81,7 @@ async def told(client: Client, count: int) -> None:
     assert client.alarm is None
 
 
-async def sent(client: Client) -> None:
+async def sent(client: Client, *, seconds: float = PATIENT) -> None:
     """Wait until nothing waits in the outbox."""
 
     async def empty() -> bool:
@@ -89,7 +89,7 @@ async def sent(client: Client) -> None:
         return not client.queued()
 
     try:
-        await until(empty, seconds=PATIENT)
+        await until(empty, seconds=seconds)
     except AssertionError as err:
         raise AssertionError(f"{err}: {client.queued()}, {client.alarm}") from None
 
@@ -167,7 +167,7 @@ async def test_fifty_cuts_in_a_row_lose_nothing(lines: Lines, tmp_path: Path) ->
     done = asyncio.Event()
     cutting = asyncio.create_task(cut())
     await skopje.alerts.send(alert(), CHANNEL, [scan])
-    await sent(skopje)
+    await sent(skopje, seconds=times(PATIENT))  # each cut costs a new connection
     done.set()
     await cutting
     await told(belgrade, 1)

@@ -190,6 +190,20 @@ def test_a_proof_longer_than_the_tree_is_high_is_refused() -> None:
     assert not is_accepted(check_consistency, 3, before, 7, above, (*proof, extra))
 
 
+def test_a_proof_made_of_longer_hashes_is_none_even_where_it_folds_to_the_root() -> None:
+    # Left and right have no border but their length: who may choose it moves it.
+    one, other = LEAVES[:2]
+    root = node_hash(one, other)
+    for leaf, sibling in ((one + other[:1], other[1:]), (one[:-1], one[-1:] + other)):
+        assert node_hash(leaf, sibling) == root
+        assert not is_accepted(check_inclusion, leaf, 0, 2, (sibling,), root)
+        assert not is_accepted(check_consistency, 1, leaf, 2, root, (sibling,))
+    for leaf, sibling in ((one + b"\0", other), (one, other + b"\0"), (one[1:], other)):
+        folded = node_hash(leaf, sibling)
+        assert not is_accepted(check_inclusion, leaf, 0, 2, (sibling,), folded)
+        assert not is_accepted(check_consistency, 1, leaf, 2, folded, (sibling,))
+
+
 def test_a_batch_gives_the_same_proofs_as_one_at_a_time() -> None:
     together = inclusion_plan(range(900, 1000), 1000).build(node)
     assert together == tuple(

@@ -14,6 +14,7 @@ import sys
 import traceback
 from collections.abc import Iterable, MutableMapping
 from pathlib import Path
+from threading import Lock
 from typing import Any, TextIO, cast
 
 import structlog
@@ -28,7 +29,7 @@ def configure(secret: bytes, to: TextIO | None = None) -> None:
         secret: Key for the hashes of ids; the same after a restart.
         to: Where lines go.
     """
-    stream = sys.stderr if to is None else to
+    lines = _Lines(sys.stderr if to is None else to)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -36,7 +37,7 @@ def configure(secret: bytes, to: TextIO | None = None) -> None:
             _Hashed(secret),
             structlog.processors.JSONRenderer(sort_keys=True),
         ],
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -54,6 +55,33 @@ def where(error: BaseException) -> list[str]:
     """Return where an exception came from, and not what it says: that may be content."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+
+
+class _Lines:
+    """Writes lines, and goes on where it cannot: a full disk for the log stops no request.
+
+    Who could fill it would otherwise end every login and every line with 500.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = Lock()
+        self._failed = 0
+
+    def msg(self, line: str) -> None:
+        try:
+            with self._lock:
+                self._stream.write(line + "\n")
+                self._stream.flush()
+        except OSError:
+            self._failed += 1
+            return
+        if self._failed:
+            failed, self._failed = self._failed, 0
+            # Some may be there all the same: what found no room is tried again with the next.
+            structlog.get_logger().warning("log.full", lines=failed)
+
+    debug = info = warning = error = critical = msg
 
 
 class _Hashed:
