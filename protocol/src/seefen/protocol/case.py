@@ -45,11 +45,6 @@ class Generation(Struct, frozen=True):
         """Its number, from 1."""
         return self.statement.gen
 
-    @property
-    def nodes(self) -> frozenset[str]:
-        """Nodes whose mailbox got a wrap."""
-        return frozenset(w.node for w in self.statement.mailboxes)
-
     def mailbox_of(self, node: str) -> NodeWrap | None:
         """Return which mailbox generation of a node holds this key."""
         return next((w for w in self.statement.mailboxes if w.node == node), None)
