@@ -25,7 +25,12 @@ _SPEAKING: Final = frozenset((
     "text", "event", "date", "actor", "actor_type", "channel", "years", "medium", "kind", "unit",
     "claim", "script", "scheme", "technical_state", "functional", "part",
 ))  # fmt: skip
-_NAMED: Final = {"serial_as_read": "serial", "calibre_original": "made for", "evaluation": ""}
+_NAMED: Final = {
+    "serial_as_read": "serial",
+    "calibre_original": "made for",
+    "evaluation": "",
+    "ref": "in the list of arms as",
+}
 # What is so nearly always, and would only stand in the way.
 _SILENT: Final = {
     ("kind", "firearm"), ("kind", "real name"), ("serial_state", "present"), ("confidence", "sure"),
