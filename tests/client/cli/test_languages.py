@@ -2,10 +2,12 @@
 # ruff: noqa: RUF001 (letters of two alphabets)
 
 import dataclasses
+import json
 
 import pytest
 
 from seefen.client import values
+from seefen.client.cli.app import main
 from seefen.client.cli.views import alerts, cases, messages, objects
 from seefen.protocol.messages import Cover, Said, SeizureAlert, message_from_form
 from tests.client.cli.test_views import CASE, OBJECT, printed
@@ -67,3 +69,25 @@ def test_lists_in_a_language() -> None:
     case = dataclasses.replace(CASE, objects=(item,))
     assert "12 × pistoletë · H2" in printed(cases.whole(case, "sq"))
     assert printed(cases.whole(case, "sq")).count("Machine draft") == 1
+
+
+def test_a_reviewer_reads_a_whole_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "exactness", "--lang", "sr-Cyrl"]) == 0
+    shown = capsys.readouterr().out
+    assert "делимично" in shown
+    assert "Machine draft translation (Serbian in Cyrillic)" in shown
+    assert main(["schema", "exactness", "--lang", "sr-Cyrl", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["partial"] == "partial"
+
+
+def test_the_list_of_arms_is_a_table_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "arm"]) == 0
+    assert "zastava-m57" in capsys.readouterr().out
+
+
+def test_a_language_that_is_not_there_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEEFEN_LANG", "fr")
+    assert main(["schema", "exactness"]) == 2
+    assert "there are no labels in 'fr'" in capsys.readouterr().err

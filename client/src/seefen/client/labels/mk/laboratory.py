@@ -35,9 +35,9 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "unknown": "челото на затворачот не се гледа",
     },
     "twist": {
-        "left": "лев навој",
-        "right": "десен навој",
-        "unknown": "навојот не се гледа",
+        "left": "вртење налево",
+        "right": "вртење надесно",
+        "unknown": "вртењето не се гледа",
     },
     "system": {
         "ibis": "IBIS",

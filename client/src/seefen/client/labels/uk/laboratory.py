@@ -97,7 +97,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "injured": "поранений",
         "unharmed": "неушкоджений",
         "arrested": "затриманий",
-        "at_large": "у розшуку",
+        "at_large": "на волі",
         "suicide": "самогубство",
         "unknown": "не відомо",
     },
