@@ -202,6 +202,7 @@ def test_an_alarm_weapon_in_another_calibre_stays_what_was_read() -> None:
         ("pistol Zastava M70", "zastava-m70-7-65"),
         ("CZ vz.61", "cz-vz-61-skorpion"),
         ("Makarov PM", ""),  # made in three countries
+        ("pistol Makarov PM 9 mm Makarov", ""),
         ("Kalashnikov AKM", ""),
         ("revolver Zastava M57", ""),  # the officer has seen it, the list has not
         ("M75", ""),  # a grenade

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Final, cast
 
 from seefen.client.labels.cyrillic import cyrillic
-from seefen.protocol.messages import TABLES, Cover, Said
+from seefen.protocol.messages import Cover, Said
 from seefen.protocol.messages import label as english
 from seefen.protocol.messages.cover import EXERCISE, SUBJECT_LIMIT
 
@@ -44,8 +44,6 @@ def label(lang: str, table: str, code: str) -> str:
 
     A code that is not in the table is never shown as it stands, in no language.
     """
-    if code not in TABLES.get(table, {}):
-        return english(table, code)
     text = _labels(_written(lang)).get(table, {}).get(code)
     if text is None:
         return english(table, code)
