@@ -6,6 +6,7 @@ import pytest
 
 from seefen.client.cli import answers
 from seefen.protocol.messages import TABLES
+from seefen.protocol.messages.arms import ARMS
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,19 @@ def test_every_crossing_is_found_by_its_label() -> None:
                 "parts": [{"qty": 2, "kind": "suppressor"}],
             },
         ),
+        (
+            "9 pistols 9 mm P.A.K.",
+            {
+                "items": [
+                    {
+                        "qty": 9,
+                        "category": "pistol",
+                        "calibre": "9pak",
+                        "calibre_as_read": "9 mm P.A.K.",
+                    }
+                ]
+            },
+        ),
         ("4 guns", {"items": [{"qty": 4, "category": "unknown"}]}),
         ("a bag of cash, 3 telephones", {"text": "a bag of cash; 3 telephones"}),
         ("", {}),
@@ -152,11 +166,58 @@ def test_a_gun() -> None:
         "category": "pistol",
         "make": "Zastava",
         "model": "M57",
+        "ref": "zastava-m57",
         "calibre": "7.62x25",
         "calibre_as_read": "7,62 x 25",
     }
     assert answers.gun("something") == {"category": "unknown", "make": "something"}
     assert answers.gun("") == {"category": "unknown"}
+
+
+def test_the_list_of_arms_says_what_was_left_out() -> None:
+    assert answers.gun("Zastava m 59-66") == {
+        "category": "carbine", "calibre": "7.62x39", "make": "Zastava", "model": "m 59-66",
+        "ref": "zastava-m59-66",
+    }  # fmt: skip
+    assert answers.gun("Sarsilmaz Kilinc 2000")["ref"] == "sarsilmaz-kilinc-2000"
+    assert answers.gun("FGC-9")["model"] == "FGC-9"
+    by_two_words = answers.gun("Smith & Wesson Model 10")
+    assert (by_two_words["make"], by_two_words["model"]) == ("Smith & Wesson", "Model 10")
+
+
+def test_an_alarm_weapon_in_another_calibre_stays_what_was_read() -> None:
+    assert answers.gun("pistol Ekol Special 99 7,65 Browning") == {
+        "kind": "alarm_signal", "category": "pistol", "make": "Ekol", "model": "Special 99",
+        "ref": "ekol-special-99", "calibre": "7.65br", "calibre_as_read": "7,65 Browning",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("typed", "ref"),
+    [
+        ("Zastava M84", ""),  # a machine gun and a Škorpion
+        ("submachine gun Zastava M84", "zastava-m84-skorpion"),
+        ("Zastava M84 7,62 x 54 R", "zastava-m84-pk"),
+        ("assault rifle Zastava M70", "zastava-m70"),
+        ("pistol Zastava M70", "zastava-m70-7-65"),
+        ("CZ vz.61", "cz-vz-61-skorpion"),
+        ("Makarov PM", ""),  # made in three countries
+        ("pistol Makarov PM 9 mm Makarov", ""),
+        ("Kalashnikov AKM", ""),
+        ("revolver Zastava M57", ""),  # the officer has seen it, the list has not
+        ("M75", ""),  # a grenade
+        ("Zastava", ""),
+    ],
+)
+def test_a_name_of_several_rows_names_none(typed: str, ref: str) -> None:
+    assert answers.gun(typed).get("ref", "") == ref
+
+
+def test_every_weapon_of_the_list_is_found_by_its_names() -> None:
+    shared = {"Zastava M70", "Zastava M84", "Zastava Škorpion", "Makarov PM", "Norinco Type 56"}
+    for arm in ARMS:
+        for name in {str(arm), *arm.also} - shared if arm.category else set[str]():
+            assert answers.gun(name)["ref"] == arm.code, name
 
 
 def test_years() -> None:

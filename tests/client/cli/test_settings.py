@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from seefen.client.cli.arguments import UsageError
-from seefen.client.cli.settings import Settings, hoisted, home_folder
+from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,8 @@ from seefen.client.cli.settings import Settings, hoisted, home_folder
         (["join", "f", "--home", "/d"], ["--home", "/d", "join", "f"]),
         (["due", "--home=/d", "--json"], ["--home=/d", "--json", "due"]),
         (["check", "--", "--json"], ["check", "--", "--json"]),
+        (["due", "--lang", "sq"], ["--lang", "sq", "due"]),
+        (["due", "--lang=sq"], ["--lang=sq", "due"]),
         (["--json", "due", "--json"], ["--json", "--json", "due"]),
         ([], []),
     ],
@@ -23,10 +25,28 @@ def test_global_options_may_stand_anywhere(typed: list[str], read: list[str]) ->
     assert hoisted(typed) == read
 
 
-@pytest.mark.parametrize("option", ["--home", "--passphrase-file"])
+@pytest.mark.parametrize("option", ["--home", "--passphrase-file", "--lang"])
 def test_a_global_option_without_its_value(option: str) -> None:
     with pytest.raises(UsageError, match="needs a value"):
         hoisted(["due", option])
+
+
+def test_the_language_of_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEEFEN_LANG", raising=False)
+    assert language(None) == "en"
+    monkeypatch.setenv("SEEFEN_LANG", "sr-Latn")
+    assert language(None) == "sr"
+    assert language("mk") == "mk"
+    monkeypatch.setenv("SEEFEN_LANG", "")
+    assert language(None) == "en"
+
+
+@pytest.mark.parametrize("given", ["fr", "", "\x1b[31m"])
+def test_a_language_without_labels_is_named_in_a_sentence(given: str) -> None:
+    with pytest.raises(UsageError, match="no labels in") as caught:
+        language(given)
+    assert "\x1b" not in str(caught.value)
+    assert "sr-Cyrl" in caught.value.hint
 
 
 def test_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

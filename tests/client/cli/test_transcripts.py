@@ -74,6 +74,13 @@ def test_a_the_duty_officer(network: Stage, tmp_path: Path) -> None:
     read = run(BELGRADE, "alert", "show", "seefen-border#1")
     for part in ("С-84417", "SK-0000-ZZ", "Not to be passed on", "seefen alert answer", "#2"):
         assert part in read
+    shown = run(BELGRADE, "alert", "show", "seefen-border#1", "--lang", "mk")
+    for part in ("пиштол", "Да не се проследува", "Machine draft translation (Macedonian)"):
+        assert part in shown
+    assert "12 × pistoletë" in run(BELGRADE, "--lang", "sq", "alert", "list")
+    listed = json.loads(run(BELGRADE, "alert", "list", "--lang", "sq", "--json"))
+    assert listed[0]["items"] == "12 pistols, 340 rounds"
+    assert listed[0]["cover"]["what"][0]["table"] == "category"
     eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), BELGRADE, "read")
     run(BELGRADE, "alert", "answer", "seefen-border#1", "taken")
     eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), "taken by o-")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from seefen.protocol.messages import Message
+from seefen.protocol.messages import Cover, Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class ObjectView:
     unwitnessed: bool
     fetched: bool
     cover_open: bool
+    cover: Cover | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         unwitnessed=False,
         fetched=row.body is not None,
         cover_open=cover is not None,
+        cover=cover,
     )
 
 

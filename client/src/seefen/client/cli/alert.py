@@ -130,7 +130,8 @@ def _only_channel(session: Session) -> str:
 def list_(context: typer.Context) -> None:
     """List alerts, the newest first."""
     with opened(context) as session:
-        session.screen.show(session.do(lambda client: client.alerts.list()), alerts.listed)
+        lang, found = session.screen.lang, session.do(lambda client: client.alerts.list())
+        session.screen.show(found, lambda views: alerts.listed(views, lang))
 
 
 @group.command()
@@ -152,7 +153,8 @@ def show(
             ),
         )
         ours = read.view.sender == session.client.node
-        session.screen.show(read, lambda value: objects.opened(value, ours=ours))
+        lang = session.screen.lang
+        session.screen.show(read, lambda value: objects.opened(value, ours=ours, lang=lang))
         if ours:
             sending.show_reach(session, str(ref))
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from seefen.protocol.messages import TABLES
+from seefen.protocol.messages.arms import ARMS, Arm
 
 Fields = dict[str, Any]
 CALIBRE: Final = TABLES["calibre"]
@@ -18,7 +19,8 @@ CATEGORY: Final = TABLES["category"]
 _COUNT: Final = re.compile(r"(\d{1,6})\s*(?:[x\u00d7]\s+)?(.+)")
 _PLATE: Final = re.compile(r"(?=\S*\d)\w{1,4}-\w{2,6}(?:-\w{1,3})?")
 _CALIBRE: Final = re.compile(
-    r"(?:cal(?:ibre)?\.?\s*)?(?:\d+[.,]?\d*\s*(?:mm|x\s*\d+\s*R?\b)(?:\s+[A-Z][\w.]*)*|\.\d{2,3}\b.*)"
+    r"(?:cal(?:ibre)?\.?\s*)?(?:\d+[.,]?\d*\s*(?:mm|x\s*\d+\s*R?\b)(?:\s+[A-Z][\w.]*)*"
+    r"|\d[.,]\d+\s+(?:Browning|Nagant|Mauser)\b|(?<!\w)\.\d{2,3}\b.*)"
 )
 _ROUNDS: Final = ("round", "cartridge", "bullet")
 _SYNONYMS: Final = {
@@ -126,7 +128,7 @@ def calibre(text: str) -> Fields:
 
 
 def _squeezed(text: str) -> str:
-    return re.sub(r"[\s.]|tok\.?$", "", text.lower().replace(",", "."))
+    return re.sub(r"[\s.]|mm|tok\.?$", "", text.lower().replace(",", "."))
 
 
 def vehicle(text: str) -> Fields:
@@ -206,17 +208,70 @@ def _folded(text: str) -> str:
 
 
 def gun(text: str) -> Fields:
-    """Return category, make, model and calibre of ``pistol Zastava M57 7,62 x 25``."""
+    """Return category, make, model and calibre of ``pistol Zastava M57 7,62 x 25``.
+
+    Where make and model name one row of the list of arms, the row is named, too, and says
+    what was left out.
+    """
     given = _CALIBRE.search(text)
     words = (text[: given.start()] + text[given.end() :] if given else text).split()
-    category = _code(CATEGORY, _singular(words[0])) if words else ""
-    rest = words[1:] if category else words
-    named = {"make": " ".join(rest[:1]), "model": " ".join(rest[1:])}
+    category, rest = _category(words)
+    of = calibre(given[0]) if given else {}
+    arm = _arm(" ".join(rest), category, of.get("calibre", ""))
+    if arm is None:
+        return {"category": category or "unknown", **_make_and_model(rest, 1), **of}
+    row = {"kind": arm.kind, "category": arm.category, "calibre": arm.calibre, "ref": arm.code}
+    silent = {"kind": "firearm", "calibre": ""}  # what an item is anyway
     return {
-        "category": category or "unknown",
-        **{name: value for name, value in named.items() if value},
-        **(calibre(given[0]) if given else {}),
+        **{name: value for name, value in row.items() if silent.get(name) != value},
+        **({"category": category} if category else {}),
+        **_make_and_model(rest, _makers(arm, rest)),
+        **of,
     }
+
+
+def _category(words: list[str]) -> tuple[str, list[str]]:
+    """Return the category that a text begins with, ``assault rifle`` as well, and the rest."""
+    labels = {_singular(label): code for code, label in CATEGORY.items()}
+    for many in (3, 2, 1):
+        if code := labels.get(_singular(" ".join(words[:many])), ""):
+            return code, words[many:]
+    return "", words
+
+
+def _makers(arm: Arm, words: list[str]) -> int:
+    """Return how many words are the make; one where the row is called by another name."""
+    make = arm.make.split()
+    named = _lettered(" ".join(words[: len(make)])) == _lettered(arm.make)
+    return len(make) if named else 1
+
+
+def _make_and_model(words: list[str], make: int) -> Fields:
+    named = {"make": " ".join(words[:make]), "model": " ".join(words[make:])}
+    return {name: value for name, value in named.items() if value}
+
+
+def _arm(name: str, category: str, calibre: str) -> Arm | None:
+    """Return the one weapon of the list that a name stands for, or nothing.
+
+    A converted weapon has another calibre than it was made in, so a calibre chooses between
+    rows of one name and never excludes the only one.
+    """
+    wanted = _lettered(name)
+    found = [
+        arm
+        for arm in ARMS
+        if arm.category and wanted in map(_lettered, (str(arm), *arm.also))
+        if category in ("", "unknown", arm.category)
+    ]
+    if len(found) > 1:
+        found = [arm for arm in found if arm.calibre == calibre]
+    return found[0] if len(found) == 1 else None
+
+
+def _lettered(text: str) -> str:
+    """Return letters and digits alone: ``M 59/66`` and ``m59-66`` are one model."""
+    return re.sub(r"[\W_]+", "", _folded(text).replace("\u0131", "i"))  # Turkish, without its dot
 
 
 def years(text: str) -> str:

@@ -31,7 +31,7 @@ from seefen.client.cli import (
 from seefen.client.cli.arguments import existing_file, folder
 from seefen.client.cli.complaints import STOPPED, explain
 from seefen.client.cli.screen import complain, make_printable
-from seefen.client.cli.settings import Settings, hoisted, home_folder
+from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 
 _GROUPS: Final = (
     found, join, officer, watch, channel, alert, case, request, trace, amend, file, work, device,
@@ -65,6 +65,10 @@ def global_options(
         Path | None,
         typer.Option(parser=existing_file, metavar="FILE", help="Passphrase, for scripts."),
     ] = None,
+    lang: Annotated[
+        str | None,
+        typer.Option(metavar="LANG", help="Coded values in sq, sr, sr-Cyrl, mk, ro, uk."),
+    ] = None,
     _version: Annotated[
         bool,
         typer.Option(
@@ -73,7 +77,7 @@ def global_options(
     ] = False,
 ) -> None:
     """Take what holds for all commands."""
-    context.obj = Settings(home_folder(home), json, passphrase_file)
+    context.obj = Settings(home_folder(home), json, passphrase_file, language(lang))
 
 
 for _group in _GROUPS:

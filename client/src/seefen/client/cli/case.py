@@ -93,7 +93,7 @@ def show(
     with opened(context) as session:
         if not case.number:
             found = session.do(lambda client: client.cases.show(case.case))
-            session.screen.show(found, cases.whole)
+            session.screen.show(found, lambda value: cases.whole(value, session.screen.lang))
             return
         read = under(
             session,
@@ -103,7 +103,8 @@ def show(
             ),
         )
         ours = read.view.sender == session.client.node
-        session.screen.show(read, lambda value: objects.opened(value, ours=ours))
+        lang = session.screen.lang
+        session.screen.show(read, lambda value: objects.opened(value, ours=ours, lang=lang))
 
 
 @group.command()

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from seefen.client.labels import ENGLISH, label
 from seefen.protocol.messages import TABLES
 
 # Short enough for a line; the whole sentence stands where the body is shown.
@@ -53,16 +54,18 @@ def short_handling(code: str) -> str:
     return f"{code}, {SHORT_HANDLING[code]}" if code in SHORT_HANDLING else code
 
 
-def handling(code: str) -> str:
+def handling(code: str, lang: str = ENGLISH) -> str:
     """Return a handling code with its sentence."""
-    sentence = TABLES["handling"].get(code)
-    return f"{code}: {sentence}" if sentence else code
+    return f"{code}: {label(lang, 'handling', code)}" if code in TABLES["handling"] else code
 
 
-def evaluation(code: str) -> str:
+def evaluation(code: str, lang: str = ENGLISH) -> str:
     """Return a 4x4 evaluation with its sentences: ``B3``."""
-    source, info = TABLES["source_eval"].get(code[:1]), TABLES["info_eval"].get(code[1:])
-    return f"{code}: source {source}; information {info}" if source and info else code
+    source, info = code[:1], code[1:]
+    if source not in TABLES["source_eval"] or info not in TABLES["info_eval"]:
+        return code
+    about = label(lang, "source_eval", source)
+    return f"{code}: source {about}; information {label(lang, 'info_eval', info)}"
 
 
 def answer(code: str) -> str:

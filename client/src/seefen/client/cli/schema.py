@@ -1,6 +1,7 @@
 """``seefen schema``: the forms, for whoever writes or reads our JSON without our code."""
 
 import json
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -9,6 +10,8 @@ from seefen.client.cli import codes
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.paint import Grid, Painted, bold, dim, safe, stack
 from seefen.client.cli.screen import Screen
+from seefen.client.cli.views.objects import draft
+from seefen.client.labels import label
 from seefen.protocol.messages import CATALOGUE, TABLES
 from seefen.protocol.messages import schema as schema_of
 
@@ -32,7 +35,7 @@ def schema(
     elif name in types:
         print(json.dumps(schema_of(name), ensure_ascii=False, indent=2))
     elif name in TABLES:
-        screen.show(TABLES[name], _codes)
+        screen.show(TABLES[name], lambda codes: _codes(name, codes, screen.lang))
     else:
         raise UsageError(
             f"there is no form and no table {safe(name)}", "'seefen schema' lists the forms"
@@ -49,8 +52,8 @@ def _list() -> Painted:
     )
 
 
-def _codes(table: dict[str, str]) -> Painted:
+def _codes(table: str, codes: Iterable[str], lang: str) -> Painted:
     rows = Grid("CODE", "MEANS")
-    for code, text in table.items():
-        rows.row(code, text)
-    return rows.painted()
+    for code in codes:
+        rows.row(code, label(lang, table, code))
+    return stack(rows.painted(), draft(lang))

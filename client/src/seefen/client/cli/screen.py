@@ -34,15 +34,17 @@ Report: TypeAlias = Callable[[str, int, int], None]
 
 
 class Screen:
-    """The output of one command; ``machine`` is ``--json``."""
+    """The output of one command; ``machine`` is ``--json``, ``lang`` that of coded values."""
 
-    def __init__(self, *, machine: bool = False) -> None:
+    def __init__(self, *, machine: bool = False, lang: str = "en") -> None:
         self.machine = machine
+        self.lang = lang
 
     @classmethod
     def of(cls, context: typer.Context) -> "Screen":
         """Return the screen of the command that runs."""
-        return cls(machine=settings(context).json)
+        given = settings(context)
+        return cls(machine=given.json, lang=given.lang)
 
     def show(self, value: T, view: Callable[[T], Painted]) -> None:
         """Print a value: its view, or the value itself as JSON."""

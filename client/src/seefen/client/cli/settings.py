@@ -10,20 +10,23 @@ from typing import Final
 import platformdirs
 import typer
 
+from seefen.client import labels
 from seefen.client.cli.arguments import UsageError
+from seefen.client.cli.paint import safe
 
-_TAKES_VALUE: Final = ("--home", "--passphrase-file")
+_TAKES_VALUE: Final = {"--home": "a path", "--passphrase-file": "a path", "--lang": "a language"}
 _FLAGS: Final = ("--json",)
 _PASSPHRASE_LIMIT: Final = 4096  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The global options of one command."""
+    """The global options of one command; ``lang`` is that of coded values on the screen."""
 
     home: Path
     json: bool = False
     passphrase_file: Path | None = None
+    lang: str = labels.ENGLISH
 
     def passphrase(self) -> str | None:
         """Return the passphrase that a script gives, or None: it is to be asked for."""
@@ -46,6 +49,24 @@ def home_folder(given: Path | None) -> Path:
         return given
     named = os.environ.get("SEEFEN_HOME")
     return Path(named) if named else Path(platformdirs.user_data_dir("seefen", appauthor=False))
+
+
+def language(given: str | None) -> str:
+    """Return the language of labels: as given, as in the environment, or English.
+
+    Raises:
+        UsageError: There are no labels in it.
+    """
+    named = os.environ.get("SEEFEN_LANG", "") if given is None else given
+    if not named and given is None:
+        return labels.ENGLISH
+    found = labels.language(named)
+    if not found:
+        raise UsageError(
+            f"there are no labels in '{safe(named)}'",
+            f"--lang or SEEFEN_LANG: one of {', '.join(labels.LANGUAGES)}",
+        )
+    return found
 
 
 def hoisted(argv: Sequence[str]) -> list[str]:
@@ -71,7 +92,7 @@ def hoisted(argv: Sequence[str]) -> list[str]:
 def _value(option: str, words: Iterator[str]) -> str:
     value = next(words, None)
     if value is None:
-        raise UsageError(f"{option} needs a value", f"write {option} and a path")
+        raise UsageError(f"{option} needs a value", f"write {option} and {_TAKES_VALUE[option]}")
     return value
 
 

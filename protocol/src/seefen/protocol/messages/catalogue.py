@@ -81,6 +81,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     TraceRequest,
 )
 MESSAGE_LIMIT: Final = 64 * 1024  # bytes; long texts and pictures are files
+_AT_A_GLANCE: Final = 50  # codes that a refusal still lists
 _NEVER_FILLED_IN: Final = ("type", "v", "message_id")
 _BY_NAME: Final = {type_.TYPE: type_ for type_ in CATALOGUE}
 
@@ -224,10 +225,14 @@ def _converted(type_: type[Form], fields: object) -> Form:
 
 def _known_code(field: str, table: str, code: str) -> str:
     if code not in TABLES[table]:
-        raise RefusedError(
-            f"{field}: choose one of {', '.join(TABLES[table])}", rule="unknown-code"
-        )
+        raise RefusedError(f"{field}: choose one of {_choice(table)}", rule="unknown-code")
     return code
+
+
+def _choice(table: str) -> str:
+    codes = TABLES[table]
+    few = len(codes) <= _AT_A_GLANCE
+    return ", ".join(codes) if few else f"the {len(codes)} codes of the table {table}"
 
 
 def _code_of(_: str, table: str, written: str) -> str:

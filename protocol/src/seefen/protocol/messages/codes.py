@@ -3,12 +3,13 @@
 A code means the same in every language; a label is only its English face. A reader meets
 codes that are newer than it is: it shows them as unknown and keeps them. A writer uses
 codes from these tables and no others. What is found is in ``vocabulary.py``, where and
-how in ``circumstances.py``, what laboratories say in ``laboratory.py``, and what nodes ask
-and grant in ``dealings.py``.
+how in ``circumstances.py``, what laboratories say in ``laboratory.py``, what nodes ask
+and grant in ``dealings.py``, and makes and models in ``arms.py``.
 """
 
 from typing import Final, TypeAlias
 
+from seefen.protocol.messages.arms import ARM
 from seefen.protocol.messages.circumstances import CIRCUMSTANCES
 from seefen.protocol.messages.dealings import DEALINGS
 from seefen.protocol.messages.laboratory import LABORATORY
@@ -226,6 +227,7 @@ TABLES: Final[dict[str, Codes]] = {
     "claim": CLAIM,
     "caution": CAUTION,
     "file_role": FILE_ROLE,
+    "arm": ARM,
     **THINGS,
     **CIRCUMSTANCES,
     **LABORATORY,

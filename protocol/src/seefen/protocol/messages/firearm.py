@@ -43,6 +43,7 @@ class Item(Piece, kw_only=True, frozen=True):
 
     Attributes:
         n: Its number inside the message, to which files refer; 0 where there is one only.
+        ref: The row of the list of arms that make and model name: what it was made as.
     """
 
     category: Annotated[str, coded("category")]
@@ -51,6 +52,7 @@ class Item(Piece, kw_only=True, frozen=True):
     kind: Annotated[str, coded("object_kind")] = "firearm"
     make: Line = ""
     model: Line = ""
+    ref: Annotated[str, coded("arm")] = ""
     variant: Line = ""
     confidence: Annotated[str, coded("confidence")] = ""
     country: Country = ""
@@ -107,6 +109,7 @@ class Explosive(Piece, kw_only=True, frozen=True):
     kind: Annotated[str, coded("explosive")]
     qty: Quantity = 1
     model: Line = ""
+    ref: Annotated[str, coded("arm")] = ""
     lot: AsRead = ""
     mass_g: Annotated[int, Meta(ge=0, le=10**9)] = 0
     state: Annotated[str, coded("explosive_state")] = ""
@@ -117,6 +120,7 @@ class GunPart(Piece, kw_only=True, frozen=True):
 
     kind: Annotated[str, coded("part")]
     qty: Quantity = 1
+    ref: Annotated[str, coded("arm")] = ""
     serial_as_read: AsRead = ""
     text: Line = ""
 

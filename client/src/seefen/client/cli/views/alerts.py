@@ -8,14 +8,15 @@ from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.scripts import remark
 from seefen.client.cli.views import messages
-from seefen.client.cli.views.objects import name_of
+from seefen.client.cli.views.objects import covered, draft, name_of
+from seefen.client.labels import ENGLISH
 from seefen.client.values import ObjectView, Reach
 from seefen.protocol.messages import SeizureAlert
 
 PATIENCE: Final = 60  # seconds until a node that has nothing yet counts as not reached
 
 
-def listed(views: Sequence[ObjectView]) -> Painted:
+def listed(views: Sequence[ObjectView], lang: str = ENGLISH) -> Painted:
     """Return alerts as a list, from their covers."""
     if not views:
         return stack(
@@ -31,9 +32,13 @@ def listed(views: Sequence[ObjectView]) -> Painted:
             view.sender,
             _urgency(view.urgency),
             _state(view),
-            f"{view.items or name_of(view)} · {codes.short_handling(view.handling)}",
+            f"{covered(view, lang) or name_of(view)} · {codes.short_handling(view.handling)}",
         )
-    return stack(rows.painted(), dim("'seefen alert show REF' opens one: that leaves an entry."))
+    return stack(
+        rows.painted(),
+        draft(lang),
+        dim("'seefen alert show REF' opens one: that leaves an entry."),
+    )
 
 
 def _state(view: ObjectView) -> Piece:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
-from seefen.client.cli.views.objects import name_of
+from seefen.client.cli.views.objects import covered, draft, name_of
+from seefen.client.labels import ENGLISH
 from seefen.client.values import CaseView, ObjectView
 
 
@@ -48,14 +49,15 @@ def channel_list(views: Sequence[CaseView]) -> Painted:
     return stack(rows.painted(), *map(_left_out, views))
 
 
-def whole(view: CaseView) -> Painted:
+def whole(view: CaseView, lang: str = ENGLISH) -> Painted:
     """Return a case with all that is in it."""
     return stack(
         line(bold(view.number), "  ", view.title or dim("sealed: not assigned to this device")),
         _conditions(view),
         _members(view),
         _left_out(view),
-        _objects(view),
+        _objects(view, lang),
+        draft(lang),
         dim(f"'seefen case show {view.number}#n' opens one: that leaves an entry."),
     )
 
@@ -115,7 +117,7 @@ def _left_out(view: CaseView) -> Painted | None:
     return warn(f"{view.number} does not reach ", named)
 
 
-def _objects(view: CaseView) -> Painted:
+def _objects(view: CaseView, lang: str) -> Painted:
     if not view.objects:
         return line("Nothing in it yet.")
     now = times.now()
@@ -126,17 +128,17 @@ def _objects(view: CaseView) -> Painted:
             times.moment(item.created_at, now),
             name_of(item),
             item.sender,
-            _details(item),
+            _details(item, lang),
             _state(item),
         )
     return rows.painted()
 
 
-def _details(item: ObjectView) -> str:
+def _details(item: ObjectView, lang: str) -> str:
     if item.file:
         return times.size(item.size)
     return " · ".join(
-        filter(None, (item.items or item.subject, codes.short_handling(item.handling)))
+        filter(None, (covered(item, lang) or item.subject, codes.short_handling(item.handling)))
     )
 
 

@@ -6,13 +6,14 @@ A new type of message needs nothing here: names of fields are its labels.
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
-from seefen.protocol.messages import Form, Message, label
+from seefen.client.labels import ENGLISH, label
+from seefen.protocol.messages import Form, Message
 from seefen.protocol.messages.shape import put_together, recoded, shape
 
 # These are shown in the lines about use, or are for machines.
@@ -26,45 +27,50 @@ _SPEAKING: Final = frozenset((
     "claim", "script", "scheme", "technical_state", "functional", "part",
 ))  # fmt: skip
 _NAMED: Final = {"serial_as_read": "serial", "calibre_original": "made for", "evaluation": ""}
+_THING: Final = frozenset(("category", "kind"))  # a group with one is a thing found
 # What is so nearly always, and would only stand in the way.
 _SILENT: Final = {
-    ("kind", "firearm"), ("kind", "real name"), ("serial_state", "present"), ("confidence", "sure"),
-    ("script", "Latin"), ("scheme", "as written"), ("asked", "not known whether asked"),
+    ("kind", "object_kind", "firearm"), ("kind", "name_kind", "real"),
+    ("serial_state", "serial_state", "present"), ("confidence", "confidence", "sure"),
+    ("script", "script", "Latn"), ("scheme", "scheme", "original"), ("asked", "asked", "unknown"),
 }  # fmt: skip
+_Silent: TypeAlias = frozenset[tuple[str, str]]
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
-def body(message: Form) -> Painted:
-    """Return the fields that were filled in."""
+def body(message: Form, lang: str = ENGLISH) -> Painted:
+    """Return the fields that were filled in, coded values in a language."""
     rows = Grid("", "")
-    written = _written(message)
+    written = _written(message, lang)
+    silent = frozenset((name, label(lang, table, code)) for name, table, code in _SILENT)
     for name in _ordered(written):
-        for place, text in enumerate(_lines(written[name])):
+        for place, text in enumerate(_lines(written[name], silent)):
             rows.row("" if place else dim(f"  {_label(name)}"), text)
     return stack(rows.painted(), _unknown(message.extra))
 
 
-def terms(message: Form) -> Painted | None:
+def terms(message: Form, lang: str = ENGLISH) -> Painted | None:
     """Return under which conditions a message may be used, with the sentences."""
     if not isinstance(message, Message):
         return None
-    urgency = label("urgency_reason", message.urgency_reason) if message.urgency_reason else ""
+    reason = message.urgency_reason
+    urgency = label(lang, "urgency_reason", reason) if reason else ""
     return stack(
         alarm("EXERCISE: nothing of this is real.") if message.exercise else None,
-        bold(codes.handling(message.handling)),
+        bold(codes.handling(message.handling, lang)),
         line("  conditions: ", message.conditions) if message.conditions else None,
         line(
-            f"{message.tlp} · {codes.evaluation(message.source_eval + message.info_eval)}",
+            f"{message.tlp} · {codes.evaluation(message.source_eval + message.info_eval, lang)}",
             f" · {message.urgency}",
             f" ({urgency})" if urgency else "",
         ),
     )
 
 
-def _written(message: Form) -> dict[str, Any]:
+def _written(message: Form, lang: str) -> dict[str, Any]:
     fields = msgspec.to_builtins(message, builtin_types=(bytes,))
     known = shape(type(message))
-    in_words = recoded(known, fields, lambda _field, table, code: label(table, code))
+    in_words = recoded(known, fields, lambda _field, table, code: label(lang, table, code))
     written = cast("dict[str, Any]", put_together(known, in_words))
     extra = message.extra
     # Ids and hashes mean something to machines alone.
@@ -96,27 +102,27 @@ def _label(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _lines(value: Any) -> Iterator[str]:
+def _lines(value: Any, silent: _Silent) -> Iterator[str]:
     """Yield a value as lines: a list of groups has one line for each."""
     parts = cast("list[object]", value) if isinstance(value, list) else []
     if any(isinstance(part, dict) for part in parts):
         for place, part in enumerate(parts, 1):
-            yield f"{place}. {_flat(part)}"
+            yield f"{place}. {_flat(part, silent)}"
     elif isinstance(value, str) and _MOMENT.fullmatch(value):
         yield times.moment(datetime.fromisoformat(value), times.now())
     elif isinstance(value, str):
         yield from value.splitlines() or [""]
     else:
-        yield _flat(value)
+        yield _flat(value, silent)
 
 
-def _flat(value: Any) -> str:
+def _flat(value: Any, silent: _Silent = frozenset()) -> str:
     if isinstance(value, dict):
-        return _group(cast("dict[str, Any]", value))
+        return _group(cast("dict[str, Any]", value), silent)
     if isinstance(value, list | tuple):
         parts = cast("list[Any]", value)
         gap = "; " if any(isinstance(part, dict) for part in parts) else ", "
-        return gap.join(_flat(part) for part in parts)
+        return gap.join(_flat(part, silent) for part in parts)
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, bool):
@@ -124,15 +130,15 @@ def _flat(value: Any) -> str:
     return str(value)
 
 
-def _group(fields: dict[str, Any]) -> str:
+def _group(fields: dict[str, Any], silent: _Silent) -> str:
     """Return a group as one line: what speaks for itself alone, the rest behind its name."""
     if "lat_e5" in fields and "lon_e5" in fields:
         return _position(fields)
     parts: list[str] = []
     many = f"{fields['qty']} x " if fields.get("qty", 1) != 1 else ""
     for name, value in fields.items():
-        text = _flat(value)
-        if name in {"n", "*", "qty"} or (name, text) in _SILENT:
+        text = _flat(value, silent)
+        if name in {"n", "*", "qty"} or (name, text) in silent:
             continue
         if name == "calibre_as_read" and _squeezed(text) == _squeezed(fields.get("calibre", "")):
             continue
@@ -141,8 +147,15 @@ def _group(fields: dict[str, Any]) -> str:
         elif name in _SPEAKING:
             parts.append(text)
         else:
-            parts.append(f"{_NAMED.get(name, _label(name))} {text}".strip())
+            parts.append(f"{_named(name, fields)} {text}".strip())
     return many + " · ".join(parts)
+
+
+def _named(name: str, fields: dict[str, Any]) -> str:
+    """Return how a field is called: the reference of a thing is its row in the list of arms."""
+    if name == "ref" and fields.keys() & _THING:
+        return "listed as"
+    return _NAMED.get(name, _label(name))
 
 
 def _position(fields: dict[str, Any]) -> str:

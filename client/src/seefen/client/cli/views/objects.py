@@ -5,23 +5,32 @@ from collections.abc import Mapping, Sequence
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.views import messages
+from seefen.client.labels import ENGLISH, LANGUAGES, is_draft, subject_in
 from seefen.client.values import ObjectView, Opened
 
 
-def opened(read: Opened, *, ours: bool = False) -> Painted:
+def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
     """Return a message whose body is open, with what may be done with it."""
     view = read.view
     return stack(
         _title(view, ours=ours),
         _superseded(view),
         _recalled(view),
-        messages.terms(read.message),
-        messages.body(read.message),
+        draft(lang),
+        messages.terms(read.message, lang),
+        messages.body(read.message, lang),
         _known(read),
         files(read.files),
         dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
         None if ours else _next(view),
     )
+
+
+def draft(lang: str) -> Painted | None:
+    """Say that nobody has read the words yet: the English ones bind."""
+    if not is_draft(lang):
+        return None
+    return dim(f"Machine draft translation ({LANGUAGES[lang]}); the English words bind: --lang en")
 
 
 def _known(read: Opened) -> Painted | None:
@@ -55,6 +64,11 @@ def files(views: Sequence[ObjectView]) -> Painted | None:
 def fetched(file: Mapping[str, object]) -> Painted:
     """Return where a file went."""
     return line("Checked and saved: ", str(file["path"]))
+
+
+def covered(view: ObjectView, lang: str = ENGLISH) -> str:
+    """Return what is counted in an object; in other languages all that its cover says."""
+    return view.items if lang == ENGLISH or view.cover is None else subject_in(lang, view.cover)
 
 
 def name_of(view: ObjectView) -> str:
