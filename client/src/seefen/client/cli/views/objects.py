@@ -109,4 +109,8 @@ def _next(view: ObjectView) -> Painted | None:
         return dim(f"Answer: seefen alert answer {view.ref} taken|passed-on|not-ours|rejected")
     if view.type == "TraceRequest":
         return dim(f"Answer: seefen trace answer {view.ref}")
+    if view.type == "Recall":
+        return dim(f"Confirm: seefen erase {view.reply_to}")
+    if view.due_at is not None:
+        return dim(f"Answer: seefen request answer {view.ref} --form FILE.json")
     return None
