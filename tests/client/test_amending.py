@@ -61,7 +61,7 @@ async def test_only_the_node_that_said_it_changes_it(place: Site) -> None:
         with pytest.raises(RefusedError) as refused:
             await change
         assert refused.value.rule == "own"
-    with pytest.raises(RefusedError, match="only a SeizureAlert replaces it"):
+    with pytest.raises(RefusedError, match="is a SeizureAlert: a Note is none"):
         await skopje.amend.replace(ALERT, Note(text="x"))
     with pytest.raises(RefusedError) as refused:
         await belgrade.amend.erase(ALERT)
@@ -139,6 +139,44 @@ async def test_what_was_erased_is_in_the_vault_no_more(place: Site) -> None:
         lambda: skopje.requests.show(recall).lives[0].said == "erased here, had been passed on",
         skopje,
     )
+
+
+async def test_what_one_officer_erased_is_erased_on_every_device_of_his_node(
+    place: Site,
+) -> None:
+    await place.broker.take(place.network.enrol(BELGRADE, ("keyholder", "lead")))
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    first = await place.client(BELGRADE, "lead")
+    second = await place.client(BELGRADE, "lead", nth=1)
+    await skopje.alerts.send(case_a.alert(), CHANNEL)
+    await until(lambda: first.alerts.list() and second.alerts.list(), first, second)
+    for device in (first, second):
+        await device.alerts.show(ALERT, **WHY)
+    await skopje.amend.recall(ALERT, "wrong_data")
+    await until(lambda: first.alerts.list()[0].recalled_by, first)
+    await first.amend.erase(ALERT)
+    vault = second._engine.vault
+    await until(
+        lambda: (
+            vault.one("SELECT count(*) FROM mark") == (0,)
+            and vault.one("SELECT body FROM object WHERE n = 1") == (None,)
+        ),
+        second,
+    )
+
+
+async def test_a_recall_that_was_withdrawn_takes_nothing_back(place: Site) -> None:
+    skopje, belgrade, _ = await alerted(place)
+    await belgrade.alerts.show(ALERT, **WHY)
+    recall = str((await skopje.amend.recall(ALERT, "wrong_data")).ref)
+    await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
+    await skopje.requests.withdraw(recall, "It was right after all")
+    await until(lambda: not belgrade.alerts.list()[0].recalled_by, belgrade)
+    with pytest.raises(RefusedError) as refused:
+        await belgrade.amend.erase(ALERT)
+    assert refused.value.rule == "not-recalled"
+    assert (await belgrade.alerts.show(ALERT)).message is not None  # nothing was erased
 
 
 async def test_attack_a_member_takes_back_what_another_said(place: Site) -> None:

@@ -122,7 +122,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("size", [0, 1, 1023, PART_SIZE - 1, PART_SIZE, 3 * PART_SIZE + 5])
 def test_a_file_comes_out_as_it_went_in(tmp_path: Path, size: int) -> None:
     sealed = make(tmp_path, random_bytes(size))
-    path, head = open_file(sealed.obj, KEY, sealed.path, tmp_path, HERE)
+    path, head = open_file(sealed.obj, KEY, sealed.path, tmp_path / ".opening", HERE)
 
     assert path.name == "serial.jpg"
     assert path.read_bytes() == sealed.plain
@@ -198,7 +198,7 @@ def test_a_spoiled_stream_leaves_no_file(tmp_path: Path, how: str) -> None:
     target.mkdir()
 
     with pytest.raises(UntrustedError):
-        open_file(sealed.obj, KEY, sealed.path, target, HERE)
+        open_file(sealed.obj, KEY, sealed.path, target / ".opening", HERE)
     assert list(target.iterdir()) == []
 
 
@@ -207,7 +207,7 @@ def test_another_author_cannot_pass_it_off(tmp_path: Path) -> None:
     sealed = make(tmp_path, b"photograph")
     thief = replace(sealed.obj, node="tirana-border", device=new_id())
     with pytest.raises(UntrustedError):
-        open_file(thief, KEY, sealed.path, tmp_path, HERE)
+        open_file(thief, KEY, sealed.path, tmp_path / ".opening", HERE)
 
 
 def test_a_false_description_leaves_no_file(tmp_path: Path) -> None:
@@ -223,14 +223,14 @@ def test_a_false_description_leaves_no_file(tmp_path: Path) -> None:
     target.mkdir()
 
     with pytest.raises(UntrustedError, match="not the one its author described"):
-        open_file(obj, KEY, sealed.path, target, HERE)
+        open_file(obj, KEY, sealed.path, target / ".opening", HERE)
     assert list(target.iterdir()) == []
 
 
 def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     sealed = make(tmp_path, b"new")
     (tmp_path / "serial.jpg").write_bytes(b"evidence")
-    path, _ = open_file(sealed.obj, KEY, sealed.path, tmp_path, HERE)
+    path, _ = open_file(sealed.obj, KEY, sealed.path, tmp_path / ".opening", HERE)
 
     assert path.name == "serial (2).jpg"
     assert (tmp_path / "serial.jpg").read_bytes() == b"evidence"

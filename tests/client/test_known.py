@@ -12,6 +12,7 @@ from seefen.client.values import Event
 from seefen.protocol.messages import Item, SeizureAlert
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, until
+from tests.protocol.messages.samples import SAMPLES
 
 
 @pytest.fixture
@@ -59,6 +60,26 @@ async def test_on_watch_it_is_told_as_it_comes(place: Site) -> None:
             break
     assert told[-1].ref == f"{CHANNEL}#1"
     assert told[-1].text == f"serial of {CHANNEL}#2 stands there, exact"
+
+
+def test_every_form_gives_the_marks_that_were_read_into_it() -> None:
+    notice = SAMPLES["FirearmNotice"]
+    assert list(marks.marks_of(notice)) == [("serial", "M48-10077")]
+    assert ("headstamp", "\u0418\u041a 85") in list(marks.marks_of(SAMPLES["BallisticRequest"]))
+    alert = set(marks.marks_of(case_a.alert()))
+    assert {("plate", "SK-0000-ZZ"), ("headstamp", "\u043f\u043f\u0443 82")} <= alert
+
+
+async def test_a_large_seizure_is_looked_for_and_stays_short(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    numbers = [f"K-{n:05}" for n in range(60)]
+    for _ in range(2):
+        await skopje.alerts.send(found(*numbers), CHANNEL)
+    assert len((await skopje.alerts.show(f"{CHANNEL}#2")).known) == marks.MANY
+    await skopje.amend.replace(f"{CHANNEL}#1", found(*numbers))
+    refs = {hit.ref for hit in (await skopje.alerts.show(f"{CHANNEL}#3")).known}
+    assert refs == {f"{CHANNEL}#2"}  # and not the version that it replaces
 
 
 async def test_what_stands_everywhere_says_nothing(

@@ -32,11 +32,15 @@ def target(tmp_path: Path) -> Path:
     return folder
 
 
+ME = bytes(16)
+
+
 async def open_it(sealed: Sealed, target: Path, bring: Bring) -> Path:
     async def brought(arrival: Arrival) -> None:
         await bring(arrival)
 
-    path, _ = await open_behind(sealed.obj, KEY, sealed.path, target, brought)
+    plain = beside(sealed.obj, target, ME)
+    path, _ = await open_behind(sealed.obj, KEY, sealed.path, plain, brought)
     return path
 
 
@@ -52,7 +56,7 @@ async def test_plaintext_follows_the_parts_and_has_no_name_before_the_last(
     sealed: Sealed, target: Path
 ) -> None:
     count = part_count(sealed.obj.body_size)
-    unnamed = beside(sealed.obj, target)
+    unnamed = beside(sealed.obj, target, ME)
 
     async def bring(arrival: Arrival) -> None:
         arrival.add(1)  # in any order: it waits for the first
@@ -77,7 +81,7 @@ async def test_a_line_that_is_cut_for_good_leaves_no_plaintext(
 ) -> None:
     async def bring(arrival: Arrival) -> None:
         arrival.add(0)
-        await until(lambda: beside(sealed.obj, target).exists())
+        await until(lambda: beside(sealed.obj, target, ME).exists())
         raise UnreachableError("the line was cut", rule="broker")
 
     with pytest.raises(UnreachableError, match="the line was cut"):
@@ -94,7 +98,7 @@ async def test_who_is_cancelled_leaves_no_plaintext_and_no_thread(
         await asyncio.Event().wait()
 
     task = asyncio.create_task(open_it(sealed, target, bring))
-    await until(lambda: beside(sealed.obj, target).exists())
+    await until(lambda: beside(sealed.obj, target, ME).exists())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

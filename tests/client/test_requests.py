@@ -22,7 +22,7 @@ from seefen.protocol.messages import (
     TraceRequest,
 )
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, until
+from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, until
 from tests.protocol.messages.samples import SAMPLES
 
 DAY = 86_400
@@ -118,6 +118,63 @@ async def test_what_is_taken_stays_due_and_what_is_passed_on_says_where(place: S
     await until(lambda: life(skopje, ref, PRISTINA).state == "passed_on", skopje)
     await belgrade.requests.answer(ref, "not_ours", "ask Sarajevo")
     assert belgrade.requests.due() == []
+
+
+async def test_a_question_back_is_the_askers_to_answer(place: Site) -> None:
+    skopje, belgrade, _, ref = await asked(place, replace(TRACE, to=(BELGRADE,)))
+    await belgrade.requests.query(ref, "Which frame?")
+    await until(lambda: [due.ours for due in skopje.requests.waiting()] == ["unclear"], skopje)
+    assert belgrade.requests.due() == []
+    await skopje.requests.clarify(ref, "The one of photograph 2")
+    await until(belgrade.requests.waiting, belgrade)
+    assert skopje.requests.waiting() == []
+    with pytest.raises(RefusedError) as refused:
+        await belgrade.requests.extend(ref, 2, "workload")
+    assert refused.value.rule == "not-later"
+    await belgrade.requests.pass_on(ref, "registry")
+    await belgrade.requests.extend(ref, 9, "paper_register")
+    assert life(belgrade, ref, BELGRADE).state == "passed_on"
+
+
+async def test_only_the_newest_version_of_a_request_is_answered(place: Site) -> None:
+    skopje, belgrade, _, ref = await asked(place)
+    newer = (await skopje.amend.replace(ref, replace(TRACE, question=("import",)))).ref
+    await until(lambda: len(belgrade.requests.list()) == 1 and
+                belgrade.requests.list()[0].ref == newer, belgrade)  # fmt: skip
+    with pytest.raises(OutOfTurnError, match=f"replaced by {newer}"):
+        await belgrade.requests.move(ref, REPLY)
+
+
+async def test_a_controlled_delivery_stays_in_its_closed_group(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    delivery = replace(SAMPLES["ControlledDelivery"], to=(BELGRADE,))
+    open_case = await skopje.cases.open("Parcels", (BELGRADE, PRISTINA))
+    closed = await skopje.cases.open("Parcels", (BELGRADE,))
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    for place_ in (open_case.number, CHANNEL):
+        with pytest.raises(RefusedError) as refused:
+            await skopje.requests.ask(place_, delivery)
+        assert refused.value.rule == "closed-group"
+    assert (await skopje.requests.ask(closed.number, delivery)).ref == f"{closed.number}#1"
+    with pytest.raises(RefusedError) as refused:
+        await skopje.requests.ask(closed.number, replace(TRACE, to=(SKOPJE,)))
+    assert refused.value.rule == "own"
+
+
+async def test_a_request_under_conditions_of_its_own_is_answered_too(place: Site) -> None:
+    conditions = "Only for the laboratory"
+    _, belgrade, pristina, ref = await asked(
+        place, replace(TRACE, handling="H3", conditions=conditions)
+    )
+    await belgrade.requests.answer(ref, "taken")  # not opened: its conditions are not known
+    await pristina.read(ref, **WHY)
+    await pristina.requests.query(ref, "Which frame?")
+    views = belgrade.cases.show(ref.partition("#")[0]).objects
+    assert [view.handling for view in views][:2] == ["H3", "H2"]
+    own = pristina.cases.show(ref.partition("#")[0]).objects[-1]
+    assert own.handling == "H3"
+    opened = await pristina.read(own.ref)
+    assert opened.message.conditions == conditions
 
 
 async def test_a_withdrawn_request_is_owed_no_more(place: Site) -> None:
@@ -222,3 +279,7 @@ async def test_each_threshold_reminds_once(place: Site, monkeypatch: pytest.Monk
     assert seen == [([], []), ([50], []), ([], []), ([80], []), ([100], [100]), ([], [])]
     (due,) = belgrade.requests.due()
     assert due.used == 200  # late is shown, and nothing ends by itself
+    at(0)
+    await belgrade.requests.extend(ref, 30, "workload")  # given more time, reminded of anew
+    at(0.6 * 30 / 7)
+    assert [level for level, _ in belgrade.requests.reminders()] == [50]

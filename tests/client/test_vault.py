@@ -1,7 +1,9 @@
 """The vault: encrypted, for one process, and nothing half-written."""
 
 import resource
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -293,3 +295,28 @@ def _later_and_fail(vault: Vault) -> None:
         vault.add_entry(_entry(9))
         assert vault.has_entry(9)
         raise ZeroDivisionError
+
+
+def test_a_disk_that_is_full_in_the_middle_takes_the_whole_transaction_back(
+    tmp_path: Path,
+) -> None:
+    vault = Vault.open(tmp_path / "vault.db", random_bytes(32))
+    db: Any = vault._db
+    db.pragma("max_page_count", db.pragma("page_count") + 3)
+
+    def write() -> None:
+        with vault.change():
+            for n in range(40):
+                # As the engine does with an entry that cannot be believed: it goes on.
+                with suppress(RefusedError):
+                    vault.put(f"n{n}", random_bytes(2000))
+
+    with pytest.raises(RefusedError) as refused:
+        write()
+    assert refused.value.rule == "disk"
+    assert vault.one("SELECT count(*) FROM setting") == (0,)
+    db.pragma("max_page_count", 1_000_000)
+    with vault.change():
+        vault.put("n", b"1")
+    assert vault.get("n") == b"1"
+    vault.close()

@@ -48,6 +48,14 @@ def test_ordinary_words_pass(text: str) -> None:
     encode_message(Note(text=text))
 
 
+def test_what_was_read_from_metal_is_kept_whatever_it_begins_with() -> None:
+    alert = case_a.alert()
+    items = (replace(alert.items[0], serial_as_read="ДСК-1234"), *alert.items[1:])
+    encode_message(replace(alert, items=items))
+    with pytest.raises(RefusedError):
+        encode_message(replace(alert, items=(replace(alert.items[0], make="ДСК"),)))
+
+
 def test_the_longest_mark_is_the_one_that_is_named() -> None:
     assert marks_in("STRICT SECRET")[0] == "STRICT SECRET"
     assert marks_in("NATO\nSECRET")[0] == "NATO SECRET"

@@ -167,6 +167,13 @@ def test_a_cover_without_a_version_or_too_long_is_refused() -> None:
         decode_cover(encode_map({"type": "Note", "v": 1, "long": "x" * 3000}))
 
 
+def test_a_clock_beyond_all_calendars_is_no_cover() -> None:
+    fields = {"type": "TraceRequest", "v": 1, "act": "ask"}
+    assert decode_cover(encode_map({**fields, "due_s": 366 * 86_400})).due_s == 366 * 86_400
+    with pytest.raises(MalformedError):  # it would stop the duty list of its reader
+        decode_cover(encode_map({**fields, "due_s": 366 * 86_400 + 1}))
+
+
 @pytest.mark.parametrize("case", own("messages/covers.json"), ids=lambda case: str(case["name"]))
 def test_the_vectors_of_covers(case: dict[str, str]) -> None:
     cover = decode_cover(bytes.fromhex(case["cover"]))

@@ -10,13 +10,13 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from seefen.client import searching
 from seefen.client.engine import Engine
+from seefen.client.erasing import forget
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
 from seefen.client.requests import Requests
 from seefen.client.values import Sent
-from seefen.client.views import Row, recall_of, ref_of, row_of, rows
+from seefen.client.views import Row, recall_of, ref_of, require_newest, row_of, terms_of
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import Correction, ErasureConfirm, Message, Recall, SeizureAlert
@@ -53,8 +53,8 @@ class Amending:
         state, row = self._own(ref)
         cover = row.opened_cover
         if cover is None or cover.type != message.TYPE:
-            said = "sealed" if cover is None else f"a {cover.type}"
-            raise RefusedError(f"{ref} is {said}: only a {said[2:]} replaces it", rule="form")
+            kind = "sealed for this device" if cover is None else f"a {cover.type}"
+            raise RefusedError(f"{ref} is {kind}: a {message.TYPE} is none", rule="form")
         return await self._messaging.send(
             state,
             message,
@@ -84,16 +84,13 @@ class Amending:
     async def correct(self, ref: str, wrong: str, now: str, was: str = "") -> Sent:
         """Tell every recipient what was wrong in a message and what is right."""
         state, row = self._own(ref)
-        handling = row.statement.handling
-        message = Correction(of=row.object, wrong=wrong, was=was, now=now, handling=handling)
+        message = Correction(of=row.object, wrong=wrong, was=was, now=now, **terms_of(row))
         return await self._messaging.send(state, message, reply_to=row.object)
 
     async def recall(self, ref: str, reason: str, text: str = "") -> Sent:
         """Take a message back: recipients open it no more, and owe a confirmation."""
         state, row = self._own(ref)
-        message = Recall(
-            of=row.object, recall_reason=reason, text=text, handling=row.statement.handling
-        )
+        message = Recall(of=row.object, recall_reason=reason, text=text, **terms_of(row))
         return await self._messaging.send(state, message, reply_to=row.object)
 
     async def erase(
@@ -116,36 +113,21 @@ class Amending:
             erased=erased,
             text=text,
             passed_to=passed_to,
-            handling=row.statement.handling,
+            **terms_of(row),
         )
-        message.check()  # before anything is gone
+        # Before anything is gone: neither the form nor the request may refuse it afterwards.
+        message.check()
+        self._requests.require_move(recall, message)
         if erased != "restricted":
-            self._forget(row)
+            forget(self._engine, row)
         return await self._requests.move(ref_of(self._engine, recall), message)
-
-    def _forget(self, row: Row) -> None:
-        """Delete body, key and marks of an object and of the files that belong to it."""
-        vault = self._engine.vault
-        files = rows(self._engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
-        with vault.change():
-            for one in (row, *files):
-                vault.run(
-                    "UPDATE object SET body = NULL, sealed = NULL, wrapped = NULL, shown_until = 0"
-                    " WHERE object = ?",
-                    one.object,
-                )
-                vault.run("DELETE FROM mark WHERE object = ?", one.object)
-                searching.forget(vault, one.object)
 
     def _own(self, ref: str) -> tuple[CaseState, Row]:
         state, number = self._find(ref)
         row = row_of(self._engine, state, number)
         if row.statement.node != self._engine.node:
             raise RefusedError(f"{ref} is of {row.statement.node}: only its node can", rule="own")
-        if row.superseded_by is not None:
-            newer = rows(self._engine, "object = ?", row.superseded_by)
-            name = ref_of(self._engine, newer[0]) if newer else "a newer version"
-            raise OutOfTurnError(f"{ref} was replaced by {name}: take that", rule="not-next")
+        require_newest(self._engine, row)
         if recall_of(self._engine, row) is not None:
             raise OutOfTurnError(f"{ref} was taken back already", rule="recalled")
         return state, row

@@ -78,6 +78,7 @@ class Client:
         self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
         self.files = Files(self._reader, self.find)
         self._keeper: asyncio.Task[None] | None = None
+        self._followed = False
 
     @classmethod
     @asynccontextmanager
@@ -213,8 +214,12 @@ class Client:
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield what happens, as it happens; goes on when the broker comes back."""
-        while True:
-            yield await self._pushes.queue.get()
+        self._followed = True
+        try:
+            while True:
+                yield await self._pushes.queue.get()
+        finally:
+            self._followed = False
 
     # --- reading --------------------------------------------------------------------
 
@@ -320,6 +325,8 @@ class Client:
                     more = await self._reader.acks.owed()
 
     def _remind(self) -> None:
+        if not self._followed:
+            return  # whoever reads the events next is told: a reminder counts once it is heard
         for level, due in self.requests.reminders():
             whose = "" if due.waits_for_us else f" at {due.node}"
             self._pushes.tell("reminder", f"{REMINDERS[level]}{whose}: {due.subject}", "", due.ref)

@@ -4,12 +4,15 @@
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final, cast
+
+from msgspec import Struct
+from msgspec.structs import astuple
 
 from seefen.client.engine import Engine
 from seefen.client.values import CheckResult, Hit
 from seefen.client.vault import Vault
-from seefen.client.views import hit, recall_of, rows
+from seefen.client.views import Row, hit, recall_of, rows
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.matching import (
     Exactness,
@@ -20,7 +23,15 @@ from seefen.protocol.matching import (
     strong_key,
     weak_key,
 )
-from seefen.protocol.messages import Form, Item, SeizureAlert, TraceRequest
+from seefen.protocol.messages import (
+    Ammunition,
+    ComponentSerial,
+    Form,
+    GunPart,
+    Item,
+    Trace,
+    Vehicle,
+)
 
 MANY: Final = 20  # places in which a mark may stand and still say something
 SHORT: Final = 4  # characters: a shorter one fits too much
@@ -41,18 +52,32 @@ def keep(vault: Vault, object_: bytes, message: Form) -> None:
 
 
 def marks_of(message: Form) -> Iterator[tuple[str, str]]:
-    """Return field and text of each mark in a message."""
-    items: tuple[Item, ...] = ()
-    if isinstance(message, SeizureAlert):
-        items = message.items
-        yield from _filled("plate", message.vehicle.plate, message.vehicle.trailer_plate)
-        yield from _filled("chassis", message.vehicle.vin)
-        yield from _filled("headstamp", *(lot.headstamp_as_read for lot in message.ammunition))
-    elif isinstance(message, TraceRequest):
-        items = (message.item,)
-    for item in items:
-        yield from _filled("serial", item.serial_as_read)
-        yield from _filled("serial", *(part.text for part in item.component_serials))
+    """Return field and text of each mark in a message, whatever its form."""
+    for piece in _pieces(message):
+        match piece:
+            case Item():
+                yield from _filled("serial", piece.serial_as_read)
+            case ComponentSerial():
+                yield from _filled("serial", piece.text)
+            case GunPart():
+                yield from _filled("serial", piece.serial_as_read)
+            case Vehicle():
+                yield from _filled("plate", piece.plate, piece.trailer_plate)
+                yield from _filled("chassis", piece.vin)
+            case Ammunition() | Trace():
+                yield from _filled("headstamp", piece.headstamp_as_read)
+            case _:
+                pass
+
+
+def _pieces(value: object) -> Iterator[Struct]:
+    if isinstance(value, tuple):
+        for item in cast("tuple[object, ...]", value):
+            yield from _pieces(item)
+    elif isinstance(value, Struct):
+        yield value
+        for item in astuple(value):
+            yield from _pieces(item)
 
 
 def _filled(field: str, *texts: str) -> Iterator[tuple[str, str]]:
@@ -66,26 +91,38 @@ def known(engine: Engine, object_: bytes) -> tuple[tuple[Hit, ...], tuple[str, .
     named: a type number would else fit everything. What was read with gaps fits too much
     to be looked for unasked; :func:`check` does it.
     """
-    vault, hits, common = engine.vault, list[Hit](), list[str]()
-    own = vault.run("SELECT field, text, weak FROM mark WHERE object = ?", object_)
+    hits, common, seen = list[Hit](), list[str](), dict[bytes, Row | None]()
+    own = engine.vault.run("SELECT field, text, weak FROM mark WHERE object = ?", object_)
     for field, text, weak in own:
-        if len(weak) < SHORT or not _GAPS.isdisjoint(weak):
-            continue
-        sql = "SELECT object, field, text FROM mark WHERE weak = ? AND object <> ? LIMIT ?"
-        places = vault.run(sql, weak, object_, MANY + 1)
-        if len(places) > MANY:
+        places = _places(engine.vault, weak, object_)
+        if len({other for other, *_ in places}) > MANY:
             common.append(text)
             continue
         for other, where, there in places:
             exactness = COMPARE.get(field, compare)(text, there) if where == field else None
             if exactness in (None, Exactness.NOTHING):
                 continue
-            hits += [
-                hit(engine, row, where, there, exactness.value)
-                for row in rows(engine, "object = ?", other)
-                if recall_of(engine, row) is None
-            ]
+            row = seen.setdefault(other, _in_use(engine, other) if other not in seen else None)
+            hits += [hit(engine, row, where, there, exactness.value)] if row is not None else []
+            if len(hits) == MANY:  # a lead of twenty lines is none; `check` shows the rest
+                return tuple(hits), tuple(common)
     return tuple(hits), tuple(common)
+
+
+def _places(vault: Vault, weak: str, but: bytes) -> list[tuple[Any, ...]]:
+    """Return object, field and text of marks with a weak key; none for one that fits much."""
+    if len(weak) < SHORT or not _GAPS.isdisjoint(weak):
+        return []
+    sql = "SELECT object, field, text FROM mark WHERE weak = ? AND object <> ? LIMIT ?"
+    return vault.run(sql, weak, but, 10 * MANY)
+
+
+def _in_use(engine: Engine, object_: bytes) -> Row | None:
+    """Return the row of an object that was neither taken back nor replaced by a newer one."""
+    for row in rows(engine, "object = ?", object_):
+        if row.superseded_by is None and recall_of(engine, row) is None:
+            return row
+    return None
 
 
 def check(engine: Engine, text: str) -> CheckResult:
@@ -109,9 +146,9 @@ def check(engine: Engine, text: str) -> CheckResult:
         exactness = COMPARE.get(field, compare)(text, known)
         if exactness is Exactness.NOTHING:
             continue
-        for row in rows(engine, "object = ?", object_):
-            if recall_of(engine, row) is None:  # what was taken back must not be used
-                found[exactness].append(hit(engine, row, field, known, exactness.value))
+        row = _in_use(engine, object_)
+        if row is not None:
+            found[exactness].append(hit(engine, row, field, known, exactness.value))
     return CheckResult(
         exact=tuple(found[Exactness.EXACT]),
         look_alike=tuple(found[Exactness.LOOK_ALIKE]),

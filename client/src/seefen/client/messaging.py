@@ -50,7 +50,7 @@ class Messaging:
                 could not read it.
         """
         engine = self._engine
-        _check_addressees(state, message)
+        _check_addressees(state, message, engine.node)
         async with engine.lock:
             dated = self._dated(message)
             draft = self._outbox.add_message(
@@ -129,17 +129,25 @@ class Messaging:
         return message if message.created_at else replace(message, created_at=self._engine.now())
 
 
-def _check_addressees(state: CaseState, message: Message) -> None:
+def _check_addressees(state: CaseState, message: Message, own: str) -> None:
     if state.form == "channel" and getattr(message, "persons", None):
         # All members of a channel read everything in it, whomever a message names.
         raise RefusedError(
             "persons are named in cases only: open one, `seefen case open --from-alert`",
             rule="persons-in-channel",
         )
+    if own in message.asked():
+        raise RefusedError("your own node is asked: leave it out of `to`", rule="own")
     outside = [node for node in message.asked() if node not in state.members]
     if outside:
         raise RefusedError(
             f"{', '.join(outside)} is no member here and could not read it: "
             f"`seefen case add {state.number} {outside[0]}` first",
             rule="not-a-member",
+        )
+    others = set(state.members) - {own, *message.asked()}
+    if message.CLOSED and (others or state.form == "channel"):
+        raise RefusedError(
+            f"a {message.TYPE} goes to a closed group: open a case with nobody else in it",
+            rule="closed-group",
         )

@@ -24,6 +24,7 @@ from seefen.protocol.objects import PART_SIZE, body_context, part_count
 from seefen.protocol.statements import Object
 from seefen.protocol.suite import Opener
 
+_NAMING: Final = threading.Lock()
 HEAD_LIMIT: Final = 64 * 1024
 
 
@@ -72,7 +73,7 @@ async def open_behind(
     obj: Object,
     key: bytes,
     sealed: Path,
-    folder: Path,
+    plain: Path,
     bring: Callable[[Arrival], Coroutine[None, None, None]],
 ) -> tuple[Path, bytes]:
     """Open a file as :func:`open_file` does while ``bring`` still brings its parts.
@@ -84,7 +85,7 @@ async def open_behind(
     # A thread of its own: one that waits for a slow line would keep a shared one from others.
     with ThreadPoolExecutor(1, "opening") as thread:
         bringing = asyncio.create_task(bring(arrival))
-        opening = asyncio.wrap_future(thread.submit(open_file, obj, key, sealed, folder, arrival))
+        opening = asyncio.wrap_future(thread.submit(open_file, obj, key, sealed, plain, arrival))
         both: list[asyncio.Future[Any]] = [bringing, opening]
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
@@ -99,15 +100,18 @@ async def open_behind(
         raise
 
 
-def beside(obj: Object, folder: Path) -> Path:
-    """Return where a file is opened before it gets its name: a kill can leave it there."""
-    return folder / f".{obj.object.hex()}.opening"
+def beside(obj: Object, folder: Path, device: bytes) -> Path:
+    """Return where a file is opened before it gets its name: a kill can leave it there.
+
+    Two devices may open one file into one folder: each writes to a place of its own.
+    """
+    return folder / f".{obj.object.hex()}-{device.hex()[:8]}.opening"
 
 
 def open_file(
-    obj: Object, key: bytes, sealed: Path, folder: Path, arrival: Arrival
+    obj: Object, key: bytes, sealed: Path, opening: Path, arrival: Arrival
 ) -> tuple[Path, bytes]:
-    """Open a sealed file into a folder; return where it is, and its description's bytes.
+    """Open a sealed file beside ``opening``; return where it is, and its description's bytes.
 
     Nothing has its name before the whole stream was checked: plaintext comes out of the
     seal chunk by chunk, and a cut stream must not look like a file.
@@ -116,13 +120,14 @@ def open_file(
         UntrustedError: The stream or its hash is not what was signed.
         MissingError: It has ended before the last part.
     """
-    opening = beside(obj, folder)
+    folder = opening.parent
     try:
         head, note, digest = _unseal_to(obj, key, _arriving(sealed, arrival), opening)
         if digest != note.sha256:
             raise UntrustedError("the file is not the one its author described", rule="body")
-        path = _free_name(folder, safe_name(note.name))
-        opening.replace(path)
+        with _NAMING:  # or two files of one name, fetched at once, would become one
+            path = _free_name(folder, safe_name(note.name))
+            opening.replace(path)
         sync_folder(folder)
         return path, head
     finally:

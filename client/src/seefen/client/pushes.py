@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-from seefen.client import marks
+from seefen.client import erasing, marks
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.reading import Reader
@@ -118,6 +118,9 @@ class Pushes:
                 if case not in names:
                     names[case] = engine.name_of(engine.trust.require_state(case))
                 self._tell_of("arrived", names[case], number, taken.cover)
+                if taken.cover is not None and taken.cover.type == "ErasureConfirm":
+                    for row in rows(engine, "object = ?", statement.object):
+                        erasing.hear(engine, row)
             elif isinstance(statement, Ack):
                 for row in rows(engine, "object = ?", statement.object):
                     view = object_view(engine, row)
@@ -126,7 +129,10 @@ class Pushes:
 
     def _tell_known(self, row: Row) -> None:
         """Tell where marks of what was just opened stand in the own vault: reference, no more."""
-        found, _ = marks.known(self._engine, row.object)
+        found, common = marks.known(self._engine, row.object)
+        if common:
+            text = f"in too many places to say anything: {', '.join(common)}"
+            self.tell("common", text, "", ref_of(self._engine, row))
         for hit in found:
             text = f"{hit.field} of {ref_of(self._engine, row)} stands there, {hit.exactness}"
             self.tell("known", text, "", hit.ref)

@@ -123,7 +123,14 @@ class Reader:
             why = f"the file cannot be written to {folder}: {err.strerror}"
             raise RefusedError(why, rule="file") from None
         async with engine.lock:
-            engine.vault.run("UPDATE object SET body = ? WHERE object = ?", head, obj.object)
+            try:
+                require_in_use(engine, row_of(engine, state, number))
+            except RefusedError:
+                path.unlink(missing_ok=True)  # it was taken back while it was on its way
+                raise
+            with engine.vault.change():
+                engine.vault.run("UPDATE object SET body = ? WHERE object = ?", head, obj.object)
+                searching.keep(engine.vault, obj.object, decode_message(head))
             await self._tell_read(row)
         return path
 
@@ -132,23 +139,28 @@ class Reader:
     ) -> tuple[Path, bytes]:
         """Fetch and open a file; where its plaintext lies meanwhile is written down first."""
         vault, name = self._engine.vault, f"opening/{obj.object.hex()}"
+        plain = beside(obj, folder.absolute(), self._engine.keys.device)
         if obj.object in self._fetching:  # two would write to one file
             raise RefusedError("this file is being fetched already: wait for it", rule="file")
         self._fetching.add(obj.object)
-        vault.put(name, os.fsencode(beside(obj, folder.absolute())))
+        vault.put(name, os.fsencode(plain))
         bring = partial(files.download, self._engine.connection, obj, sealed, progress)
         try:
-            return await open_behind(obj, key, sealed, folder, bring)
+            return await open_behind(obj, key, sealed, plain, bring)
         finally:
-            vault.run("DELETE FROM setting WHERE name = ?", name)
             self._fetching.discard(obj.object)
+            if plain.parent.exists():  # a stick that was pulled keeps it: the next start looks
+                vault.run("DELETE FROM setting WHERE name = ?", name)
 
     def clean(self) -> None:
         """Delete plaintext that an earlier process left when it was killed while it opened."""
         vault = self._engine.vault
         for name, path in vault.run("SELECT name, value FROM setting WHERE name GLOB 'opening/*'"):
-            with suppress(OSError):  # a stick that is not in now: the next time
-                Path(os.fsdecode(path)).unlink(missing_ok=True)
+            left = Path(os.fsdecode(path))
+            if not left.parent.exists():
+                continue  # a stick that is not in now: the next time
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
                 vault.run("DELETE FROM setting WHERE name = ?", name)
 
     async def access(

@@ -14,15 +14,26 @@ from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
 from seefen.client.values import DueView, LifeView, RequestView, Sent
-from seefen.client.views import Row, object_view, row_of, rows, step_at
+from seefen.client.views import (
+    Row,
+    object_view,
+    ref_of,
+    require_newest,
+    row_of,
+    rows,
+    step_at,
+    terms_of,
+)
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import Answer, Closing, Cover, Extension, Message, Note
-from seefen.protocol.requests import RUNNING, Act, Request, Side
+from seefen.protocol.requests import RUNNING, Act, Request, Side, State
 
 Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
 Views: TypeAlias = list[RequestView]
 Dues: TypeAlias = list[DueView]
+Lives: TypeAlias = dict[str, tuple[Request, Row | None]]  # by node, with what moved it last
+UNCLEAR: Final = State.UNCLEAR.value
 LEVELS: Final = (100, 80, 50)  # per cent of the time at which somebody is reminded
 # Which answer fits which question; a note answers whatever has no form of its own.
 _ANSWERS: Final = {
@@ -84,7 +95,7 @@ class Requests:
         """
         state, number = self._find(ref)
         row = row_of(self._engine, state, number)
-        self._require_move(ref, row, message)
+        self.require_move(row, message)
         return await self._messaging.send(
             state, message, tuple(files), reply_to=row.object, original=original, progress=progress
         )
@@ -92,9 +103,8 @@ class Requests:
     async def answer(self, ref: str, answer: str, cause: str = "") -> Sent:
         """Answer an alert or request: taken, passed on, not ours, rejected."""
         row = self._row(ref)
-        handling = row.statement.handling
         return await self.move(
-            ref, Answer(answer=answer, of=row.object, cause=cause, handling=handling)
+            ref, Answer(answer=answer, of=row.object, cause=cause, **terms_of(row))
         )
 
     async def query(self, ref: str, text: str) -> Sent:
@@ -116,19 +126,25 @@ class Requests:
     async def pass_on(self, ref: str, to: str) -> Sent:
         """Pass a request on to a unit; it stays ours until that unit has it."""
         row = self._row(ref)
-        handling = row.statement.handling
-        message = Answer(answer="passed_on", of=row.object, passed_to=to, handling=handling)
+        message = Answer(answer="passed_on", of=row.object, passed_to=to, **terms_of(row))
         return await self.move(ref, message)
 
     async def extend(self, ref: str, days: int, delay: str, text: str = "") -> Sent:
         """Say that the answer takes so many days from the delivery of the request."""
         row = self._row(ref)
+        cover, given = row.opened_cover, days * 86_400
+        if cover is not None and given <= cover.due_s:
+            raise RefusedError(
+                f"the answer is due {cover.due_s // 86_400} days after delivery already: "
+                "give more days, counted from delivery",
+                rule="not-later",
+            )
         message = Extension(
             of=row.object,
-            answer_in_s=days * 86_400,
+            answer_in_s=given,
             delay=delay,
             text=text,
-            handling=row.statement.handling,
+            **terms_of(row),
         )
         return await self.move(ref, message)
 
@@ -140,7 +156,7 @@ class Requests:
             closing=closing,
             usefulness=usefulness,
             text=text,
-            handling=row.statement.handling,
+            **terms_of(row),
         )
         return await self.move(ref, message)
 
@@ -163,6 +179,8 @@ class Requests:
             # Of an alert we are owed nothing but what `alert reach` shows.
             lives = view.lives if view.ours and _life(row) == "request" else self._own(view)
             found += [_due(view, life) for life in lives if life.running and view.due_s]
+            if view.ours:  # asked back: the clock stands, and the next word is ours
+                found += [_due(view, life, ours=True) for life in lives if life.state == UNCLEAR]
         # What has not come to its recipient yet has no time to be late by.
         return sorted(found, key=lambda d: (not d.waits_for_us, d.due_at is None, d.due_at or 0))
 
@@ -177,12 +195,35 @@ class Requests:
             level = next((level for level in LEVELS if due.used >= level), 0)
             if not due.waits_for_us:
                 level = level if level == LEVELS[0] else 0  # the asker hears of what is late
-            name = f"reminded/{due.ref}/{due.node}"
+            if due.due_at is None:
+                continue
+            # With its date: what was given more time is reminded of anew.
+            name = f"reminded/{due.ref}/{due.node}/{due.due_at}"
             if level > vault.get_number(name):
                 with vault.soon():
                     vault.put_number(name, level)
                 passed.append((level, due))
         return passed
+
+    def require_move(self, row: Row, message: Message) -> None:
+        """Check that a message may move a request as it stands now; see :meth:`move`."""
+        ref, engine = ref_of(self._engine, row), self._engine
+        cover, act, now = row.opened_cover, message.act(), engine.now()
+        if cover is None or not _asks(cover):
+            raise RefusedError(f"{ref} is no request", rule="no-request")
+        if act is None or act is Act.ASK:
+            raise RefusedError(f"a {message.TYPE} answers nothing", rule="no-request")
+        if _ANSWERS.get(message.TYPE, cover.type) != cover.type:
+            raise RefusedError(f"{ref} is a {cover.type}: answer that", rule="no-request")
+        require_newest(engine, row)
+        lives = self._lives(row, cover)
+        if row.statement.node == engine.node:
+            _require_asker(lives, message, act, now)
+            return
+        own = lives.get(engine.node)
+        if own is None:
+            raise RefusedError(f"{ref} was not asked of your node", rule="not-asked")
+        own[0].moved(Side.HOLDER, act, now)
 
     # --- inside ---------------------------------------------------------------------
 
@@ -195,29 +236,8 @@ class Requests:
 
     async def _note(self, ref: str, move: str, text: str) -> Sent:
         row = self._row(ref)
-        note = Note(text=text, about=row.object, move=move, handling=row.statement.handling)
+        note = Note(text=text, about=row.object, move=move, **terms_of(row))
         return await self.move(ref, note)
-
-    def _require_move(self, ref: str, row: Row, message: Message) -> None:
-        cover, act, now = row.opened_cover, message.act(), self._engine.now()
-        if cover is None or not _asks(cover):
-            raise RefusedError(f"{ref} is no request", rule="no-request")
-        if act is None or act is Act.ASK:
-            raise RefusedError(f"a {message.TYPE} answers nothing", rule="no-request")
-        if _ANSWERS.get(message.TYPE, cover.type) != cover.type:
-            raise RefusedError(f"{ref} is a {cover.type}: answer that", rule="no-request")
-        lives = self._lives(row, cover)
-        if row.statement.node == self._engine.node:
-            if isinstance(message, Answer) or message.TYPE in _ANSWERS:
-                raise RefusedError("this is your own node's message", rule="own")
-            refusals = [_refusal(life, Side.ASKER, act, now) for life, _ in lives.values()]
-            if refusals and all(refusals):
-                raise next(refusal for refusal in refusals if refusal is not None)
-            return
-        own = lives.get(self._engine.node)
-        if own is None:
-            raise RefusedError(f"{ref} was not asked of your node", rule="not-asked")
-        own[0].moved(Side.HOLDER, act, now)
 
     def _view(self, row: Row) -> RequestView:
         view, cover, now = object_view(self._engine, row), row.opened_cover, self._engine.now()
@@ -257,15 +277,17 @@ class Requests:
     def _own(self, view: RequestView) -> tuple[LifeView, ...]:
         return tuple(life for life in view.lives if life.node == self._engine.node)
 
-    def _lives(self, row: Row, cover: Cover) -> dict[str, tuple[Request, Row | None]]:
+    def _lives(self, row: Row, cover: Cover) -> Lives:
         """Return how a request stands at each node that is asked, and what moved it last."""
         engine, obj = self._engine, row.statement
         state = engine.trust.require_state(row.case)
         covered = state.covered(obj.gen, engine.directory) - {obj.node}
+        if cover.type == "Recall":
+            covered &= self._had_it(row, covered)
         known = set(engine.directory.nodes())
         named = [node for node in cover.to if node in known and node != obj.node]
-        lives: dict[str, tuple[Request, Row | None]] = {}
-        for node in named or sorted(covered):
+        lives: Lives = {}
+        for node in named if cover.to else sorted(covered):
             life = Request(life=cover.life, due_s=cover.due_s)
             delivered = step_at(engine, row.object, node, "delivered")
             if delivered is None and node == engine.node:
@@ -276,7 +298,15 @@ class Requests:
             self._apply(lives, obj.node, reply)
         return lives
 
-    def _apply(self, lives: dict[str, tuple[Request, Row | None]], asker: str, reply: Row) -> None:
+    def _had_it(self, recall: Row, covered: frozenset[str]) -> frozenset[str]:
+        """Return who could read what is taken back: nobody else has anything to erase."""
+        of = recall.statement.reply_to
+        for row in rows(self._engine, "object = ? AND case_id = ?", of, recall.case):
+            state = self._engine.trust.require_state(row.case)
+            return state.covered(row.statement.gen, self._engine.directory)
+        return covered
+
+    def _apply(self, lives: Lives, asker: str, reply: Row) -> None:
         """Let a message move the lives it is about; what it may not do, it has not done."""
         cover, node = reply.opened_cover, reply.statement.node
         side = Side.ASKER if node == asker else Side.HOLDER
@@ -293,6 +323,15 @@ class Requests:
                 if act is Act.EXTEND:
                     moved = moved.extended(cover.due_s)
                 lives[one] = (moved, reply)
+
+
+def _require_asker(lives: Lives, message: Message, act: Act, now: int) -> None:
+    """Check that the asker may make a move at one of the nodes at least."""
+    if isinstance(message, Answer) or message.TYPE in _ANSWERS:
+        raise RefusedError("this is your own node's message", rule="own")
+    refusals = [_refusal(life, Side.ASKER, act, now) for life, _ in lives.values()]
+    if refusals and all(refusals):
+        raise next(refusal for refusal in refusals if refusal is not None)
 
 
 def _act_of(cover: Cover, side: Side) -> Act | None:
@@ -320,14 +359,14 @@ def _life(row: Row) -> str:
     return "" if cover is None else cover.life
 
 
-def _due(view: RequestView, life: LifeView) -> DueView:
+def _due(view: RequestView, life: LifeView, *, ours: bool = False) -> DueView:
     return DueView(
         ref=view.ref,
         case=view.case,
         what=view.type,
         sender=view.asker,
         node=life.node,
-        waits_for_us=not view.ours,
+        waits_for_us=ours or not view.ours,
         due_at=life.due_at,
         used=life.used,
         urgency=view.urgency,

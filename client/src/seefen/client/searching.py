@@ -37,6 +37,8 @@ def forget(vault: Vault, object_: bytes) -> None:
     index = _index_of(vault, object_)
     if index is not None:
         vault.run("DELETE FROM word WHERE rowid = ?", index)
+        # Else the words stay in the index, marked as deleted, until it merges by itself.
+        vault.run("INSERT INTO word (word) VALUES ('optimize')")
 
 
 def texts_of(message: Form) -> Iterator[str]:

@@ -96,6 +96,7 @@ class Vault:
         self._db = connection
         self._pages = 0  # of the write-ahead log
         self._soon = False
+        self._depth = 0
         self._unsynced = False
         self._newest: int | None = None  # index of an entry; None: to be asked for
         self._later: dict[str, dict[object, tuple[Any, ...]]] = {}
@@ -144,10 +145,17 @@ class Vault:
         try:
             self._flush()  # what an outer transaction wrote is not taken back with an inner one
             with self._db:
-                yield
-                self._flush()
+                self._depth += 1
+                try:
+                    yield
+                    self._require_whole()
+                    self._flush()
+                finally:
+                    self._depth -= 1
         except apsw.Error as err:
             self._forget()
+            if isinstance(err.__context__, RefusedError):
+                raise err.__context__ from None
             raise _problem(err) from err
         except BaseException:
             self._forget()
@@ -210,6 +218,7 @@ class Vault:
         Raises:
             RefusedError: rule ``disk``: it cannot be written; nothing was changed.
         """
+        self._require_whole()
         try:
             if self._later:
                 self._flush()
@@ -232,6 +241,11 @@ class Vault:
         waiting = self._later.setdefault(sql, {})
         waiting[len(waiting) if key is None else key] = values
 
+    def _require_whole(self) -> None:
+        # A full disk makes SQLite end the whole transaction: what comes after stood alone.
+        if self._depth and not self._db.in_transaction:
+            raise RefusedError("the vault cannot be written: make room on the disk", rule="disk")
+
     def _flush(self) -> None:
         waiting, self._later = self._later, {}
         for sql, rows in waiting.items():
@@ -247,6 +261,7 @@ class Vault:
 
     def many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """Run one statement for each row of values."""
+        self._require_whole()
         try:
             self._flush()
             self._db.executemany(sql, rows)

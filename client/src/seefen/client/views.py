@@ -7,7 +7,7 @@ from seefen.client.storing import object_of
 from seefen.client.values import CaseView, Hit, ObjectView
 from seefen.protocol.case import CaseState
 from seefen.protocol.encoding import decode
-from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
     TABLES,
     Answer,
@@ -19,6 +19,7 @@ from seefen.protocol.messages import (
     decode_message,
 )
 from seefen.protocol.objects import open_title
+from seefen.protocol.requests import Act
 from seefen.protocol.statements import Object
 
 ROW = (
@@ -195,9 +196,17 @@ def recall_of(engine: Engine, row: Row) -> Row | None:
         # Nobody takes back what another said.
         for reply in rows(engine, replies, object_, row.case, row.statement.node):
             cover = reply.opened_cover
-            if cover is not None and cover.type == "Recall":
+            if cover is None or cover.type != "Recall" or not cover.life:
+                continue
+            if not any(_withdraws(one) for one in rows(engine, replies, reply.object, row.case,
+                                                       row.statement.node)):  # fmt: skip
                 return reply
     return None
+
+
+def _withdraws(row: Row) -> bool:
+    cover = row.opened_cover
+    return cover is not None and cover.act == Act.WITHDRAW
 
 
 def require_in_use(engine: Engine, row: Row) -> None:
@@ -215,6 +224,33 @@ def require_in_use(engine: Engine, row: Row) -> None:
         f"`seefen erase {name}` erases it here and confirms that",
         rule="recalled",
     )
+
+
+def terms_of(row: Row) -> dict[str, str]:
+    """Return under which terms an answer to an object goes: those of the object.
+
+    H3 means conditions in words; where they are not open here, the answer is H2.
+    """
+    message, handling = row.message, row.statement.handling
+    if handling != "H3":
+        return {"handling": handling}
+    if message is None or not message.conditions:
+        return {"handling": "H2"}
+    return {"handling": handling, "conditions": message.conditions}
+
+
+def require_newest(engine: Engine, row: Row) -> None:
+    """Check that an object was not replaced by a newer version.
+
+    Raises:
+        OutOfTurnError: rule ``not-next``; names the newer one.
+    """
+    if row.superseded_by is not None:
+        newer = rows(engine, "object = ?", row.superseded_by)
+        name = ref_of(engine, newer[0]) if newer else "a newer version"
+        raise OutOfTurnError(
+            f"{ref_of(engine, row)} was replaced by {name}: take that", rule="not-next"
+        )
 
 
 def ref_of(engine: Engine, row: Row) -> str:

@@ -94,8 +94,15 @@ REQUEST: Final[Moves] = {
     },
     # Whoever asked back has it.
     State.UNCLEAR: {(_ASKER, Act.CLARIFY): State.TAKEN, **_WORK, **_END},
-    # A wrong key at night must not be final.
-    State.PASSED_ON: {**_TRIAGE, **_WORK, **_END},
+    # A wrong key at night must not be final, and it stays ours until the unit has answered.
+    State.PASSED_ON: {
+        **_TRIAGE,
+        **_WORK,
+        (_HOLDER, Act.INTERIM): State.TAKEN,
+        (_HOLDER, Act.EXTEND): State.PASSED_ON,
+        (_HOLDER, Act.QUERY): State.UNCLEAR,
+        **_END,
+    },
     State.NOT_OURS: {**_TRIAGE, **_END},
     State.REJECTED: {**_TRIAGE, **_END},
     # A second answer adds to the first or corrects it.

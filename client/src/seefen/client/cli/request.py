@@ -164,11 +164,35 @@ def refuse(
 
     async def do(client: Client) -> Sent:
         view = client.requests.show(str(ref))
-        reply = TraceReply if view.type == "TraceRequest" else InfoReply
+        reply = {"TraceRequest": TraceReply, "InfoRequest": InfoReply}.get(view.type)
+        if reply is None:
+            # Other forms have no refusal of their own: it is rejected, with the ground as cause.
+            cause = " ".join(filter(None, (f"{TABLES['refusal'][ground]}.", words)))
+            return await client.requests.answer(str(ref), "rejected", cause)
         message = reply(outcome="refused", refusal_ground=ground, text=words)
         return await client.requests.move(str(ref), message)
 
     _send(context, do)
+
+
+@group.command()
+def take(context: typer.Context, ref: Ref) -> None:
+    """Say that your node works on it: seefen request take SF-2026-SKP-00418#3."""
+    _send(context, lambda client: client.requests.answer(str(ref), "taken"))
+
+
+@group.command("not-ours")
+def not_ours(context: typer.Context, ref: Ref, text: Text = "") -> None:
+    """Say that another node has it: seefen request not-ours REF --text 'ask Sarajevo'."""
+    words = sending.note(text)
+    _send(context, lambda client: client.requests.answer(str(ref), "not_ours", words))
+
+
+@group.command()
+def reject(context: typer.Context, ref: Ref, text: Text = "") -> None:
+    """Send it back, and say why: seefen request reject REF --text 'the serial is missing'."""
+    words = _said(text, "the serial is missing")
+    _send(context, lambda client: client.requests.answer(str(ref), "rejected", words))
 
 
 @group.command()

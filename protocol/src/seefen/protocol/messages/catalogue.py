@@ -114,7 +114,7 @@ def checked(form: Form) -> dict[str, Any]:
     except (TypeError, ValueError) as err:
         raise RefusedError(f"this form holds what no form can: {err}", rule="form") from err
     check_texts(plain)
-    check_unclassified(plain)  # of the writer alone: a reader keeps what came
+    check_unclassified(shape(type(form)), plain)  # of the writer alone: a reader keeps what came
     _converted(type(form), plain)
     recoded(shape(type(form)), plain, _known_code)
     form.check()

@@ -6,9 +6,12 @@ security office, and what is missing here comes with a new version.
 """
 
 import re
-from typing import Final, cast
+from typing import Final
+
+from msgspec import inspect
 
 from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages.shape import written
 
 MARKS: Final[tuple[str, ...]] = (
     # European Union, NATO
@@ -39,22 +42,19 @@ def marks_in(text: str) -> tuple[str, ...]:
     return tuple(mark for mark in _LONGEST_FIRST if f" {mark} " in words)
 
 
-def check_unclassified(value: object, path: str = "") -> None:
+def check_unclassified(info: inspect.Type, value: object) -> None:
     """Check that no text of a form bears a mark, at any depth.
+
+    What was read from metal or a plate is kept as it was read: a serial number may begin
+    with the letters of a mark.
 
     Raises:
         RefusedError: rule ``classified``.
     """
-    if isinstance(value, str):
-        for mark in marks_in(value):
+    for path, text in written(info, value):
+        for mark in marks_in(text):
             raise RefusedError(
                 f"{path} bears the mark {mark}: nothing classified may be sent here. Use the "
                 "channel that your law names; if it is no marking, write it in small letters",
                 rule="classified",
             )
-    elif isinstance(value, dict):
-        for key, item in cast("dict[str, object]", value).items():
-            check_unclassified(item, f"{path}.{key}" if path else key)
-    elif isinstance(value, list | tuple):
-        for n, item in enumerate(cast("list[object]", value)):
-            check_unclassified(item, f"{path}[{n}]")

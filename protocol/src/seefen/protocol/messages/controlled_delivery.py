@@ -69,6 +69,7 @@ class ControlledDelivery(Message, kw_only=True, frozen=True):
     """
 
     TYPE: ClassVar[str] = "ControlledDelivery"
+    CLOSED: ClassVar[bool] = True
 
     urgency: Annotated[str, coded("urgency")] = "URGENT"
     urgency_reason: Annotated[str, coded("urgency_reason")] = "moving"

@@ -17,9 +17,10 @@ from seefen.protocol.errors import MalformedError
 from seefen.protocol.messages.codes import counted
 from seefen.protocol.messages.shape import put_together, set_apart, shape
 from seefen.protocol.requests import Act
-from seefen.protocol.statements import Count, Handling, NodeName, Number
+from seefen.protocol.statements import Handling, NodeName, Number
 
 COVER_LIMIT: Final = 2048  # bytes; sealed it must fit into an object statement
+DUE_LIMIT: Final = 366 * 86_400  # seconds: a clock beyond all calendars stops a duty list
 SUBJECT_LIMIT: Final = 80  # characters
 EXERCISE: Final = "EXERCISE"  # before everything else: nobody may take it for real
 _MOST: Final = 12
@@ -56,7 +57,7 @@ class Cover(Struct, frozen=True, kw_only=True):
     v: Number = 1
     what: Annotated[tuple[Said, ...], Meta(max_length=_MOST)] = ()
     urgency: Annotated[str, Meta(pattern=r"\A(FLASH|URGENT|NORMAL|ROUTINE)\Z")] = "NORMAL"
-    due_s: Count = 0
+    due_s: Annotated[int, Meta(ge=0, le=DUE_LIMIT)] = 0
     handling: Handling = "H2"
     to: Annotated[tuple[NodeName, ...], Meta(max_length=64)] = ()
     act: Annotated[str, Meta(pattern=r"\A([a-z][a-z_]*)?\Z", max_length=40)] = ""

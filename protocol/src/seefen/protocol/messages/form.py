@@ -36,9 +36,12 @@ def counted_by(table: str) -> Meta:
     return Meta(extra={"codes": table, "hint": what}, description=what)
 
 
-def _text(longest: int, *, pattern: str | None = r"\A[^\n]*\Z", hint: str = "") -> Meta:
+def _text(
+    longest: int, *, pattern: str | None = r"\A[^\n]*\Z", hint: str = "", **notes: str
+) -> Meta:
     hint = hint or f"one line of at most {longest} characters"
-    return Meta(max_length=longest, pattern=pattern, extra={"hint": hint}, description=hint)
+    extra = {"hint": hint, **notes}
+    return Meta(max_length=longest, pattern=pattern, extra=extra, description=hint)
 
 
 _DAY: Final = r"\d{4}(-\d\d(-\d\d)?)?"
@@ -48,7 +51,8 @@ Line: TypeAlias = Annotated[str, _text(200)]
 Title: TypeAlias = Annotated[str, _text(80)]
 Story: TypeAlias = Annotated[str, _text(8000, pattern=None, hint="at most 8000 characters")]
 AsRead: TypeAlias = Annotated[
-    str, _text(80, hint="one line as read; ? is one unreadable character, * several")
+    str,
+    _text(80, hint="one line as read; ? is one unreadable character, * several", as_read="yes"),
 ]
 Day: TypeAlias = Annotated[
     str, _text(10, pattern=rf"\A({_DAY})?\Z", hint="a date like 2026-03-14, 2026-03 or 2026")
@@ -92,6 +96,8 @@ class Form(Piece, kw_only=True, frozen=True):
 
     TYPE: ClassVar[str]
     VERSION: ClassVar[int] = 1
+
+    CLOSED: ClassVar[bool] = False  # only where nobody reads but those it names
 
     v: Number = 1
 

@@ -7,7 +7,7 @@ an old client passes a new form on whole.
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final, cast
 
@@ -164,6 +164,26 @@ def recoded(info: inspect.Type, value: object, choose: Choose, path: str = "") -
         items = enumerate(cast("list[object]", value))
         return [recoded(info.item_type, item, choose, f"{path}[{n}]") for n, item in items]
     return value
+
+
+def written(info: inspect.Type, value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield path and text of all that a person wrote, and not what he read from metal."""
+    info, notes = _bare(info)
+    if isinstance(value, str) and "as_read" not in notes:
+        yield path, value
+    elif isinstance(info, inspect.StructType) and isinstance(value, dict):
+        types = _types(info.cls)
+        for name, item in cast("dict[str, object]", value).items():
+            inner = f"{path}.{name}" if path else name
+            yield from written(types.get(name, inspect.AnyType()), item, inner)
+    elif isinstance(value, dict):
+        for name, item in cast("dict[str, object]", value).items():
+            yield path, name
+            yield from written(inspect.AnyType(), item, f"{path}.{name}")
+    elif isinstance(value, list | tuple):
+        item_type = info.item_type if isinstance(info, inspect.VarTupleType) else inspect.AnyType()
+        for n, item in enumerate(cast("list[object]", value)):
+            yield from written(item_type, item, f"{path}[{n}]")
 
 
 def hint(info: inspect.Type, path: str) -> str:

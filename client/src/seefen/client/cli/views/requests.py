@@ -8,9 +8,9 @@ from seefen.client.values import LifeView, RequestView
 
 # What comes next, by who looks at it and how it stands.
 _HOLDER: dict[str, str] = {
-    "asked": "answer, query, extend, pass-on, refuse",
+    "asked": "take, answer, query, extend, pass-on, not-ours, reject, refuse",
     "taken": "answer, interim, query, extend, pass-on, refuse",
-    "passed_on": "answer, refuse",
+    "passed_on": "answer, interim, query, extend, refuse",
     "unclear": "answer, refuse",
     "answered": "answer (adds to it)",
     "refused": "answer",
