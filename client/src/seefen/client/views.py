@@ -1,5 +1,7 @@
 """From vault rows to what a person sees: covers in lists, steps, answers."""
 
+from typing import Any
+
 import msgspec
 
 from seefen.client.engine import Engine
@@ -226,7 +228,7 @@ def require_in_use(engine: Engine, row: Row) -> None:
     )
 
 
-def terms_of(row: Row) -> dict[str, str]:
+def terms_of(row: Row) -> dict[str, Any]:
     """Return under which terms an answer to an object goes: those of the object.
 
     H3 means conditions in words; where they are not open here, the answer is H2.
