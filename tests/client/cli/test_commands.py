@@ -21,8 +21,8 @@ COMMANDS = (
     "request list", "request show", "request ask", "request answer", "request query",
     "request clarify", "request interim", "request extend", "request pass-on", "request refuse",
     "request withdraw", "request close", "schema", "trace ask", "trace answer", "file get", "due",
-    "check", "tail", "device list", "device revoke", "audit", "audit list", "audit verify",
-    "status",
+    "check", "tail", "export", "items", "device list", "device revoke", "audit", "audit list",
+    "audit verify", "status",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"
 BAD_REFS = ("SF-2026-SKP-00418", "x#0", "#3", "a#b", "SF\u202e#1", "")

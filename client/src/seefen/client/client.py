@@ -26,6 +26,7 @@ from seefen.client.casework import Casework
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.devices import Devices
 from seefen.client.engine import Engine
+from seefen.client.exporting import Exporting
 from seefen.client.faces import Alerts, Cases, Channels, Files
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, read_key_file
@@ -77,6 +78,7 @@ class Client:
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
         self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
         self.files = Files(self._reader, self.find)
+        self.export = Exporting(engine, self._casework, self._reader, self.read)
         self._keeper: asyncio.Task[None] | None = None
 
     @classmethod
