@@ -144,3 +144,19 @@ def test_what_cannot_be_exported_says_why(network: Stage, ref: str, tmp_path: Pa
     found = command("items", table)
     assert (found.code, found.out) == (1, "")
     assert "row 2: qty" in found.err
+
+
+def test_the_number_in_another_channel_stands_with_the_message(network: Stage, ref: str) -> None:
+    run, case = network.ok, ref.partition("#")[0]
+    shown = run(BELGRADE, "case", "show", ref)
+    assert shown.partition("Other channels:")[2].split()[:3] == ["Europol", "SIENA", "S-1"]
+    run(BELGRADE, "ref", "add", ref, "iarms: BG-77/26")
+    said = run(BELGRADE, "case", "show", ref).partition("Other channels:")[2]
+    assert "BG-77/26" in said
+    assert f"{case}#3, {BELGRADE}" in said
+    eventually(lambda: run(SKOPJE, "case", "show", case), "#3")
+    assert "BG-77/26" not in run(SKOPJE, "case", "show", ref)  # its note is closed there yet
+    run(SKOPJE, "case", "show", f"{case}#3", *WHY)
+    assert "INTERPOL iARMS" in run(SKOPJE, "case", "show", ref)
+    assert "BG-77/26" in run(SKOPJE, "case", "show", ref)
+    assert "trace request" in run(BELGRADE, "due")  # it moves nothing

@@ -22,6 +22,7 @@ from seefen.client.cli import (
     found,
     join,
     officer,
+    ref,
     request,
     schema,
     status,
@@ -36,7 +37,7 @@ from seefen.client.cli.settings import Settings, hoisted, home_folder
 
 _GROUPS: Final = (
     found, join, officer, watch, channel, alert, case, request, trace, amend, file, export, work,
-    device, audit, status, schema,
+    ref, device, audit, status, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -6,6 +6,7 @@ from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.views import messages
 from seefen.client.values import ObjectView, Opened
+from seefen.protocol.messages import label
 
 
 def opened(read: Opened, *, ours: bool = False) -> Painted:
@@ -17,11 +18,24 @@ def opened(read: Opened, *, ours: bool = False) -> Painted:
         _recalled(view),
         messages.terms(read.message),
         messages.body(read.message),
+        _channels(read),
         _known(read),
         files(read.files),
         dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
         None if ours else _next(view),
     )
+
+
+def _channels(read: Opened) -> Painted | None:
+    """Say where else the same is handled, and who said so."""
+    if not read.channels:
+        return None
+    rows = Grid("", "", "", "")
+    for one in read.channels:
+        said = "" if one.said_in == read.view.ref else f"{one.said_in}, {one.node}"
+        asked = "" if one.asked == "unknown" else label("asked", one.asked)
+        rows.row(f"  {label('channel', one.channel)}", one.number or asked, one.date, said)
+    return stack(bold("Other channels:"), rows.painted())
 
 
 def _known(read: Opened) -> Painted | None:
