@@ -45,7 +45,8 @@ def _text(one: ExportedMessage, *, with_persons: bool) -> Iterator[str]:
     for head, names in (("WHO", _WHO), ("WHAT", what), ("WHEN", _WHEN), ("WHERE", _WHERE)):
         yield from _section(head, {name: said[name] for name in names if name in said})
     for name in _THINGS:
-        yield from _each(name, said.get(name))
+        if name in said:
+            yield from _each(name, said[name])
     yield from _section("IN WORDS", {name: said[name] for name in _WORDS if name in said})
     if one.left_out_fields and not with_persons:
         yield ""
@@ -91,8 +92,7 @@ def _section(head: str, fields: dict[str, Any]) -> Iterator[str]:
 
 
 def _each(name: str, value: Any) -> Iterator[str]:
-    several = value if isinstance(value, list) else [value] if value else []
-    found = cast("list[dict[str, Any]]", several)
+    found = cast("list[dict[str, Any]]", value if isinstance(value, list) else [value])
     single = {"items": "item", "explosives": "explosive", "parts": "part"}.get(name, name)
     for place, fields in enumerate(found, 1):
         number = f" {place}" if len(found) > 1 else ""
