@@ -160,3 +160,42 @@ def test_the_number_in_another_channel_stands_with_the_message(network: Stage, r
     assert "INTERPOL iARMS" in run(SKOPJE, "case", "show", ref)
     assert "BG-77/26" in run(SKOPJE, "case", "show", ref)
     assert "trace request" in run(BELGRADE, "due")  # it moves nothing
+
+
+def test_a_draft_of_a_program_leaves_when_an_officer_has_seen_it(network: Stage, ref: str) -> None:
+    client = network.clients[BELGRADE]
+    reply = {
+        "type": "TraceReply", "v": 1, "offence": "trafficking", "outcome": "traced_partial",
+        "registers": [{"name": "military register", "years": "1960-1992"}],
+        "text": "Look-alike match: row 2.", "confidence": "low",
+    }  # fmt: skip
+    answer = ("request", "answer", ref, "--draft")
+    none = network.run(BELGRADE, *answer, typed=[""])
+    assert none.code == 1
+    assert "there is no draft" in none.err
+
+    async def keep() -> None:
+        client.keep_draft(f"reply/{ref}", json.dumps(reply).encode())
+
+    network.wait(keep())
+    assert f"seefen request answer {ref} --draft" in network.ok(BELGRADE, "request", "show", ref)
+    unseen = network.run(BELGRADE, *answer)
+    assert (unseen.code, unseen.out) == (2, "")
+    assert "an officer who has seen it" in unseen.err
+    both = network.run(BELGRADE, *answer, "--form", network.folder / "request.json")
+    assert both.code == 2
+    kept = network.run(BELGRADE, *answer, typed=["q"])
+    assert kept.code == 130
+    assert "request answer" in network.ok(BELGRADE, "request", "show", ref)
+    assert "asked" in network.ok(SKOPJE, "request", "show", ref)
+    shown = network.ok(BELGRADE, *answer, typed=[""])
+    for part in (
+        "Nobody has checked it",
+        "Look-alike match: row 2.",
+        "1960-1992",
+        "H1",
+        "recorded",
+    ):
+        assert part in shown
+    eventually(lambda: network.ok(SKOPJE, "request", "show", ref), "answered")
+    assert "--draft" not in network.ok(BELGRADE, "request", "show", ref)

@@ -45,6 +45,7 @@ _HINTS: Final = {
     "missing": "fill it in; docs/cli.md has an example",
     "no-channel": "a lead opens one: seefen channel open NAME NODE...",
     "no-device": "this machine has not joined yet: seefen join FILE, or --home for another folder",
+    "no-draft": "answer it yourself: seefen request answer REF --form FILE.json",
     "no-file": "seefen case show REF",
     "no-request": "they run 'seefen join FILE' first; --wait 60 waits for them",
     "no-scope": "name the registers and the years they cover",
