@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [ROOT / part / "src" / "seefen" / part for part in ("protocol", "server", "client")]
-FOLDERS = [*PACKAGES, ROOT / "bench", ROOT / "demo", ROOT / "tests"]
+FOLDERS = [*PACKAGES, ROOT / "bench", ROOT / "demo", ROOT / "examples", ROOT / "tests"]
 LINES = 400
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 POSIX_ONLY = {"fcntl", "pwd", "grp", "resource", "termios", "tty", "pty", "syslog", "posix"}

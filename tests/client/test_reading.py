@@ -111,18 +111,18 @@ async def test_one_that_never_goes_through_does_not_hold_the_others(
     deaf(belgrade)
     for _ in range(3):
         await skopje.alerts.send(alert(), CHANNEL)
-    engine, reader = belgrade._engine, belgrade._reader
+    engine, acks = belgrade._engine, belgrade._reader.acks
     async with engine.lock:
         await engine.sync()
     stuck = engine.vault.run("SELECT object FROM object ORDER BY object LIMIT 1")[0][0]
-    real = reader.acks._add_acks
+    real = acks._add_acks
 
     def add(parcel: Parcel, due: Sequence[Row], step: str) -> None:
         if any(row.object == stuck for row in due):
             raise OutOfTurnError("not the device's next number", rule="number")
         real(parcel, due, step)
 
-    monkeypatch.setattr(reader.acks, "_add_acks", add)
+    monkeypatch.setattr(acks, "_add_acks", add)
     await belgrade.sync()
     assert owed(belgrade) == 1
     monkeypatch.undo()

@@ -22,7 +22,8 @@ COMMANDS = (
     "request clarify", "request interim", "request extend", "request pass-on", "request refuse",
     "request take", "request not-ours", "request reject", "request withdraw", "request close",
     "schema", "trace ask", "trace answer", "file get", "due", "check", "search", "tail",
-    "device list", "device revoke", "audit", "audit list", "audit verify", "status",
+    "device list", "device revoke", "audit", "audit list", "audit verify", "status", "export",
+    "items", "ref add",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"
 BAD_REFS = ("SF-2026-SKP-00418", "x#0", "#3", "a#b", "SF\u202e#1", "")
@@ -77,6 +78,7 @@ def test_no_command_is_without_this_list() -> None:
         ["alert", "answer", "@", "taken"],
         ["alert", "reach", "@"],
         ["trace", "answer", "@", "--form", "form.json"],
+        ["ref", "add", "@", "siena:1"],
         ["file", "get", "@"],
         ["case", "open", "--title", "T", "--from-alert", "@"],
     ],
@@ -185,6 +187,10 @@ def test_what_is_no_file(argv: list[str], bad: str) -> None:
         ["device", "revoke", "o-2b9f", "--lost", "--why", "left"],
         ["device", "revoke", "o-2b9f", "--lost", "--since", "-1"],
         ["due", "extra"],
+        ["ref", "add", REF, "siena"],
+        ["ref", "add", REF, "siena:"],
+        ["ref", "add", REF, "fax:1"],
+        ["ref", "add", REF, f"siena:{'1' * 201}"],
         ["due", "--unknown"],
         ["due", "--home"],
         ["nonsense"],

@@ -11,7 +11,7 @@ and a sentence for a person.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +26,9 @@ from seefen.client.casework import Casework
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.devices import Devices
 from seefen.client.engine import Engine
+from seefen.client.exporting import Exporting
 from seefen.client.faces import Alerts, Cases, Channels, Files
+from seefen.client.handlers import H, Handlers
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, read_key_file
 from seefen.client.messaging import Messaging, silent
@@ -45,6 +47,7 @@ from seefen.client.views import object_view, row_of
 from seefen.client.watching import Watch
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.messages import Message
 
 LOOK: Final = 60  # seconds between two looks while on line
 RETRY: Final = (1, 2, 5, 10, 20)  # seconds between two tries to reach the broker
@@ -77,6 +80,8 @@ class Client:
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
         self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
         self.files = Files(self._reader, self.find)
+        self.export = Exporting(engine, self._casework, self._reader, self.read)
+        self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
         self._followed = False
 
@@ -220,6 +225,25 @@ class Client:
                 yield await self._pushes.queue.get()
         finally:
             self._followed = False
+
+    # --- for programs ---------------------------------------------------------------
+
+    def on(self, *types: type[Message]) -> Callable[[H], H]:
+        """Register an async function that :meth:`run` calls for messages of these types.
+
+        Raises:
+            ValueError: A type has one already, or none is named.
+        """
+        return self._handlers.on(*types)
+
+    async def run(self, *, purpose: str, basis: str, reason: str = "") -> None:
+        """Open what comes and hand it to the functions of :meth:`on`, until cancelled.
+
+        Raises:
+            ValueError: No function was registered.
+            LoginError: This device is not let in any more.
+        """
+        await self._handlers.run(purpose=purpose, basis=basis, reason=reason)
 
     # --- reading --------------------------------------------------------------------
 

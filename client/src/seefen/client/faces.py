@@ -12,10 +12,10 @@ from seefen.client.outbox import Progress
 from seefen.client.reading import Reader
 from seefen.client.requests import Requests
 from seefen.client.values import CaseView, ObjectView, Opened, Reach, Sent
-from seefen.client.views import case_view, object_view, row_of
+from seefen.client.views import case_view, object_view, require_in_use, row_of
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Message, Note, SeizureAlert
+from seefen.protocol.messages import Message, Note, OtherChannel, SeizureAlert, label
 
 Reaches: TypeAlias = list[Reach]
 Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
@@ -134,6 +134,27 @@ class Cases:
         return await self._messaging.send(
             state, message, tuple(files), original=original, progress=progress
         )
+
+    async def refer(self, ref: str, channel: str, number: str) -> Sent:
+        """Tell that the same is handled in another channel, and under which number there.
+
+        It is a note about the message, which every member that opens it sees from then on.
+
+        Raises:
+            RefusedError: rule ``recalled``, or there is no such message.
+        """
+        state, n = self._find(ref)
+        row = row_of(self._engine, state, n)
+        require_in_use(self._engine, row)
+        other = OtherChannel(channel=channel, asked="yes", ref=number)
+        note = Note(
+            text=f"{label('channel', channel)}: {number}",
+            about=row.object,
+            other_channels=(other,),
+            handling=row.statement.handling,
+            conditions=row.message.conditions if row.message else "",
+        )
+        return await self._messaging.send(state, note, reply_to=row.object)
 
     async def add(self, number: str, nodes: Sequence[str]) -> CaseView:
         """Let nodes read from now on, not what came before."""

@@ -36,6 +36,7 @@ class Pushes:
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self.queue: asyncio.Queue[Event] = asyncio.Queue(10_000)
+        self.news = asyncio.Event()  # set when objects came, for who looks into the vault itself
 
     def start(self) -> None:
         """Begin."""
@@ -110,6 +111,8 @@ class Pushes:
         indices = [one.index for one in arrivals if isinstance(one.opened.statement, Object)]
         sql = "SELECT object, n FROM object WHERE idx BETWEEN ? AND ?"
         numbers = dict(engine.vault.run(sql, min(indices), max(indices))) if indices else {}
+        if numbers:
+            self.news.set()
         names: dict[bytes, str] = {}
         for taken in arrivals:
             statement = taken.opened.statement

@@ -18,7 +18,15 @@ from seefen.client.opening import beside, open_behind
 from seefen.client.sender import Parcel, Sender
 from seefen.client.trust import Taken
 from seefen.client.values import ObjectView, Opened
-from seefen.client.views import Row, object_view, remembered, require_in_use, row_of, rows
+from seefen.client.views import (
+    Row,
+    channels_of,
+    object_view,
+    remembered,
+    require_in_use,
+    row_of,
+    rows,
+)
 from seefen.protocol.access import commit_reason, seal_reason
 from seefen.protocol.case import CaseState
 from seefen.protocol.encoding import decode, encode
@@ -93,8 +101,15 @@ class Reader:
             if row.message is None:
                 raise UntrustedError("the body was not opened", rule="body")
             found, common = marks.known(engine, row.object)
-            files = self._files_of(row)
-            return Opened(object_view(engine, row), row.message, index, files, found, common)
+            return Opened(
+                view=object_view(engine, row),
+                message=row.message,
+                entry_index=index,
+                files=self._files_of(row),
+                known=found,
+                common=common,
+                channels=channels_of(engine, row),
+            )
 
     async def fetch(
         self, state: CaseState, number: int, folder: Path, progress: files.Progress

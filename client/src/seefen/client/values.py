@@ -60,11 +60,24 @@ class CaseView:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelView:
+    """Another channel in which the same is handled, and in which message that was said."""
+
+    channel: str
+    number: str
+    asked: str
+    date: str
+    said_in: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """A body that was opened: its entry stands in the log.
 
     ``known`` says where its marks stand in the own vault, and ``common`` which of them stand
-    in so many places that it says nothing.
+    in so many places that it says nothing. ``channels`` are those that it names itself, and
+    those that a note about it names which is open here as well.
     """
 
     view: ObjectView
@@ -73,6 +86,7 @@ class Opened:
     files: tuple[ObjectView, ...]
     known: tuple["Hit", ...] = ()
     common: tuple[str, ...] = ()
+    channels: tuple[ChannelView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import msgspec
 
 from seefen.client.engine import Engine
 from seefen.client.storing import object_of
-from seefen.client.values import CaseView, Hit, ObjectView
+from seefen.client.values import CaseView, ChannelView, Hit, ObjectView
 from seefen.protocol.case import CaseState
 from seefen.protocol.encoding import decode
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
@@ -188,6 +188,29 @@ def _answer_code(cover: Cover) -> str | None:
     codes = [said.code for said in cover.what if said.table == table]
     # Only what our own table knows: a code made up by a member could be a name.
     return codes[0] if table and codes and codes[0] in TABLES[table] else None
+
+
+def channels_of(engine: Engine, row: Row) -> tuple[ChannelView, ...]:
+    """Return in which other channels the same is handled, as it and what is open about it say."""
+    about = rows(engine, "reply_to = ? AND case_id = ? AND NOT file", row.object, row.case)
+    open_too = [one for one in about if is_open(engine, one) and recall_of(engine, one) is None]
+    return tuple(
+        ChannelView(
+            other.channel, other.ref, other.asked, other.date, ref_of(engine, one),
+            one.statement.node,
+        )
+        for one in (row, *open_too)
+        if (message := one.message) is not None
+        for other in message.other_channels
+    )  # fmt: skip
+
+
+def is_open(engine: Engine, row: Row) -> bool:
+    """Tell whether a body is open in this shift: an earlier one's needs an entry of its own."""
+    if row.statement.device == engine.keys.device:
+        return row.body is not None
+    until = engine.vault.one("SELECT shown_until FROM object WHERE object = ?", row.object)
+    return row.body is not None and until is not None and until[0] > engine.now()
 
 
 def recall_of(engine: Engine, row: Row) -> Row | None:

@@ -17,10 +17,12 @@ from seefen.client.cli import (
     case,
     channel,
     device,
+    export,
     file,
     found,
     join,
     officer,
+    ref,
     request,
     schema,
     status,
@@ -34,8 +36,8 @@ from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 
 _GROUPS: Final = (
-    found, join, officer, watch, channel, alert, case, request, trace, amend, file, work, device,
-    audit, status, schema,
+    found, join, officer, watch, channel, alert, case, request, trace, amend, file, export, work,
+    ref, device, audit, status, schema,
 )  # fmt: skip
 
 app = typer.Typer(

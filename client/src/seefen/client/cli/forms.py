@@ -32,7 +32,11 @@ def message(path: Path) -> Message:
     Raises:
         UsageError: It names none, or one that is no message of its own.
     """
-    fields = read_form(path)
+    return message_of(read_form(path))
+
+
+def message_of(fields: dict[str, Any]) -> Message:
+    """Return the message that fields say, of the type that they name; see :func:`message`."""
     name = fields.get("type")
     if not isinstance(name, str) or name not in _NAMES:
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from seefen.client import Client
-from seefen.client.cli import forms, sending
+from seefen.client.cli import drafted, forms, sending
 from seefen.client.cli.arguments import (
     CaseName,
     Original,
@@ -17,6 +17,7 @@ from seefen.client.cli.arguments import (
     distinct,
     existing_file,
 )
+from seefen.client.cli.paint import dim
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import requests
 from seefen.client.values import Sent
@@ -25,6 +26,10 @@ from seefen.protocol.messages import TABLES, InfoReply, TraceReply
 group = typer.Typer(help="Requests: one clock for each node that is asked.")
 Form = Annotated[
     Path,
+    typer.Option("--form", parser=existing_file, metavar="FILE.json", help="All fields as JSON."),
+]
+OptionalForm = Annotated[
+    Path | None,
     typer.Option("--form", parser=existing_file, metavar="FILE.json", help="All fields as JSON."),
 ]
 Files = Annotated[
@@ -67,6 +72,10 @@ def show(context: typer.Context, ref: Ref) -> None:
     with opened(context) as session:
         view = session.do(lambda client: client.requests.show(str(ref)))
         session.screen.show(view, lambda one: requests.shown(one, node=session.client.node))
+        if session.do(lambda client: client.draft(drafted.name_of(str(ref)))) is not None:
+            session.screen.say(
+                dim(f"A program drafted an answer: seefen request answer {ref} --draft")
+            )
 
 
 @group.command()
@@ -89,17 +98,30 @@ def ask(
 
 @group.command()
 def answer(
-    context: typer.Context, ref: Ref, form: Form, file: Files = None, original: Original = False
+    context: typer.Context,
+    ref: Ref,
+    form: OptionalForm = None,
+    draft: Annotated[
+        bool, typer.Option("--draft", help="Look at what a program drafted, and send it.")
+    ] = False,
+    file: Files = None,
+    original: Original = False,
 ) -> None:
     """Answer: seefen request answer SF-2026-SKP-00418#3 --form reply.json --file annex.pdf."""
-    files, message = distinct(file, "file"), forms.message(form)
+    if draft is (form is not None):
+        raise UsageError("what is the answer?", "give --form FILE.json, or --draft")
+    files = distinct(file, "file")
+    given = None if form is None else forms.message(form)
     with opened(context) as session:
+        message = drafted.reply(session, str(ref)) if given is None else given
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.requests.move(
                     str(ref), message, files, report, original=original
                 )
             )
+        if draft:
+            session.do(lambda client: client.forget_draft(drafted.name_of(str(ref))))
         sending.finish(session, sent)
 
 

@@ -11,6 +11,7 @@ from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.paint import Grid, Painted, bold, dim, safe, stack
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views.objects import draft
+from seefen.client.exporting import json_schema
 from seefen.client.labels import label
 from seefen.protocol.messages import CATALOGUE, TABLES
 from seefen.protocol.messages import schema as schema_of
@@ -24,7 +25,7 @@ def register(app: typer.Typer) -> None:
 def schema(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="A form, or a table of codes.")
+        str, typer.Argument(metavar="[NAME]", help="A form, a table of codes, or export.")
     ] = "",
 ) -> None:
     """List the forms, or print one as JSON Schema: seefen schema TraceRequest > trace.json."""
@@ -34,6 +35,8 @@ def schema(
         screen.show(tuple(types), lambda _: _list())
     elif name in types:
         print(json.dumps(schema_of(name), ensure_ascii=False, indent=2))
+    elif name == "export":
+        print(json.dumps(json_schema(), ensure_ascii=False, indent=2))
     elif name in TABLES:
         screen.show(TABLES[name], lambda codes: _codes(name, codes, screen.lang))
     else:
@@ -48,7 +51,8 @@ def _list() -> Painted:
         rows.row(bold(f"  {type_.TYPE}"), codes.message_type(type_.TYPE))
     return stack(
         rows.painted(),
-        dim("'seefen schema NAME' prints its JSON Schema; tables of codes: " + ", ".join(TABLES)),
+        dim("'seefen schema NAME' prints its JSON Schema, 'seefen schema export' one of exports"),
+        dim("Tables of codes: " + ", ".join(TABLES)),
     )
 
 

@@ -7,6 +7,7 @@ from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack
 from seefen.client.cli.views import messages
 from seefen.client.labels import ENGLISH, LANGUAGES, is_draft, subject_in
 from seefen.client.values import ObjectView, Opened
+from seefen.protocol.messages import label
 
 
 def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
@@ -19,6 +20,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         draft(lang),
         messages.terms(read.message, lang),
         messages.body(read.message, lang),
+        _channels(read),
         _known(read),
         files(read.files),
         dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
@@ -31,6 +33,18 @@ def draft(lang: str) -> Painted | None:
     if not is_draft(lang):
         return None
     return dim(f"Machine draft translation ({LANGUAGES[lang]}); the English words bind: --lang en")
+
+
+def _channels(read: Opened) -> Painted | None:
+    """Say where else the same is handled, and who said so."""
+    if not read.channels:
+        return None
+    rows = Grid("", "", "", "")
+    for one in read.channels:
+        said = "" if one.said_in == read.view.ref else f"{one.said_in}, {one.node}"
+        asked = "" if one.asked == "unknown" else label("asked", one.asked)
+        rows.row(f"  {label('channel', one.channel)}", one.number or asked, one.date, said)
+    return stack(bold("Other channels:"), rows.painted())
 
 
 def _known(read: Opened) -> Painted | None:
