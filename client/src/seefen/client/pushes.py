@@ -125,10 +125,12 @@ class Pushes:
                     for row in rows(engine, "object = ?", statement.object):
                         erasing.hear(engine, row)
             elif isinstance(statement, Ack):
-                for row in rows(engine, "object = ?", statement.object):
-                    view = object_view(engine, row)
-                    text = f"{statement.node}: {view.subject}"
-                    self.tell(statement.step, text, view.case, view.ref)
+                self._tell_ack(statement)
+
+    def _tell_ack(self, ack: Ack) -> None:
+        for row in rows(self._engine, "object = ?", ack.object):
+            view = object_view(self._engine, row)
+            self.tell(ack.step, f"{ack.node}: {view.subject}", view.case, view.ref)
 
     def _tell_known(self, row: Row) -> None:
         """Tell where marks of what was just opened stand in the own vault: reference, no more."""
