@@ -60,7 +60,7 @@ async def test_only_the_node_that_said_it_changes_it(place: Site) -> None:
     ):
         with pytest.raises(RefusedError) as refused:
             await change
-        assert refused.value.rule == "own"
+        assert refused.value.rule == "not-yours"
     with pytest.raises(RefusedError, match="is a SeizureAlert: a Note is none"):
         await skopje.amend.replace(ALERT, Note(text="x"))
     with pytest.raises(RefusedError) as refused:

@@ -76,7 +76,7 @@ class Amending:
         if not isinstance(alert, SeizureAlert):
             raise RefusedError(f"{ref} is no alert whose words are on this device", rule="no-alert")
         if alert.status != "preliminary":
-            raise RefusedError(f"{ref} is {alert.status} already", rule="not-next")
+            raise RefusedError(f"{ref} is {alert.status} already", rule="confirmed")
         # A version of its own: with the same id its readers would drop it as a double.
         newer = replace(alert, message_id=new_id(), created_at=0, status="confirmed")
         return await self.replace(ref, newer)
@@ -126,7 +126,9 @@ class Amending:
         state, number = self._find(ref)
         row = row_of(self._engine, state, number)
         if row.statement.node != self._engine.node:
-            raise RefusedError(f"{ref} is of {row.statement.node}: only its node can", rule="own")
+            raise RefusedError(
+                f"{ref} is of {row.statement.node}: only its node can", rule="not-yours"
+            )
         require_newest(self._engine, row)
         if recall_of(self._engine, row) is not None:
             raise OutOfTurnError(f"{ref} was taken back already", rule="recalled")

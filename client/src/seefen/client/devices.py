@@ -19,6 +19,7 @@ from seefen.protocol.statements import Device, Revoke
 from seefen.protocol.suite import new_id, random_bytes, sha256
 
 INVITE_LIFE: Final = 48 * 3600  # seconds
+LOSSES: Final = ("lost", "compromised")
 ROLES: Final = ("admin", "auditor", "field", "keyholder", "lead")
 
 
@@ -104,7 +105,7 @@ class Devices:
         """End a device at once; then renew the mailboxes it held, where this device can.
 
         Raises:
-            RefusedError: Unknown, or revoked already.
+            RefusedError: Unknown, revoked already, or rule ``last-holder``.
         """
         engine = self._engine
         async with engine.lock:
@@ -112,6 +113,7 @@ class Devices:
             device = self.find(text)
             if engine.directory.revoked(device.device) is not None:
                 raise RefusedError(f"{text} was revoked already", rule="revoked")
+            self._require_another_holder(device.device, reason)
 
             def make(parcel: Parcel) -> None:
                 statement = parcel.authority(
@@ -130,6 +132,21 @@ class Devices:
             with suppress(UnreachableError):
                 await self.renew_mailboxes()
             return self._view(device)
+
+    def _require_another_holder(self, device: bytes, reason: str) -> None:
+        """Refuse to let the last holder of the cases go in peace: nobody could read them again.
+
+        One that is lost or compromised goes at once all the same.
+        """
+        engine = self._engine
+        holders = engine.directory.holders(engine.node, "case", at=engine.now())
+        if reason in LOSSES or [holder.device for holder in holders] != [device]:
+            return
+        raise RefusedError(
+            "this is the last device that holds the cases of your node: without it nobody here "
+            "reads them again",
+            rule="last-holder",
+        )
 
     async def renew_mailboxes(self) -> None:
         """Renew the own mailboxes that are stale or lack a holder, as far as this device can.

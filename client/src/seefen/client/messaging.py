@@ -46,7 +46,7 @@ class Messaging:
         Photographs are cleaned of what they say about place and device, unless ``original``.
 
         Raises:
-            RefusedError: rule ``persons-in-channel``, or ``not-a-member``: a node that is named
+            RefusedError: rule ``persons-in-channel``, or ``outsider``: a node that is named
                 could not read it.
         """
         engine = self._engine
@@ -143,7 +143,7 @@ def _check_addressees(state: CaseState, message: Message, own: str) -> None:
         raise RefusedError(
             f"{', '.join(outside)} is no member here and could not read it: "
             f"`seefen case add {state.number} {outside[0]}` first",
-            rule="not-a-member",
+            rule="outsider",
         )
     others = set(state.members) - {own, *message.asked()}
     if message.CLOSED and (others or state.form == "channel"):

@@ -72,7 +72,7 @@ class Requests:
             RefusedError: The message asks nothing, or somebody who is no member.
         """
         if message.act() is not Act.ASK:
-            raise RefusedError(f"a {message.TYPE} asks nothing", rule="no-request")
+            raise RefusedError(f"a {message.TYPE} asks nothing", rule="not-a-request")
         state = self._casework.find(case)
         return await self._messaging.send(
             state, message, tuple(files), original=original, progress=progress
@@ -164,7 +164,7 @@ class Requests:
         """Return a request with its clocks, one for each node that is asked."""
         row = self._row(ref)
         if not _asks(row.opened_cover):
-            raise RefusedError(f"{ref} is no request", rule="no-request")
+            raise RefusedError(f"{ref} is no request", rule="not-a-request")
         return self._view(row)
 
     def list(self) -> Views:
@@ -210,11 +210,11 @@ class Requests:
         ref, engine = ref_of(self._engine, row), self._engine
         cover, act, now = row.opened_cover, message.act(), engine.now()
         if cover is None or not _asks(cover):
-            raise RefusedError(f"{ref} is no request", rule="no-request")
+            raise RefusedError(f"{ref} is no request", rule="not-a-request")
         if act is None or act is Act.ASK:
-            raise RefusedError(f"a {message.TYPE} answers nothing", rule="no-request")
+            raise RefusedError(f"a {message.TYPE} answers nothing", rule="not-a-request")
         if _ANSWERS.get(message.TYPE, cover.type) != cover.type:
-            raise RefusedError(f"{ref} is a {cover.type}: answer that", rule="no-request")
+            raise RefusedError(f"{ref} is a {cover.type}: answer that", rule="not-a-request")
         require_newest(engine, row)
         lives = self._lives(row, cover)
         if row.statement.node == engine.node:

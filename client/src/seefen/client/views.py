@@ -268,13 +268,13 @@ def require_newest(engine: Engine, row: Row) -> None:
     """Check that an object was not replaced by a newer version.
 
     Raises:
-        OutOfTurnError: rule ``not-next``; names the newer one.
+        OutOfTurnError: rule ``replaced``; names the newer one.
     """
     if row.superseded_by is not None:
         newer = rows(engine, "object = ?", row.superseded_by)
         name = ref_of(engine, newer[0]) if newer else "a newer version"
         raise OutOfTurnError(
-            f"{ref_of(engine, row)} was replaced by {name}: take that", rule="not-next"
+            f"{ref_of(engine, row)} was replaced by {name}: take that", rule="replaced"
         )
 
 
