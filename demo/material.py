@@ -1,11 +1,14 @@
 """What is sent in the demo: the project's own samples, or files that were given."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from demo.samples import write_samples
 from demo.screen import StoryError, told
+from seefen.client.photos import cleaned
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Form, to_json
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".png")
@@ -24,8 +27,14 @@ class Material:
 
     @property
     def photographs(self) -> tuple[str, ...]:
-        """Those that go with the alert."""
-        return tuple(name for name in self.names if _is_photograph(name))
+        """Those that go with the alert, cleaned; one that is damaged cannot be."""
+        return tuple(name for name in self.names if _is_photograph(name) and self.cleaned(name))
+
+    def cleaned(self, name: str) -> bytes:
+        """Return a photograph as it is sent; nothing for one that is damaged."""
+        with suppress(RefusedError):
+            return cleaned(self.path(name)) or self.path(name).read_bytes()
+        return b""
 
     @property
     def patience(self) -> float:

@@ -38,7 +38,14 @@ async def _ask(play: Play) -> str:
     form = write_form(play.folder / "request.json", case_a.trace_request())
     files = [word for name in play.material.names for word in ("--file", name)]
     sent = await play["skopje-border"].run(
-        "trace", "ask", play.case, "--form", form, *files, patience=play.material.patience
+        "trace",
+        "ask",
+        play.case,
+        "--form",
+        form,
+        *files,
+        "--original",
+        patience=play.material.patience,
     )
     request = _reference(sent.out, play.case)
     belgrade = play["belgrade-ffp"]
