@@ -4,9 +4,11 @@ import pytest
 
 from bench import files
 from bench.stage import SCALES, stage
+from tests.support.faultbook import long
 
 
 @pytest.mark.timeout(300)
+@long
 async def test_files_are_moved_there_and_back_beside_plain_aiohttp() -> None:
     async with stage(SCALES["tiny"]) as place:
         rows = await files.run(place)
