@@ -4,9 +4,8 @@ Only the node that said it can do the first three. Nothing is undone: the log ke
 was sent and read, and every recipient says what became of his copy.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -14,15 +13,13 @@ from seefen.client.engine import Engine
 from seefen.client.erasing import forget
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
-from seefen.client.requests import Requests
+from seefen.client.requests import Find, Requests
 from seefen.client.values import Sent
 from seefen.client.views import Row, recall_of, ref_of, require_newest, row_of, terms_of
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import Correction, ErasureConfirm, Message, Recall, SeizureAlert
 from seefen.protocol.suite import new_id
-
-Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
 
 
 class Amending:

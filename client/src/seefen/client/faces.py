@@ -1,6 +1,6 @@
 """The groups of commands: channels, cases, alerts, files."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -10,15 +10,13 @@ from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
 from seefen.client.reading import Reader
-from seefen.client.requests import Requests
+from seefen.client.requests import Find, Requests
 from seefen.client.values import CaseView, ObjectView, Opened, Reach, Sent
 from seefen.client.views import case_view, object_view, require_in_use, row_of
-from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Message, Note, OtherChannel, SeizureAlert, label
 
 Reaches: TypeAlias = list[Reach]
-Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
 
 
 class Read(Protocol):
