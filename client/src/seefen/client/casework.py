@@ -1,6 +1,7 @@
 """Cases and channels: open, add, remove, assign, hand over."""
 
 from functools import partial
+from typing import Final
 
 from seefen.client import keying
 from seefen.client.engine import Engine
@@ -14,6 +15,8 @@ from seefen.protocol.messages import CaseTitle, encode_message
 from seefen.protocol.objects import seal_title
 from seefen.protocol.statements import Assign, Case, DeviceWrap, Member
 from seefen.protocol.suite import new_id, random_bytes, sha256
+
+HOUSE: Final = "house"  # the channel of a node alone, see house.py
 
 
 class Casework:
@@ -50,6 +53,14 @@ class Casework:
         states = map(self._engine.trust.require_state, self._engine.vault.cases())
         return sorted((s for s in states if s.form == form), key=lambda s: s.number)
 
+    def is_house(self, state: CaseState) -> bool:
+        """Tell whether a channel is the house of the own node.
+
+        Nobody else can open one that is taken for it: it is ours, and we are alone in it.
+        """
+        own = (self._engine.node,)
+        return (state.form, state.number, state.members) == ("channel", HOUSE, own)
+
     async def open(self, form: str, number: str, title: str, members: tuple[str, ...]) -> CaseView:
         """Open a case or a channel; its own node is the owner.
 
@@ -82,7 +93,12 @@ class Casework:
         async with engine.lock:
             await keying.refresh(engine)
             self._check_members(add)
-            case = self.find(number, form).case
+            state = self.find(number, form)
+            if self.is_house(state):
+                raise RefusedError(
+                    "the house is your node's alone: open a channel for others", rule="house"
+                )
+            case = state.case
 
             def make(parcel: Parcel) -> None:
                 _change(engine, parcel, engine.trust.require_state(case), add, remove)

@@ -29,6 +29,7 @@ from seefen.client.engine import Engine
 from seefen.client.exporting import Exporting
 from seefen.client.faces import Alerts, Cases, Channels, Files
 from seefen.client.handlers import H, Handlers
+from seefen.client.house import House
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, read_key_file
 from seefen.client.messaging import Messaging, silent
@@ -71,7 +72,8 @@ class Client:
         self._messaging = Messaging(engine, self._outbox, self._casework)
         self._online = False
         self.watch = Watch(engine, self._reader, self._casework)
-        self._pushes = Pushes(engine, self._reader, self.watch)
+        self.house = House(engine, self._casework, self._messaging, self._reader)
+        self._pushes = Pushes(engine, self._reader, self.watch, self.house)
         self.devices = Devices(engine, self._sender)
         self.audit = Audit(engine)
         self.channels = Channels(engine, self._casework)
@@ -203,6 +205,7 @@ class Client:
                 await self._outbox.flush()
                 await self._reader.acks.owed()
                 await self.devices.renew_mailboxes()
+                await self.house.look()
             if self._outbox.files_wait:
                 # What an earlier process could not bring to its end. The lock is free for alerts.
                 problem = await self._outbox.prepare(silent)

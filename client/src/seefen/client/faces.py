@@ -41,8 +41,9 @@ class Channels:
         return await self._casework.open("channel", name, name, tuple(members))
 
     def list(self) -> list[CaseView]:
-        """Return the channels this device knows."""
-        return [case_view(self._engine, s) for s in self._casework.states("channel")]
+        """Return the channels this device knows, without the house of its node."""
+        states = self._casework.states("channel")
+        return [case_view(self._engine, s) for s in states if not self._casework.is_house(s)]
 
     async def add(self, name: str, nodes: Sequence[str]) -> CaseView:
         """Let nodes read from now on."""

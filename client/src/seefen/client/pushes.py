@@ -12,6 +12,7 @@ from typing import Final
 from seefen.client import erasing, marks
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
+from seefen.client.house import House
 from seefen.client.reading import Reader
 from seefen.client.trust import Taken
 from seefen.client.values import Event
@@ -29,10 +30,11 @@ LIMIT: Final = 1 << 23
 class Pushes:
     """Takes pushes in, one after the other, and tells what happened."""
 
-    def __init__(self, engine: Engine, reader: Reader, watch: Watch) -> None:
+    def __init__(self, engine: Engine, reader: Reader, watch: Watch, house: House) -> None:
         self._engine = engine
         self._reader = reader
         self._watch = watch
+        self._house = house
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self.queue: asyncio.Queue[Event] = asyncio.Queue(10_000)
@@ -69,6 +71,7 @@ class Pushes:
                     # Who waits for it sees it now; what it changed is synced before it is told.
                     await asyncio.sleep(0)
                     await self._reader.acks.owed()
+                    await self._house.look()
                     self._engine.vault.sync()
             except UnreachableError:
                 continue

@@ -111,6 +111,15 @@ class Reader:
                 channels=channels_of(engine, row),
             )
 
+    async def take(self, state: CaseState, row: Row) -> None:
+        """Open a message by itself, under what was stated; the engine's lock must be held.
+
+        Raises:
+            RefusedError: rule ``purpose-needed``, or this device may not read it.
+        """
+        require_in_use(self._engine, row)
+        await self._open(state, row, emergency=False)
+
     async def fetch(
         self, state: CaseState, number: int, folder: Path, progress: files.Progress
     ) -> Path:

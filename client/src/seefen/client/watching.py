@@ -42,7 +42,9 @@ class Watch:
                 if channels
                 else self._casework.states("channel")
             )
-            states = [s for s in states if engine.node in s.members]
+            states = [
+                s for s in states if engine.node in s.members and not self._casework.is_house(s)
+            ]
             if not states:
                 raise RefusedError("your node is in no channel yet", rule="no-channel")
             engine.vault.run("DELETE FROM setting WHERE name = ?", OFF)

@@ -1,0 +1,166 @@
+"""The house: a node's own channel, in which its devices leave papers and tell each other.
+
+It is sealed and logged like any channel, and has no other member. A *paper* binds the
+devices of the node (presets, a roster): it counts only from an admin of the node. What
+comes is opened by itself, with an entry of its own, for the rules of a node must be known
+before anybody asks; an officer is asked nothing.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Generic, TypeAlias, TypeVar
+
+from seefen.client.casework import HOUSE, Casework
+from seefen.client.connection import LoginError
+from seefen.client.engine import Engine
+from seefen.client.messaging import Messaging
+from seefen.client.reading import Reader
+from seefen.client.values import CaseView, Sent
+from seefen.client.views import Row, case_view, recall_of, remembered, rows
+from seefen.protocol.case import CaseState
+from seefen.protocol.directory import BOX_ROLES
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import Message
+
+PURPOSE: Final = "house"
+BASIS: Final = "national-law"
+M = TypeVar("M", bound=Message)
+_CLOSED: Final = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
+_OPEN: Final = "case_id = ? AND body IS NOT NULL AND NOT file AND superseded_by IS NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Generic[M]):
+    """What a device of the own node wrote in the house.
+
+    Attributes:
+        ref: ``house#3``.
+        officer: The author's pseudonym, ``o-7f31``.
+        by_admin: Whether the author was an admin of the node when it was recorded.
+        at: When it was recorded, in Unix seconds.
+    """
+
+    ref: str
+    object: bytes
+    device: bytes
+    officer: str
+    by_admin: bool
+    at: int
+    message: M
+
+
+Kept: TypeAlias = tuple[Said[Message], ...]
+
+
+class House:
+    """The channel of the own node."""
+
+    def __init__(
+        self, engine: Engine, casework: Casework, messaging: Messaging, reader: Reader
+    ) -> None:
+        self._engine = engine
+        self._casework = casework
+        self._messaging = messaging
+        self._reader = reader
+        self._kept: tuple[object, Kept] = (None, ())
+
+    def state(self) -> CaseState | None:
+        """Return the house, or None while this device knows none."""
+        known = self._engine.vault.get("house")
+        if known is not None:
+            return self._engine.trust.require_state(known)
+        if self._engine.named(HOUSE) is None:
+            return None  # as on each push at a node without a house
+        for state in self._casework.states("channel"):
+            if self._casework.is_house(state):
+                self._engine.vault.put("house", state.case)
+                return state
+        return None
+
+    async def open(self) -> CaseView:
+        """Open the house; a second time changes nothing.
+
+        Raises:
+            UntrustedError: rule ``role``: this device is no ``lead``.
+        """
+        state = self.state()
+        if state is None:
+            return await self._casework.open("channel", HOUSE, HOUSE, ())
+        return case_view(self._engine, state)
+
+    async def say(
+        self, message: Message, *, reply_to: bytes | None = None, supersedes: bytes | None = None
+    ) -> Sent:
+        """Tell all devices of the node that hold alerts; the house is opened when there is none.
+
+        Raises:
+            UntrustedError: rule ``role``: there is no house yet, and this device is no ``lead``.
+        """
+        await self.open()
+        state = self.state()
+        if state is None:
+            raise RefusedError("the house was not recorded yet: try again", rule="unknown-case")
+        return await self._messaging.send(state, message, reply_to=reply_to, supersedes=supersedes)
+
+    def said(self, type_: type[M]) -> list[Said[M]]:
+        """Return what devices of the node wrote in a form, the newest first.
+
+        Nothing that its author took back or replaced; only what this device has opened.
+        """
+        return [
+            Said(one.ref, one.object, one.device, one.officer, one.by_admin, one.at, message)
+            for one in self._all()
+            if isinstance(message := one.message, type_)
+        ]
+
+    def paper(self, type_: type[M]) -> M | None:
+        """Return the newest paper of a form: what an admin of the node laid down, or None."""
+        # Whoever may write here is no admin for it: a stolen field device makes no rules.
+        return next((said.message for said in self.said(type_) if said.by_admin), None)
+
+    async def look(self) -> None:
+        """Open what came; the engine's lock must be held. What cannot be opened now stays."""
+        state = self.state()
+        if state is None or not self._holds_alerts():
+            return
+        found = rows(self._engine, _CLOSED, state.case)
+        if found and not remembered(self._engine, state.case)[0]:
+            self._reader.remember(state.case, PURPOSE, BASIS, "")
+        for row in found:
+            with suppress(RefusedError, OutOfTurnError, LoginError):
+                await self._reader.take(state, row)
+
+    def _holds_alerts(self) -> bool:
+        device = self._engine.directory.device(self._engine.keys.device)
+        return bool(BOX_ROLES["alert"] & set(device.roles))
+
+    def _all(self) -> Kept:
+        state = self.state()
+        if state is None:
+            return ()
+        sql = (
+            "SELECT count(*), count(body), count(superseded_by), max(idx) FROM object"
+            " WHERE case_id = ?"
+        )
+        mark = self._engine.vault.one(sql, state.case)
+        if self._kept[0] != mark:
+            found = reversed(rows(self._engine, _OPEN, state.case))
+            self._kept = (mark, tuple(filter(None, map(self._said, found))))
+        return self._kept[1]
+
+    def _said(self, row: Row) -> Said[Message] | None:
+        message = row.message
+        if message is None or recall_of(self._engine, row) is not None:
+            return None
+        engine, author = self._engine, row.statement.device
+        size = engine.vault.one("SELECT authority_size FROM entry WHERE idx = ?", row.index)
+        device = engine.directory.device(author, size=None if size is None else size[0])
+        return Said(
+            ref=f"{HOUSE}#{row.n}",
+            object=row.object,
+            device=author,
+            officer=device.officer,
+            by_admin="admin" in device.roles,
+            at=row.at,
+            message=message,
+        )

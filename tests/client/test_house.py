@@ -1,0 +1,110 @@
+"""The house: what a node tells its own devices; only an admin lays down rules in it."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from seefen.client import Client
+from seefen.client.house import PURPOSE
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.messages import Note
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, SKOPJE, WHY, until
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+async def enrolled(place: Site, *roles: str) -> Client:
+    """Return the client of a second device of Skopje."""
+    await place.broker.take(place.network.enrol(SKOPJE, roles))
+    return await place.client(SKOPJE, nth=1)
+
+
+def texts(client: Client) -> list[str]:
+    return [said.message.text for said in client.house.said(Note)]
+
+
+async def test_a_paper_opens_by_itself_on_each_device_of_the_node(place: Site) -> None:
+    admin, field = await place.client(SKOPJE), await enrolled(place, "field")
+    await admin.house.say(Note(text="rules"))
+    await until(lambda: texts(field), field)
+
+    paper = field.house.paper(Note)
+    assert paper is not None
+    assert paper.text == "rules"
+    listed = await admin.audit.list()
+    assert [e.purpose for e in listed if e.device == field.device_hex] == [PURPOSE]
+    assert field.alarm is None
+
+
+async def test_attack_a_device_that_is_no_admin_lays_down_rules_for_its_node(place: Site) -> None:
+    admin, field = await place.client(SKOPJE), await enrolled(place, "field")
+    await admin.house.say(Note(text="rules"))
+    await until(lambda: texts(field), field)
+    await field.house.say(Note(text="other rules"))
+    await until(lambda: len(texts(admin)) == 2, admin)
+
+    assert texts(admin) == ["other rules", "rules"]
+    for client in (admin, field):
+        paper = client.house.paper(Note)
+        assert paper is not None
+        assert paper.text == "rules"
+
+
+async def test_attack_another_node_opens_a_channel_that_is_named_like_the_house(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await belgrade.channels.open("house", [SKOPJE])
+    await until(skopje.channels.list, skopje)
+
+    assert skopje.house.state() is None
+    assert skopje.house.paper(Note) is None
+    await skopje.house.say(Note(text="ours"))
+    state = skopje.house.state()
+    assert state is not None
+    assert state.members == (SKOPJE,)
+    assert texts(skopje) == ["ours"]
+
+
+async def test_attack_the_house_gets_no_other_member(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.house.open()
+
+    with pytest.raises(RefusedError, match="your node's alone") as refused:
+        await skopje.channels.add("house", [BELGRADE])
+    assert refused.value.rule == "house"
+
+
+async def test_what_its_author_took_back_or_replaced_does_not_count(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    first = await skopje.house.say(Note(text="first"))
+    await skopje.amend.recall(str(first.ref), "wrong_data")
+    assert texts(skopje) == []
+    assert skopje.house.paper(Note) is None
+
+
+async def test_the_house_is_no_channel_for_alerts_or_the_watch(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.house.open()
+
+    assert skopje.channels.list() == []
+    with pytest.raises(RefusedError, match="in no channel"):
+        await skopje.watch.on(**WHY)
+
+
+async def test_who_is_no_lead_is_told_when_there_is_no_house(place: Site) -> None:
+    field = await enrolled(place, "field")
+    with pytest.raises(UntrustedError, match="lead"):
+        await field.house.say(Note(text="hello"))
+
+
+async def test_an_open_house_is_opened_once(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    first, second = await skopje.house.open(), await skopje.house.open()
+    assert first.number == second.number == "house"
