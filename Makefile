@@ -6,7 +6,7 @@ READY := .venv/ready
 DEEP := .venv/deep
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: demo test bench faults fuzz fuzz-api probes soak mutants check lock clean
+.PHONY: demo test bench handbook faults fuzz fuzz-api probes soak mutants check lock clean
 
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
@@ -25,6 +25,9 @@ probes: $(READY) ## ten thousand wrong logins, known and unknown devices: no ans
 
 bench: $(READY) ## the table of performance: make bench ARGS="--parts ab", ARGS=--full
 	$(RUN) -m bench $(ARGS)
+
+handbook: $(READY) ## run every page of docs/handbook and write down what was really printed
+	$(RUN) -m tests.handbook
 
 faults: $(READY) ## every fault many times over; writes the table of docs/reliability.md
 	$(RUN) -m tests.faults.table $(ARGS)

@@ -22,12 +22,12 @@ async def _serve(home: Path, passphrase: str) -> None:
     heard = leash.lines(leash.give_up)
     async with contextlib.AsyncExitStack() as opened:
         while line := await asyncio.to_thread(heard.get):
-            argv = json.loads(line)
+            argv, typed = json.loads(line)
             if argv == SWITCH_ON:
                 client = await opened.enter_async_context(Client.open(home, passphrase))
                 session.host(client, asyncio.get_running_loop())
                 argv = ["status"]
-            print(await asyncio.to_thread(prompt.run, main, argv), file=to)
+            print(await asyncio.to_thread(prompt.run, main, argv, typed), file=to)
 
 
 if __name__ == "__main__":

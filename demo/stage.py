@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -62,11 +62,17 @@ class Prompt:
         return self._process.pid
 
     async def run(
-        self, *argv: str, show: bool = True, may_fail: bool = False, patience: float = SHORT
+        self,
+        *argv: str,
+        typed_in: Sequence[str] = (),
+        show: bool = True,
+        may_fail: bool = False,
+        patience: float = SHORT,
     ) -> Answer:
         """Type a command and show what it prints.
 
         Args:
+            typed_in: The answers to what it asks; without any nobody is there to ask.
             may_fail: The story goes on when the command does not do what it should.
             patience: Seconds it may take.
 
@@ -75,7 +81,7 @@ class Prompt:
         """
         if show:
             typed(self.name, self._program, *argv)
-        answer = await self._ask(list(argv), patience)
+        answer = await self._ask(list(argv), patience, typed_in)
         if show:
             shown(answer.painted)
         if answer.code != 0 and not may_fail:
@@ -131,12 +137,12 @@ class Prompt:
         """End the process."""
         await _end(self._process)
 
-    async def _ask(self, argv: list[str], patience: float) -> Answer:
+    async def _ask(self, argv: list[str], patience: float, typed_in: Sequence[str] = ()) -> Answer:
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise StoryError(f"{self.name} has no terminal")
         try:
-            stdin.write(json.dumps(argv).encode() + b"\n")
+            stdin.write(json.dumps([argv, list(typed_in)]).encode() + b"\n")
             await stdin.drain()
             line = await asyncio.wait_for(stdout.readline(), patience)
         except (BrokenPipeError, ConnectionResetError):

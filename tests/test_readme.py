@@ -136,6 +136,8 @@ async def _has_the_answer(home: Path, ref: str, entry: int) -> None:
 def _commands() -> Iterator[str]:
     """Yield each command that a page or a unit names."""
     for page in [*PAGES, *DEPLOYED]:
+        if page.parent.name == "handbook":
+            continue  # tests/handbook runs every command there
         text = page.read_text(encoding="utf-8")
         blocks = [block["text"] for block in FENCE.finditer(text)]
         spans = re.findall(r"`([^`\n]+)`", FENCE.sub("", text))

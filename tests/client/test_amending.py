@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from demo import case_a
 from seefen.client import Client
+from seefen.client.views import row_of
 from seefen.protocol.errors import OutOfTurnError, RefusedError
-from seefen.protocol.messages import Note, Recall, SeizureAlert
+from seefen.protocol.messages import Correction, Note, Recall, SeizureAlert
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, until
 
@@ -77,6 +78,22 @@ async def test_a_correction_reaches_every_recipient(place: Site) -> None:
     for client in holders:
         shown = client.cases.show(CHANNEL).objects[1]
         assert (shown.reply_to, shown.subject) == (ALERT, "correction, it was misread")
+        assert client.alerts.list()[0].corrected_by == f"{CHANNEL}#2"
+        (closed,) = (await client.alerts.show(ALERT, **WHY)).corrections
+        assert (closed.ref, closed.was, closed.now) == (f"{CHANNEL}#2", "", "")
+        await client.read(f"{CHANNEL}#2", **WHY)
+        (opened,) = (await client.alerts.show(ALERT, **WHY)).corrections
+        assert (opened.was, opened.now) == ("nny 82", "headstamp ппу 82")
+
+
+async def test_attack_a_member_corrects_what_another_said(place: Site) -> None:
+    skopje, belgrade, pristina = await alerted(place)
+    alert = row_of(belgrade._engine, *belgrade.find(ALERT))
+    message = Correction(of=alert.object, wrong="misread", now="nothing was found", was="12")
+    await belgrade._messaging.send(belgrade.find(ALERT)[0], message, reply_to=alert.object)
+    await until(lambda: len(pristina.cases.show(CHANNEL).objects) == 2, pristina, skopje)
+    assert pristina.alerts.list()[0].corrected_by == ""
+    assert (await pristina.alerts.show(ALERT, **WHY)).corrections == ()
 
 
 async def test_what_is_taken_back_opens_no_more_and_each_node_confirms(

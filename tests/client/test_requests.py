@@ -283,3 +283,18 @@ async def test_each_threshold_reminds_once(place: Site, monkeypatch: pytest.Monk
     await belgrade.requests.extend(ref, 30, "workload")  # given more time, reminded of anew
     at(0.6 * 30 / 7)
     assert [level for level, _ in belgrade.requests.reminders()] == [50]
+
+
+async def test_a_form_without_a_refusal_of_its_own_is_refused_with_its_ground_all_the_same(
+    place: Site,
+) -> None:
+    ballistic = SAMPLES["BallisticRequest"]
+    assert isinstance(ballistic, Message)
+    question = replace(ballistic, to=(BELGRADE, PRISTINA), exercise=False)
+    skopje, belgrade, _, ref = await asked(place, question)
+    await belgrade.requests.answer(ref, "rejected", ground="other_authority")
+    await until(lambda: skopje.requests.show(ref).lives[0].said, skopje)
+    # From the cover alone: the ground is counted, and asks for no opening.
+    assert skopje.requests.show(ref).lives[0].said == "rejected, another authority must consent"
+    with pytest.raises(RefusedError, match="goes with rejected"):
+        await belgrade.requests.answer(ref, "taken", ground="ongoing")

@@ -136,10 +136,10 @@ class FaultProxy:
 
 
 @asynccontextmanager
-async def fault_proxy(port: int) -> AsyncGenerator[FaultProxy, None]:
+async def fault_proxy(port: int, host: str = "127.0.0.1") -> AsyncGenerator[FaultProxy, None]:
     """Give a line that devices reach on ``port``; its ``target`` is set before they do."""
     proxy = FaultProxy()
-    server = await asyncio.start_server(proxy.take, "127.0.0.1", port)
+    server = await asyncio.start_server(proxy.take, host, port)
     try:
         yield proxy
     finally:

@@ -67,6 +67,7 @@ OBJECT = one(
     answer="",
     superseded_by="",
     recalled_by="",
+    corrected_by="",
     file=False,
     cover_open=True,
 )

@@ -21,6 +21,7 @@ from seefen.client.values import ObjectView, Opened
 from seefen.client.views import (
     Row,
     channels_of,
+    corrections_of,
     object_view,
     remembered,
     require_in_use,
@@ -109,6 +110,7 @@ class Reader:
                 known=found,
                 common=common,
                 channels=channels_of(engine, row),
+                corrections=corrections_of(engine, row),
             )
 
     async def take(self, state: CaseState, row: Row) -> None:

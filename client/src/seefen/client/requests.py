@@ -100,12 +100,13 @@ class Requests:
             state, message, tuple(files), reply_to=row.object, original=original, progress=progress
         )
 
-    async def answer(self, ref: str, answer: str, cause: str = "") -> Sent:
-        """Answer an alert or request: taken, passed on, not ours, rejected."""
+    async def answer(self, ref: str, answer: str, cause: str = "", *, ground: str = "") -> Sent:
+        """Answer an alert or request: taken, passed on, not ours, rejected or refused."""
         row = self._row(ref)
-        return await self.move(
-            ref, Answer(answer=answer, of=row.object, cause=cause, **terms_of(row))
+        message = Answer(
+            answer=answer, of=row.object, cause=cause, refusal_ground=ground, **terms_of(row)
         )
+        return await self.move(ref, message)
 
     async def query(self, ref: str, text: str) -> Sent:
         """Ask back: the clock stands until the asker has clarified."""

@@ -30,6 +30,7 @@ class ObjectView:
     reply_to: str
     superseded_by: str
     recalled_by: str
+    corrected_by: str
     items: str
     evaluation: str
     tlp: str
@@ -60,6 +61,16 @@ class CaseView:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectionView:
+    """What was wrong in a message, and what is right; both empty until it is opened here."""
+
+    ref: str
+    recorded_at: int
+    was: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelView:
     """Another channel in which the same is handled, and in which message that was said."""
 
@@ -77,7 +88,8 @@ class Opened:
 
     ``known`` says where its marks stand in the own vault, and ``common`` which of them stand
     in so many places that it says nothing. ``channels`` are those that it names itself, and
-    those that a note about it names which is open here as well.
+    those that a note about it names which is open here as well. ``corrections`` are what its
+    own node said later was wrong in it.
     """
 
     view: ObjectView
@@ -87,6 +99,7 @@ class Opened:
     known: tuple["Hit", ...] = ()
     common: tuple[str, ...] = ()
     channels: tuple[ChannelView, ...] = ()
+    corrections: tuple["CorrectionView", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

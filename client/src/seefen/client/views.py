@@ -6,7 +6,7 @@ import msgspec
 
 from seefen.client.engine import Engine
 from seefen.client.storing import object_of
-from seefen.client.values import CaseView, ChannelView, Hit, ObjectView
+from seefen.client.values import CaseView, ChannelView, CorrectionView, Hit, ObjectView
 from seefen.protocol.case import CaseState
 from seefen.protocol.encoding import decode
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
@@ -14,6 +14,7 @@ from seefen.protocol.messages import (
     TABLES,
     Answer,
     CaseTitle,
+    Correction,
     Cover,
     FileNote,
     Message,
@@ -113,6 +114,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         answered_by=by,
         reply_to=_ref(engine, obj.reply_to),
         superseded_by=_ref(engine, row.superseded_by),
+        corrected_by=ref_of(engine, found[-1]) if (found := _corrections(engine, row)) else "",
         recalled_by=_ref(engine, None if (back := recall_of(engine, row)) is None else back.object),
         items=cover.items if cover else "",
         evaluation=f"{message.source_eval}{message.info_eval}" if message else "",
@@ -227,6 +229,29 @@ def recall_of(engine: Engine, row: Row) -> Row | None:
                                                        row.statement.node)):  # fmt: skip
                 return reply
     return None
+
+
+def corrections_of(engine: Engine, row: Row) -> tuple[CorrectionView, ...]:
+    """Return what its own node said later was wrong in a message, the oldest first."""
+    found: list[CorrectionView] = []
+    for one in _corrections(engine, row):
+        message = one.message if is_open(engine, one) else None
+        said = (message.was, message.now) if isinstance(message, Correction) else ("", "")
+        found.append(CorrectionView(ref_of(engine, one), one.at, *said))
+    return tuple(found)
+
+
+def _corrections(engine: Engine, row: Row) -> list[Row]:
+    replies = "reply_to = ? AND case_id = ? AND node = ? AND cover IS NOT NULL AND NOT file"
+    # Nobody corrects what another said; and a correction that was taken back is none.
+    found = rows(engine, replies, row.object, row.case, row.statement.node)
+    return [
+        one
+        for one in found
+        if (cover := one.opened_cover) is not None
+        and cover.type == "Correction"
+        and recall_of(engine, one) is None
+    ]
 
 
 def _withdraws(row: Row) -> bool:

@@ -188,9 +188,8 @@ def refuse(
         view = client.requests.show(str(ref))
         reply = {"TraceRequest": TraceReply, "InfoRequest": InfoReply}.get(view.type)
         if reply is None:
-            # Other forms have no refusal of their own: it is rejected, with the ground as cause.
-            cause = " ".join(filter(None, (f"{TABLES['refusal'][ground]}.", words)))
-            return await client.requests.answer(str(ref), "rejected", cause)
+            # Other forms have no refusal of their own.
+            return await client.requests.answer(str(ref), "rejected", words, ground=ground)
         message = reply(outcome="refused", refusal_ground=ground, text=words)
         return await client.requests.move(str(ref), message)
 

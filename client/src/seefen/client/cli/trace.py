@@ -5,9 +5,21 @@ from typing import Annotated
 
 import typer
 
-from seefen.client.cli import forms, sending, times, trace_dialogue
-from seefen.client.cli.arguments import CaseName, Original, Ref, distinct, existing_file
-from seefen.client.cli.session import opened
+from seefen.client.cli import forms, sending, times, trace_about, trace_dialogue
+from seefen.client.cli.arguments import (
+    CaseName,
+    Original,
+    Ref,
+    Reference,
+    UsageError,
+    distinct,
+    existing_file,
+    node_name,
+    reference,
+)
+from seefen.client.cli.conditions import Conditions, under
+from seefen.client.cli.session import Session, opened
+from seefen.protocol.messages import TraceRequest
 
 group = typer.Typer(help="Trace requests and their answers.")
 Form = Annotated[
@@ -30,19 +42,48 @@ def ask(
     context: typer.Context,
     case: CaseName,
     form: Form = None,
+    about: Annotated[
+        Reference | None,
+        typer.Option(parser=reference, metavar="REF", help="A message the weapon stands in."),
+    ] = None,
+    item: Annotated[int, typer.Option(min=1, help="Which of its weapons.")] = 0,
+    to: Annotated[
+        list[str] | None,
+        typer.Option("--to", parser=node_name, metavar="NODE", help="May be given often."),
+    ] = None,
     file: Files = None,
     original: Original = False,
 ) -> None:
-    """Ask for a trace: seefen trace ask SF-2026-SKP-00418 --form request.json --file photo.jpg."""
-    files = distinct(file, "file")
+    """Ask for a trace: seefen trace ask SF-2026-SKP-00418 --about seefen-border#1 --item 10."""
+    files, asked = distinct(file, "file"), distinct(to, "node")
+    if about is None and (item or asked):
+        raise UsageError("--item and --to go with --about", "or name the nodes in the form")
+    if about is not None and form is not None:
+        raise UsageError("--form and --about say it twice", "leave one of them out")
     given = None if form is None else forms.trace_request(form)
     with opened(context) as session:
-        request = trace_dialogue.ask(session.screen, times.now()) if given is None else given
+        if about is not None:
+            request = _about(session, about, item, asked)
+        else:
+            request = trace_dialogue.ask(session.screen, times.now()) if given is None else given
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.requests.ask(case, request, files, report, original=original)
             )
         sending.finish(session, sent)
+
+
+def _about(session: Session, about: Reference, item: int, to: tuple[str, ...]) -> TraceRequest:
+    """Read a message, which leaves an entry where it was not read in this shift, and ask."""
+    read = under(
+        session,
+        Conditions(),
+        lambda client, terms: client.read(str(about), terms.purpose, terms.basis, terms.reason),
+    )
+    request = trace_about.request(read.message, item, to, times.now())
+    if session.screen.can_ask:
+        return trace_dialogue.confirmed(session.screen, request)
+    return request
 
 
 @group.command()
@@ -57,6 +98,8 @@ def answer(
     files = distinct(file, "file")
     given = None if form is None else forms.trace_reply(form)
     with opened(context) as session:
+        # Said before nine questions are answered, not after.
+        session.do(lambda client: client.requests.show(str(ref)))
         reply = trace_dialogue.answer(session.screen, times.now()) if given is None else given
         with session.screen.progress() as report:
             sent = session.do(

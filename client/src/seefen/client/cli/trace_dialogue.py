@@ -41,7 +41,7 @@ def ask(screen: Screen, at: datetime) -> TraceRequest:
         "urgency_reason": why,
         "circumstances": text,
     }
-    return _confirmed(screen, forms.build_request(form))
+    return confirmed(screen, forms.build_request(form))
 
 
 def answer(screen: Screen, at: datetime) -> TraceReply:
@@ -66,7 +66,7 @@ def answer(screen: Screen, at: datetime) -> TraceReply:
         "refusal_ground": ground,
         "text": text,
     }
-    return _confirmed(screen, forms.build_reply(form))
+    return confirmed(screen, forms.build_reply(form))
 
 
 def _labels(table: str) -> str:
@@ -78,7 +78,8 @@ def _require_person(screen: Screen) -> None:
         raise UsageError("what to send is missing, and nobody is there to ask", _OPTION)
 
 
-def _confirmed(screen: Screen, message: M) -> M:
+def confirmed(screen: Screen, message: M) -> M:
+    """Return the message once the person has seen it and sends it."""
     screen.say(traces.before_sending(message))
     if screen.ask("[Enter] send   [q] stop").lower().startswith("q"):
         raise KeyboardInterrupt

@@ -21,6 +21,7 @@ class Answer(Message, kw_only=True, frozen=True):
     Attributes:
         of: The object it answers.
         cause: In words: why it was rejected, or whose it is.
+        refusal_ground: Where a request is refused, on which ground.
         passed_to: The unit or node it was passed on to, or should be sent to.
     """
 
@@ -30,16 +31,20 @@ class Answer(Message, kw_only=True, frozen=True):
     of: Id
     cause: Story = ""
     cause_code: Annotated[str, coded("cause")] = ""
+    refusal_ground: Annotated[str, coded("refusal")] = ""
     passed_to: Line = ""
 
     def check(self) -> None:
         """Check the answer; two of them need more."""
         super().check()
         required("answer", self.answer)
-        if self.answer == "rejected" and not (self.cause.strip() or self.cause_code):
+        why = self.cause.strip() or self.cause_code or self.refusal_ground
+        if self.answer == "rejected" and not why:
             refuse(
                 "cause", "say why it is rejected, so that the sender can put it right", "no-cause"
             )
+        if self.refusal_ground and self.answer != "rejected":
+            refuse("refusal_ground", "goes with rejected: a refusal is one", "ground")
         if self.cause_code == "other" and not self.cause.strip():
             refuse("cause", "say the cause in words", "no-cause")
         if self.answer == "passed_on" and not (self.passed_to.strip() or self.cause.strip()):
@@ -47,8 +52,9 @@ class Answer(Message, kw_only=True, frozen=True):
 
     def what(self) -> tuple[Said, ...]:
         """Return the answer: it is seen without opening anything."""
-        said = Said(table="answer", code=self.answer)
-        return (said, Said(table="cause", code=self.cause_code)) if self.cause_code else (said,)
+        said = (("cause", self.cause_code), ("refusal", self.refusal_ground))
+        why = (Said(table=table, code=code) for table, code in said if code)
+        return (Said(table="answer", code=self.answer), *why)
 
     def act(self) -> Act | None:
         """Return the move it makes; a newer answer than we know makes none."""

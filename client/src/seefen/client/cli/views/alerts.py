@@ -46,7 +46,8 @@ def _state(view: ObjectView) -> Piece:
         return alarm("RECALLED")
     if view.superseded_by:
         return f"replaced by {view.superseded_by}"
-    return codes.answer(view.answer) or view.state
+    said = codes.answer(view.answer) or view.state
+    return f"{said}, corrected by {view.corrected_by}" if view.corrected_by else said
 
 
 def _urgency(code: str) -> Piece:

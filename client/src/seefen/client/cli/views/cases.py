@@ -150,6 +150,8 @@ def _state(item: ObjectView) -> str:
         parts.append(f"due {times.due(item.due_at, times.now())}")
     if item.recalled_by:
         parts = [f"RECALLED by {item.recalled_by}"]
+    if item.corrected_by:
+        parts.append(f"corrected by {item.corrected_by}")
     if item.superseded_by:
         parts.append(f"replaced by {item.superseded_by}")
     return ", ".join(parts)

@@ -17,6 +17,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _title(view, ours=ours),
         _superseded(view),
         _recalled(view),
+        _corrected(read),
         draft(lang),
         messages.terms(read.message, lang),
         messages.body(read.message, lang),
@@ -114,6 +115,19 @@ def _recalled(view: ObjectView) -> Painted | None:
     if not view.recalled_by:
         return None
     return alarm(f"Taken back by its author: {view.recalled_by}. It must not be used.")
+
+
+def _corrected(read: Opened) -> Painted | None:
+    """Say what is wrong in it before it is read."""
+    said = [
+        warn(
+            f"Corrected by {one.ref}: {one.was or 'see there'} -> {one.now}"
+            if one.now
+            else f"Corrected: seefen case show {one.ref}"
+        )
+        for one in read.corrections
+    ]
+    return stack(*said) if said else None
 
 
 def _next(view: ObjectView) -> Painted | None:

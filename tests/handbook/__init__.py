@@ -1,0 +1,1 @@
+"""The handbook's transcripts, run for real."""
