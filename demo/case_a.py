@@ -6,6 +6,8 @@ with a Cyrillic letter that looks Latin, and a headstamp was read wrongly.
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from seefen.protocol.messages import (
     Ammunition,
     Answer,
@@ -35,7 +37,8 @@ _PLATE: Final = "SK-0000-ZZ"
 _EKOL: Final = ("EV-19070413", "EV-19070418", "EV-1907?4??")
 _ZORAKI: Final = ("0115-014872", "0115-014880")
 _M57: Final = "С-84417"  # noqa: RUF001 - the first letter is Cyrillic
-_HEADSTAMP: Final = "ппу 82"
+HEADSTAMP: Final = "ппу 82"
+MISREAD: Final = "nny 82"
 _DRIVER: Final = ("Милош Трајанов", "Miloš Trajanov")
 _TOLD: Final = "Возачот вели дека тркалото го купил на паркинг во Велес."  # noqa: RUF001
 _FOUND: Final = "Двојно дно во резервното тркало, заварено. Прашај пред споделување."
@@ -51,9 +54,9 @@ CANARIES: Final[tuple[str, ...]] = (
     *_EKOL,
     *_ZORAKI,
     _M57,
-    _HEADSTAMP,
+    HEADSTAMP,
     "ппу",
-    "nny 82",
+    MISREAD,
     _TOLD,
     _FOUND,
     _WRITTEN_OFF,
@@ -103,7 +106,7 @@ def alert(*, created_at: int = SEIZED_AT + 132) -> SeizureAlert:
             Ammunition(
                 qty=340,
                 calibre="7.62x25",
-                headstamp_as_read=_HEADSTAMP,
+                headstamp_as_read=HEADSTAMP,
                 headstamp_maker="Prvi partizan, Užice; first read as nny 82",
                 year=1982,
             ),
@@ -115,6 +118,13 @@ def alert(*, created_at: int = SEIZED_AT + 132) -> SeizureAlert:
         ),
         text=_FOUND,
     )
+
+
+def alert_at_night() -> SeizureAlert:
+    """Return the alert as it was sent first: in torchlight Cyrillic was read as Latin."""
+    sent = alert()
+    misread = replace(sent.ammunition[0], headstamp_as_read=MISREAD, headstamp_maker="")
+    return replace(sent, ammunition=(misread,))
 
 
 def _ekol_pistols() -> tuple[Item, ...]:

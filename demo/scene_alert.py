@@ -37,10 +37,11 @@ async def play(play: Play) -> None:
         await _answer(play, node, answer)
     told("Belgrade and Pristina opened it under their watch, Sarajevo under an entry of its own.")
     await _look(play)
+    await _correct(play)
 
 
 async def _send(play: Play) -> None:
-    form = write_form(play.folder / "alert.json", case_a.alert())
+    form = write_form(play.folder / "alert.json", case_a.alert_at_night())
     photographs = [word for name in play.material.photographs for word in ("--photo", name)]
     sent = await play[SENDER].run(
         "alert", "send", "--channel", CHANNEL, "--form", form, *photographs,
@@ -96,6 +97,18 @@ async def _fetch(play: Play, node: str) -> None:
             f"{count} photographs arrived, pixel for pixel and without the place, time and device "
             "that telephones write into them."
         )
+
+
+async def _correct(play: Play) -> None:
+    """By day the headstamp turns out to be Cyrillic: each node that has the alert is told."""
+    said = ("--was", case_a.MISREAD, "--now", case_a.HEADSTAMP, "--why", "misread")
+    sent = await play[SENDER].run("correct", play.alert, *said)
+    number = sent.out.partition("#")[2].split()[0]
+    for node in OTHERS[:-1]:
+        await play[node].until("alert", "list", words=("corrected by", f"{CHANNEL}#{number}"))
+    opened = await play[OTHERS[0]].run("alert", "show", play.alert, show=False)
+    play[OTHERS[0]].show(("alert", "show", play.alert), opened.only("Corrected"))
+    expect(case_a.HEADSTAMP in opened.out, "Belgrade does not see what is right")
 
 
 async def _look(play: Play) -> None:

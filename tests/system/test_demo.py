@@ -92,6 +92,7 @@ def test_each_duty_officer_sees_the_cover_opens_and_answers(told: str) -> None:
         assert "С-84417" not in cover  # noqa: RUF001
         assert after(text, f"{node} $ seefen alert show seefen-border#1")
         assert after(text, f"{node} $ seefen alert answer seefen-border#1 {answer}")
+    assert re.search(r"^  Corrected by seefen-border#\d+: nny 82 -> ппу 82$", text, re.MULTILINE)
     arrived = "3 photographs arrived, pixel for pixel and without the place, time and device"
     assert arrived in " ".join(text.split())
 
@@ -104,6 +105,9 @@ def test_a_request_is_asked_and_answered_with_files(told: str) -> None:
     assert f"{CASE}#2" in " ".join(after(text, "belgrade-ffp $ seefen due"))
     read = " ".join(after(text, f"skopje-border $ seefen case show {CASE}#8"))
     assert "Rashodovan 1992." in read
+    assert "solved, decisive" in " ".join(
+        after(text, f"belgrade-ffp $ seefen request show {CASE}#2")
+    )
     found = " ".join(after(text, "belgrade-ffp $ seefen check C-84417"))
     assert "Exact: nothing." in found
     assert "Searched: this vault" in found
@@ -114,10 +118,10 @@ def test_a_node_added_late_and_a_lost_device_read_nothing(told: str) -> None:
     late = after(text, f"sarajevo-lab $ seefen case show {CASE}#2")
     assert late[0].startswith("  seefen: error: ")
     assert "Милош" not in "".join(late)
-    lost = after(text, f"belgrade-field $ seefen case show {CASE}#11")
+    lost = after(text, f"belgrade-field $ seefen case show {CASE}#13")
     assert "revoked" in lost[0]
     assert "novi" not in "".join(lost)
-    assert "novi ključ" in "".join(after(text, f"belgrade-ffp $ seefen case show {CASE}#11"))
+    assert "novi ključ" in "".join(after(text, f"belgrade-ffp $ seefen case show {CASE}#13"))
 
 
 def test_the_auditor_sees_every_reading_proved(told: str) -> None:

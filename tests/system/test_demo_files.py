@@ -14,7 +14,7 @@ CYRILLIC = "Записник о увиђају 14. марта.pdf"  # noqa: RUF0
 LONG = "ш" * 58 + ".x3p"  # 120 bytes, as many as a name may have
 TOO_LONG = "long-" + "n" * 200 + ".x3p"
 DECOMPOSED = "c\u030carapa s pis\u030ctoljem.jpeg"  # as some systems store letters with a hook
-BIG = 30 << 20
+BIG = 9 << 20
 
 
 def _write_files(folder: Path) -> None:

@@ -46,7 +46,7 @@ def ask(
         Reference | None,
         typer.Option(parser=reference, metavar="REF", help="A message the weapon stands in."),
     ] = None,
-    item: Annotated[int, typer.Option(min=1, help="Which of its weapons.")] = 0,
+    item: Annotated[int | None, typer.Option(min=1, help="Which of its weapons.")] = None,
     to: Annotated[
         list[str] | None,
         typer.Option("--to", parser=node_name, metavar="NODE", help="May be given often."),
@@ -63,7 +63,7 @@ def ask(
     given = None if form is None else forms.trace_request(form)
     with opened(context) as session:
         if about is not None:
-            request = _about(session, about, item, asked)
+            request = _about(session, about, item or 0, asked)
         else:
             request = trace_dialogue.ask(session.screen, times.now()) if given is None else given
         with session.screen.progress() as report:
