@@ -79,7 +79,7 @@ class Client:
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
         self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
-        self.files = Files(self._reader, self.find)
+        self.files = Files(engine, self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
