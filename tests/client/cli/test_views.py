@@ -85,7 +85,7 @@ CASE = one(
 VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (objects.opened, values.Opened),
     (objects.files, tuple[values.ObjectView, ...]),
-    (lambda text: objects.fetched({"path": text}), str),
+    (objects.fetched, objects.Fetched),
     (alerts.listed, tuple[values.ObjectView, ...]),
     (alerts.before_sending, SeizureAlert),
     (alerts.not_yet, str),

@@ -31,7 +31,7 @@ from seefen.client.faces import Alerts, Cases, Channels, Files
 from seefen.client.handlers import H, Handlers
 from seefen.client.house import House
 from seefen.client.invites import Invite
-from seefen.client.keyfile import NAME, read_key_file
+from seefen.client.keyfile import NAME, DeviceKeys, read_key_file
 from seefen.client.messaging import Messaging, silent
 from seefen.client.once import verified
 from seefen.client.outbox import Outbox
@@ -81,7 +81,7 @@ class Client:
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
         self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
-        self.files = Files(self._reader, self.find)
+        self.files = Files(engine, self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
@@ -89,13 +89,18 @@ class Client:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, home: Path, passphrase: str) -> "AsyncGenerator[Client]":
+    async def open(cls, home: Path, secret: str | DeviceKeys) -> "AsyncGenerator[Client]":
         """Open the device in ``home``; it is closed at the end of the block.
+
+        ``secret`` is the passphrase, or keys that :func:`seefen.client.keeping.ask` handed out.
 
         Raises:
             RefusedError: rule ``no-device``, ``passphrase``, ``vault-busy``, ``not-joined``.
         """
-        keys = await asyncio.to_thread(read_key_file, home / NAME, passphrase)
+        if isinstance(secret, DeviceKeys):
+            keys = secret
+        else:
+            keys = await asyncio.to_thread(read_key_file, home / NAME, secret)
         vault = Vault.open(home / VAULT, keys.vault)
         try:
             kept = vault.get("invite")

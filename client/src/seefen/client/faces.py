@@ -227,9 +227,15 @@ class Alerts:
 class Files:
     """Files that others sent."""
 
-    def __init__(self, reader: Reader, find: Find) -> None:
+    def __init__(self, engine: Engine, reader: Reader, find: Find) -> None:
+        self._engine = engine
         self._reader = reader
         self._find = find
+
+    def view(self, ref: str) -> ObjectView:
+        """Return a file as a list shows it: its name and description once it was fetched."""
+        state, number = self._find(ref)
+        return object_view(self._engine, row_of(self._engine, state, number))
 
     async def get(
         self,

@@ -87,8 +87,44 @@ def write_key_file(
     path: Path, keys: DeviceKeys, passphrase: str, *, memory_kib: int = MEMORY_KIB
 ) -> None:
     """Write the key file in one step: the old one stands until the new one is on the disk."""
-    secrets = Secrets(keys.sign.secret, keys.auth.secret, keys.kem.secret, keys.vault)
-    write_sealed(path, keys.device, encode(secrets), passphrase, memory_kib=memory_kib)
+    write_sealed(path, keys.device, encode(_secrets(keys)), passphrase, memory_kib=memory_kib)
+
+
+def pack_keys(keys: DeviceKeys) -> bytes:
+    """Return the keys as bytes that open with :func:`unpack_keys`: for memory, never for a disk."""
+    return encode((keys.device, _secrets(keys)))
+
+
+def unpack_keys(data: bytes) -> DeviceKeys:
+    """Return the keys that :func:`pack_keys` packed.
+
+    Raises:
+        MalformedError: These are no keys.
+    """
+    return _opened(*decode(data, tuple[Id, Secrets]))
+
+
+def device_of(path: Path) -> bytes:
+    """Return whose key file this is; it need not be opened for that.
+
+    Raises:
+        RefusedError: There is no such file, or it is damaged: rule ``no-device``, ``passphrase``.
+    """
+    return _read(path).device
+
+
+def _secrets(keys: DeviceKeys) -> Secrets:
+    return Secrets(keys.sign.secret, keys.auth.secret, keys.kem.secret, keys.vault)
+
+
+def _opened(device: bytes, secrets: Secrets) -> DeviceKeys:
+    return DeviceKeys(
+        device,
+        SigningKey.from_secret(secrets.sign),
+        PlainKey.from_secret(secrets.auth),
+        KemKey.from_secret(secrets.kem),
+        secrets.vault,
+    )
 
 
 def write_root_key(
@@ -127,22 +163,30 @@ def read_sealed(path: Path, passphrase: str) -> tuple[bytes, bytes]:
         RefusedError: There is no file, or it does not open: rule ``no-device``,
             ``passphrase``.
     """
+    file = _read(path)
     try:
-        data = path.read_bytes()
+        key = _key(passphrase, file.salt, file.memory_kib, file.passes, file.lanes)
+        return file.device, unseal(key, _context(file.device), file.sealed)
+    except (UntrustedError, MemoryError):
+        raise _does_not_open(path) from None
+
+
+def _read(path: Path) -> KeyFile:
+    try:
+        return decode(path.read_bytes(), KeyFile)
     except FileNotFoundError:
         raise RefusedError(
             f"there is no {path.name} in {path.parent}: join first, or name another folder",
             rule="no-device",
         ) from None
-    try:
-        file = decode(data, KeyFile)
-        key = _key(passphrase, file.salt, file.memory_kib, file.passes, file.lanes)
-        return file.device, unseal(key, _context(file.device), file.sealed)
-    except (MalformedError, UntrustedError, MemoryError):
-        raise RefusedError(
-            f"{path.name} does not open: wrong passphrase, or the file is damaged",
-            rule="passphrase",
-        ) from None
+    except MalformedError:
+        raise _does_not_open(path) from None
+
+
+def _does_not_open(path: Path) -> RefusedError:
+    return RefusedError(
+        f"{path.name} does not open: wrong passphrase, or the file is damaged", rule="passphrase"
+    )
 
 
 def read_key_file(path: Path, passphrase: str) -> DeviceKeys:
@@ -157,13 +201,7 @@ def read_key_file(path: Path, passphrase: str) -> DeviceKeys:
         secrets = decode(data, Secrets)
     except MalformedError:
         raise RefusedError(f"{path} is not the key file of a device", rule="passphrase") from None
-    return DeviceKeys(
-        device,
-        SigningKey.from_secret(secrets.sign),
-        PlainKey.from_secret(secrets.auth),
-        KemKey.from_secret(secrets.kem),
-        secrets.vault,
-    )
+    return _opened(device, secrets)
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -6,16 +6,14 @@ lets readers drop a double.
 """
 
 import asyncio
-import mimetypes
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from msgspec.structs import replace as replaced
 
-from seefen.client import files, keying, marks, photos, searching
+from seefen.client import describing, files, keying, marks, photos, searching
 from seefen.client.answers import FullError, UnreachableError
 from seefen.client.drafts import Attachment, Draft, sayable
 from seefen.client.engine import Engine
@@ -26,7 +24,6 @@ from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.messages import (
-    FileNote,
     Message,
     check_file_name,
     decode_message,
@@ -45,7 +42,6 @@ from seefen.protocol.statements import Object
 from seefen.protocol.suite import SUITE, new_id, seal
 
 Progress = Callable[[str, int, int], None]
-MEDIA: Final = {".x3p": "application/x-x3p"}
 
 
 class Outbox:
@@ -182,20 +178,7 @@ class Outbox:
         sealed = self.folder / f"{bare.object.hex()}.sealed"
         try:
             self.folder.mkdir(exist_ok=True)
-            source = await asyncio.to_thread(photos.source_of, path, original=kept.original)
-            media = MEDIA.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
-            note = FileNote(
-                name=sayable(path.name),
-                size=source.size,
-                sha256=source.sha256,
-                role="",
-                of=kept.of,
-                handling=kept.handling,
-                media_type=media or "application/octet-stream",
-                created_at=bare.created_at,
-                cleaned_of=source.cleaned_of,
-            )
-            note.check()
+            source, note = await asyncio.to_thread(describing.describe, path, kept, bare.created_at)
             plain = encode_message(note)
             body_size, root = await asyncio.to_thread(
                 files.seal_file, source.data, sealed, key, bare, plain, _unseen
@@ -238,7 +221,8 @@ class Outbox:
         waiting = self.waiting()
         held = {draft.object for _, draft, _ in waiting}
         for id_, draft, problem in waiting:
-            queued = Sent(None, queued=True, problem=problem, size=draft.body_size)
+            remark = describing.remark(draft.plain) if draft.file else ""
+            queued = Sent(None, queued=True, problem=problem, size=draft.body_size, remark=remark)
             if draft.file and (draft.object not in self._uploaded or draft.reply_to in held):
                 sent.append(queued)  # a file without its message would say nothing
                 continue
@@ -307,6 +291,7 @@ class Outbox:
             size=draft.body_size + len(draft.cover),
             index=row[1],
             recorded_at=row[2],
+            remark=describing.remark(draft.plain) if draft.file else "",
         )
 
     def _bare(self, case: bytes, *, file: bool) -> Object:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from seefen.protocol.messages import Cover, Message
+from seefen.protocol.messages import Cover, Message, Surface
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class ObjectView:
     fetched: bool
     cover_open: bool
     cover: Cover | None = None
+    surface: Surface | None = None  # of a file that was opened here
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class Sent:
     index: int | None = None
     recorded_at: int | None = None
     files: tuple["Sent", ...] = ()
+    remark: str = ""  # what its sender should know of a file
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         fetched=row.body is not None,
         cover_open=cover is not None,
         cover=cover,
+        surface=message.surface if isinstance(message, FileNote) else None,
     )
 
 

@@ -27,6 +27,7 @@ from seefen.client.cli import (
     schema,
     status,
     trace,
+    unlock,
     watch,
     work,
 )
@@ -36,8 +37,8 @@ from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 
 _GROUPS: Final = (
-    found, join, officer, watch, channel, alert, case, request, trace, amend, file, export, work,
-    ref, device, audit, status, schema,
+    found, join, unlock, officer, watch, channel, alert, case, request, trace, amend, file, export,
+    work, ref, device, audit, status, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -45,6 +45,7 @@ _HINTS: Final = {
     "joined": "'seefen status' shows who it is; --home for a second one on this machine",
     "kind": "a node: --root-key; a device: its node's administrator",
     "login": "check the clock of this machine; if it is right, ask your administrator",
+    "keeper": "the passphrase opens as ever; 'seefen lock', then 'seefen unlock' begins anew",
     "last-holder": "let another keyholder in first: seefen officer add --role keyholder",
     "members": "'seefen case show CASE' lists the members",
     "missing": "fill it in; docs/cli.md has an example",

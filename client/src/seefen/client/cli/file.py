@@ -1,5 +1,6 @@
 """``seefen file``: fetch a file of a case."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from seefen.client.cli.arguments import Ref, folder
 from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import objects
+from seefen.client.cli.views.objects import Fetched
 
 group = typer.Typer(help="Files of cases and alerts.")
 
@@ -44,5 +46,8 @@ def get(
                 progress=report,
             ),
         )
+        view = session.do(lambda client: client.files.view(str(ref)))
     # After the bar has gone, so that the two do not write over each other.
-    session.screen.show({"ref": str(ref), "path": path}, objects.fetched)
+    screen = session.screen
+    fetched = Fetched(str(ref), path, view.surface)
+    screen.show(fetched, partial(objects.fetched, lang=screen.lang))

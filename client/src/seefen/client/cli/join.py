@@ -8,7 +8,7 @@ import typer
 
 from seefen.client import Client, admitting, joining
 from seefen.client.admitting import Request
-from seefen.client.cli import passphrases
+from seefen.client.cli import passphrases, unlock
 from seefen.client.cli.arguments import UsageError, distinct, existing_file, role
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import opened, run
@@ -16,7 +16,7 @@ from seefen.client.cli.settings import settings
 from seefen.client.cli.views import joining as views
 from seefen.client.invites import Invite, read_invite
 from seefen.client.keyfile import NAME as KEY_FILE
-from seefen.client.keyfile import read_root_key
+from seefen.client.keyfile import read_key_file, read_root_key
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.suite import SigningKey
 
@@ -46,10 +46,14 @@ def join(
     begun = (home / KEY_FILE).exists()
     choose = passphrases.existing if begun else passphrases.new
     passphrase = choose(context, "Passphrase" if begun else "New passphrase")
+    asked = screen.can_ask and settings(context).passphrase() is None
+    pin = unlock.new_pin(screen, optional=True) if asked else ""
     joined = run(
         joining.join(file, home, passphrase, lambda words: screen.say(views.read_aloud(words)))
     )
     screen.show(joined, views.joined)
+    if pin:
+        unlock.begin(screen, home, read_key_file(home / KEY_FILE, passphrase), pin)
 
 
 def _require_roles(invite: Invite, wanted: list[str]) -> None:

@@ -1,6 +1,6 @@
 """How a command gets its opened client.
 
-Usually a command opens the vault, asks for the passphrase, and closes it at its end. The
+Usually a command opens the vault, asks for PIN or passphrase, and closes it at its end. The
 client lives on an event loop in a thread of its own, so that it keeps in touch with the
 broker while the command waits for an answer from the keyboard.
 
@@ -24,8 +24,8 @@ from seefen.client import Client
 from seefen.client.cli.paint import alarm, dim
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.settings import settings
-from seefen.client.keyfile import NAME as KEY_FILE
-from seefen.protocol.errors import RefusedError
+from seefen.client.cli.unlock import kept_keys, require_device
+from seefen.client.keyfile import DeviceKeys
 
 T = TypeVar("T")
 _LOOK: Final = 0.2  # seconds
@@ -88,8 +88,7 @@ def opened(context: typer.Context, *, synced: bool = True) -> Generator[Session]
         yield session
         return
     home = settings(context).home
-    passphrase = _passphrase(context, screen, home)
-    with _living(Client.open(home, passphrase)) as living:
+    with _living(Client.open(home, _secret(context, screen, home))) as living:
         session = Session(living.client, living.loop, screen)
         # Opening has fetched what is new, unless the broker did not let it.
         _prepare(session, synced=synced and not living.client.online)
@@ -112,12 +111,16 @@ def _prepare(session: Session, *, synced: bool) -> None:
         session.screen.say(dim("The broker cannot be reached: this is what the vault holds."))
 
 
-def _passphrase(context: typer.Context, screen: Screen, home: Path) -> str:
-    if not (home / KEY_FILE).is_file():
-        # Said before the passphrase is asked for, not after.
-        raise RefusedError(f"there is no device in {home}", rule="no-device")
+def _secret(context: typer.Context, screen: Screen, home: Path) -> str | DeviceKeys:
+    """Return what opens the vault: keys that a keeper holds for the shift, or the passphrase."""
+    require_device(home)
     given = settings(context).passphrase()
-    return screen.ask_hidden("Passphrase:") if given is None else given
+    if given is not None:
+        return given
+    kept = kept_keys(screen, home)
+    if kept is not None:
+        return kept
+    return screen.ask_hidden("Passphrase ('seefen unlock' asks for it once a shift):")
 
 
 @contextmanager

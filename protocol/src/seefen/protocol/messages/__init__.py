@@ -50,6 +50,7 @@ from seefen.protocol.messages.place import Leg, Position, Vehicle
 from seefen.protocol.messages.recall import Recall
 from seefen.protocol.messages.schema import schema
 from seefen.protocol.messages.seizure_alert import SeizureAlert
+from seefen.protocol.messages.surface import Surface
 from seefen.protocol.messages.trace_reply import Event, Register, TraceReply
 from seefen.protocol.messages.trace_request import Search, TraceRequest
 
@@ -107,6 +108,7 @@ __all__ = [
     "Said",
     "Search",
     "SeizureAlert",
+    "Surface",
     "Trace",
     "TraceReply",
     "TraceRequest",

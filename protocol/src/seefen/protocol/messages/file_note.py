@@ -15,6 +15,7 @@ from seefen.protocol.messages.form import (
     refuse,
     required,
 )
+from seefen.protocol.messages.surface import Surface
 from seefen.protocol.statements import Count, Hash
 
 _NAME_LIMIT: Final = 120  # bytes
@@ -51,6 +52,7 @@ class FileNote(Message, kw_only=True, frozen=True):
     Attributes:
         sha256: Of the file as it was before sealing.
         cleaned_of: Of the photograph before what it says about place and device was left out.
+        surface: What a measured surface (X3P) says of itself, and whether its sums are right.
         of: The object it belongs to; ``item`` the number of the weapon in it.
     """
 
@@ -67,6 +69,7 @@ class FileNote(Message, kw_only=True, frozen=True):
     item: Annotated[int, Meta(ge=0, le=100_000)] = 0
     caption: Line = ""
     cleaned_of: OptionalHash = b""
+    surface: Surface | None = None
 
     def check(self) -> None:
         """Check that the name is one, and no path."""

@@ -50,6 +50,19 @@ SYSTEM: Final[Codes] = {
     "none": "no system",
     "other": "another system",
 }
+SURFACE_KIND: Final[Codes] = {
+    "surface": "surface",
+    "profile": "profile",
+    "point_cloud": "point cloud",
+}
+SURFACE_SUMS: Final[Codes] = {
+    "match": "MD5 list matches",
+    "main_differs": "MD5 list does not match its description",
+    "data_differs": "MD5 list does not match its data",
+    "both_differ": "MD5 list matches neither description nor data",
+    "none": "no MD5 list in it",
+    "unreadable": "no readable X3P",
+}
 LAB_ASK: Final[Codes] = {
     "database_search": "database search",
     "image_opinion": "opinion on images",
@@ -142,6 +155,8 @@ LABORATORY: Final[dict[str, Codes]] = {
     "breech_face": BREECH_FACE,
     "twist": TWIST,
     "system": SYSTEM,
+    "surface_kind": SURFACE_KIND,
+    "surface_sums": SURFACE_SUMS,
     "lab_ask": LAB_ASK,
     "lab_level": LAB_LEVEL,
     "lab_scale": LAB_SCALE,

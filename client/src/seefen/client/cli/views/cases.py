@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.client.cli.views import surfaces
 from seefen.client.cli.views.objects import covered, draft, name_of
 from seefen.client.labels import ENGLISH
 from seefen.client.values import CaseView, ObjectView
@@ -129,7 +130,7 @@ def _objects(view: CaseView, lang: str) -> Painted:
             name_of(item),
             item.sender,
             _details(item, lang),
-            _state(item),
+            _state(item, lang),
         )
     return rows.painted()
 
@@ -142,10 +143,12 @@ def _details(item: ObjectView, lang: str) -> str:
     )
 
 
-def _state(item: ObjectView) -> str:
+def _state(item: ObjectView, lang: str) -> str:
     parts = [codes.answer(item.answer) if item.answer else item.state]
     if item.file and not item.fetched:
         parts = ["not fetched"]
+    if wrong := surfaces.short(item.surface, lang):
+        parts.append(wrong)
     if item.due_at is not None and not item.answer:
         parts.append(f"due {times.due(item.due_at, times.now())}")
     if item.recalled_by:

@@ -1,13 +1,24 @@
 """An object that was opened, and a file that was fetched."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
-from seefen.client.cli.views import messages
+from seefen.client.cli.views import messages, surfaces
 from seefen.client.labels import ENGLISH, LANGUAGES, is_draft, subject_in
 from seefen.client.values import ObjectView, Opened
-from seefen.protocol.messages import label
+from seefen.protocol.messages import Surface, label
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that was fetched, and where it is now."""
+
+    ref: str
+    path: Path
+    surface: Surface | None = None
 
 
 def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
@@ -23,7 +34,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         messages.body(read.message, lang),
         _channels(read),
         _known(read),
-        files(read.files),
+        files(read.files, lang),
         dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
         None if ours else _next(view),
     )
@@ -63,22 +74,29 @@ def _known(read: Opened) -> Painted | None:
     )
 
 
-def files(views: Sequence[ObjectView]) -> Painted | None:
+def files(views: Sequence[ObjectView], lang: str = ENGLISH) -> Painted | None:
     """Return the files that belong to a message, and how to fetch one."""
     if not views:
         return None
     rows = Grid("", "", "", "")
     for view in views:
         state = "fetched" if view.fetched else "not fetched"
-        rows.row(
-            f"  #{view.number}", view.name or view.items or "file", times.size(view.size), state
-        )
-    return stack(rows.painted(), dim(f"  seefen file get {views[0].ref} -o FOLDER"))
+        rows.row(f"  #{view.number}", _file(view), times.size(view.size), state)
+    scans = [
+        line(f"  #{view.number}  ", surfaces.described(view.surface, lang))
+        for view in views
+        if view.surface is not None
+    ]
+    return stack(rows.painted(), *scans, dim(f"  seefen file get {views[0].ref} -o FOLDER"))
 
 
-def fetched(file: Mapping[str, object]) -> Painted:
-    """Return where a file went."""
-    return line("Checked and saved: ", str(file["path"]))
+def fetched(file: Fetched, lang: str = ENGLISH) -> Painted:
+    """Return where a file went, and what a surface says of itself."""
+    surface = file.surface
+    return stack(
+        line("Checked and saved: ", str(file.path)),
+        None if surface is None else line("  ", surfaces.described(surface, lang)),
+    )
 
 
 def covered(view: ObjectView, lang: str = ENGLISH) -> str:
@@ -91,8 +109,12 @@ def name_of(view: ObjectView) -> str:
     if not view.cover_open:
         return "sealed: this device has no key for it yet"
     if view.file:
-        return view.name or view.items or "file"
+        return _file(view)
     return codes.message_type(view.type)
+
+
+def _file(view: ObjectView) -> str:
+    return view.name or view.items or view.subject or "file"
 
 
 def _title(view: ObjectView, *, ours: bool) -> Painted:

@@ -41,6 +41,7 @@ def _files(value: Sent) -> Painted | None:
     return stack(
         line(f"  files {len(done)}/{len(value.files)}, {times.size(total)}"),
         *(warn("  ", problem) for problem in problems),
+        *(warn("  ", file.remark) for file in value.files if file.remark),
     )
 
 

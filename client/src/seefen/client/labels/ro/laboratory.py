@@ -48,6 +48,19 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "none": "fără sistem",
         "other": "alt sistem",
     },
+    "surface_kind": {
+        "surface": "suprafață",
+        "profile": "profil",
+        "point_cloud": "nor de puncte",
+    },
+    "surface_sums": {
+        "match": "lista MD5 corespunde",
+        "main_differs": "lista MD5 nu corespunde descrierii",
+        "data_differs": "lista MD5 nu corespunde datelor",
+        "both_differ": "lista MD5 nu corespunde nici descrierii, nici datelor",
+        "none": "fără listă MD5",
+        "unreadable": "X3P necitibil",
+    },
     "lab_ask": {
         "database_search": "căutare în baza de date",
         "image_opinion": "opinie pe imagini",

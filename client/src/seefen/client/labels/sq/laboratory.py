@@ -48,6 +48,19 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "none": "pa sistem",
         "other": "sistem tjetër",
     },
+    "surface_kind": {
+        "surface": "sipërfaqe",
+        "profile": "profil",
+        "point_cloud": "re pikash",
+    },
+    "surface_sums": {
+        "match": "lista MD5 përputhet",
+        "main_differs": "lista MD5 nuk përputhet me përshkrimin",
+        "data_differs": "lista MD5 nuk përputhet me të dhënat",
+        "both_differ": "lista MD5 nuk përputhet as me përshkrimin, as me të dhënat",
+        "none": "pa listë MD5",
+        "unreadable": "X3P i palexueshëm",
+    },
     "lab_ask": {
         "database_search": "kërkim në bazën e të dhënave",
         "image_opinion": "mendim mbi pamjet",

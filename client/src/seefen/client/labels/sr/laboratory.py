@@ -48,6 +48,19 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "none": "bez sistema",
         "other": "drugi sistem",
     },
+    "surface_kind": {
+        "surface": "površina",
+        "profile": "profil",
+        "point_cloud": "oblak tačaka",
+    },
+    "surface_sums": {
+        "match": "kontrolni zbirovi se slažu",
+        "main_differs": "kontrolni zbir se ne slaže s opisom",
+        "data_differs": "kontrolni zbir se ne slaže s podacima",
+        "both_differ": "kontrolni zbirovi se ne slažu ni s opisom ni s podacima",
+        "none": "bez kontrolnih zbirova",
+        "unreadable": "nečitljiva datoteka snimka",
+    },
     "lab_ask": {
         "database_search": "pretraga baze",
         "image_opinion": "mišljenje po snimcima",

@@ -1,0 +1,49 @@
+"""The description that is sealed with a file: what it is called, is, and says of itself."""
+
+import mimetypes
+from pathlib import Path
+from typing import Final
+
+from seefen.client import photos, surfaces
+from seefen.client.drafts import Attachment, sayable
+from seefen.client.photos import Source
+from seefen.protocol.messages import FileNote, decode_message, label
+
+SURFACE: Final = ".x3p"
+_MEDIA: Final = {SURFACE: "application/x-x3p"}
+_GOOD: Final = ("match", "none")
+
+
+def describe(path: Path, kept: Attachment, at: int) -> tuple[Source, FileNote]:
+    """Return what is sealed of a file, and its description. It is read whole, more than once.
+
+    Raises:
+        RefusedError: A photograph that cannot be cleaned, or a name that cannot be sent.
+        OSError: It cannot be read.
+    """
+    source = photos.source_of(path, original=kept.original)
+    suffix = path.suffix.lower()
+    media = _MEDIA.get(suffix) or mimetypes.guess_type(path.name)[0]
+    is_surface = suffix == SURFACE
+    note = FileNote(
+        name=sayable(path.name),
+        size=source.size,
+        sha256=source.sha256,
+        role="surface_scan" if is_surface else "",
+        of=kept.of,
+        handling=kept.handling,
+        media_type=media or "application/octet-stream",
+        created_at=at,
+        cleaned_of=source.cleaned_of,
+        surface=surfaces.surface_of(path) if is_surface else None,
+    )
+    note.check()
+    return source, note
+
+
+def remark(plain: bytes) -> str:
+    """Return what its sender should know of a file that was described, or nothing."""
+    note = decode_message(plain)
+    if not isinstance(note, FileNote) or note.surface is None or note.surface.sums in _GOOD:
+        return ""
+    return f"{note.name}: {label('surface_sums', note.surface.sums)}; it travels as it is"
