@@ -55,7 +55,7 @@ async def _ask(play: Play) -> str:
     shown = await belgrade.run("case", "show", request, *TERMS)
     expect("Милош Трајанов" in shown.out, "Belgrade cannot read the request")
     await _fetch(play, request)
-    await belgrade.run("check", "C-84417")
+    await belgrade.run("check", "C-84417", *TERMS)
     return request
 
 

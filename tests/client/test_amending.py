@@ -104,7 +104,7 @@ async def test_what_is_taken_back_opens_no_more_and_each_node_confirms(
     skopje, belgrade, pristina = await alerted(place, photo)
     await belgrade.alerts.show(ALERT, **WHY)
     await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 2, belgrade)
-    assert belgrade.check("EV-19070413").exact
+    assert belgrade.check("EV-19070413", **WHY).exact
     recall = str((await skopje.amend.recall(ALERT, "wrong_data")).ref)
     assert recall == f"{CHANNEL}#3"
     holders = belgrade, pristina

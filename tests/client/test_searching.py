@@ -73,13 +73,13 @@ async def test_a_name_is_found_in_either_alphabet_and_only_its_cover_is_shown(
     await skopje.cases.send(case.number, "Nothing of that kind.")
     ref = f"{case.number}#1"
     for text in ("milosh", "TRAJANOV", "Трајан", "ilo veles", "велес милош"):
-        (view,) = skopje.search(text).views
+        (view,) = skopje.search(text, **WHY).views
         assert (view.ref, view.subject) == (ref, "note")
     assert skopje.search("milan").views == ()
     assert skopje.search("milosh nothing").views == ()  # both words, in one message
     # Who has not opened it does not find it, and is told how much was not searched.
     await until(lambda: len(belgrade.cases.show(case.number).objects) == 2, belgrade)
-    result = belgrade.search("milosh")
+    result = belgrade.search("milosh", **WHY)
     assert (result.views, result.searched, result.closed) == ((), 0, 2)
     await belgrade.read(ref, **WHY)
     assert [view.ref for view in belgrade.search("milosh").views] == [ref]
@@ -90,7 +90,7 @@ async def test_the_newest_comes_first_and_marks_are_found(place: Site) -> None:
     await skopje.channels.open(CHANNEL, (BELGRADE,))
     for _ in range(3):
         await skopje.alerts.send(case_a.alert(), CHANNEL)
-    found = skopje.search("19070413 passat")
+    found = skopje.search("19070413 passat", **WHY)
     assert [view.ref for view in found.views] == [f"{CHANNEL}#{n}" for n in (3, 2, 1)]
     assert skopje.search("normal").views == ()  # a code is no word
 
@@ -104,7 +104,7 @@ async def test_what_is_erased_is_found_no_more(place: Site) -> None:
         lambda: belgrade.cases.list() and belgrade.cases.show(case.number).objects, belgrade
     )
     await belgrade.read(ref, **WHY)
-    assert belgrade.search("trajanov").views
+    assert belgrade.search("trajanov", **WHY).views
     await skopje.amend.recall(ref, "wrong_data")
     await until(lambda: belgrade.cases.show(case.number).objects[0].recalled_by, belgrade)
     assert belgrade.search("trajanov").views == ()
@@ -118,7 +118,7 @@ async def test_what_is_erased_is_found_no_more(place: Site) -> None:
 async def test_too_little_to_look_for_is_refused(place: Site, text: str) -> None:
     skopje = await place.client(SKOPJE)
     with pytest.raises(RefusedError, match="at least 3"):
-        skopje.search(text)
+        skopje.search(text, **WHY)
 
 
 async def test_a_query_is_no_language(place: Site) -> None:
@@ -126,5 +126,5 @@ async def test_a_query_is_no_language(place: Site) -> None:
     case = await skopje.cases.open("Pistols", (BELGRADE,))
     await skopje.cases.send(case.number, "near and not or folded")
     for text in ('foo" OR "near', "near*", "folded:near", "NEAR(near near)", "-near", "^near"):
-        skopje.search(text)
+        skopje.search(text, **WHY)
     assert skopje.search('nea" OR "zxc').views == ()

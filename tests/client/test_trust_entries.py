@@ -11,7 +11,9 @@ from seefen.protocol.bundle import Bundle, Signed
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
 from seefen.protocol.frames import Item, Stub
-from seefen.protocol.statements import Object
+from seefen.protocol.ledger.record import Core
+from seefen.protocol.statements import Object, Search
+from seefen.protocol.suite import sha256
 from tests.client.logbook import Recorded
 from tests.client.shown import Device, founded, open_case, write
 from tests.support import casework
@@ -136,6 +138,50 @@ async def test_a_false_purpose_in_the_log_is_refused(
 
     assert _refused(device, device.book.item(recorded)) == "other-statement"
     device.take(honest)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("", ""),
+        ("node", "belgrade-ffp"),
+        ("device", "ab" * 16),
+        ("device_n", 99),
+        ("purpose", "vetting"),
+        ("basis", "consent"),
+        ("emergency", 1),
+        ("case", "ab" * 16),
+        ("case_n", 1),
+        ("object", "ab" * 16),
+        ("n", 1),
+    ],
+)
+async def test_attack_33_the_broker_writes_something_else_about_a_search(
+    device: Device, field: str, value: object
+) -> None:
+    await device.sync_authority()
+    network = device.book.network
+    by = network.of("skopje-border")
+    signed = casework.search(network, by).statements[0]
+    search = open_envelope(signed.envelope, "search").statement
+    assert isinstance(search, Search)
+    core = Core(
+        act="search", at=network.at * 1000, op="consult", node=by.node, device=by.device.hex(),
+        officer=by.officer, case="", case_n=0, device_n=search.device_n, object="", n=0, to=(),
+        purpose=search.purpose, basis=search.basis, emergency=0, req=sha256(signed.envelope).hex(),
+        under=(), outcome="ok",
+    )  # fmt: skip
+    lie = replace(core, **{field: value}) if field else core
+    item = device.book.item(device.book.write(signed, lie))
+    under = device.book.activity.checkpoint()
+    if not field:
+        assert device.trust.take_entry("search", item.entry, item.envelope, under).core == core
+        # It is for auditors: in a feed it has no place, whosever it is.
+        assert _refused(device, item) == "unknown-kind"
+        return
+    with pytest.raises(UntrustedError) as caught:
+        device.trust.take_entry("search", item.entry, item.envelope, under)
+    assert caught.value.rule == "other-statement"
 
 
 async def test_a_forged_signature_has_no_effect(device: Device) -> None:

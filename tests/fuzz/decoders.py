@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from seefen.client import drafts, invites, keyfile, sender
+from seefen.client import drafts, invites, journal, keyfile, sender
 from seefen.client.cli import answers, forms
 from seefen.client.cli.arguments import UsageError
-from seefen.protocol import bundle, encoding, envelope, frames, login, receipt, statements
+from seefen.protocol import bundle, encoding, envelope, frames, login, receipt, search, statements
 from seefen.protocol.errors import MalformedError, RefusedError, SeefenError, UntrustedError
 from seefen.protocol.ledger import note, record, tiles, tree
 from seefen.protocol.messages import catalogue, cover
@@ -87,7 +87,7 @@ def _nothing(read: Callable[[Any], object]) -> Callable[[bytes], bytes | None]:
 
 def _parts() -> Iterator[Decoder]:
     """Yield a decoder for each array that travels or is kept: frames, receipts, drafts."""
-    for module in (bundle, drafts, envelope, frames, keyfile, receipt, sender):
+    for module in (bundle, drafts, envelope, frames, journal, keyfile, receipt, search, sender):
         own_parts = [p for p in _subclasses(Part) if p.__module__ == module.__name__]
         for type_ in own_parts:
 

@@ -91,7 +91,7 @@ def _fits(name: str, wrong: object) -> bool:
         "name": ("\u2028",),
     }
     free |= {"emergency": (True,), "file": (True,), "origin": ("\u2028",), "suite": (-1,)}
-    free |= {"number": ("\u2028",), "under": ([1],)}
+    free |= {"number": ("\u2028",), "under": ([1],), "automated": (True,)}
     nothing = {"since", "object", "reply_to", "supersedes"} if wrong is None else set[str]()
     return wrong in free.get(name, ()) or name in nothing
 
@@ -142,6 +142,11 @@ LIMITS: list[tuple[str, dict[str, Any]]] = [
     ("access", {"purpose": "free text"}),
     ("access", {"reasons": EXAMPLES["access"].reasons * 3}),  # type: ignore[attr-defined]
     ("ack", {"step": "seen"}),
+    ("search", {"count": 0}),
+    ("search", {"count": 65}),
+    ("search", {"device_n": 0}),
+    ("search", {"purpose": "free text"}),
+    ("search", {"reasons": EXAMPLES["search"].reasons * 2}),  # type: ignore[attr-defined]
     ("release", {"devices": ()}),
     ("release", {"under": ()}),
 ]

@@ -16,6 +16,7 @@ from seefen.protocol.frames import Ask
 from seefen.protocol.keys import CASE_DEVICE, CASE_NODE, link_next_key, wrap_case_key
 from seefen.protocol.ledger.tree import EMPTY_ROOT
 from seefen.protocol.objects import new_content_key, seal_cover, seal_message, wrap_content_key
+from seefen.protocol.search import Account, Sought, seal_account
 from seefen.protocol.statements import (
     NO_HASH,
     Access,
@@ -31,6 +32,7 @@ from seefen.protocol.statements import (
     Member,
     NodeWrap,
     Object,
+    Search,
 )
 from seefen.protocol.suite import SUITE, key_commitment, new_id, random_bytes, sha256, tag
 from tests.support.network import Machine, Network
@@ -233,6 +235,28 @@ def _object(network: Network, by: Machine, case: bytes) -> Object:
         body_size=0,
         body_root=bytes(32),
     )
+
+
+def search(
+    network: Network, by: Machine, *queries: str, automated: bool = False, **changes: Any
+) -> Bundle:
+    """Return a bundle with a search, sealed to the auditors of the machine's node."""
+    sought = tuple(Sought(network.at, "words", query, 1) for query in queries or ("milosh",))
+    audit = network.directory.mailbox(by.node, "audit")
+    detail, reasons = seal_account(Account("", sought), device=by.device, audit=audit)
+    statement = Search(
+        SUITE, network.net, "search", new_id(), by.node, by.device, by.device_n + 1,
+        network.directory.head(), EMPTY,
+        made_at=network.at,
+        automated=automated,
+        count=len(sought),
+        purpose="cross-check" if automated else "trace",
+        basis="pcc-see",
+        detail=detail,
+        reasons=reasons,
+    )  # fmt: skip
+    envelope = sign(replace(statement, **changes), by.sign)
+    return Bundle((Signed("search", envelope, random_bytes(16)),), (), ())
 
 
 def _case_key(

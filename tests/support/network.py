@@ -18,6 +18,7 @@ from seefen.protocol.case_chain import apply
 from seefen.protocol.directory import BOX_ROLES, Directory
 from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.keys import link_previous_seed, mailbox_scope, wrap_mailbox_seed
+from seefen.protocol.search import check_search
 from seefen.protocol.statements import (
     ACTIVITY_KINDS,
     NO_HASH,
@@ -29,6 +30,7 @@ from seefen.protocol.statements import (
     Node,
     Revoke,
     Root,
+    Search,
     Suspend,
 )
 from seefen.protocol.suite import (
@@ -238,6 +240,11 @@ class Network:
         """Take one activity statement in at its place."""
         opened = open_envelope(envelope, kind)
         statement = opened.statement
+        if isinstance(statement, Search):
+            check_search(opened, self.directory, position)
+            self.machines[statement.device].device_n = statement.device_n
+            self.index = max(self.index, position.index + 1)
+            return
         assert isinstance(statement, Activity)
         before = self.cases.get(statement.case)
         self.cases[statement.case] = apply(before, opened, self.directory, position)

@@ -84,7 +84,8 @@ def test_a_the_duty_officer(network: Stage, tmp_path: Path) -> None:
     eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), BELGRADE, "read")
     run(BELGRADE, "alert", "answer", "seefen-border#1", "taken")
     eventually(lambda: run(SKOPJE, "alert", "reach", "seefen-border#1"), "taken by o-")
-    shown = run(BELGRADE, "check", "C-84417")
+    shown = run(BELGRADE, "check", "C-84417", "--purpose", "trace", "--basis", "PCC SEE")
+    assert "recorded: your node's auditors see what you looked for" in shown
     assert "Exact: nothing." in shown
     assert "С-84417" in shown.partition("Look-alike")[2]
     assert "Searched: this vault," in shown
@@ -259,7 +260,8 @@ def test_a_refusal_says_what_to_do(network: Stage, argv: list[str], hint: str) -
 def test_json_everywhere(network: Stage) -> None:
     for argv in (
         ["status"], ["channel", "list"], ["case", "list"], ["alert", "list"], ["due"],
-        ["check", "С-84417"], ["device", "list"], ["watch", "list"], ["audit"], ["audit", "list"],
+        ["check", "С-84417", "--purpose", "trace", "--basis", "pcc-see"], ["search", "passat"],
+        ["device", "list"], ["watch", "list"], ["audit"], ["audit", "list"],
         ["audit", "verify"], ["alert", "show", "seefen-border#1"],
         ["alert", "reach", "seefen-border#1"],
     ):  # fmt: skip

@@ -44,6 +44,11 @@ READING = [
     *_both("opening", "open_file", "_unseal_to", "_free_name"),
     *_both("client", "Client.keep_draft"),
 ]
+SEARCHING = [
+    *_both("journal", "Journal._write", "Journal._add", "Journal._let_go"),
+    *_both("sender", "Sender._put_pending", "Sender._send_pending", "Sender._take_recorded"),
+    *_both("sender", "Sender._drop_pending"),
+]
 LEARNING = [
     *_both("trust", "Trust.take_authority", "Trust.check_replayed"),
     *_both("keychain", "Keychain.learn_seed", "Keychain.keep_seed"),
@@ -64,9 +69,8 @@ ADMITTED = [
     _point("joining", "_wait", "after"),
     _point("joining", "_joined", "before"),
 ]
-EVERY = list(
-    dict.fromkeys([*STORING, *SENDING, *READING, *LEARNING, *MAKING_KEYS, *JOINING, *ADMITTED])
-)
+STEPS = (STORING, SENDING, READING, SEARCHING, LEARNING, MAKING_KEYS, JOINING, ADMITTED)
+EVERY = list(dict.fromkeys(point for points in STEPS for point in points))
 BY_NAME = {point.name: point for point in EVERY}
 OFTEN = ("Vault.change", "Vault.put_head", "Vault.add_entry", "Connection._exchange",
          "Connection.http", "Trust.accept", "Trust.follow", "Vault.put")  # fmt: skip

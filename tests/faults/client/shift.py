@@ -9,6 +9,7 @@ from tests.client.homes import CHEAP, PASSPHRASE
 from tests.client.scenes import CHANNEL, FORM, WHY
 
 CANARY = "KANARINAC-S-84417"
+SHOWN = "shown"
 PATIENCE = 60  # seconds to wait for an admission
 
 
@@ -20,7 +21,7 @@ def seizure() -> SeizureAlert:
 
 
 async def work(order: dict[str, Any]) -> None:
-    """Do one thing that an order names: ``join``, ``sync`` or ``shift``."""
+    """Do one thing that an order names: ``join``, ``sync``, ``shift`` or ``search``."""
     home = Path(order["home"])
     if order["task"] == "join":
         await joining.join(
@@ -30,6 +31,10 @@ async def work(order: dict[str, Any]) -> None:
     async with Client.open(home, PASSPHRASE) as client:
         if order["task"] == "shift":
             await _shift(client, Path(order["photo"]), Path(order["got"]))
+        if order["task"] == "search":
+            client.search(order["query"], **WHY)
+            print(SHOWN, flush=True)  # noqa: T201 - from here on it must stand in the log
+            await client.journal.upload(patience=PATIENCE)
         await client.sync()
 
 

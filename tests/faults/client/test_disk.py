@@ -44,6 +44,11 @@ async def _send_until_refused(client: Client, scan: Path) -> None:
         await client.alerts.send(alert(), CHANNEL, [scan])
 
 
+def _search_until_refused(client: Client) -> None:
+    for _ in range(200):
+        client.search("zastava", **WHY)
+
+
 async def test_a_full_disk_is_said_and_loses_nothing(place: Site, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -57,6 +62,9 @@ async def test_a_full_disk_is_said_and_loses_nothing(place: Site, tmp_path: Path
         with pytest.raises(RefusedError) as caught:
             await _send_until_refused(skopje, scan)
         assert caught.value.rule in ("disk", "file"), caught.value
+        with pytest.raises(RefusedError) as caught:  # what is not written down is not shown
+            _search_until_refused(skopje)
+        assert caught.value.rule == "disk"
         waiting = len(skopje.queued())
         ballast.unlink()
         await until(lambda: not skopje.queued(), skopje)

@@ -1,4 +1,4 @@
-"""The audit: who opened what, when and why, each line checked on this machine.
+"""The audit: who opened what and looked for what, when and why, each line checked on this machine.
 
 The broker's word counts for nothing here. An entry is proved when its text matches the
 commitment in the signed log, the signed record is the one it names, and the device that
@@ -10,20 +10,29 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from seefen.client.engine import Engine
-from seefen.client.values import AuditRow, Verdict, VerifyReport
+from seefen.client.trust import Taken
+from seefen.client.values import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
 from seefen.client.views import rows
 from seefen.protocol.access import open_reason
+from seefen.protocol.case import Position
 from seefen.protocol.envelope import Opened, check_signed_by
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuditItem, AuditPage, LogFrom, RecordPage
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.ledger.tree import CompactRange, leaf_hash
-from seefen.protocol.statements import Access, Release
+from seefen.protocol.search import check_search, open_account
+from seefen.protocol.statements import Access, Release, Search
 
 PAGE: Final = 200
 RECORDS: Final = 4096
-WHAT: Final = {"access": "opened", "release": "released", "object": "sent", "ack": "acknowledged"}
+WHAT: Final = {
+    "access": "opened",
+    "release": "released",
+    "search": "searched",
+    "object": "sent",
+    "ack": "acknowledged",
+}
 LIMITS: Final = (
     "one broker, no witness: split views are possible",
     "nobody can see a hidden tail or a hidden revocation until the other side speaks",
@@ -91,6 +100,8 @@ class Audit:
             first=checked[0].item.entry.index if checked else 0,
             last=checked[-1].item.entry.index if checked else 0,
             consultations=sum(core.act == "access" for core in acts),
+            searches=_count(good, automated=False),
+            cross_checks=_count(good, automated=True),
             disclosures=sum(core.act in ("object", "release") for core in acts),
             refused=sum(core.outcome != "ok" for core in acts),
             emergency=sum(core.emergency for core in acts),
@@ -201,17 +212,22 @@ class Audit:
             core = decode_core(item.entry.core)
             taken = engine.trust.take_entry(item.kind, item.entry, item.envelope, under)
             if item.kind != "release":
-                device = engine.directory.require_active(
-                    bytes.fromhex(taken.core.device),
-                    size=taken.record.authority_size,
-                    at=taken.core.at // 1000,
-                )
-                check_signed_by(taken.opened, device.sign)
-                if taken.core.officer != device.officer:
-                    raise UntrustedError("the entry names another officer", rule="core")
+                self._check_author(taken)
         except SeefenError as err:
             return Checked(item, core, None, f"entry {item.entry.index}: {err}")
         return Checked(item, taken.core, taken.opened, "")
+
+    def _check_author(self, taken: Taken) -> None:
+        directory, size = self._engine.directory, taken.record.authority_size
+        at = taken.core.at // 1000
+        id_ = bytes.fromhex(taken.core.device)
+        device = directory.require_active(id_, size=size, at=at)
+        check_signed_by(taken.opened, device.sign)
+        if taken.core.officer != device.officer:
+            raise UntrustedError("the entry names another officer", rule="core")
+        if isinstance(taken.opened.statement, Search):
+            # It stands in no case, so no member has checked its rules but its own auditors.
+            check_search(taken.opened, directory, Position(size, taken.index, at))
 
     def _gaps(self, entries: AllChecked) -> tuple[str, ...]:
         """Return what is missing in the numbers of devices, from 1 on.
@@ -280,6 +296,7 @@ class Audit:
                 one.problem,
             )
         statement = None if one.opened is None else one.opened.statement
+        account = self._account(statement) if isinstance(statement, Search) else None
         ref, case, type_ = self._named(core)
         return AuditRow(
             index=one.item.entry.index,
@@ -293,12 +310,13 @@ class Audit:
             type=type_,
             purpose=core.purpose,
             basis=core.basis,
-            reason=self._reason(statement),
+            reason=self._reason(statement) if account is None else account.reason,
             emergency=bool(core.emergency),
             proved=not one.problem,
             size=under.size,
             scope=statement.scope if isinstance(statement, Access) else "",
             problem=one.problem,
+            search=account,
         )
 
     def _named(self, core: Core) -> tuple[str, str, str]:
@@ -333,6 +351,30 @@ class Audit:
                     return f"[{err}]"
         return None
 
+    def _account(self, search: Search) -> SearchView:
+        """Return what was looked for, as far as this device may know it."""
+        reason: str | None = None
+        sought: tuple[SoughtView, ...] | None = None
+        for sealed in search.reasons:
+            mailbox = self._engine.directory.mailbox(sealed.node, "audit", gen=sealed.gen)
+            seed = self._engine.mailbox_seed(sealed.node, "audit", sealed.gen)
+            if mailbox is not None and seed is not None:
+                try:
+                    account = open_account(search, mailbox, seed)
+                except SeefenError as err:
+                    reason = f"[{err}]"
+                    continue
+                reason = account.reason
+                sought = tuple(SoughtView(s.at, s.what, s.query, s.results) for s in account.sought)
+        return SearchView(search.made_at, search.automated, search.count, reason, sought)
+
 
 def _is_reading(one: Checked) -> bool:
-    return one.core is None or one.core.act in ("access", "release") or bool(one.problem)
+    read = one.core is None or one.core.act in ("access", "release", "search")
+    return read or bool(one.problem)
+
+
+def _count(checked: AllChecked, *, automated: bool) -> int:
+    """Return how many searches of officers, or automated ones, entries stand for."""
+    made = [one.opened.statement for one in checked if one.opened is not None]
+    return sum(s.count for s in made if isinstance(s, Search) and s.automated == automated)

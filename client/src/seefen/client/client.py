@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -69,6 +70,7 @@ class Client:
         self._tags = Tags(engine)
         self._casework = Casework(engine, self._sender)
         self._reader = Reader(engine, self._sender)
+        self.journal = self._reader.journal
         self._messaging = Messaging(engine, self._outbox, self._casework)
         self._online = False
         self.watch = Watch(engine, self._reader, self._casework)
@@ -208,6 +210,7 @@ class Client:
                 # Before all else what was on its way when an earlier process ended.
                 await self._sender.settle()
                 await self._outbox.flush()
+                await self.journal.owed()
                 await self._reader.acks.owed()
                 await self.devices.renew_mailboxes()
                 await self.house.look()
@@ -286,13 +289,19 @@ class Client:
             raise RefusedError(f"{ref!r} is no reference: write CASE#number", rule="reference")
         return self._casework.find(case), int(number)
 
-    def check(self, serial: str) -> CheckResult:
-        """Look for a serial number, plate or headstamp in the own vault only."""
-        return marks.check(self._engine, serial)
+    def check(
+        self, serial: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
+    ) -> CheckResult:
+        """Look for a serial number, plate or headstamp in the own vault: :meth:`Journal.search`."""
+        look = partial(marks.check, self._engine, serial)
+        return self.journal.search("mark", serial, look, (purpose, basis, reason))
 
-    def search(self, text: str) -> Found:
-        """Look for words in all that this device has opened; shows covers, never bodies."""
-        return searching.search(self._engine, text)
+    def search(
+        self, text: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
+    ) -> Found:
+        """Look for words in all that was opened here; covers, no bodies: :meth:`Journal.search`."""
+        look = partial(searching.search, self._engine, text)
+        return self.journal.search("words", text, look, (purpose, basis, reason))
 
     # --- drafts and queue -------------------------------------------------------------
 
@@ -355,6 +364,7 @@ class Client:
             while more:
                 async with self._engine.lock:
                     more = await self._reader.acks.owed()
+                    await self.journal.owed()
 
     def _remind(self) -> None:
         if not self._followed:

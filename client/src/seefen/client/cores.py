@@ -5,11 +5,13 @@ both have is compared; or the broker could put another purpose, number or device
 """
 
 from seefen.protocol.ledger.record import Core
-from seefen.protocol.statements import Access, Ack, Activity, Object, Statement
+from seefen.protocol.statements import Access, Ack, Activity, Object, Search, Statement
 
 
 def agrees(core: Core, statement: Statement) -> bool:
     """Tell whether a core says what its statement says."""
+    if isinstance(statement, Search):
+        return _agrees(core, statement)
     if not isinstance(statement, Activity):
         return True  # a release has no signature of its own: the broker makes both
     about = statement.object if isinstance(statement, Object | Access | Ack) else None
@@ -23,4 +25,14 @@ def agrees(core: Core, statement: Statement) -> bool:
         and core.case == statement.case.hex()
         and (core.case_n, core.device_n) == (statement.case_n, statement.device_n)
         and core.object == (about or b"").hex()
+    )
+
+
+def _agrees(core: Core, search: Search) -> bool:
+    return (
+        (core.purpose, core.basis, core.emergency) == (search.purpose, search.basis, 0)
+        and core.node == search.node
+        and core.device == search.device.hex()
+        and core.device_n == search.device_n
+        and (core.case, core.case_n, core.object, core.n) == ("", 0, "", 0)
     )

@@ -32,7 +32,7 @@ async def refresh(engine: Engine) -> None:
     Raises:
         RefusedError: rule ``a-stale-log``, ``a-clock``.
     """
-    ages = [engine.now() - at for at in _signed_at(engine)]
+    ages = [engine.now() - at for at in signed_at(engine)]
     if ages and max(ages) > engine.directory.root.max_stale // 2:
         await engine.sync()
     require_fresh_log(engine)
@@ -45,7 +45,7 @@ def require_fresh_log(engine: Engine) -> None:
         RefusedError: rule ``a-stale-log``. A broker that hides a revocation can do so
             only this long (attack 11).
     """
-    for at in _signed_at(engine):
+    for at in signed_at(engine):
         age = engine.now() - at
         if age > engine.directory.root.max_stale:
             raise RefusedError(
@@ -61,7 +61,7 @@ def require_fresh_log(engine: Engine) -> None:
             )
 
 
-def _signed_at(engine: Engine) -> list[int]:
+def signed_at(engine: Engine) -> list[int]:
     """Return when the newest heads of both logs were signed: either could be held back."""
     trust = engine.trust
     kept = [(log, engine.vault.head(log)) for log in ("authority", "activity")]

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-from seefen.client import erasing, marks
+from seefen.client import erasing
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.house import House
@@ -19,7 +19,7 @@ from seefen.client.values import Event
 from seefen.client.views import Row, object_view, ref_of, rows
 from seefen.client.watching import Watch
 from seefen.protocol.encoding import decode
-from seefen.protocol.errors import SeefenError
+from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import Frame, Push
 from seefen.protocol.messages import Cover
 from seefen.protocol.statements import Ack, Object
@@ -106,6 +106,7 @@ class Pushes:
             cover = row.opened_cover if taken is None else taken.cover
             name = engine.name_of(engine.trust.require_state(row.case))
             self._tell_of("opened", name, row.n, cover)
+            await asyncio.sleep(0)  # an alert is told before anything is synced for its lead
             self._tell_known(row)
 
     def _arrived(self, arrivals: Sequence[Taken]) -> None:
@@ -137,7 +138,13 @@ class Pushes:
 
     def _tell_known(self, row: Row) -> None:
         """Tell where marks of what was just opened stand in the own vault: reference, no more."""
-        found, common = marks.known(self._engine, row.object)
+        try:
+            found, common = self._reader.journal.cross_check(row)
+        except RefusedError as err:  # it cannot be written down, so it is not told either
+            self.tell(
+                "alarm", f"not compared with the own vault: {err}", "", ref_of(self._engine, row)
+            )
+            return
         if common:
             text = f"in too many places to say anything: {', '.join(common)}"
             self.tell("common", text, "", ref_of(self._engine, row))

@@ -14,15 +14,18 @@ from seefen.client import files, marks, searching
 from seefen.client.acknowledging import Acknowledging
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
+from seefen.client.journal import Journal
 from seefen.client.opening import beside, open_behind
 from seefen.client.sender import Parcel, Sender
 from seefen.client.trust import Taken
 from seefen.client.values import ObjectView, Opened
 from seefen.client.views import (
+    SHIFT,
     Row,
     channels_of,
     corrections_of,
     object_view,
+    remember,
     remembered,
     require_in_use,
     row_of,
@@ -41,7 +44,6 @@ from seefen.protocol.messages import Message, decode_message
 from seefen.protocol.objects import open_message, unwrap_content_key
 from seefen.protocol.statements import Access, Mailbox, Object
 
-SHIFT: Final = 12 * 3600  # seconds
 PURPOSES: Final = (
     "prevention",
     "detection",
@@ -62,13 +64,11 @@ class Reader:
         sender.granted = self._keep_granted
         self._fetching: set[bytes] = set()
         self.acks = Acknowledging(engine, sender)
+        self.journal = Journal(engine, sender)
 
     def remember(self, case: bytes, purpose: str | None, basis: str | None, reason: str) -> None:
         """Keep purpose and basis of a case for this shift, when both are given."""
-        if purpose and basis:
-            until = self._engine.now() + SHIFT
-            value = encode([purpose, basis, reason, until])
-            self._engine.vault.put(f"basis/{case.hex()}", value)
+        remember(self._engine, case, (purpose or "", basis or "", reason))
 
     def stated(self, case: CaseState) -> tuple[str, str, str]:
         """Return what was stated for a case in this shift.
@@ -101,7 +101,7 @@ class Reader:
             row = row_of(engine, state, number)
             if row.message is None:
                 raise UntrustedError("the body was not opened", rule="body")
-            found, common = marks.known(engine, row.object)
+            found, common = self.journal.cross_check(row)
             return Opened(
                 view=object_view(engine, row),
                 message=row.message,

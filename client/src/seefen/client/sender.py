@@ -17,6 +17,7 @@ from seefen.protocol.encoding import decode, encode
 from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
 from seefen.protocol.frames import Ask, Item, Recorded, Released, Send
+from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.ledger.record import Record
 from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import (
@@ -25,11 +26,13 @@ from seefen.protocol.statements import (
     Authority,
     Object,
     Part,
+    Search,
     Statement,
 )
 from seefen.protocol.suite import SUITE, SigningKey, new_id, random_bytes, sha256, tag
 
 TRIES: Final = 5
+NO_CASE: Final = b""
 A = TypeVar("A", bound=Activity)
 U = TypeVar("U", bound=Authority)
 
@@ -39,10 +42,11 @@ class Pending(Part, frozen=True):
 
     verb: str
     body: bytes
-    note: bytes = b""
+    note: bytes = b""  # for :attr:`Sender.granted` or :attr:`Sender.entered`
 
 
 Granted: TypeAlias = Callable[[Taken, dict[bytes, bytes], bytes], None]
+Entered: TypeAlias = Callable[[list[Taken], bytes], None]
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class Parcel:
     signed: list[Signed] = field(default_factory=list[Signed])
     wraps: list[bytes] = field(default_factory=list[bytes])
     contents: list[Content] = field(default_factory=list[Content])
+    note: bytes = b""
     _taken: dict[bytes, int] = field(default_factory=dict[bytes, int])
     _objects: dict[bytes, bytes] = field(default_factory=dict[bytes, bytes])
 
@@ -70,10 +75,13 @@ class Parcel:
         known = None if state is None else state.last(self.engine.keys.device).object_hash
         return known or bytes(32)
 
+    def next_device_n(self) -> int:
+        """Return the device's next number."""
+        return self.engine.vault.get_number("device_n") + sum(self._taken.values()) + 1
+
     def activity(self, type_: type[A], kind: str, case: bytes, **fields: Any) -> A:
         """Make a statement of the activity log with the next numbers."""
         engine = self.engine
-        number = engine.vault.get_number("device_n") + sum(self._taken.values()) + 1
         return type_(
             suite=SUITE,
             net=engine.directory.net,
@@ -82,7 +90,7 @@ class Parcel:
             case=case,
             node=engine.node,
             device=engine.keys.device,
-            device_n=number,
+            device_n=self.next_device_n(),
             case_n=self.next_case_n(case),
             authority=engine.directory.head(),
             activity=engine.trust.head("activity"),
@@ -119,6 +127,9 @@ class Parcel:
             if statement.kind == "object":
                 self._objects[statement.case] = sha256(envelope)
             mark = _tag(statement, tag_key)
+        elif isinstance(statement, Search):
+            self._taken[NO_CASE] = self._taken.get(NO_CASE, 0) + 1
+            mark = random_bytes(16)  # of no case: nobody looks for it
         self.signed.append(Signed(statement.kind, envelope, mark))
         return envelope
 
@@ -134,6 +145,8 @@ class Sender:
         self._engine = engine
         # Keeps an access and the keys it released, in the transaction that ends it.
         self.granted: Granted = _unheard
+        # Hears of entries and the note that went with them, in the transaction that ends them.
+        self.entered: Entered = _unnoted
 
     async def send(self, make: Callable[[Parcel], Awaitable[None] | None]) -> list[Taken]:
         """Build a bundle, send it until it is recorded, and take its entries in.
@@ -153,7 +166,7 @@ class Sender:
                 await made
             if not parcel.signed:
                 return []  # somebody else has done it meanwhile
-            self._put_pending(Pending("send", parcel.bundle()))
+            self._put_pending(Pending("send", parcel.bundle(), parcel.note))
             try:
                 return await self._send_pending()
             except OutOfTurnError as err:
@@ -254,12 +267,10 @@ class Sender:
                 await engine.sync()
             with engine.change():
                 for one, entry in zip(mine, recorded.entries, strict=True):
-                    # The feed may have brought it before: the receipt was checked anyway.
-                    body = next((c.body for c in bundle.contents if c.object == _of(one)), b"")
-                    item = Item(one.kind, entry, one.envelope, bundle.wraps, body)
-                    engine.take_item(item, signed.checkpoint)
+                    self._take_own(bundle, one, entry, signed.checkpoint)
                 for receipt in taken:
                     self._count(receipt)
+                self.entered(taken, pending.note)
                 for content in bundle.contents:
                     engine.vault.run(
                         "UPDATE object SET wrapped = ? WHERE object = ?",
@@ -270,6 +281,14 @@ class Sender:
         else:
             self._drop_pending()
         return taken
+
+    def _take_own(self, bundle: Bundle, one: Signed, entry: Entry, under: Checkpoint) -> None:
+        if one.kind == "search":
+            return  # it changes no case, and no feed brings it
+        # The feed may have brought it before: the receipt was checked anyway.
+        body = next((c.body for c in bundle.contents if c.object == _of(one)), b"")
+        item = Item(one.kind, entry, one.envelope, bundle.wraps, body)
+        self._engine.take_item(item, under)
 
     async def _check_authority(self, sent: list[Signed], indices: tuple[int, ...]) -> None:
         """Check that what was sent stands in the authority log and has its effect."""
@@ -353,6 +372,10 @@ def _check_tag(expected: bytes, entry: Entry) -> None:
 
 def _unheard(taken: Taken, keys: dict[bytes, bytes], note: bytes) -> None:
     """Keep nothing: nobody reads here."""
+
+
+def _unnoted(taken: list[Taken], note: bytes) -> None:
+    """Hear of nothing: nobody sends notes here."""
 
 
 def _of(signed: Signed) -> bytes | None:

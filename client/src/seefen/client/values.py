@@ -215,6 +215,7 @@ class Found:
     """What a search found in the own vault: covers, the newest first, and what it covered.
 
     ``searched`` are the bodies that were looked through, ``closed`` those that are not open.
+    ``entry`` is where the log says that it was done; None while that waits.
     """
 
     words: tuple[str, ...]
@@ -222,11 +223,17 @@ class Found:
     more: bool
     searched: int
     closed: int
+    entry: int | None = None
+
+    @property
+    def count(self) -> int:
+        """How many are shown."""
+        return len(self.views)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What the own vault says to a mark, and what was searched."""
+    """What the own vault says to a mark, and what was searched; ``entry`` as in :class:`Found`."""
 
     exact: tuple[Hit, ...]
     look_alike: tuple[Hit, ...]
@@ -234,6 +241,12 @@ class CheckResult:
     searched: int
     scripts: tuple[str, ...]
     key: str
+    entry: int | None = None
+
+    @property
+    def count(self) -> int:
+        """In how many places it stands, in one way or another."""
+        return len(self.exact) + len(self.look_alike) + len(self.possible)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +275,27 @@ class NodeView:
 
 
 @dataclass(frozen=True, slots=True)
+class SoughtView:
+    """One search: when by the device's clock, in which way, what for, in how many places."""
+
+    at: int
+    what: str
+    query: str
+    results: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchView:
+    """An entry of one search, or of automated ones; ``sought`` and reason for auditors alone."""
+
+    made_at: int
+    automated: bool
+    count: int
+    reason: str | None
+    sought: tuple[SoughtView, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class AuditRow:
     """An entry as an auditor sees it, checked on this machine."""
 
@@ -282,6 +316,7 @@ class AuditRow:
     size: int
     scope: str
     problem: str = ""
+    search: SearchView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +329,8 @@ class Verdict:
     first: int
     last: int
     consultations: int
+    searches: int
+    cross_checks: int
     disclosures: int
     refused: int
     emergency: int

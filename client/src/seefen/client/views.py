@@ -1,6 +1,6 @@
 """From vault rows to what a person sees: covers in lists, steps, answers."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -8,7 +8,7 @@ from seefen.client.engine import Engine
 from seefen.client.storing import object_of
 from seefen.client.values import CaseView, ChannelView, CorrectionView, Hit, ObjectView
 from seefen.protocol.case import CaseState
-from seefen.protocol.encoding import decode
+from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
     TABLES,
@@ -29,6 +29,9 @@ ROW = (
     "SELECT object, case_id, n, idx, at, envelope, cover, sealed IS NOT NULL, body,"
     " superseded_by FROM object"
 )
+
+
+SHIFT: Final = 12 * 3600  # seconds
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -329,6 +332,14 @@ def state_of(engine: Engine, row: Row) -> str:
         if others and all(step_at(engine, row.object, node, step) for node in others):
             return step
     return "recorded"
+
+
+def remember(engine: Engine, case: bytes, why: tuple[str, str, str]) -> None:
+    """Keep purpose, basis and reason of a case for this shift, when purpose and basis are given."""
+    purpose, basis, reason = why
+    if purpose and basis:
+        value = encode([purpose, basis, reason, engine.now() + SHIFT])
+        engine.vault.put(f"basis/{case.hex()}", value)
 
 
 def remembered(engine: Engine, case: bytes) -> tuple[str, str, str]:

@@ -4,9 +4,9 @@ from typing import Final, TypeAlias
 
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
-from seefen.client.reading import SHIFT, Reader
+from seefen.client.reading import Reader
 from seefen.client.values import WatchView
-from seefen.client.views import Row, recall_of, remembered, rows
+from seefen.client.views import SHIFT, Row, recall_of, remembered, rows
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import Push

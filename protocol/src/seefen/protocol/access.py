@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from seefen.protocol.directory import Directory
 from seefen.protocol.encoding import encode
 from seefen.protocol.errors import MalformedError, RefusedError, UntrustedError
 from seefen.protocol.padding import pad, unpad
@@ -67,6 +68,33 @@ def open_reason(access: Access, mailbox: Mailbox, seed: bytes) -> str:
             plain = unwrap(reason.sealed, KemKey.from_secret(seed), info)
             return _check(plain, access.detail)
     raise RefusedError("this reason is not sealed to your auditors", rule="not-sealed-to-us")
+
+
+def require_auditors(
+    reasons: tuple[SealedReason, ...], nodes: Iterable[str], directory: Directory, seen: int
+) -> None:
+    """Check that a reason is sealed to the auditors of some nodes, also one without text.
+
+    Args:
+        reasons: As they stand in the statement.
+        nodes: Whose auditors are to read it.
+        directory: For their mailboxes.
+        seen: The size of the authority log that the author had checked.
+
+    Raises:
+        RefusedError: rule ``reasons``.
+    """
+    given = [(reason.node, reason.gen) for reason in reasons]
+    allowed: set[tuple[str, int]] = set()
+    needed: set[tuple[str, int]] = set()
+    for node in nodes:
+        mailbox = directory.mailbox(node, "audit", size=seen)
+        if mailbox is not None:
+            allowed.add((node, mailbox.version))
+            if not directory.mailbox_stale(node, "audit", size=seen):
+                needed.add((node, mailbox.version))
+    if len(set(given)) != len(given) or not needed <= set(given) <= allowed:
+        raise RefusedError("this is not sealed to the auditors it goes to", rule="reasons")
 
 
 def _check(plain: bytes, detail: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from seefen.protocol.access import require_auditors
 from seefen.protocol.case import (
     CaseState,
     Generation,
@@ -35,6 +36,7 @@ from seefen.protocol.statements import (
     CaseKey,
     Device,
     Object,
+    Search,
 )
 
 NO_OBJECT: Final = NO_HASH  # what a device's first object in a case names as the one before
@@ -62,7 +64,7 @@ def apply(
     statement = opened.statement
     if not isinstance(statement, Activity):
         raise UntrustedError("not a kind of the activity log", rule="unknown-kind")
-    device = _check_author(statement, opened, directory, position)
+    device = require_author(statement, opened, directory, position)
     if state is not None:
         _check_place(state, statement.case, position)
     if state is None:
@@ -77,6 +79,31 @@ def apply(
             raise OutOfTurnError("not the device's next number in this case", rule="number")
         changes = _follow(state, statement, opened.hash, directory, position)
     return _numbered(state, statement, opened, position, changes)
+
+
+def require_author(
+    statement: Activity | Search, opened: Opened, directory: Directory, position: Position
+) -> Device:
+    """Check who signed and what he had seen; return his certificate.
+
+    Raises:
+        UntrustedError: rule ``net``, ``wrong-node``, ``wrong-signers``, ``fork``, or what says
+            that the device is not in force.
+    """
+    if statement.net != directory.net:
+        raise UntrustedError("this belongs to another network", rule="net")
+    size = position.authority_size
+    directory.root_at(size)  # known that far, or every question below has an older answer
+    device = directory.require_active(statement.device, size=size, at=position.at)
+    if device.node != statement.node:
+        raise UntrustedError("this device belongs to another node", rule="wrong-node")
+    seen = statement.authority
+    if seen.size > size or directory.root_at(seen.size) != seen.root:
+        raise UntrustedError("its author saw another authority log than this one", rule="fork")
+    if statement.activity.size > position.index:
+        raise UntrustedError("its author saw a longer activity log than this one", rule="fork")
+    check_signed_by(opened, device.sign)
+    return device
 
 
 def check_stub(state: CaseState, stub: Stub, directory: Directory, node: str) -> None:
@@ -186,26 +213,6 @@ def _known_object(last: Last) -> bytes | None:
     return NO_OBJECT if last.case_n == 0 else last.object_hash
 
 
-def _check_author(
-    statement: Activity, opened: Opened, directory: Directory, position: Position
-) -> Device:
-    """Check who signed and what he had seen; return his certificate."""
-    if statement.net != directory.net:
-        raise UntrustedError("this belongs to another network", rule="net")
-    size = position.authority_size
-    directory.root_at(size)  # known that far, or every question below has an older answer
-    device = directory.require_active(statement.device, size=size, at=position.at)
-    if device.node != statement.node:
-        raise UntrustedError("this device belongs to another node", rule="wrong-node")
-    seen = statement.authority
-    if seen.size > size or directory.root_at(seen.size) != seen.root:
-        raise UntrustedError("its author saw another authority log than this one", rule="fork")
-    if statement.activity.size > position.index:
-        raise UntrustedError("its author saw a longer activity log than this one", rule="fork")
-    check_signed_by(opened, device.sign)
-    return device
-
-
 def _check_first_case(case: Case, directory: Directory, position: Position, author: Device) -> None:
     """Check the statement that opens a case."""
     if (case.version, case.prev, case.case_n) != (1, NO_HASH, 1):
@@ -309,23 +316,9 @@ def _check_access(
         raise RefusedError("an access lasts at most 12 hours", rule="until")
     if access.starts > position.index:
         raise RefusedError("an access cannot start beyond the log", rule="scope")
-    _check_reasons(state, access, directory)
-
-
-def _check_reasons(state: CaseState, access: Access, directory: Directory) -> None:
-    """Check that the reason is sealed to both sides' auditors, also one without text."""
-    seen = access.authority.size
-    given = [(reason.node, reason.gen) for reason in access.reasons]
-    allowed: set[tuple[str, int]] = set()
-    needed: set[tuple[str, int]] = set()
-    for node in {access.node, state.owner}:
-        mailbox = directory.mailbox(node, "audit", size=seen)
-        if mailbox is not None:
-            allowed.add((node, mailbox.version))
-            if not directory.mailbox_stale(node, "audit", size=seen):
-                needed.add((node, mailbox.version))
-    if len(set(given)) != len(given) or not needed <= set(given) <= allowed:
-        raise RefusedError("a reason goes to the reader's and the owner's auditors", rule="reasons")
+    # Both sides' auditors get it: else an officer could keep his reason from one of them.
+    nodes = {access.node, state.owner}
+    require_auditors(access.reasons, nodes, directory, access.authority.size)
 
 
 def _check_ack(state: CaseState, ack: Ack, directory: Directory) -> None:

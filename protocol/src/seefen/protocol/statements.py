@@ -265,6 +265,27 @@ class Ack(Activity, frozen=True):
     step: Step
 
 
+class Search(Statement, frozen=True):
+    """What a device looked for in its own vault: in no case, and sealed to its own auditors.
+
+    ``made_at`` is what the device says: it may have been without the broker. An officer's
+    search is one statement; automated ones may stand together, ``count`` of them.
+    """
+
+    node: NodeName
+    device: Id
+    device_n: Number
+    authority: Head
+    activity: Head
+    made_at: Count
+    automated: bool
+    count: Annotated[int, Meta(ge=1, le=64)]
+    purpose: Code
+    basis: Code
+    detail: Hash
+    reasons: Annotated[tuple[SealedReason, ...], Meta(max_length=1)]
+
+
 class Release(Statement, frozen=True):
     """Written by the broker before a push: which key went to which devices, and why.
 
@@ -286,13 +307,14 @@ AUTHORITY_KINDS: Final[dict[str, type[Authority]]] = {
     "revoke": Revoke,
     "mailbox": Mailbox,
 }
-ACTIVITY_KINDS: Final[dict[str, type[Activity]]] = {
+ACTIVITY_KINDS: Final[dict[str, type[Activity] | type[Search]]] = {
     "case": Case,
     "casekey": CaseKey,
     "assign": Assign,
     "object": Object,
     "access": Access,
     "ack": Ack,
+    "search": Search,
 }
 KINDS: Final[dict[str, type[Statement]]] = {**AUTHORITY_KINDS, **ACTIVITY_KINDS, "release": Release}
 # What grants power carries both signatures; what happens under it carries Ed25519 and

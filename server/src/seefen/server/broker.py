@@ -27,7 +27,7 @@ from seefen.protocol.frames import (
     Released,
     Span,
 )
-from seefen.protocol.statements import Activity, Device, Object, Root
+from seefen.protocol.statements import Activity, Device, Object, Root, Search
 from seefen.protocol.suite import PlainKey
 from seefen.server.alarms import alarm
 from seefen.server.errors import UnreachableError
@@ -309,7 +309,9 @@ class Broker:
         if error.rule == "number":
             used = self._sequencer.known.has_number
             for statement in (o.statement for o in opened):
-                if isinstance(statement, Activity) and used(statement.device, statement.device_n):
+                if not isinstance(statement, Activity | Search):
+                    continue
+                if used(statement.device, statement.device_n):
                     alarm("cloned-device", device=statement.device, number=statement.device_n)
 
     async def _check_same_contents(self, job: BundleJob) -> None:

@@ -20,6 +20,7 @@ from seefen.protocol.statements import (
     CaseKey,
     Object,
     Release,
+    Search,
 )
 from seefen.protocol.suite import commit, random_bytes, sha256
 from seefen.server.rows import AccessRow, LeafRow, ObjectFacts
@@ -31,9 +32,11 @@ OPERATIONS: Final = {
     "assign": "disclose",
     "release": "disclose",
     "access": "consult",
+    "search": "consult",
     "ack": "collect",
     "case": "alter",
 }
+NO_CASE: Final = b""  # of a search, which stands in no case: no node is a member of it
 SALT: Final = 32
 TAG: Final = 16
 
@@ -50,8 +53,13 @@ class Act(Struct, frozen=True, gc=False):
     detail: bytes | None = None
 
 
-def entry_of(layer: Layer, opened: Opened, statement: Activity, act: Act, *, tag: bytes) -> LeafRow:
+def entry_of(
+    layer: Layer, opened: Opened, statement: Activity | Search, act: Act, *, tag: bytes
+) -> LeafRow:
     """Return the entry of a device's statement, at the end of the log."""
+    case, case_n = NO_CASE, None
+    if isinstance(statement, Activity):
+        case, case_n = statement.case, statement.case_n
     core = Core(
         act=statement.kind,
         at=layer.at,
@@ -59,8 +67,8 @@ def entry_of(layer: Layer, opened: Opened, statement: Activity, act: Act, *, tag
         node=statement.node,
         device=statement.device.hex(),
         officer=layer.directory.device(statement.device).officer,
-        case=statement.case.hex(),
-        case_n=statement.case_n,
+        case=case.hex(),
+        case_n=case_n or 0,
         device_n=statement.device_n,
         object=act.object.hex() if act.object is not None else "",
         n=act.n,
@@ -80,11 +88,11 @@ def entry_of(layer: Layer, opened: Opened, statement: Activity, act: Act, *, tag
         salt,
         detail_salt,
         statement.kind,
-        statement.case,
+        case,
         statement.node,
         statement.device,
         statement.device_n,
-        statement.case_n,
+        case_n,
         act.object,
         opened.hash,
         opened.envelope,

@@ -14,7 +14,7 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
 from seefen.protocol.frames import Item, Stub
 from seefen.protocol.statements import Device
-from seefen.server.parcels import Parcel, parcel_of, stub_of
+from seefen.server.parcels import CARRIED, Parcel, parcel_of, stub_of
 from seefen.server.proofs import Prover
 from seefen.server.rows import LeafRow, Storage
 
@@ -103,7 +103,7 @@ class Feed:
 
     async def parcels(self, rows: Iterable[LeafRow], directory: Directory) -> list[Parcel]:
         """Return the parcels of those entries that go to somebody."""
-        carried = list(rows)
+        carried = [row for row in rows if row.kind in CARRIED]
         acked = {row.object for row in carried if row.kind == "ack" and row.object is not None}
         objects = await self._storage.objects(acked) if acked else {}
         found: list[Parcel] = []

@@ -14,7 +14,15 @@ from seefen.protocol.bundle import Bundle, match_wraps
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened, open_envelope
 from seefen.protocol.errors import MalformedError, RefusedError
-from seefen.protocol.statements import AUTHORITY_KINDS, Access, Ack, Activity, Case, Object
+from seefen.protocol.statements import (
+    AUTHORITY_KINDS,
+    Access,
+    Ack,
+    Activity,
+    Case,
+    Object,
+    Search,
+)
 from seefen.protocol.suite import sha256
 from seefen.server.gate import Disclosure, Protected
 from seefen.server.judging import check_scope, check_sender, record_statement
@@ -184,7 +192,7 @@ def _needs(opened: tuple[Opened, ...]) -> Needs:
     first = [s for s in statements if isinstance(s, Case) and s.version == 1]
     return Needs(
         frozenset(s.case for s in statements),
-        frozenset(s.device for s in statements),
+        frozenset(o.statement.device for o in opened if isinstance(o.statement, Activity | Search)),
         frozenset(o for o in named if o is not None),
         frozenset((s.members[0].node, s.number) for s in first),
     )

@@ -12,8 +12,9 @@ from seefen.protocol.case import Position, require_may_read
 from seefen.protocol.case_chain import apply
 from seefen.protocol.envelope import Opened
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
-from seefen.protocol.statements import Access, Ack, Activity, Case, Object
-from seefen.server.entries import access_row, act_of, entry_of
+from seefen.protocol.search import check_search
+from seefen.protocol.statements import Access, Ack, Activity, Case, Object, Search
+from seefen.server.entries import Act, access_row, act_of, entry_of
 from seefen.server.rows import LeafRow, ObjectFacts, ObjectRow
 from seefen.server.view import Layer
 
@@ -28,12 +29,12 @@ def record_statement(
 ) -> None:
     """Add an activity statement to a layer, all its rules checked."""
     statement = opened.statement
+    if isinstance(statement, Search):
+        _record_search(layer, opened, statement, tag, by=by)
+        return
     if not isinstance(statement, Activity):
         raise UntrustedError("not a kind of the activity log", rule="unknown-kind")
-    check_sender(statement, by)
-    if statement.device_n != layer.device_n(statement.device) + 1:
-        # A number twice is a cloned device, a gap hides a statement (attacks 13, 36).
-        raise OutOfTurnError("not this device's next number", rule="number")
+    _check_turn(layer, statement, by)
     before = layer.case(statement.case)
     position = Position(layer.directory.size, layer.activity_size, layer.at // 1000)
     state = apply(before, opened, layer.directory, position)
@@ -53,9 +54,7 @@ def record_statement(
         case _:
             pass
     layer.cases[statement.case] = state
-    layer.device_ns[statement.device] = statement.device_n
-    layer.changes.activity.append(row)
-    layer.activity_size += 1
+    _append(layer, statement, row)
 
 
 def check_scope(layer: Layer, access: Access, object_: bytes) -> None:
@@ -89,10 +88,34 @@ def require_may_read_now(layer: Layer, case: bytes, device: bytes, gen: int) -> 
     require_may_read(state, layer.directory, device, gen, position)
 
 
-def check_sender(statement: Activity, by: bytes | None) -> None:
+def check_sender(statement: Activity | Search, by: bytes | None) -> None:
     """Check that a statement comes from the device that made it."""
     if statement.device != by:
         raise UntrustedError("a device sends its own statements only", rule="wrong-device")
+
+
+def _record_search(
+    layer: Layer, opened: Opened, search: Search, tag: bytes, *, by: bytes | None
+) -> None:
+    """Add a search: it has no case, so that no feed carries it and no other node hears of it."""
+    _check_turn(layer, search, by)
+    position = Position(layer.directory.size, layer.activity_size, layer.at // 1000)
+    check_search(opened, layer.directory, position)
+    act = Act(purpose=search.purpose, basis=search.basis, detail=search.detail)
+    _append(layer, search, entry_of(layer, opened, search, act, tag=tag))
+
+
+def _check_turn(layer: Layer, statement: Activity | Search, by: bytes | None) -> None:
+    check_sender(statement, by)
+    if statement.device_n != layer.device_n(statement.device) + 1:
+        # A number twice is a cloned device, a gap hides a statement (attacks 13, 36).
+        raise OutOfTurnError("not this device's next number", rule="number")
+
+
+def _append(layer: Layer, statement: Activity | Search, row: LeafRow) -> None:
+    layer.device_ns[statement.device] = statement.device_n
+    layer.changes.activity.append(row)
+    layer.activity_size += 1
 
 
 def _facts(layer: Layer, statement: Activity) -> ObjectFacts | None:

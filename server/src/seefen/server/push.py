@@ -22,7 +22,7 @@ from seefen.server.alarms import alarm
 from seefen.server.feed import Feed
 from seefen.server.jobs import Done, Job
 from seefen.server.metrics import PUSHED
-from seefen.server.parcels import Parcel
+from seefen.server.parcels import CARRIED, Parcel
 from seefen.server.proofs import Prover
 from seefen.server.releases import Place, ReleaseJob, Watches
 from seefen.server.rows import Changes, Heads, LeafRow, LogHead, Storage
@@ -242,6 +242,8 @@ class Push:
 
     async def _others_on_line(self, row: LeafRow) -> bool:
         """Tell whether anybody but its author can get a statement: else it is not read again."""
+        if row.kind not in CARRIED:
+            return False
         state = await self._sequencer.case(row.case)
         if state is None:
             return False

@@ -25,6 +25,7 @@ _INVITE: Final = "an invite opens once and for 48 hours: ask for a new one"
 _TRUST: Final = "do not go on: somebody may stand before the broker; tell your administrator"
 _HINTS: Final = {
     "a-stale-log": "check the connection with 'seefen status', and this machine's clock",
+    "a-clock": "set it, then run the command again",
     "acknowledged": "somebody of your node was faster; 'seefen due' shows who took it",
     "broker": "this was NOT done and is not queued: run it again, or use the telephone",
     "broker-card": "'seefen-server init' writes broker.json into its data folder",
@@ -44,6 +45,7 @@ _HINTS: Final = {
     "is-a-file": "seefen file get REF -o FOLDER",
     "joined": "'seefen status' shows who it is; --home for a second one on this machine",
     "kind": "a node: --root-key; a device: its node's administrator",
+    "lease": "connect to the broker once: 'seefen status'",
     "login": "check the clock of this machine; if it is right, ask your administrator",
     "keeper": "the passphrase opens as ever; 'seefen lock', then 'seefen unlock' begins anew",
     "last-holder": "let another keyholder in first: seefen officer add --role keyholder",

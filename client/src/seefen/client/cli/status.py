@@ -30,6 +30,7 @@ def _collected(client: Client) -> Status:
         online=client.online,
         checkpoint_at=client.checkpoint_at,
         queued=tuple(client.queued()),
+        journal=client.journal.waiting,
         alarm=client.alarm,
         watches=tuple(client.watch.list()),
         nodes=tuple(client.nodes()),

@@ -1,14 +1,17 @@
 """``seefen due``, ``check``, ``search`` and ``tail``: what waits, is known, happens now."""
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from seefen.client import Client
 from seefen.client.cli.arguments import serial
+from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import duty
+from seefen.client.values import CheckResult, Found
 
 
 def register(app: typer.Typer) -> None:
@@ -30,21 +33,37 @@ def check(
     number: Annotated[
         str, typer.Argument(parser=serial, metavar="SERIAL", help="As read; ? is unreadable.")
     ],
+    purpose: Purpose = None,
+    basis: Basis = None,
+    reason: Reason = "",
 ) -> None:
     """Look for a serial number in this vault alone: seefen check С-84417."""  # noqa: RUF002
+
+    async def look(client: Client, terms: Conditions) -> CheckResult:
+        found = client.check(number, terms.purpose, terms.basis, terms.reason)
+        return replace(found, entry=await client.journal.upload())
+
     with opened(context) as session:
-        found = session.do(lambda client: client.check(number))
+        found = under(session, Conditions(purpose, basis, reason), look)
         session.screen.show(found, lambda result: duty.checked(number, result))
 
 
 def search(
     context: typer.Context,
     words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="Parts of words do.")],
+    purpose: Purpose = None,
+    basis: Basis = None,
+    reason: Reason = "",
 ) -> None:
     """Look for words in what this device has opened: seefen search милош passat."""
     text = " ".join(words)
+
+    async def look(client: Client, terms: Conditions) -> Found:
+        found = client.search(text, terms.purpose, terms.basis, terms.reason)
+        return replace(found, entry=await client.journal.upload())
+
     with opened(context) as session:
-        session.screen.show(session.do(lambda client: client.search(text)), duty.found)
+        session.screen.show(under(session, Conditions(purpose, basis, reason), look), duty.found)
 
 
 def tail(

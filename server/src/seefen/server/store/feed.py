@@ -23,10 +23,11 @@ _BACKLOG: Final = """
     SELECT * FROM activity_leaf
      WHERE case_id = $1 AND idx < $2 AND kind <> 'release' ORDER BY idx
 """
-# The actor's own node, the node that received a release, and the owner of the case.
+# The actor's own node, the node that received a release, and the owner of the case. A search
+# has no case: it is for the actor's own node alone.
 _ENTITLED: Final = """
     SELECT leaf.* FROM activity_leaf AS leaf
-      JOIN case_number AS owned ON owned.case_id = leaf.case_id
+      LEFT JOIN case_number AS owned ON owned.case_id = leaf.case_id
      WHERE leaf.idx >= $2 AND leaf.idx < $3 AND (leaf.node = $1 OR owned.owner = $1)
      ORDER BY leaf.idx LIMIT $4
 """

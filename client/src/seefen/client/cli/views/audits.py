@@ -4,10 +4,14 @@ Every page says what stands behind it: without witnesses, that views may be spli
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
-from seefen.client.values import AuditRow, Verdict, VerifyReport
+from seefen.client.values import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
+
+LATE: Final = 300  # seconds between a search and its entry that are worth a word
+MOST: Final = 3  # of the searches of one entry that are named
 
 
 def verdict(value: Verdict) -> Painted:
@@ -71,6 +75,7 @@ def verified(report: VerifyReport) -> Painted:
 def _counts(value: Verdict) -> Painted:
     return line(
         f"  consultations {value.consultations}   disclosures {value.disclosures}"
+        f"   searches {value.searches} (and {value.cross_checks} automated)"
         f"   refused {value.refused}   emergency {value.emergency}"
     )
 
@@ -86,9 +91,29 @@ def _limits(limits: Sequence[str], quorum: int) -> Painted:
 
 
 def _did(row: AuditRow) -> Piece:
+    if row.search is not None:
+        return _sought(row.search, row.at)
     what = codes.message_type(row.type) if row.type else ""
     mark = "  EMERGENCY" if row.emergency else ""
     return f"{row.what} {row.ref or row.case}" + (f" ({what})" if what else "") + mark
+
+
+def _sought(search: SearchView, at: int) -> Piece:
+    """Return what was looked for, and when, if the log heard of it later."""
+    late = abs(at - search.made_at) >= LATE
+    when = f", made {times.moment(search.made_at, times.now())}" if late else ""
+    verb = f"cross-checked {search.count}, automated" if search.automated else "searched"
+    if search.sought is None:
+        return f"{verb} (what for: sealed to its node's auditors){when}"
+    found = [_found(one) for one in search.sought[:MOST]]
+    more = [f"and {search.count - MOST} more"] if search.count > MOST else []
+    return f"{verb}: {', '.join(found + more)}{when}"
+
+
+def _found(one: SoughtView) -> str:
+    if one.what == "cross-check":
+        return f"{one.query} ({one.results} found)"
+    return f'{one.what} "{one.query}" ({one.results} found)'
 
 
 def _why(row: AuditRow) -> str:

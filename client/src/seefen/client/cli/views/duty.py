@@ -88,6 +88,7 @@ def checked(serial: str, result: CheckResult) -> Painted:
         dim("That says nothing about other nodes: 'seefen trace ask CASE' asks them.")
         if nothing
         else dim("A look-alike is a reading of unclear characters, not a hit."),
+        _entered(result.entry),
     )
 
 
@@ -100,7 +101,7 @@ def found(result: Found) -> Painted:
         else None
     )
     if not result.views:
-        return stack(line("Nothing found."), covered, closed)
+        return stack(line("Nothing found."), covered, closed, _entered(result.entry))
     now = times.now()
     grid = Grid("REF", "WHEN", "FROM", "WHAT", "COVER", keep=(0,))
     for view in result.views:
@@ -112,7 +113,16 @@ def found(result: Found) -> Painted:
             f"{view.subject} · {codes.short_handling(view.handling)}",
         )
     more = warn("There is more: give another word.") if result.more else None
-    return stack(grid.painted(), more, covered, closed)
+    return stack(grid.painted(), more, covered, closed, _entered(result.entry))
+
+
+def _entered(entry: int | None) -> Painted:
+    """Return where a search stands in the log, or that it waits."""
+    if entry is None:
+        return warn("Written down here; its entry leaves when the broker is back.")
+    return dim(
+        f"Entry {entry} recorded: your node's auditors see what you looked for, nobody else."
+    )
 
 
 def _hits(title: str, hits: Sequence[Hit]) -> Painted:

@@ -20,6 +20,7 @@ class Status:
     online: bool
     checkpoint_at: int
     queued: tuple[Sent, ...]
+    journal: int
     alarm: str | None
     watches: tuple[WatchView, ...]
     nodes: tuple[NodeView, ...]
@@ -37,6 +38,7 @@ def page(status: Status) -> Painted:
              codes.quorum(status.quorum)),
         line(f"Device {status.device}"),
         _queue(status.queued),
+        _journal(status.journal),
         _watches(status.watches),
         _nodes(status.nodes),
     )  # fmt: skip
@@ -47,6 +49,12 @@ def _queue(queued: tuple[Sent, ...]) -> Painted | None:
         return None
     rows = (line("  ", times.size(one.size), "  ", one.problem or "waits") for one in queued)
     return stack(warn(f"{len(queued)} queued, leaving when the broker takes it:"), *rows)
+
+
+def _journal(waiting: int) -> Painted | None:
+    if not waiting:
+        return None
+    return dim(f"{waiting} searches of this device wait for their entry; they leave by themselves.")
 
 
 def _watches(watches: tuple[WatchView, ...]) -> Painted:
