@@ -55,7 +55,7 @@ def test_a_the_duty_officer(network: Stage, tmp_path: Path) -> None:
         assert "purpose: border-control · basis: pcc-see" in shown
     typed = [
         "Tabanovce > Preševo, out", "12 pistols, 340 rounds", "VW Passat B6 grey SK-0000-ZZ", "",
-        "EV-19070413, EV-1907?4??, С-84417", "", "", "", "",
+        "EV-19070413, EV-1907?4??, С-84417", "", "", "",
     ]  # fmt: skip
     shown = run(SKOPJE, "alert", "send", "--photo", photo, typed=typed)
     for part in (
@@ -220,6 +220,43 @@ def test_f_the_auditor(network: Stage, tmp_path: Path) -> None:
     verdict = json.loads(run("skopje-auditor", "audit", "--json"))
     assert verdict["ok"] is True
     assert verdict["proved"] == verdict["entries"]
+
+
+def test_g_presets_of_a_node(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    assert "No paper is laid down" in run(BELGRADE, "house", "show")
+    assert "'seefen schema Presets'" in run(BELGRADE, "house", "show", "presets")
+    form = tmp_path / "presets.json"
+    form.write_text(json.dumps({
+        "type": "Presets", "rows": [{"form": "TraceReply", "handling": "H2", "info_eval": "2"}],
+        "opening": [{"form": "Note", "purpose": "investigation", "basis": "national-law"}],
+    }))  # fmt: skip
+    assert "Laid down as house#1: presets." in run(BELGRADE, "house", "lay", form)
+    shown = run(BELGRADE, "house", "show")
+    assert "presets" in shown
+    assert "house#1" in shown
+    assert "form TraceReply · handling" in run(BELGRADE, "house", "show", "presets")
+    start = tmp_path / "again.json"
+    start.write_text(run(BELGRADE, "house", "show", "presets", "--json"))
+    assert json.loads(start.read_text())["version"] == 1
+    run(BELGRADE, "house", "lay", start)
+    assert "version 2" in run(BELGRADE, "house", "show", "presets")
+
+    case = run(SKOPJE, "case", "open", "--title", "Presets", "--member", BELGRADE).split()[1]
+    run(SKOPJE, "case", "send", case, "--text", "Twelve pistols")
+    asked = tmp_path / "request.json"
+    asked.write_text(json.dumps({
+        "item": {"category": "pistol", "serial_as_read": "A-1"}, "illicit_nature": "seized",
+        "question": ["manufacture"], "offence": "trafficking",
+    }))  # fmt: skip
+    run(SKOPJE, "trace", "ask", case, "--form", asked)
+    eventually(lambda: run(BELGRADE, "case", "show", case), "trace request")
+    shown = run(BELGRADE, "case", "show", f"{case}#1", typed=[""])
+    assert "Purpose: investigation · basis: national-law" in shown
+    answered = ["not traced", "register 1960-1992, paper", "", "", "", "", "e", "amber b3", ""]
+    shown = run(BELGRADE, "trace", "answer", f"{case}#2", typed=answered)
+    assert "H2, ask before sharing · TLP:AMBER · A2 · trace · un-iti" in shown
+    assert "TLP:AMBER · B3" in shown
 
 
 def test_what_cannot_be_sent_is_queued_and_leaves_later(network: Stage) -> None:

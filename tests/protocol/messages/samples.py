@@ -28,8 +28,11 @@ from seefen.protocol.messages import (
     NodeStatus,
     OnwardDecision,
     OnwardRequest,
+    Opening,
     Party,
     Person,
+    Preset,
+    Presets,
     Recall,
     Register,
     RouteLeg,
@@ -200,6 +203,15 @@ SAMPLES: Final[dict[str, Message]] = {
         purpose="trace",
         basis="un-iti",
     ),
+    "Presets": Presets(
+        message_id=ID,
+        version=2,
+        rows=(
+            Preset(form="TraceRequest", handling="H1", source_eval="A", info_eval="2"),
+            Preset(basis="pcc-see", tlp="TLP:AMBER+STRICT"),
+        ),
+        opening=(Opening(form="TraceRequest", purpose="trace", basis="pcc-see"),),
+    ),
     "Recall": Recall(message_id=ID, of=OF, recall_reason="wrong_data"),
 }
 SUBJECTS: Final = {
@@ -221,5 +233,6 @@ SUBJECTS: Final = {
     "NodeStatus": "desk answers with delay, Albanian, English",
     "OnwardDecision": "permitted under conditions",
     "OnwardRequest": "asks to pass on, tracing of a firearm",
+    "Presets": "",
     "Recall": "recalled, the data is wrong",
 }

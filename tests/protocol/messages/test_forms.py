@@ -11,6 +11,7 @@ from seefen.protocol.messages import (
     CATALOGUE,
     Bulletin,
     CourtOutcome,
+    Cover,
     FirearmNotice,
     IdDocument,
     IncidentReport,
@@ -19,6 +20,7 @@ from seefen.protocol.messages import (
     Name,
     NodeStatus,
     Person,
+    Preset,
     SeizureAlert,
     Trace,
     decode_cover,
@@ -46,7 +48,7 @@ def test_the_catalogue_has_the_twelve_messages_and_those_that_steer() -> None:
         *("ControlledDelivery", "Bulletin"),
         *("Answer", "Note", "Extension", "Correction", "Recall", "ErasureConfirm"),
         *("OnwardRequest", "OnwardDecision", "Closing", "CourtOutcome", "NodeStatus"),
-        *("CodelistUpdate", "FileNote", "CaseTitle"),
+        *("CodelistUpdate", "FileNote", "CaseTitle", "Presets"),
     }
 
 
@@ -62,7 +64,7 @@ def test_an_exercise_says_so_before_everything_else(name: str) -> None:
     drill = replace(SAMPLES[name], exercise=True)
     cover = decode_cover(encode_cover(drill.cover()))
     assert cover.exercise
-    assert cover.subject.startswith("EXERCISE, ")
+    assert cover.subject.split(", ")[0] == "EXERCISE"
     assert not SAMPLES[name].cover().exercise
     # Lists show what is counted in place of the subject: they must say it, too.
     assert not cover.items or cover.items.startswith("EXERCISE, ")
@@ -164,9 +166,23 @@ def test_what_says_too_little_is_refused(name: str, change: dict[str, Any], rule
     assert _refused(name, **change) == rule
 
 
-def test_a_row_of_a_list_stands_once() -> None:
-    rows = getattr(SAMPLES["CodelistUpdate"], "rows")  # noqa: B009 - the samples are messages
-    assert _refused("CodelistUpdate", rows=(*rows, *rows)) == "double"
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("CodelistUpdate", "rows"), ("Presets", "rows"), ("Presets", "opening")],
+)
+def test_a_row_of_a_list_stands_once(name: str, field: str) -> None:
+    rows = getattr(SAMPLES[name], field)
+    assert _refused(name, **{field: (*rows, *rows)}) == "double"
+
+
+def test_what_needs_words_is_not_preset() -> None:
+    assert _refused("Presets", rows=(Preset(handling="H3"),)) == "conditions"
+
+
+def test_a_paper_shows_in_a_list_only_that_it_is_one() -> None:
+    assert encode_cover(SAMPLES["Presets"].cover()) == encode_cover(
+        Cover(type="Presets", urgency="ROUTINE")
+    )
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from seefen.client.keyfile import NAME, read_key_file
 from seefen.client.messaging import Messaging, silent
 from seefen.client.once import verified
 from seefen.client.outbox import Outbox
+from seefen.client.presetting import Presetting
 from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader
 from seefen.client.requests import Requests
@@ -73,6 +74,8 @@ class Client:
         self._online = False
         self.watch = Watch(engine, self._reader, self._casework)
         self.house = House(engine, self._casework, self._messaging, self._reader)
+        self.presets = Presetting(engine, self.house, self.find)
+        self._messaging.fill = self.presets.fill
         self._pushes = Pushes(engine, self._reader, self.watch, self.house)
         self.devices = Devices(engine, self._sender)
         self.audit = Audit(engine)

@@ -14,7 +14,7 @@ from seefen.client.requests import Find, Requests
 from seefen.client.values import CaseView, ObjectView, Opened, Reach, Sent
 from seefen.client.views import case_view, object_view, require_in_use, row_of
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Message, Note, OtherChannel, SeizureAlert, label
+from seefen.protocol.messages import Message, Note, OtherChannel, SeizureAlert, label, saying
 
 Reaches: TypeAlias = list[Reach]
 
@@ -153,7 +153,7 @@ class Cases:
             handling=row.statement.handling,
             conditions=row.message.conditions if row.message else "",
         )
-        return await self._messaging.send(state, note, reply_to=row.object)
+        return await self._messaging.send(state, saying(note, "handling"), reply_to=row.object)
 
     async def add(self, number: str, nodes: Sequence[str]) -> CaseView:
         """Let nodes read from now on, not what came before."""

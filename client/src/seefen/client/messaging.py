@@ -2,7 +2,7 @@
 
 from dataclasses import replace as replaced
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -13,9 +13,21 @@ from seefen.client.values import ObjectView, Reach, Sent
 from seefen.client.views import Row, answer_of, object_view, row_of, rows, step_at
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Message, Note
+from seefen.protocol.messages import Message, Note, Paper, saying
 
 M = TypeVar("M", bound=Message)
+
+
+class Fill(Protocol):
+    """Fills in what the writer of a message left."""
+
+    def __call__(self, message: M, /) -> M:
+        """Return it filled in."""
+        ...
+
+
+def _as_it_is(message: M, /) -> M:
+    return message
 
 
 def silent(name: str, done: int, total: int) -> None:
@@ -29,6 +41,7 @@ class Messaging:
         self._engine = engine
         self._outbox = outbox
         self._casework = casework
+        self.fill: Fill = _as_it_is
 
     async def send(
         self,
@@ -44,12 +57,16 @@ class Messaging:
         """Send a message first and small; its files follow as objects of their own.
 
         Photographs are cleaned of what they say about place and device, unless ``original``.
+        What the message leaves open is filled in with the node's presets.
 
         Raises:
             RefusedError: rule ``persons-in-channel``, or ``outsider``: a node that is named
                 could not read it.
         """
         engine = self._engine
+        if isinstance(message, Paper) and not self._casework.is_house(state):
+            raise RefusedError(f"{message.TYPE} is a paper of your node's house", rule="paper")
+        message = self.fill(message)
         _check_addressees(state, message, engine.node)
         async with engine.lock:
             dated = self._dated(message)
@@ -101,7 +118,7 @@ class Messaging:
     async def note_from_alert(self, state: CaseState, alert: ObjectView) -> Sent:
         """Write the first note of a case: the alert it grew out of."""
         text = f"Opened from alert {alert.ref} of {alert.sender}: {alert.subject}"
-        return await self.send(state, Note(text=text, handling=alert.handling))
+        return await self.send(state, saying(Note(text=text, handling=alert.handling), "handling"))
 
     def _reach(self, row: Row, node: str, left_out: str | None) -> Reach:
         engine = self._engine

@@ -101,6 +101,7 @@ def show(
             lambda client, terms: client.read(
                 str(case), purpose=terms.purpose, basis=terms.basis, reason=terms.reason
             ),
+            str(case),
         )
         ours = read.view.sender == session.client.node
         lang = session.screen.lang

@@ -35,6 +35,7 @@ TYPES: Final = {
     "Note": "note",
     "OnwardDecision": "decision on passing on",
     "OnwardRequest": "question to pass on",
+    "Presets": "presets",
     "Recall": "recall",
     "SeizureAlert": "seizure alert",
     "TraceReply": "trace reply",

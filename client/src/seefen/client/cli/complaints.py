@@ -70,6 +70,7 @@ _HINTS: Final = {
     "origin": "use seefen itself, not a browser",
     "outsider": 'or leave the node out of "to" in the form',
     "own": "the other nodes answer it; 'seefen alert reach REF' shows how far it got",
+    "paper": "an admin of your node: seefen house lay FILE.json",
     "parts-missing": "the file is still under way: the same command again goes on with it",
     "persons-in-channel": "nothing was sent; a name goes to named nodes in a case",
     "photo": "nothing was sent",

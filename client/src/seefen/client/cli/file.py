@@ -43,6 +43,7 @@ def get(
                 reason=terms.reason,
                 progress=report,
             ),
+            str(ref),
         )
     # After the bar has gone, so that the two do not write over each other.
     session.screen.show({"ref": str(ref), "path": path}, objects.fetched)

@@ -7,7 +7,8 @@ import typer
 
 from seefen.client.cli import forms, sending, times, trace_dialogue
 from seefen.client.cli.arguments import CaseName, Original, Ref, distinct, existing_file
-from seefen.client.cli.session import opened
+from seefen.client.cli.session import Session, opened
+from seefen.protocol.messages import TraceReply, TraceRequest
 
 group = typer.Typer(help="Trace requests and their answers.")
 Form = Annotated[
@@ -37,7 +38,7 @@ def ask(
     files = distinct(file, "file")
     given = None if form is None else forms.trace_request(form)
     with opened(context) as session:
-        request = trace_dialogue.ask(session.screen, times.now()) if given is None else given
+        request = _asked(session) if given is None else given
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.requests.ask(case, request, files, report, original=original)
@@ -57,7 +58,7 @@ def answer(
     files = distinct(file, "file")
     given = None if form is None else forms.trace_reply(form)
     with opened(context) as session:
-        reply = trace_dialogue.answer(session.screen, times.now()) if given is None else given
+        reply = _answered(session) if given is None else given
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.requests.move(
@@ -65,3 +66,17 @@ def answer(
                 )
             )
         sending.finish(session, sent)
+
+
+def _asked(session: Session) -> TraceRequest:
+    def fill(message: TraceRequest) -> TraceRequest:
+        return session.do(lambda client: client.presets.fill(message))
+
+    return trace_dialogue.ask(session.screen, times.now(), fill)
+
+
+def _answered(session: Session) -> TraceReply:
+    def fill(message: TraceReply) -> TraceReply:
+        return session.do(lambda client: client.presets.fill(message))
+
+    return trace_dialogue.answer(session.screen, times.now(), fill)

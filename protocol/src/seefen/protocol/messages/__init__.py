@@ -36,7 +36,7 @@ from seefen.protocol.messages.firearm import (
     Marking,
 )
 from seefen.protocol.messages.firearm_notice import FirearmNotice
-from seefen.protocol.messages.form import Form, Message, OtherChannel
+from seefen.protocol.messages.form import Form, Message, OtherChannel, Paper, saying
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport, Party
 from seefen.protocol.messages.info_reply import InfoReply
@@ -47,6 +47,7 @@ from seefen.protocol.messages.onward_decision import OnwardDecision
 from seefen.protocol.messages.onward_request import OnwardRequest
 from seefen.protocol.messages.person import Assertion, IdDocument, Name, Person
 from seefen.protocol.messages.place import Leg, Position, Vehicle
+from seefen.protocol.messages.presets import Opening, Preset, Presets
 from seefen.protocol.messages.recall import Recall
 from seefen.protocol.messages.schema import schema
 from seefen.protocol.messages.seizure_alert import SeizureAlert
@@ -97,10 +98,14 @@ __all__ = [
     "Note",
     "OnwardDecision",
     "OnwardRequest",
+    "Opening",
     "OtherChannel",
+    "Paper",
     "Party",
     "Person",
     "Position",
+    "Preset",
+    "Presets",
     "Recall",
     "Register",
     "RouteLeg",
@@ -121,6 +126,7 @@ __all__ = [
     "label",
     "marks_in",
     "message_from_form",
+    "saying",
     "schema",
     "to_json",
 ]
