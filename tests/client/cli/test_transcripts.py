@@ -235,7 +235,7 @@ def test_g_presets_of_a_node(network: Stage, tmp_path: Path) -> None:
     shown = run(BELGRADE, "house", "show")
     assert "presets" in shown
     assert "house#1" in shown
-    assert "form TraceReply · handling" in run(BELGRADE, "house", "show", "presets")
+    assert "trace reply" in run(BELGRADE, "house", "show", "presets")
     start = tmp_path / "again.json"
     start.write_text(run(BELGRADE, "house", "show", "presets", "--json"))
     assert json.loads(start.read_text())["version"] == 1
@@ -257,6 +257,35 @@ def test_g_presets_of_a_node(network: Stage, tmp_path: Path) -> None:
     shown = run(BELGRADE, "trace", "answer", f"{case}#2", typed=answered)
     assert "H2, ask before sharing · TLP:AMBER · A2 · trace · un-iti" in shown
     assert "TLP:AMBER · B3" in shown
+
+
+def test_h_a_pair_that_has_no_row(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    case = run(SKOPJE, "case", "open", "--title", "Pairs", "--member", BELGRADE).split()[1]
+    note = tmp_path / "named.json"
+    note.write_text(json.dumps({
+        "type": "Note", "text": "She drove.", "to": [BELGRADE], "purpose": "trace",
+        "basis": "pcc-see", "offence": "trafficking",
+        "persons": [{"names": [{"text": "Ana A."}], "category": "suspect", "claim": "fact",
+                     "source": "passport"}],
+    }))  # fmt: skip
+    run(SKOPJE, "case", "send", case, "--form", note)
+    policy = tmp_path / "pairs.json"
+    policy.write_text(json.dumps({"type": "PairPolicy", "rows": [
+        {"n": 1, "to": BELGRADE, "persons": True, "basis": "pcc-see"}, {"n": 14, "to": "*"},
+    ]}))  # fmt: skip
+    assert "pair policy" in run(SKOPJE, "house", "lay", policy)
+    shown = run(SKOPJE, "house", "show", "pair-policy")
+    assert ["14", "*", "all", "no"] in [line.split() for line in shown.splitlines()]
+    refused = network.run(SKOPJE, "case", "add", case, SARAJEVO)
+    assert refused.code == 1
+    said = f"pair policy {SKOPJE} > {SARAJEVO} has no basis for person data (row 14)"
+    assert said in refused.err
+    assert "ask your lead, or send without persons" in refused.err
+    run(SKOPJE, "case", "send", case, "--form", note)
+    policy.write_text(json.dumps({"type": "PairPolicy", "rows": [{"n": 1, "to": "*"}]}))
+    run(SKOPJE, "house", "lay", policy)
+    assert "(row 1)" in network.run(SKOPJE, "case", "send", case, "--form", note).err
 
 
 def test_what_cannot_be_sent_is_queued_and_leaves_later(network: Stage) -> None:

@@ -29,6 +29,8 @@ from seefen.protocol.messages import (
     OnwardDecision,
     OnwardRequest,
     Opening,
+    PairPolicy,
+    PairRow,
     Party,
     Person,
     Preset,
@@ -203,6 +205,20 @@ SAMPLES: Final[dict[str, Message]] = {
         purpose="trace",
         basis="un-iti",
     ),
+    "PairPolicy": PairPolicy(
+        message_id=ID,
+        version=3,
+        rows=(
+            PairRow(n=13, to="belgrade-ffp", persons=True, basis="pcc-see", normal_h=72),
+            PairRow(
+                n=14,
+                to="*",
+                forms=("SeizureAlert", "Bulletin"),
+                ground="LED 38(1)(b)",
+                until="2026-12-31",
+            ),
+        ),
+    ),
     "Presets": Presets(
         message_id=ID,
         version=2,
@@ -233,6 +249,7 @@ SUBJECTS: Final = {
     "NodeStatus": "desk answers with delay, Albanian, English",
     "OnwardDecision": "permitted under conditions",
     "OnwardRequest": "asks to pass on, tracing of a firearm",
+    "PairPolicy": "",
     "Presets": "",
     "Recall": "recalled, the data is wrong",
 }

@@ -19,6 +19,8 @@ from seefen.protocol.messages import (
     Message,
     Name,
     NodeStatus,
+    PairPolicy,
+    PairRow,
     Person,
     Preset,
     SeizureAlert,
@@ -48,7 +50,7 @@ def test_the_catalogue_has_the_twelve_messages_and_those_that_steer() -> None:
         *("ControlledDelivery", "Bulletin"),
         *("Answer", "Note", "Extension", "Correction", "Recall", "ErasureConfirm"),
         *("OnwardRequest", "OnwardDecision", "Closing", "CourtOutcome", "NodeStatus"),
-        *("CodelistUpdate", "FileNote", "CaseTitle", "Presets"),
+        *("CodelistUpdate", "FileNote", "CaseTitle", "Presets", "PairPolicy"),
     }
 
 
@@ -157,6 +159,10 @@ def _groups(info: inspect.Type) -> set[type]:
         ("OnwardRequest", {"to": ()}, "missing"),
         ("OnwardRequest", {"purpose": ""}, "missing"),
         ("OnwardRequest", {"basis": ""}, "missing"),
+        ("PairPolicy", {"rows": ()}, "form"),
+        ("PairPolicy", {"rows": (PairRow(n=1, to="*", persons=True),)}, "no-basis"),
+        ("PairPolicy", {"rows": (PairRow(n=1, to="*", until="2026-12"),)}, "form"),
+        ("PairPolicy", {"rows": (PairRow(n=1, to="Belgrade"),)}, "form"),
         ("Recall", {"recall_reason": ""}, "missing"),
         ("Recall", {"recall_reason": "other"}, "no-cause"),
     ],
@@ -168,7 +174,12 @@ def test_what_says_too_little_is_refused(name: str, change: dict[str, Any], rule
 
 @pytest.mark.parametrize(
     ("name", "field"),
-    [("CodelistUpdate", "rows"), ("Presets", "rows"), ("Presets", "opening")],
+    [
+        ("CodelistUpdate", "rows"),
+        ("Presets", "rows"),
+        ("Presets", "opening"),
+        ("PairPolicy", "rows"),
+    ],
 )
 def test_a_row_of_a_list_stands_once(name: str, field: str) -> None:
     rows = getattr(SAMPLES[name], field)
@@ -180,9 +191,51 @@ def test_what_needs_words_is_not_preset() -> None:
 
 
 def test_a_paper_shows_in_a_list_only_that_it_is_one() -> None:
-    assert encode_cover(SAMPLES["Presets"].cover()) == encode_cover(
-        Cover(type="Presets", urgency="ROUTINE")
-    )
+    for name in ("Presets", "PairPolicy"):
+        bare = Cover(type=name, urgency="ROUTINE")
+        assert encode_cover(SAMPLES[name].cover()) == encode_cover(bare)
+
+
+@pytest.mark.parametrize(
+    ("node", "form", "persons", "day", "why"),
+    [
+        ("a-b", "", False, "2026-03-01", None),
+        ("a-b", "Note", False, "2026-03-01", None),
+        ("a-b", "Note", True, "2026-03-01", "has no basis for person data (row 2)"),
+        ("a-b", "TraceRequest", True, "2026-03-01", None),
+        ("a-b", "TraceRequest", True, "2026-03-31", None),  # the last day counts
+        ("a-b", "TraceRequest", False, "2026-04-01", "ran out on 2026-03-31 (row 1)"),
+        ("c-d", "Note", False, "2026-03-01", None),
+        ("c-d", "Note", True, "2026-03-01", None),  # one row that lets it pass is enough
+        ("e-f", "Bulletin", False, "2026-03-01", None),
+        ("e-f", "Note", False, "2026-03-01", "has no row for Note"),
+        ("e-f", "", True, "2026-03-01", "has no basis for person data (row 5)"),
+    ],
+)
+def test_the_row_that_decides(
+    node: str, form: str, persons: bool, day: str, why: str | None
+) -> None:
+    policy = PairPolicy(rows=(
+        PairRow(n=1, to="a-b", forms=("TraceRequest",), persons=True, basis="pcc-see",
+                until="2026-03-31", normal_h=24),
+        PairRow(n=2, to="a-b", normal_h=48),
+        PairRow(n=3, to="c-d"), PairRow(n=4, to="c-d", persons=True, ground="LED 38"),
+        PairRow(n=5, to="*", forms=("Bulletin",)),
+    ))  # fmt: skip
+    assert policy.refusal(node, form, persons=persons, day=day) == why
+
+
+def test_the_hours_of_a_pair() -> None:
+    policy = PairPolicy(rows=(
+        PairRow(n=1, to="a-b", forms=("TraceRequest",), until="2026-03-31", normal_h=24),
+        PairRow(n=2, to="a-b", normal_h=48),
+    ))  # fmt: skip
+    day = "2026-03-01"
+    assert policy.clock_s("a-b", "TraceRequest", "NORMAL", day=day) == 24 * 3600
+    assert policy.clock_s("a-b", "TraceRequest", "URGENT", day=day) == 0
+    assert policy.clock_s("a-b", "TraceRequest", "NORMAL", day="2026-04-01") == 0
+    assert policy.clock_s("a-b", "InfoRequest", "NORMAL", day=day) == 48 * 3600
+    assert policy.clock_s("c-d", "InfoRequest", "NORMAL", day=day) == 0
 
 
 @pytest.mark.parametrize(

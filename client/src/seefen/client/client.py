@@ -35,6 +35,7 @@ from seefen.client.keyfile import NAME, read_key_file
 from seefen.client.messaging import Messaging, silent
 from seefen.client.once import verified
 from seefen.client.outbox import Outbox
+from seefen.client.pairs import Pairs
 from seefen.client.presetting import Presetting
 from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader
@@ -76,6 +77,7 @@ class Client:
         self.house = House(engine, self._casework, self._messaging, self._reader)
         self.presets = Presetting(engine, self.house, self.find)
         self._messaging.fill = self.presets.fill
+        self._bind(Pairs(engine, self.house))
         self._pushes = Pushes(engine, self._reader, self.watch, self.house)
         self.devices = Devices(engine, self._sender)
         self.audit = Audit(engine)
@@ -89,6 +91,13 @@ class Client:
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
         self._followed = False
+
+    def _bind(self, pairs: Pairs) -> None:
+        """Put the pair policy before everything that leaves."""
+        self._casework.permit = pairs.require_members
+        self._messaging.permit = pairs.require_message
+        self._messaging.clock_s = pairs.clock_s
+        self._outbox.permit = pairs.require_draft
 
     @classmethod
     @asynccontextmanager
@@ -205,10 +214,10 @@ class Client:
                 await self._tags.look()
                 # Before all else what was on its way when an earlier process ended.
                 await self._sender.settle()
+                await self.house.look()  # what leaves now leaves under the papers of now
                 await self._outbox.flush()
                 await self._reader.acks.owed()
                 await self.devices.renew_mailboxes()
-                await self.house.look()
             if self._outbox.files_wait:
                 # What an earlier process could not bring to its end. The lock is free for alerts.
                 problem = await self._outbox.prepare(silent)

@@ -79,6 +79,8 @@ class Cases:
         if from_alert is not None:
             state, number = self._find(from_alert)
             alert = object_view(self._engine, row_of(self._engine, state, number))
+            # Now, not when the case is there and its first note is refused.
+            self._messaging.permit(members, Note(text=alert.ref))
         view = await self._casework.open("case", "", title, tuple(members))
         if alert is not None:
             state = self._casework.find(view.number)

@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeAlias, TypeVar, cast
 from msgspec.structs import replace
 
 from seefen.client.casework import HOUSE, Casework
-from seefen.client.connection import LoginError
+from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging
 from seefen.client.reading import Reader
@@ -21,7 +21,7 @@ from seefen.client.values import CaseView, Sent
 from seefen.client.views import Row, case_view, recall_of, remembered, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
-from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
 from seefen.protocol.messages import CATALOGUE, Message, Paper
 
 PURPOSE: Final = "house"
@@ -124,6 +124,13 @@ class House:
             raise RefusedError(
                 f"there is no message {unknown[0]}; known: {', '.join(sorted(known))}", rule="form"
             )
+        strange = [node for node in paper.nodes() if node not in engine.directory.nodes()]
+        if strange:
+            # A row for a name that is mistyped would leave the node to the row for all.
+            raise RefusedError(
+                f"there is no node {strange[0]}; known: {', '.join(engine.directory.nodes())}",
+                rule="unknown-node",
+            )
         before = self.laid(type(paper))
         version = 1 if before is None else before.message.version + 1
         return await self.say(replace(paper, version=version))
@@ -171,8 +178,14 @@ class House:
         if found and not remembered(self._engine, state.case)[0]:
             self._reader.remember(state.case, PURPOSE, BASIS, "")
         for row in found:
-            with suppress(RefusedError, OutOfTurnError, LoginError):
-                await self._reader.take(state, row)
+            try:
+                with suppress(RefusedError, OutOfTurnError, LoginError):
+                    await self._reader.take(state, row)
+            except UnreachableError:
+                raise
+            except SeefenError as err:
+                # One that a device of ours spoiled must not hold up what is to be sent.
+                self._engine.alarm(f"{HOUSE}#{row.n} does not open: {err}")
 
     def _holds_alerts(self) -> bool:
         device = self._engine.directory.device(self._engine.keys.device)

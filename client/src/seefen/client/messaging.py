@@ -1,5 +1,6 @@
 """What people send: messages of every form, with their files; and how far each got."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace as replaced
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -30,6 +31,14 @@ def _as_it_is(message: M, /) -> M:
     return message
 
 
+def _anything(_nodes: Sequence[str], _message: Message) -> None:
+    """Let anything go anywhere; the client puts the pair policy here."""
+
+
+def _usual(_nodes: Sequence[str], message: Message) -> int:
+    return message.due_s()
+
+
 def silent(name: str, done: int, total: int) -> None:
     """Report no progress."""
 
@@ -42,6 +51,8 @@ class Messaging:
         self._outbox = outbox
         self._casework = casework
         self.fill: Fill = _as_it_is
+        self.permit: Callable[[Sequence[str], Message], None] = _anything
+        self.clock_s: Callable[[Sequence[str], Message], int] = _usual
 
     async def send(
         self,
@@ -61,13 +72,14 @@ class Messaging:
 
         Raises:
             RefusedError: rule ``persons-in-channel``, or ``outsider``: a node that is named
-                could not read it.
+                could not read it; ``pair-policy``: a member may not read it.
         """
         engine = self._engine
         if isinstance(message, Paper) and not self._casework.is_house(state):
             raise RefusedError(f"{message.TYPE} is a paper of your node's house", rule="paper")
         message = self.fill(message)
         _check_addressees(state, message, engine.node)
+        self.permit(state.members, message)
         async with engine.lock:
             dated = self._dated(message)
             draft = self._outbox.add_message(
@@ -77,6 +89,7 @@ class Messaging:
                 supersedes=supersedes,
                 attach=files,
                 original=original,
+                due_s=self.clock_s(state.members, message),
             )
             # The message leaves before its files are even sealed: it may be urgent.
             first = self._result(await self._outbox.flush(), draft)

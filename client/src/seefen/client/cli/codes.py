@@ -35,6 +35,7 @@ TYPES: Final = {
     "Note": "note",
     "OnwardDecision": "decision on passing on",
     "OnwardRequest": "question to pass on",
+    "PairPolicy": "pair policy",
     "Presets": "presets",
     "Recall": "recall",
     "SeizureAlert": "seizure alert",

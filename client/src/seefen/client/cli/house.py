@@ -12,10 +12,10 @@ from seefen.client.cli.session import opened
 from seefen.client.cli.views import papers
 from seefen.client.cli.views.papers import InForce
 from seefen.client.house import House
-from seefen.protocol.messages import Paper, Presets
+from seefen.protocol.messages import PairPolicy, Paper, Presets
 
-group = typer.Typer(help="Papers of your node: presets.")
-PAPERS: Final[Mapping[str, type[Paper]]] = {"presets": Presets}
+group = typer.Typer(help="Papers of your node: presets, pair policy.")
+PAPERS: Final[Mapping[str, type[Paper]]] = {"presets": Presets, "pair-policy": PairPolicy}
 
 
 def register(app: typer.Typer) -> None:

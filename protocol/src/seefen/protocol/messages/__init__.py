@@ -45,6 +45,7 @@ from seefen.protocol.messages.node_status import NodeStatus
 from seefen.protocol.messages.note import Note
 from seefen.protocol.messages.onward_decision import OnwardDecision
 from seefen.protocol.messages.onward_request import OnwardRequest
+from seefen.protocol.messages.pair_policy import PairPolicy, PairRow
 from seefen.protocol.messages.person import Assertion, IdDocument, Name, Person
 from seefen.protocol.messages.place import Leg, Position, Vehicle
 from seefen.protocol.messages.presets import Opening, Preset, Presets
@@ -100,6 +101,8 @@ __all__ = [
     "OnwardRequest",
     "Opening",
     "OtherChannel",
+    "PairPolicy",
+    "PairRow",
     "Paper",
     "Party",
     "Person",

@@ -37,6 +37,7 @@ from seefen.protocol.messages.node_status import NodeStatus
 from seefen.protocol.messages.note import Note
 from seefen.protocol.messages.onward_decision import OnwardDecision
 from seefen.protocol.messages.onward_request import OnwardRequest
+from seefen.protocol.messages.pair_policy import PairPolicy
 from seefen.protocol.messages.presets import Presets
 from seefen.protocol.messages.recall import Recall
 from seefen.protocol.messages.seizure_alert import SeizureAlert
@@ -77,6 +78,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     Note,
     OnwardDecision,
     OnwardRequest,
+    PairPolicy,
     Presets,
     Recall,
     SeizureAlert,

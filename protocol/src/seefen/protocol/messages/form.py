@@ -202,6 +202,10 @@ class Paper(Message, kw_only=True, frozen=True):
         """Return the types of messages that its rows name."""
         return ()
 
+    def nodes(self) -> tuple[str, ...]:
+        """Return the nodes that its rows name."""
+        return ()
+
 
 M = TypeVar("M", bound=Message)
 

@@ -8,7 +8,7 @@ from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
 from seefen.client.cli.views import messages
 from seefen.client.house import Said
 from seefen.client.values import Sent
-from seefen.protocol.messages import Paper
+from seefen.protocol.messages import PairPolicy, Paper, Presets
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,48 @@ def whole(laid: Said[Paper]) -> Painted:
     return stack(
         bold(f"{codes.message_type(laid.message.TYPE)}, version {laid.message.version}"),
         dim(f"{laid.ref}, by {laid.officer}, {when}"),
-        messages.body(laid.message),
+        *_rows(laid.message),
     )
+
+
+def _rows(paper: Paper) -> tuple[Painted, ...]:
+    if isinstance(paper, PairPolicy):
+        return (_pairs(paper),)
+    if isinstance(paper, Presets):
+        return _presets(paper)
+    return (messages.body(paper),)
+
+
+def _pairs(policy: PairPolicy) -> Painted:
+    rows = Grid("ROW", "TO", "MESSAGES", "PERSONS", "ON", "UNTIL", "HOURS", keep=(0, 1))
+    for row in policy.rows:
+        hours = {"FLASH": row.flash_h, "URGENT": row.urgent_h, "NORMAL": row.normal_h,
+                 "ROUTINE": row.routine_h}  # fmt: skip
+        rows.row(
+            str(row.n),
+            row.to,
+            _types(row.forms),
+            "yes" if row.persons else "no",
+            ", ".join(filter(None, (row.basis, row.ground))),
+            row.until,
+            ", ".join(f"{urgency} {count}" for urgency, count in hours.items() if count),
+        )
+    return rows.painted()
+
+
+def _presets(presets: Presets) -> tuple[Painted, ...]:
+    rows = Grid("MESSAGES", "HANDLING", "TLP", "EVALUATION", "PURPOSE", "BASIS", keep=(0,))
+    for row in presets.rows:
+        evaluation = f"{row.source_eval or '-'}{row.info_eval or '-'}".replace("--", "")
+        rows.row(_types((row.form,)), row.handling, row.tlp, evaluation, row.purpose, row.basis)
+    opening = Grid("OPENED", "PURPOSE", "BASIS", keep=(0,))
+    for one in presets.opening:
+        opening.row(_types((one.form,)), one.purpose, one.basis)
+    return (rows.painted(), opening.painted())
+
+
+def _types(forms: Sequence[str]) -> str:
+    return ", ".join(codes.message_type(form) for form in forms if form) or "all"
 
 
 def none_yet(name: str) -> Painted:
