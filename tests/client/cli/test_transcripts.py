@@ -259,6 +259,41 @@ def test_g_presets_of_a_node(network: Stage, tmp_path: Path) -> None:
     assert "TLP:AMBER · B3" in shown
 
 
+def test_i_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None:
+    run = network.ok
+    ours = run(SKOPJE, "case", "open", "--title", "Ours", "--member", BELGRADE).split()[1]
+    run(SKOPJE, "case", "send", ours, "--text", "The buyer drives a grey Passat.")
+    theirs = run(BELGRADE, "case", "open", "--title", "Theirs", "--member", SARAJEVO).split()[1]
+    ref = f"{ours}#1"
+    eventually(lambda: run(BELGRADE, "case", "show", ours), "note")
+    closed = network.run(BELGRADE, "case", "forward", ref, theirs)
+    assert "is not open here in this shift" in closed.err
+    run(BELGRADE, "case", "show", ref, "--purpose", "trace", "--basis", "pcc-see")
+    refused = network.run(BELGRADE, "case", "forward", ref, theirs)
+    assert f"{SKOPJE} has not let it go to {SARAJEVO}" in refused.err
+    assert "seefen case forward REF CASE --ask" in refused.err
+    run(BELGRADE, "case", "forward", ref, theirs, "--ask", "He lives there.")
+    eventually(lambda: run(SKOPJE, "due"), "question to pass on")
+    asked = f"{ours}#2"
+    shown = run(SKOPJE, "case", "show", asked, "--purpose", "trace", "--basis", "pcc-see")
+    assert f"seefen request permit {asked}" in shown
+    assert SARAJEVO in shown
+    run(SKOPJE, "request", "permit", asked, "--conditions", "Ask before arrest.")
+    eventually(lambda: run(BELGRADE, "case", "show", ours), "decision on passing on")
+    run(BELGRADE, "case", "show", f"{ours}#3")
+    run(BELGRADE, "case", "forward", ref, theirs, "--text", "As agreed")
+    eventually(lambda: run(SARAJEVO, "case", "show", theirs), "forwarded message")
+    shown = run(SARAJEVO, "case", "show", f"{theirs}#1", "--purpose", "trace", "--basis", "pcc-see")
+    for part in (
+        f"Forwarded by {BELGRADE}: note", f"of {SKOPJE}, ", "permitted under: Ask before arrest.",
+        "why: As agreed", "H2: Not to be passed on", "The buyer drives a grey Passat.",
+    ):  # fmt: skip
+        assert part in shown
+    pasted = run(SARAJEVO, "export", f"{theirs}#1", "--as", "text")
+    assert f"{SKOPJE}, forwarded by {BELGRADE}" in pasted
+    assert "Ask before arrest." in pasted
+
+
 def test_h_a_pair_that_has_no_row(network: Stage, tmp_path: Path) -> None:
     run = network.ok
     case = run(SKOPJE, "case", "open", "--title", "Pairs", "--member", BELGRADE).split()[1]

@@ -15,6 +15,7 @@ from seefen.protocol.messages import (
     ErasureConfirm,
     Extension,
     FirearmNotice,
+    Forwarded,
     HitNotice,
     Image,
     IncidentReport,
@@ -35,9 +36,11 @@ from seefen.protocol.messages import (
     Person,
     Preset,
     Presets,
+    Proof,
     Recall,
     Register,
     RouteLeg,
+    Said,
     Trace,
 )
 
@@ -135,6 +138,13 @@ SAMPLES: Final[dict[str, Message]] = {
         item=Item(category="rifle", calibre="7.9x57", make="Zastava", serial_as_read="M48-10077"),
         since="2026-02-11",
         owner_type="private",
+    ),
+    "Forwarded": Forwarded(
+        message_id=ID,
+        original=Proof(envelope=b"a signed object", body=b"a sealed body", key=bytes(32)),
+        permissions=(Proof(envelope=b"another", body=b"its body", key=bytes(range(32))),),
+        shows=(Said(table="category", code="pistol", n=12),),
+        text="The buyer lives there.",
     ),
     "HitNotice": HitNotice(
         message_id=ID,
@@ -242,6 +252,7 @@ SUBJECTS: Final = {
     "ErasureConfirm": "erased",
     "Extension": "the register is on paper",
     "FirearmNotice": "stolen, 1 rifle, 7,92 x 57",
+    "Forwarded": "12 pistols",
     "HitNotice": "possible, by similar serial number, contact us before acting",
     "IncidentReport": "shooting, 1 injured, preliminary",
     "InfoReply": "searched, nothing there",

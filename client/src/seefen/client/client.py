@@ -28,6 +28,7 @@ from seefen.client.devices import Devices
 from seefen.client.engine import Engine
 from seefen.client.exporting import Exporting
 from seefen.client.faces import Alerts, Cases, Channels, Files
+from seefen.client.forwarding import Forwarding
 from seefen.client.handlers import H, Handlers
 from seefen.client.house import House
 from seefen.client.invites import Invite
@@ -85,6 +86,7 @@ class Client:
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
+        self.onward = Forwarding(engine, self._casework, self._messaging, self.requests, self.find)
         self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
         self.files = Files(self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)

@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from seefen.client import originals
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox, Progress
@@ -160,7 +161,7 @@ class Messaging:
 
 
 def _check_addressees(state: CaseState, message: Message, own: str) -> None:
-    if state.form == "channel" and getattr(message, "persons", None):
+    if state.form == "channel" and getattr(originals.inner(message), "persons", None):
         # All members of a channel read everything in it, whomever a message names.
         raise RefusedError(
             "persons are named in cases only: open one, `seefen case open --from-alert`",

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
+from seefen.client import originals
 from seefen.client.drafts import Draft
 from seefen.client.engine import Engine
 from seefen.client.house import House
 from seefen.client.views import rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import FileNote, Message, PairPolicy, decode_message
+from seefen.protocol.messages import FileNote, Forwarded, Message, PairPolicy, decode_message
 
 # They take back and erase, and hand nothing over: no table stands in their way.
 _ALWAYS: Final = frozenset(("Recall", "ErasureConfirm"))
@@ -29,16 +30,21 @@ class Pairs:
         self._house = house
 
     def require_message(self, nodes: Iterable[str], message: Message) -> None:
-        """Check that a message may go to nodes.
+        """Check that a message may go to nodes; what is passed on counts as what it is.
 
         Raises:
-            RefusedError: rule ``pair-policy`` or ``pair-persons``, naming the row.
+            RefusedError: rule ``pair-policy`` or ``pair-persons``, naming the row; or why the
+                originator's leave is missing.
         """
+        others = self._others(nodes)
+        if isinstance(message, Forwarded):
+            originals.require(self._engine, others, message)
+            message = originals.inner(message)
         policy = self._house.paper(PairPolicy)
         if policy is None or message.TYPE in _ALWAYS:
             return  # one that is not open yet is asked for when it is sealed
         persons = bool(getattr(message, "persons", ()))
-        for node in self._others(nodes):
+        for node in others:
             _require(self._engine.node, node, policy, message.TYPE, persons, self._today())
 
     def require_draft(self, draft: Draft) -> None:
@@ -102,7 +108,8 @@ class Pairs:
 
     def _names_persons(self, state: CaseState) -> bool:
         found = rows(self._engine, "case_id = ? AND body IS NOT NULL AND NOT file", state.case)
-        return any(getattr(row.message, "persons", ()) for row in found)
+        said = (row.message and originals.shown(self._engine, row, row.message) for row in found)
+        return any(getattr(message, "persons", ()) for message in said)
 
 
 def _require(own: str, node: str, policy: PairPolicy, form: str, persons: bool, day: str) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from seefen.protocol.messages import Cover, Message
+from seefen.protocol.onward import Original
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,8 @@ class Opened:
 
     ``known`` says where its marks stand in the own vault, and ``common`` which of them stand
     in so many places that it says nothing. ``channels`` are those that it names itself, and
-    those that a note about it names which is open here as well.
+    those that a note about it names which is open here as well. ``original`` is what was passed
+    on in it, proved to be its author's.
     """
 
     view: ObjectView
@@ -87,6 +89,7 @@ class Opened:
     known: tuple["Hit", ...] = ()
     common: tuple[str, ...] = ()
     channels: tuple[ChannelView, ...] = ()
+    original: Original | None = None
 
 
 @dataclass(frozen=True, slots=True)

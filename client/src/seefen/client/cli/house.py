@@ -30,6 +30,10 @@ def _paper(text: str) -> str:
     return name
 
 
+def _kind(name: str) -> type[Paper]:
+    return PAPERS[name]
+
+
 @group.command()
 def lay(
     context: typer.Context,
@@ -65,11 +69,12 @@ def show(
             found = session.do(lambda client: _in_force(client.house))
             session.screen.show(found, papers.listed)
             return
-        laid = session.do(lambda client: client.house.laid(PAPERS[paper]))
+        kind = _kind(paper)
+        laid = session.do(lambda client: client.house.laid(kind))
         if session.screen.machine:  # as a form, to change and to lay down again
             session.screen.show(None if laid is None else laid.message, papers.nothing)
         elif laid is None:
-            session.screen.say(papers.none_yet(PAPERS[paper].TYPE))
+            session.screen.say(papers.none_yet(kind.TYPE))
         else:
             session.screen.show(laid, papers.whole)
 

@@ -37,6 +37,7 @@ from seefen.protocol.messages.firearm import (
 )
 from seefen.protocol.messages.firearm_notice import FirearmNotice
 from seefen.protocol.messages.form import Form, Message, OtherChannel, Paper, saying
+from seefen.protocol.messages.forwarded import Forwarded, Proof
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport, Party
 from seefen.protocol.messages.info_reply import InfoReply
@@ -81,6 +82,7 @@ __all__ = [
     "FileNote",
     "FirearmNotice",
     "Form",
+    "Forwarded",
     "GunPart",
     "HitNotice",
     "IdDocument",
@@ -109,6 +111,7 @@ __all__ = [
     "Position",
     "Preset",
     "Presets",
+    "Proof",
     "Recall",
     "Register",
     "RouteLeg",

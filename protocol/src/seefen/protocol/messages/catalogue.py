@@ -29,6 +29,7 @@ from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote
 from seefen.protocol.messages.firearm_notice import FirearmNotice
 from seefen.protocol.messages.form import Form, Message, saying
+from seefen.protocol.messages.forwarded import Forwarded
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport
 from seefen.protocol.messages.info_reply import InfoReply
@@ -70,6 +71,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     Extension,
     FileNote,
     FirearmNotice,
+    Forwarded,
     HitNotice,
     IncidentReport,
     InfoReply,

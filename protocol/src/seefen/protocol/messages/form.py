@@ -217,7 +217,7 @@ def saying(message: M, *fields: str) -> M:
     left, which presets may still fill in.
     """
     marked = msgspec.structs.replace(message)
-    marked.__dict__["_said"] = message.said | frozenset(fields)
+    vars(marked)["_said"] = message.said | frozenset(fields)
     return marked
 
 
