@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.client.cli import dialogue
 from seefen.client.cli.arguments import UsageError
@@ -21,7 +22,7 @@ SAID = Answers(
     vehicle="VW Passat B6 grey SK-0000-ZZ",
     serials="EV-19070413, EV-1907?4??, С-84417",
 )
-TYPED = [SAID.where, SAID.carrying, SAID.vehicle, "", SAID.serials, "", "", ""]
+TYPED = [SAID.where, SAID.carrying, SAID.vehicle, "", SAID.serials, "", ""]
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
@@ -67,14 +68,14 @@ def test_what_is_missing_is_said_in_the_words_of_the_questions(said: Answers, mi
     assert caught.value.hint
 
 
-def test_at_most_eight_questions_and_enter_skips(
+def test_seven_questions_and_none_about_codes(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept: list[Answers] = []
     answer(monkeypatch, *TYPED, "")
     alert = dialogue.compose(Screen(), Answers(), AT, kept.append)
     assert isinstance(alert, SeizureAlert)
-    assert len(kept) == 8
+    assert len(kept) == 7
     assert kept[-1] == SAID
     shown = capsys.readouterr().out
     assert "С-84417 has a Cyrillic С: kept as typed, also matched as C-84417" in shown
@@ -93,10 +94,38 @@ def test_a_draft_is_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
     data = json.dumps({**asdict(SAID), "from a newer version": 1}).encode()
     assert dialogue.answers_from(data) == SAID
     assert dialogue.answers_from(None).is_empty
-    answer(monkeypatch, *[""] * 8, "")
+    answer(monkeypatch, *[""] * 7, "")
     alert = dialogue.compose(Screen(), SAID, AT, lambda _: None)
     assert alert is not None
     assert alert.place == "Tabanovce > Preševo"
+
+
+def test_the_line_of_codes_is_asked_for_by_whoever_changes_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, *TYPED, "e", *[""] * 7, "h3 amber b2", "Not before Monday.", "")
+    alert = dialogue.compose(Screen(), Answers(), AT, lambda _: None)
+    assert alert is not None
+    assert (alert.handling, alert.tlp, alert.source_eval, alert.info_eval) == (
+        "H3", "TLP:AMBER", "B", "2",
+    )  # fmt: skip
+    assert alert.conditions == "Not before Monday."
+    assert {"handling", "tlp", "source_eval", "info_eval"} <= alert.said
+
+
+def test_what_is_preset_is_shown_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, *TYPED, "")
+
+    def fill(alert: SeizureAlert) -> SeizureAlert:
+        assert not {"handling", "tlp", "source_eval", "info_eval"} & alert.said
+        return replace(alert, handling="H1")
+
+    alert = dialogue.compose(Screen(), Answers(), AT, lambda _: None, fill)
+    assert alert is not None
+    assert alert.handling == "H1"
+    assert "H1, not in court without permission" in capsys.readouterr().out
 
 
 def test_edit_and_keep(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +139,6 @@ def test_edit_and_keep(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_cannot_be_sent_yet_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer(monkeypatch, *[""] * 8, "", *TYPED, "")
+    answer(monkeypatch, *[""] * 7, "", *TYPED, "")
     assert dialogue.compose(Screen(), Answers(), AT, lambda _: None) is not None
     assert "Not yet: where it was found is missing" in capsys.readouterr().out

@@ -55,7 +55,7 @@ def test_a_the_duty_officer(network: Stage, tmp_path: Path) -> None:
         assert "purpose: border-control · basis: pcc-see" in shown
     typed = [
         "Tabanovce > Preševo, out", "12 pistols, 340 rounds", "VW Passat B6 grey SK-0000-ZZ", "",
-        "EV-19070413, EV-1907?4??, С-84417", "", "", "", "",
+        "EV-19070413, EV-1907?4??, С-84417", "", "", "",
     ]  # fmt: skip
     shown = run(SKOPJE, "alert", "send", "--photo", photo, typed=typed)
     for part in (
@@ -221,6 +221,107 @@ def test_f_the_auditor(network: Stage, tmp_path: Path) -> None:
     verdict = json.loads(run("skopje-auditor", "audit", "--json"))
     assert verdict["ok"] is True
     assert verdict["proved"] == verdict["entries"]
+
+
+def test_g_presets_of_a_node(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    assert "No paper is laid down" in run(BELGRADE, "house", "show")
+    assert "'seefen schema Presets'" in run(BELGRADE, "house", "show", "presets")
+    form = tmp_path / "presets.json"
+    form.write_text(json.dumps({
+        "type": "Presets", "rows": [{"form": "TraceReply", "handling": "H2", "info_eval": "2"}],
+        "opening": [{"form": "Note", "purpose": "investigation", "basis": "national-law"}],
+    }))  # fmt: skip
+    assert "Laid down as house#1: presets." in run(BELGRADE, "house", "lay", form)
+    shown = run(BELGRADE, "house", "show")
+    assert "presets" in shown
+    assert "house#1" in shown
+    assert "trace reply" in run(BELGRADE, "house", "show", "presets")
+    start = tmp_path / "again.json"
+    start.write_text(run(BELGRADE, "house", "show", "presets", "--json"))
+    assert json.loads(start.read_text())["version"] == 1
+    run(BELGRADE, "house", "lay", start)
+    assert "version 2" in run(BELGRADE, "house", "show", "presets")
+
+    case = run(SKOPJE, "case", "open", "--title", "Presets", "--member", BELGRADE).split()[1]
+    run(SKOPJE, "case", "send", case, "--text", "Twelve pistols")
+    asked = tmp_path / "request.json"
+    asked.write_text(json.dumps({
+        "item": {"category": "pistol", "serial_as_read": "A-1"}, "illicit_nature": "seized",
+        "question": ["manufacture"], "offence": "trafficking",
+    }))  # fmt: skip
+    run(SKOPJE, "trace", "ask", case, "--form", asked)
+    eventually(lambda: run(BELGRADE, "case", "show", case), "trace request")
+    shown = run(BELGRADE, "case", "show", f"{case}#1", typed=[""])
+    assert "Purpose: investigation · basis: national-law" in shown
+    answered = ["not traced", "register 1960-1992, paper", "", "", "", "", "e", "amber b3", ""]
+    shown = run(BELGRADE, "trace", "answer", f"{case}#2", typed=answered)
+    assert "H2, ask before sharing · TLP:AMBER · A2 · trace · un-iti" in shown
+    assert "TLP:AMBER · B3" in shown
+
+
+def test_i_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None:
+    run = network.ok
+    ours = run(SKOPJE, "case", "open", "--title", "Ours", "--member", BELGRADE).split()[1]
+    run(SKOPJE, "case", "send", ours, "--text", "The buyer drives a grey Passat.")
+    theirs = run(BELGRADE, "case", "open", "--title", "Theirs", "--member", SARAJEVO).split()[1]
+    ref = f"{ours}#1"
+    eventually(lambda: run(BELGRADE, "case", "show", ours), "note")
+    closed = network.run(BELGRADE, "case", "forward", ref, theirs)
+    assert "is not open here in this shift" in closed.err
+    run(BELGRADE, "case", "show", ref, "--purpose", "trace", "--basis", "pcc-see")
+    refused = network.run(BELGRADE, "case", "forward", ref, theirs)
+    assert f"{SKOPJE} has not let it go to {SARAJEVO}" in refused.err
+    assert "seefen case forward REF CASE --ask" in refused.err
+    run(BELGRADE, "case", "forward", ref, theirs, "--ask", "He lives there.")
+    eventually(lambda: run(SKOPJE, "due"), "question to pass on")
+    asked = f"{ours}#2"
+    shown = run(SKOPJE, "case", "show", asked, "--purpose", "trace", "--basis", "pcc-see")
+    assert f"seefen request permit {asked}" in shown
+    assert SARAJEVO in shown
+    run(SKOPJE, "request", "permit", asked, "--conditions", "Ask before arrest.")
+    eventually(lambda: run(BELGRADE, "case", "show", ours), "decision on passing on")
+    run(BELGRADE, "case", "show", f"{ours}#3")
+    run(BELGRADE, "case", "forward", ref, theirs, "--text", "As agreed")
+    eventually(lambda: run(SARAJEVO, "case", "show", theirs), "forwarded message")
+    shown = run(SARAJEVO, "case", "show", f"{theirs}#1", "--purpose", "trace", "--basis", "pcc-see")
+    for part in (
+        f"Forwarded by {BELGRADE}: note", f"of {SKOPJE}, ", "permitted under: Ask before arrest.",
+        "why: As agreed", "H2: Not to be passed on", "The buyer drives a grey Passat.",
+    ):  # fmt: skip
+        assert part in shown
+    pasted = run(SARAJEVO, "export", f"{theirs}#1", "--as", "text")
+    assert f"{SKOPJE}, forwarded by {BELGRADE}" in pasted
+    assert "Ask before arrest." in pasted
+
+
+def test_h_a_pair_that_has_no_row(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    case = run(SKOPJE, "case", "open", "--title", "Pairs", "--member", BELGRADE).split()[1]
+    note = tmp_path / "named.json"
+    note.write_text(json.dumps({
+        "type": "Note", "text": "She drove.", "to": [BELGRADE], "purpose": "trace",
+        "basis": "pcc-see", "offence": "trafficking",
+        "persons": [{"names": [{"text": "Ana A."}], "category": "suspect", "claim": "fact",
+                     "source": "passport"}],
+    }))  # fmt: skip
+    run(SKOPJE, "case", "send", case, "--form", note)
+    policy = tmp_path / "pairs.json"
+    policy.write_text(json.dumps({"type": "PairPolicy", "rows": [
+        {"n": 1, "to": BELGRADE, "persons": True, "basis": "pcc-see"}, {"n": 14, "to": "*"},
+    ]}))  # fmt: skip
+    assert "pair policy" in run(SKOPJE, "house", "lay", policy)
+    shown = run(SKOPJE, "house", "show", "pair-policy")
+    assert ["14", "*", "all", "no"] in [line.split() for line in shown.splitlines()]
+    refused = network.run(SKOPJE, "case", "add", case, SARAJEVO)
+    assert refused.code == 1
+    said = f"pair policy {SKOPJE} > {SARAJEVO} has no basis for person data (row 14)"
+    assert said in refused.err
+    assert "ask your lead, or send without persons" in refused.err
+    run(SKOPJE, "case", "send", case, "--form", note)
+    policy.write_text(json.dumps({"type": "PairPolicy", "rows": [{"n": 1, "to": "*"}]}))
+    run(SKOPJE, "house", "lay", policy)
+    assert "(row 1)" in network.run(SKOPJE, "case", "send", case, "--form", note).err
 
 
 def test_what_cannot_be_sent_is_queued_and_leaves_later(network: Stage) -> None:

@@ -15,6 +15,7 @@ from seefen.protocol.messages import (
     ErasureConfirm,
     Extension,
     FirearmNotice,
+    Forwarded,
     HitNotice,
     Image,
     IncidentReport,
@@ -28,11 +29,18 @@ from seefen.protocol.messages import (
     NodeStatus,
     OnwardDecision,
     OnwardRequest,
+    Opening,
+    PairPolicy,
+    PairRow,
     Party,
     Person,
+    Preset,
+    Presets,
+    Proof,
     Recall,
     Register,
     RouteLeg,
+    Said,
     Trace,
 )
 
@@ -131,6 +139,13 @@ SAMPLES: Final[dict[str, Message]] = {
         since="2026-02-11",
         owner_type="private",
     ),
+    "Forwarded": Forwarded(
+        message_id=ID,
+        original=Proof(envelope=b"a signed object", body=b"a sealed body", key=bytes(32)),
+        permissions=(Proof(envelope=b"another", body=b"its body", key=bytes(range(32))),),
+        shows=(Said(table="category", code="pistol", n=12),),
+        text="The buyer lives there.",
+    ),
     "HitNotice": HitNotice(
         message_id=ID,
         of=OF,
@@ -200,6 +215,29 @@ SAMPLES: Final[dict[str, Message]] = {
         purpose="trace",
         basis="un-iti",
     ),
+    "PairPolicy": PairPolicy(
+        message_id=ID,
+        version=3,
+        rows=(
+            PairRow(n=13, to="belgrade-ffp", persons=True, basis="pcc-see", normal_h=72),
+            PairRow(
+                n=14,
+                to="*",
+                forms=("SeizureAlert", "Bulletin"),
+                ground="LED 38(1)(b)",
+                until="2026-12-31",
+            ),
+        ),
+    ),
+    "Presets": Presets(
+        message_id=ID,
+        version=2,
+        rows=(
+            Preset(form="TraceRequest", handling="H1", source_eval="A", info_eval="2"),
+            Preset(basis="pcc-see", tlp="TLP:AMBER+STRICT"),
+        ),
+        opening=(Opening(form="TraceRequest", purpose="trace", basis="pcc-see"),),
+    ),
     "Recall": Recall(message_id=ID, of=OF, recall_reason="wrong_data"),
 }
 SUBJECTS: Final = {
@@ -214,6 +252,7 @@ SUBJECTS: Final = {
     "ErasureConfirm": "erased",
     "Extension": "the register is on paper",
     "FirearmNotice": "stolen, 1 rifle, 7,92 x 57",
+    "Forwarded": "12 pistols",
     "HitNotice": "possible, by similar serial number, contact us before acting",
     "IncidentReport": "shooting, 1 injured, preliminary",
     "InfoReply": "searched, nothing there",
@@ -221,5 +260,7 @@ SUBJECTS: Final = {
     "NodeStatus": "desk answers with delay, Albanian, English",
     "OnwardDecision": "permitted under conditions",
     "OnwardRequest": "asks to pass on, tracing of a firearm",
+    "PairPolicy": "",
+    "Presets": "",
     "Recall": "recalled, the data is wrong",
 }

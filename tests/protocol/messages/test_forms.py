@@ -11,6 +11,7 @@ from seefen.protocol.messages import (
     CATALOGUE,
     Bulletin,
     CourtOutcome,
+    Cover,
     FirearmNotice,
     IdDocument,
     IncidentReport,
@@ -18,7 +19,10 @@ from seefen.protocol.messages import (
     Message,
     Name,
     NodeStatus,
+    PairPolicy,
+    PairRow,
     Person,
+    Preset,
     SeizureAlert,
     Trace,
     decode_cover,
@@ -46,7 +50,7 @@ def test_the_catalogue_has_the_twelve_messages_and_those_that_steer() -> None:
         *("ControlledDelivery", "Bulletin"),
         *("Answer", "Note", "Extension", "Correction", "Recall", "ErasureConfirm"),
         *("OnwardRequest", "OnwardDecision", "Closing", "CourtOutcome", "NodeStatus"),
-        *("CodelistUpdate", "FileNote", "CaseTitle"),
+        *("CodelistUpdate", "FileNote", "CaseTitle", "Presets", "PairPolicy", "Forwarded"),
     }
 
 
@@ -62,7 +66,7 @@ def test_an_exercise_says_so_before_everything_else(name: str) -> None:
     drill = replace(SAMPLES[name], exercise=True)
     cover = decode_cover(encode_cover(drill.cover()))
     assert cover.exercise
-    assert cover.subject.startswith("EXERCISE, ")
+    assert cover.subject.split(", ")[0] == "EXERCISE"
     assert not SAMPLES[name].cover().exercise
     # Lists show what is counted in place of the subject: they must say it, too.
     assert not cover.items or cover.items.startswith("EXERCISE, ")
@@ -155,6 +159,10 @@ def _groups(info: inspect.Type) -> set[type]:
         ("OnwardRequest", {"to": ()}, "missing"),
         ("OnwardRequest", {"purpose": ""}, "missing"),
         ("OnwardRequest", {"basis": ""}, "missing"),
+        ("PairPolicy", {"rows": ()}, "form"),
+        ("PairPolicy", {"rows": (PairRow(n=1, to="*", persons=True),)}, "no-basis"),
+        ("PairPolicy", {"rows": (PairRow(n=1, to="*", until="2026-12"),)}, "form"),
+        ("PairPolicy", {"rows": (PairRow(n=1, to="Belgrade"),)}, "form"),
         ("Recall", {"recall_reason": ""}, "missing"),
         ("Recall", {"recall_reason": "other"}, "no-cause"),
     ],
@@ -164,9 +172,70 @@ def test_what_says_too_little_is_refused(name: str, change: dict[str, Any], rule
     assert _refused(name, **change) == rule
 
 
-def test_a_row_of_a_list_stands_once() -> None:
-    rows = getattr(SAMPLES["CodelistUpdate"], "rows")  # noqa: B009 - the samples are messages
-    assert _refused("CodelistUpdate", rows=(*rows, *rows)) == "double"
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("CodelistUpdate", "rows"),
+        ("Presets", "rows"),
+        ("Presets", "opening"),
+        ("PairPolicy", "rows"),
+    ],
+)
+def test_a_row_of_a_list_stands_once(name: str, field: str) -> None:
+    rows = getattr(SAMPLES[name], field)
+    assert _refused(name, **{field: (*rows, *rows)}) == "double"
+
+
+def test_what_needs_words_is_not_preset() -> None:
+    assert _refused("Presets", rows=(Preset(handling="H3"),)) == "conditions"
+
+
+def test_a_paper_shows_in_a_list_only_that_it_is_one() -> None:
+    for name in ("Presets", "PairPolicy"):
+        bare = Cover(type=name, urgency="ROUTINE")
+        assert encode_cover(SAMPLES[name].cover()) == encode_cover(bare)
+
+
+@pytest.mark.parametrize(
+    ("node", "form", "persons", "day", "why"),
+    [
+        ("a-b", "", False, "2026-03-01", None),
+        ("a-b", "Note", False, "2026-03-01", None),
+        ("a-b", "Note", True, "2026-03-01", "has no basis for person data (row 2)"),
+        ("a-b", "TraceRequest", True, "2026-03-01", None),
+        ("a-b", "TraceRequest", True, "2026-03-31", None),  # the last day counts
+        ("a-b", "TraceRequest", False, "2026-04-01", "ran out on 2026-03-31 (row 1)"),
+        ("c-d", "Note", False, "2026-03-01", None),
+        ("c-d", "Note", True, "2026-03-01", None),  # one row that lets it pass is enough
+        ("e-f", "Bulletin", False, "2026-03-01", None),
+        ("e-f", "Note", False, "2026-03-01", "has no row for Note"),
+        ("e-f", "", True, "2026-03-01", "has no basis for person data (row 5)"),
+    ],
+)
+def test_the_row_that_decides(
+    node: str, form: str, persons: bool, day: str, why: str | None
+) -> None:
+    policy = PairPolicy(rows=(
+        PairRow(n=1, to="a-b", forms=("TraceRequest",), persons=True, basis="pcc-see",
+                until="2026-03-31", normal_h=24),
+        PairRow(n=2, to="a-b", normal_h=48),
+        PairRow(n=3, to="c-d"), PairRow(n=4, to="c-d", persons=True, ground="LED 38"),
+        PairRow(n=5, to="*", forms=("Bulletin",)),
+    ))  # fmt: skip
+    assert policy.refusal(node, form, persons=persons, day=day) == why
+
+
+def test_the_hours_of_a_pair() -> None:
+    policy = PairPolicy(rows=(
+        PairRow(n=1, to="a-b", forms=("TraceRequest",), until="2026-03-31", normal_h=24),
+        PairRow(n=2, to="a-b", normal_h=48),
+    ))  # fmt: skip
+    day = "2026-03-01"
+    assert policy.clock_s("a-b", "TraceRequest", "NORMAL", day=day) == 24 * 3600
+    assert policy.clock_s("a-b", "TraceRequest", "URGENT", day=day) == 0
+    assert policy.clock_s("a-b", "TraceRequest", "NORMAL", day="2026-04-01") == 0
+    assert policy.clock_s("a-b", "InfoRequest", "NORMAL", day=day) == 48 * 3600
+    assert policy.clock_s("c-d", "InfoRequest", "NORMAL", day=day) == 0
 
 
 @pytest.mark.parametrize(

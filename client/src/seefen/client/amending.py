@@ -18,7 +18,14 @@ from seefen.client.values import Sent
 from seefen.client.views import Row, recall_of, ref_of, require_newest, row_of, terms_of
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
-from seefen.protocol.messages import Correction, ErasureConfirm, Message, Recall, SeizureAlert
+from seefen.protocol.messages import (
+    Correction,
+    ErasureConfirm,
+    Message,
+    Recall,
+    SeizureAlert,
+    saying,
+)
 from seefen.protocol.suite import new_id
 
 
@@ -76,7 +83,7 @@ class Amending:
             raise RefusedError(f"{ref} is {alert.status} already", rule="confirmed")
         # A version of its own: with the same id its readers would drop it as a double.
         newer = replace(alert, message_id=new_id(), created_at=0, status="confirmed")
-        return await self.replace(ref, newer)
+        return await self.replace(ref, saying(newer, *newer.__struct_fields__))
 
     async def correct(self, ref: str, wrong: str, now: str, was: str = "") -> Sent:
         """Tell every recipient what was wrong in a message and what is right."""

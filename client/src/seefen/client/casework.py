@@ -1,5 +1,6 @@
 """Cases and channels: open, add, remove, assign, hand over."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -25,6 +26,7 @@ class Casework:
     def __init__(self, engine: Engine, sender: Sender) -> None:
         self._engine = engine
         self._sender = sender
+        self.permit: Callable[[CaseState | None, Sequence[str]], None] = _anybody
 
     def find(self, number: str, form: str | None = None) -> CaseState:
         """Return a case by number, or a channel by name.
@@ -71,6 +73,7 @@ class Casework:
         async with engine.lock:
             await keying.refresh(engine)
             self._check_members(members)
+            self.permit(None, members)
             nodes = (engine.node, *sorted(set(members) - {engine.node}))
             case = new_id()
             for again in range(100):
@@ -98,6 +101,7 @@ class Casework:
                 raise RefusedError(
                     "the house is your node's alone: open a channel for others", rule="house"
                 )
+            self.permit(state, add)
             case = state.case
 
             def make(parcel: Parcel) -> None:
@@ -138,6 +142,10 @@ class Casework:
         used = [s.number for s in self.states("case") if s.number.startswith(prefix)]
         newest = max((int(number[-5:]) for number in used), default=0)
         return f"{prefix}{newest + 1 + again:05d}"
+
+
+def _anybody(_state: CaseState | None, _nodes: Sequence[str]) -> None:
+    """Let any node in; the client puts the pair policy here."""
 
 
 def _open(

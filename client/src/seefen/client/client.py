@@ -29,6 +29,7 @@ from seefen.client.devices import Devices
 from seefen.client.engine import Engine
 from seefen.client.exporting import Exporting
 from seefen.client.faces import Alerts, Cases, Channels, Files
+from seefen.client.forwarding import Forwarding
 from seefen.client.handlers import H, Handlers
 from seefen.client.house import House
 from seefen.client.invites import Invite
@@ -36,6 +37,8 @@ from seefen.client.keyfile import NAME, DeviceKeys, read_key_file
 from seefen.client.messaging import Messaging, silent
 from seefen.client.once import verified
 from seefen.client.outbox import Outbox
+from seefen.client.pairs import Pairs
+from seefen.client.presetting import Presetting
 from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader
 from seefen.client.requests import Requests
@@ -75,6 +78,9 @@ class Client:
         self._online = False
         self.watch = Watch(engine, self._reader, self._casework)
         self.house = House(engine, self._casework, self._messaging, self._reader)
+        self.presets = Presetting(engine, self.house, self.find)
+        self._messaging.fill = self.presets.fill
+        self._bind(Pairs(engine, self.house))
         self._pushes = Pushes(engine, self._reader, self.watch, self.house)
         self.devices = Devices(engine, self._sender)
         self.audit = Audit(engine)
@@ -82,12 +88,20 @@ class Client:
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
+        self.onward = Forwarding(engine, self._casework, self._messaging, self.requests, self.find)
         self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
         self.files = Files(engine, self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
         self._followed = False
+
+    def _bind(self, pairs: Pairs) -> None:
+        """Put the pair policy before everything that leaves."""
+        self._casework.permit = pairs.require_members
+        self._messaging.permit = pairs.require_message
+        self._messaging.clock_s = pairs.clock_s
+        self._outbox.permit = pairs.require_draft
 
     @classmethod
     @asynccontextmanager
@@ -209,11 +223,11 @@ class Client:
                 await self._tags.look()
                 # Before all else what was on its way when an earlier process ended.
                 await self._sender.settle()
+                await self.house.look()  # what leaves now leaves under the papers of now
                 await self._outbox.flush()
                 await self.journal.owed()
                 await self._reader.acks.owed()
                 await self.devices.renew_mailboxes()
-                await self.house.look()
             if self._outbox.files_wait:
                 # What an earlier process could not bring to its end. The lock is free for alerts.
                 problem = await self._outbox.prepare(silent)

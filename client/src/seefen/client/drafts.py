@@ -2,7 +2,10 @@
 
 import os
 import unicodedata
+from pathlib import Path
 
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages import check_file_name
 from seefen.protocol.statements import Count, Hash, Id, Part
 
 
@@ -43,3 +46,11 @@ def sayable(name: str) -> str:
     """Return a file's name as text that can be signed, whatever its disk calls text."""
     text = os.fsencode(name).decode(errors="replace").replace("\0", "\ufffd")
     return unicodedata.normalize("NFC", text)
+
+
+def check_name(path: Path) -> None:
+    """Refuse a file whose name cannot be sent now, or its message would leave without it."""
+    try:
+        check_file_name(sayable(path.name))
+    except RefusedError as err:
+        raise RefusedError(f"{sayable(path.name)[:40]}: {err}", rule=err.rule) from None

@@ -61,6 +61,7 @@ class ExportedMessage(Struct, frozen=True, kw_only=True):
     reply_to: str
     left_out_fields: tuple[str, ...]
     message: dict[str, Any]
+    original_of: Annotated[str, Meta(description="the node whose word it is, if forwarded")] = ""
 
 
 class ExportedCover(Struct, frozen=True, kw_only=True):
@@ -189,7 +190,11 @@ class Exporting:
             return SHIFT_OVER if err.rule == "purpose-needed" else str(err)
 
     def _message(self, opened: Opened, with_persons: bool) -> ExportedMessage:
-        view, message = opened.view, opened.message
+        view, original = opened.view, opened.original
+        # What was forwarded goes out as what it is, never as its seal and key.
+        message = opened.message if original is None else original.message
+        handling = message.handling if original is None else original.handling
+        permitted = () if original is None else original.conditions
         fields: dict[str, Any] = json.loads(to_json(message))
         left: tuple[str, ...] = ()
         if not with_persons:
@@ -203,11 +208,12 @@ class Exporting:
             created_at=view.created_at,
             recorded_at=view.recorded_at,
             entry=opened.entry_index,
-            handling=message.handling,
-            handling_text=_handling_text(message.handling),
-            conditions=message.conditions,
+            handling=handling,
+            handling_text=_handling_text(handling),
+            conditions=" ".join(filter(None, (message.conditions, *permitted))),
+            original_of="" if original is None else original.node,
             tlp=message.tlp,
-            evaluation=view.evaluation,
+            evaluation=f"{message.source_eval}{message.info_eval}",
             exercise=message.exercise,
             reply_to=view.reply_to,
             left_out_fields=left,

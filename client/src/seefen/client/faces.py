@@ -14,7 +14,7 @@ from seefen.client.requests import Find, Requests
 from seefen.client.values import CaseView, ObjectView, Opened, Reach, Sent
 from seefen.client.views import case_view, object_view, require_in_use, row_of
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Message, Note, OtherChannel, SeizureAlert, label
+from seefen.protocol.messages import Message, Note, OtherChannel, SeizureAlert, label, saying
 
 Reaches: TypeAlias = list[Reach]
 
@@ -79,6 +79,8 @@ class Cases:
         if from_alert is not None:
             state, number = self._find(from_alert)
             alert = object_view(self._engine, row_of(self._engine, state, number))
+            # Now, not when the case is there and its first note is refused.
+            self._messaging.permit(members, Note(text=alert.ref))
         view = await self._casework.open("case", "", title, tuple(members))
         if alert is not None:
             state = self._casework.find(view.number)
@@ -153,7 +155,7 @@ class Cases:
             handling=row.statement.handling,
             conditions=row.message.conditions if row.message else "",
         )
-        return await self._messaging.send(state, note, reply_to=row.object)
+        return await self._messaging.send(state, saying(note, "handling"), reply_to=row.object)
 
     async def add(self, number: str, nodes: Sequence[str]) -> CaseView:
         """Let nodes read from now on, not what came before."""

@@ -8,10 +8,12 @@ before anybody asks; an officer is asked nothing.
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar, cast
+
+from msgspec.structs import replace
 
 from seefen.client.casework import HOUSE, Casework
-from seefen.client.connection import LoginError
+from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging
 from seefen.client.reading import Reader
@@ -19,14 +21,14 @@ from seefen.client.values import CaseView, Sent
 from seefen.client.views import Row, case_view, recall_of, remembered, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
-from seefen.protocol.errors import OutOfTurnError, RefusedError
-from seefen.protocol.messages import Message
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
+from seefen.protocol.messages import CATALOGUE, Message, Paper
 
 PURPOSE: Final = "house"
 BASIS: Final = "national-law"
 M = TypeVar("M", bound=Message)
 _CLOSED: Final = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
-_OPEN: Final = "case_id = ? AND body IS NOT NULL AND NOT file AND superseded_by IS NULL"
+_OPEN: Final = "case_id = ? AND body IS NOT NULL AND NOT file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Said(Generic[M]):
         officer: The author's pseudonym, ``o-7f31``.
         by_admin: Whether the author was an admin of the node when it was recorded.
         at: When it was recorded, in Unix seconds.
+        holds: Neither taken back nor replaced; ``binds``: not taken back by an admin.
     """
 
     ref: str
@@ -46,7 +49,10 @@ class Said(Generic[M]):
     officer: str
     by_admin: bool
     at: int
+    index: int
     message: M
+    holds: bool = True
+    binds: bool = True
 
 
 Kept: TypeAlias = tuple[Said[Message], ...]
@@ -102,21 +108,66 @@ class House:
             raise RefusedError("the house was not recorded yet: try again", rule="unknown-case")
         return await self._messaging.send(state, message, reply_to=reply_to, supersedes=supersedes)
 
+    async def lay(self, paper: Paper) -> Sent:
+        """Lay down a paper for all devices of the node: the newest of its form is in force.
+
+        Raises:
+            UntrustedError: rule ``role``: this device is no ``admin``.
+            RefusedError: It is filled in wrongly, or names a type of message there is not.
+        """
+        engine = self._engine
+        if "admin" not in engine.directory.device(engine.keys.device).roles:
+            raise UntrustedError("an admin of the node lays down its papers", rule="role")
+        known = {type_.TYPE for type_ in CATALOGUE if issubclass(type_, Message)}
+        unknown = [name for name in paper.speaks_of() if name not in known]
+        if unknown:
+            raise RefusedError(
+                f"there is no message {unknown[0]}; known: {', '.join(sorted(known))}", rule="form"
+            )
+        strange = [node for node in paper.nodes() if node not in engine.directory.nodes()]
+        if strange:
+            # A row for a name that is mistyped would leave the node to the row for all.
+            raise RefusedError(
+                f"there is no node {strange[0]}; known: {', '.join(engine.directory.nodes())}",
+                rule="unknown-node",
+            )
+        before = self.laid(type(paper))
+        version = 1 if before is None else before.message.version + 1
+        return await self.say(replace(paper, version=version))
+
     def said(self, type_: type[M]) -> list[Said[M]]:
         """Return what devices of the node wrote in a form, the newest first.
 
         Nothing that its author took back or replaced; only what this device has opened.
         """
-        return [
-            Said(one.ref, one.object, one.device, one.officer, one.by_admin, one.at, message)
-            for one in self._all()
-            if isinstance(message := one.message, type_)
-        ]
+        return [one for one in self._of(type_) if one.holds]
+
+    def laid(self, type_: type[M]) -> Said[M] | None:
+        """Return the newest paper of a form, with who laid it down and when, or None."""
+        # Whoever may write here is no admin for it: a stolen field device makes no rules,
+        # and takes back or replaces none.
+        return next((one for one in self._of(type_) if one.by_admin and one.binds), None)
 
     def paper(self, type_: type[M]) -> M | None:
         """Return the newest paper of a form: what an admin of the node laid down, or None."""
-        # Whoever may write here is no admin for it: a stolen field device makes no rules.
-        return next((said.message for said in self.said(type_) if said.by_admin), None)
+        laid = self.laid(type_)
+        return None if laid is None else laid.message
+
+    def is_unread(self, type_: type[Message]) -> bool:
+        """Tell whether a paper of a form lies here closed that is newer than what is open.
+
+        Which rules are in force is not known then.
+        """
+        state = self.state()
+        if state is None:
+            return False
+        laid = self.laid(type_)
+        newest = -1 if laid is None else laid.index
+        return any(
+            row.index > newest and self._by_admin(row)
+            for row in rows(self._engine, _CLOSED, state.case)
+            if (cover := row.opened_cover) is not None and cover.type == type_.TYPE
+        )
 
     async def look(self) -> None:
         """Open what came; the engine's lock must be held. What cannot be opened now stays."""
@@ -127,12 +178,21 @@ class House:
         if found and not remembered(self._engine, state.case)[0]:
             self._reader.remember(state.case, PURPOSE, BASIS, "")
         for row in found:
-            with suppress(RefusedError, OutOfTurnError, LoginError):
-                await self._reader.take(state, row)
+            try:
+                with suppress(RefusedError, OutOfTurnError, LoginError):
+                    await self._reader.take(state, row)
+            except UnreachableError:
+                raise
+            except SeefenError as err:
+                # One that a device of ours spoiled must not hold up what is to be sent.
+                self._engine.alarm(f"{HOUSE}#{row.n} does not open: {err}")
 
     def _holds_alerts(self) -> bool:
         device = self._engine.directory.device(self._engine.keys.device)
         return bool(BOX_ROLES["alert"] & set(device.roles))
+
+    def _of(self, type_: type[M]) -> list[Said[M]]:
+        return [cast("Said[M]", one) for one in self._all() if isinstance(one.message, type_)]
 
     def _all(self) -> Kept:
         state = self.state()
@@ -150,17 +210,26 @@ class House:
 
     def _said(self, row: Row) -> Said[Message] | None:
         message = row.message
-        if message is None or recall_of(self._engine, row) is not None:
+        if message is None:
             return None
         engine, author = self._engine, row.statement.device
-        size = engine.vault.one("SELECT authority_size FROM entry WHERE idx = ?", row.index)
-        device = engine.directory.device(author, size=None if size is None else size[0])
+        back = recall_of(engine, row)
         return Said(
             ref=f"{HOUSE}#{row.n}",
             object=row.object,
             device=author,
-            officer=device.officer,
-            by_admin="admin" in device.roles,
+            officer=engine.directory.device(author).officer,
+            by_admin=self._by_admin(row),
             at=row.at,
+            index=row.index,
             message=message,
+            holds=back is None and row.superseded_by is None,
+            binds=back is None or not self._by_admin(back),
         )
+
+    def _by_admin(self, row: Row) -> bool:
+        engine = self._engine
+        size = engine.vault.one("SELECT authority_size FROM entry WHERE idx = ?", row.index)
+        author = row.statement.device
+        device = engine.directory.device(author, size=None if size is None else size[0])
+        return "admin" in device.roles

@@ -1,11 +1,13 @@
 """What people send: messages of every form, with their files; and how far each got."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace as replaced
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
+from seefen.client import originals
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox, Progress
@@ -13,9 +15,29 @@ from seefen.client.values import ObjectView, Reach, Sent
 from seefen.client.views import Row, answer_of, object_view, row_of, rows, step_at
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Message, Note
+from seefen.protocol.messages import Message, Note, Paper, saying
 
 M = TypeVar("M", bound=Message)
+
+
+class Fill(Protocol):
+    """Fills in what the writer of a message left."""
+
+    def __call__(self, message: M, /) -> M:
+        """Return it filled in."""
+        ...
+
+
+def _as_it_is(message: M, /) -> M:
+    return message
+
+
+def _anything(_nodes: Sequence[str], _message: Message) -> None:
+    """Let anything go anywhere; the client puts the pair policy here."""
+
+
+def _usual(_nodes: Sequence[str], message: Message) -> int:
+    return message.due_s()
 
 
 def silent(name: str, done: int, total: int) -> None:
@@ -29,6 +51,9 @@ class Messaging:
         self._engine = engine
         self._outbox = outbox
         self._casework = casework
+        self.fill: Fill = _as_it_is
+        self.permit: Callable[[Sequence[str], Message], None] = _anything
+        self.clock_s: Callable[[Sequence[str], Message], int] = _usual
 
     async def send(
         self,
@@ -44,13 +69,18 @@ class Messaging:
         """Send a message first and small; its files follow as objects of their own.
 
         Photographs are cleaned of what they say about place and device, unless ``original``.
+        What the message leaves open is filled in with the node's presets.
 
         Raises:
             RefusedError: rule ``persons-in-channel``, or ``outsider``: a node that is named
-                could not read it.
+                could not read it; ``pair-policy``: a member may not read it.
         """
         engine = self._engine
+        if isinstance(message, Paper) and not self._casework.is_house(state):
+            raise RefusedError(f"{message.TYPE} is a paper of your node's house", rule="paper")
+        message = self.fill(message)
         _check_addressees(state, message, engine.node)
+        self.permit(state.members, message)
         async with engine.lock:
             dated = self._dated(message)
             draft = self._outbox.add_message(
@@ -60,6 +90,7 @@ class Messaging:
                 supersedes=supersedes,
                 attach=files,
                 original=original,
+                due_s=self.clock_s(state.members, message),
             )
             # The message leaves before its files are even sealed: it may be urgent.
             first = self._result(await self._outbox.flush(), draft)
@@ -101,7 +132,7 @@ class Messaging:
     async def note_from_alert(self, state: CaseState, alert: ObjectView) -> Sent:
         """Write the first note of a case: the alert it grew out of."""
         text = f"Opened from alert {alert.ref} of {alert.sender}: {alert.subject}"
-        return await self.send(state, Note(text=text, handling=alert.handling))
+        return await self.send(state, saying(Note(text=text, handling=alert.handling), "handling"))
 
     def _reach(self, row: Row, node: str, left_out: str | None) -> Reach:
         engine = self._engine
@@ -130,7 +161,7 @@ class Messaging:
 
 
 def _check_addressees(state: CaseState, message: Message, own: str) -> None:
-    if state.form == "channel" and getattr(message, "persons", None):
+    if state.form == "channel" and getattr(originals.inner(message), "persons", None):
         # All members of a channel read everything in it, whomever a message names.
         raise RefusedError(
             "persons are named in cases only: open one, `seefen case open --from-alert`",

@@ -15,7 +15,7 @@ from msgspec.structs import replace as replaced
 
 from seefen.client import describing, files, keying, marks, photos, searching
 from seefen.client.answers import FullError, UnreachableError
-from seefen.client.drafts import Attachment, Draft, sayable
+from seefen.client.drafts import Attachment, Draft, check_name
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
 from seefen.client.values import Sent
@@ -25,7 +25,6 @@ from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.messages import (
     Message,
-    check_file_name,
     decode_message,
     encode_cover,
     encode_message,
@@ -51,6 +50,7 @@ class Outbox:
         self._engine = engine
         self._sender = sender
         self._moving = asyncio.Lock()
+        self.permit: Callable[[Draft], None] = _anything
         self._uploaded: set[bytes] = set()
 
     @property
@@ -67,6 +67,7 @@ class Outbox:
         supersedes: bytes | None = None,
         attach: tuple[Path, ...] = (),
         original: bool = False,
+        due_s: int | None = None,
     ) -> int:
         """Keep a message to be sent, and the files to follow it; return the draft's number.
 
@@ -78,10 +79,10 @@ class Outbox:
         for path in attach:
             if not path.is_file():
                 raise RefusedError(f"{path} cannot be read: there is no such file", rule="file")
-            _check_name(path)
+            check_name(path)
             if not original:
                 photos.check(path)  # now, not when the message has left
-        bare = self._bare(case, file=False)
+        bare, cover = self._bare(case, file=False), message.cover()
         key = new_content_key()
         body = seal(key, body_context(bare), pad(plain))
         draft = Draft(
@@ -94,7 +95,7 @@ class Outbox:
             supersedes,
             "",
             "",
-            encode_cover(message.cover()),
+            encode_cover(cover if due_s is None else replaced(cover, due_s=due_s)),
             body,
             key,
             len(body),
@@ -257,8 +258,13 @@ class Outbox:
             return self._finish(id_, draft)
         await keying.refresh(engine)
         self._uploaded.discard(draft.object)  # if it is refused, the parts are looked at again
-        await self._sender.send(lambda parcel: _add_object(engine, parcel, draft))
+        await self._sender.send(lambda parcel: self._add(parcel, draft))
         return self._finish(id_, draft)
+
+    def _add(self, parcel: Parcel, draft: Draft) -> None:
+        # Each time it is sealed: meanwhile others may read it, and under another policy.
+        self.permit(draft)
+        _add_object(self._engine, parcel, draft)
 
     def _finish(self, id_: int, draft: Draft) -> Sent:
         """Keep the author's own words, which need no access, and let the draft go."""
@@ -371,13 +377,9 @@ def _add_object(engine: Engine, parcel: Parcel, draft: Draft) -> None:
     parcel.contents.append(Content(draft.object, wrapped, draft.body))
 
 
+def _anything(_: Draft) -> None:
+    """Let anything be sealed; the client puts the pair policy here."""
+
+
 def _unseen(name: str, done: int, total: int) -> None:
     """Report no progress."""
-
-
-def _check_name(path: Path) -> None:
-    """Refuse a file whose name cannot be sent now, or its message would leave without it."""
-    try:
-        check_file_name(sayable(path.name))
-    except RefusedError as err:
-        raise RefusedError(f"{sayable(path.name)[:40]}: {err}", rule=err.rule) from None

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seefen.client import files, marks, searching
+from seefen.client import files, marks, originals, searching
 from seefen.client.acknowledging import Acknowledging
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
@@ -40,7 +40,7 @@ from seefen.protocol.errors import (
     SeefenError,
     UntrustedError,
 )
-from seefen.protocol.messages import Message, decode_message
+from seefen.protocol.messages import Forwarded, Message, decode_message
 from seefen.protocol.objects import open_message, unwrap_content_key
 from seefen.protocol.statements import Access, Mailbox, Object
 
@@ -90,6 +90,7 @@ class Reader:
 
         Raises:
             RefusedError: rule ``purpose-needed``, or this device may not read it.
+            UntrustedError: It was passed on, and is not proved to be what it is said to be.
         """
         engine = self._engine
         async with engine.lock:
@@ -101,6 +102,7 @@ class Reader:
             row = row_of(engine, state, number)
             if row.message is None:
                 raise UntrustedError("the body was not opened", rule="body")
+            passed = row.message if isinstance(row.message, Forwarded) else None
             found, common = self.journal.cross_check(row)
             return Opened(
                 view=object_view(engine, row),
@@ -111,6 +113,7 @@ class Reader:
                 common=common,
                 channels=channels_of(engine, row),
                 corrections=corrections_of(engine, row),
+                original=None if passed is None else originals.proven(engine, row, passed),
             )
 
     async def take(self, state: CaseState, row: Row) -> None:
@@ -265,8 +268,10 @@ class Reader:
                     message.message_id,
                     obj.object,
                 )
-            marks.keep(engine.vault, obj.object, message)
-            searching.keep(engine.vault, obj.object, message)
+            found = originals.shown(engine, row, message)
+            if found is not None:
+                marks.keep(engine.vault, obj.object, found)
+                searching.keep(engine.vault, obj.object, found)
 
     async def _open(self, state: CaseState, row: Row, *, emergency: bool) -> int:
         engine = self._engine

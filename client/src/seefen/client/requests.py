@@ -26,7 +26,7 @@ from seefen.client.views import (
 )
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
-from seefen.protocol.messages import Answer, Closing, Cover, Extension, Message, Note
+from seefen.protocol.messages import Answer, Closing, Cover, Extension, Message, Note, saying
 from seefen.protocol.requests import RUNNING, Act, Request, Side, State
 
 Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
@@ -238,7 +238,7 @@ class Requests:
     async def _note(self, ref: str, move: str, text: str) -> Sent:
         row = self._row(ref)
         note = Note(text=text, about=row.object, move=move, **terms_of(row))
-        return await self.move(ref, note)
+        return await self.move(ref, saying(note, "handling"))
 
     def _view(self, row: Row) -> RequestView:
         view, cover, now = object_view(self._engine, row), row.opened_cover, self._engine.now()

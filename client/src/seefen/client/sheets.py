@@ -108,6 +108,7 @@ def _of_message(one: ExportedMessage) -> Cells:
     route = cast("list[Fields]", said.get("route", []))
     return {
         **_of_cover(one),
+        **({"node": one.original_of, "officer": ""} if one.original_of else {}),
         "conditions": one.conditions,
         "tlp": one.tlp,
         "evaluation": one.evaluation,

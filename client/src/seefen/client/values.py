@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from seefen.protocol.messages import Cover, Message, Surface
+from seefen.protocol.onward import Original
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,8 @@ class Opened:
     ``known`` says where its marks stand in the own vault, and ``common`` which of them stand
     in so many places that it says nothing. ``channels`` are those that it names itself, and
     those that a note about it names which is open here as well. ``corrections`` are what its
-    own node said later was wrong in it.
+    own node said later was wrong in it. ``original`` is what was passed on in it, proved to be
+    its author's.
     """
 
     view: ObjectView
@@ -101,6 +103,7 @@ class Opened:
     common: tuple[str, ...] = ()
     channels: tuple[ChannelView, ...] = ()
     corrections: tuple["CorrectionView", ...] = ()
+    original: Original | None = None
 
 
 @dataclass(frozen=True, slots=True)

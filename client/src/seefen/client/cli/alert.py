@@ -48,7 +48,9 @@ Form = Annotated[
 ]
 Handling = Annotated[
     str | None,
-    typer.Option("--handling", parser=handling, metavar="H0..H3", help="Handling code [H2]."),
+    typer.Option(
+        "--handling", parser=handling, metavar="H0..H3", help="Handling code [as preset]."
+    ),
 ]
 
 
@@ -113,7 +115,10 @@ def _asked(session: Session) -> SeizureAlert | None:
         data = json.dumps(asdict(now)).encode()
         session.do(lambda client: client.keep_draft(DRAFT, data))
 
-    return dialogue.compose(session.screen, said, times.now(), keep)
+    def fill(alert: SeizureAlert) -> SeizureAlert:
+        return session.do(lambda client: client.presets.fill(alert))
+
+    return dialogue.compose(session.screen, said, times.now(), keep, fill)
 
 
 def _only_channel(session: Session) -> str:
@@ -151,6 +156,7 @@ def show(
             lambda client, terms: client.alerts.show(
                 str(ref), purpose=terms.purpose, basis=terms.basis, reason=terms.reason
             ),
+            str(ref),
         )
         ours = read.view.sender == session.client.node
         lang = session.screen.lang

@@ -20,6 +20,7 @@ from seefen.client.cli import (
     export,
     file,
     found,
+    house,
     join,
     officer,
     ref,
@@ -38,7 +39,7 @@ from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 
 _GROUPS: Final = (
     found, join, unlock, officer, watch, channel, alert, case, request, trace, amend, file, export,
-    work, ref, device, audit, status, schema,
+    work, ref, device, house, audit, status, schema,
 )  # fmt: skip
 
 app = typer.Typer(

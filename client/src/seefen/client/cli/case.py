@@ -11,6 +11,7 @@ from seefen.client.cli.arguments import (
     CaseName,
     NodeNames,
     Original,
+    Ref,
     Reference,
     UsageError,
     case_name,
@@ -101,6 +102,7 @@ def show(
             lambda client, terms: client.read(
                 str(case), purpose=terms.purpose, basis=terms.basis, reason=terms.reason
             ),
+            str(case),
         )
         ours = read.view.sender == session.client.node
         lang = session.screen.lang
@@ -144,6 +146,32 @@ def send(
         with session.screen.progress() as report:
             sent = session.do(lambda client: send(client, report))
         sending.finish(session, sent)
+
+
+@group.command()
+def forward(
+    context: typer.Context,
+    ref: Ref,
+    case: CaseName,
+    text: Annotated[str, typer.Option("--text", "-t", help="Why it goes there.")] = "",
+    ask: Annotated[
+        str, typer.Option(metavar="WHY", help="Ask its author for leave; nothing goes yet.")
+    ] = "",
+    purpose: Purpose = None,
+    basis: Basis = None,
+) -> None:
+    """Take a message into another case: seefen case forward seefen-border#1 CASE."""
+    words = sending.note(text)
+    if ask and words:
+        raise UsageError("ask first, or pass it on?", "leave out --text, or --ask")
+
+    async def send(client: Client) -> Sent:
+        if ask:
+            return await client.onward.ask(str(ref), case, ask, purpose or "", basis or "")
+        return await client.onward.forward(str(ref), case, words)
+
+    with opened(context) as session:
+        sending.finish(session, session.do(send))
 
 
 @group.command()

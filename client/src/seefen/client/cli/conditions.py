@@ -83,20 +83,26 @@ def under(
     session: Session,
     given: Conditions,
     read: Callable[[Client, Conditions], Coroutine[Any, Any, T]],
+    name: str = "",
 ) -> T:
-    """Return what ``read`` returns, asking for purpose and basis when they are missing."""
+    """Return what ``read`` returns, asking for purpose and basis when they are missing.
+
+    Args:
+        name: What is opened, ``CASE`` or ``CASE#n``: the node may have presets for it.
+    """
     try:
         return session.do(lambda client: read(client, given))
     except RefusedError as refused:
         if refused.rule != "purpose-needed" or not session.screen.can_ask:
             raise
-    asked = _asked(session, given)
+    preset = session.do(lambda client: client.presets.opening_of(name))
+    asked = _asked(session, given, *preset)
     return session.do(lambda client: read(client, asked))
 
 
-def _asked(session: Session, given: Conditions) -> Conditions:
-    purpose = given.purpose or USUAL_PURPOSE
-    basis = given.basis or USUAL_BASIS
+def _asked(session: Session, given: Conditions, purpose: str, basis: str) -> Conditions:
+    purpose = given.purpose or purpose or USUAL_PURPOSE
+    basis = given.basis or basis or USUAL_BASIS
     session.screen.say(
         line(
             "Purpose: ",

@@ -1,4 +1,7 @@
-"""The alert at three in the morning: at most eight questions, Enter skips what is unknown.
+"""The alert at three in the morning: at most seven questions, Enter skips what is unknown.
+
+Handling code, TLP and evaluation come from presets and are shown in one line; who wants
+others says so with ``e``.
 
 What was answered is kept as a draft in the vault until it is sent; the next
 ``seefen alert send`` goes on with it.
@@ -9,8 +12,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from seefen.client.cli import answers, forms
-from seefen.client.cli.arguments import HANDLING, UsageError
+from seefen.client.cli import answers, forms, terms
+from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views import alerts
 from seefen.protocol.errors import RefusedError
@@ -32,6 +35,7 @@ class Answers:
     hidden: str = ""
     more: str = ""
     handling: str = ""
+    conditions: str = ""
 
     @property
     def is_empty(self) -> bool:
@@ -51,8 +55,8 @@ _QUESTIONS: Final = {
     "serials": "Serials as read, ? for what is unreadable (Enter = later):",
     "hidden": "Hidden where?  (spare wheel, rear panel)",
     "more": "Anything else, no names:",
-    "handling": "Handling code [H2]:",
 }
+_TERMS: Final = {"handling": terms.QUESTION}
 
 
 def answers_from(data: bytes | None) -> Answers:
@@ -64,11 +68,21 @@ def answers_from(data: bytes | None) -> Answers:
     return Answers(**{name: str(value) for name, value in kept.items() if name in known})
 
 
-def ask(screen: Screen, said: Answers, keep: Callable[[Answers], None]) -> Answers:
-    """Ask each question; what was answered before is offered with it."""
-    for name, question in _QUESTIONS.items():
+def ask(
+    screen: Screen, said: Answers, keep: Callable[[Answers], None], *, again: bool = False
+) -> Answers:
+    """Ask each question; what was answered before is offered with it.
+
+    Args:
+        again: He wants to change something: only then the terms are asked for, too.
+    """
+    questions = _QUESTIONS | (_TERMS if again else {})
+    for name, question in questions.items():
         before: str = getattr(said, name)
         said = replace(said, **{name: screen.ask(question, before)})
+        keep(said)
+    if again and "H3" in said.handling.upper():
+        said = replace(said, conditions=screen.ask(terms.CONDITIONS, said.conditions))
         keep(said)
     return said
 
@@ -89,18 +103,17 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
             "what was found is missing, or was not understood",
             "--carrying '12 pistols, 340 rounds': how many, and of what",
         )
-    if said.handling and said.handling.upper() not in HANDLING:
-        raise UsageError("the handling code is one of H0, H1, H2, H3", "Enter takes H2")
     text = "; ".join(filter(None, (found.get("text"), other_places, said.more)))
     form: dict[str, Any] = {
         **answers.place(said.where),
         **found,
+        **terms.fields(said.handling),
+        "conditions": said.conditions,
         "items": items,
         "concealment": hidden,
         "vehicle": answers.vehicle(said.vehicle),
         "occurred_at": at.isoformat(timespec="seconds"),
         "created_at": int(at.timestamp()),
-        "handling": said.handling.upper() or "H2",
         "text": text,
         "script": "Cyrl" if "Cyrl" in scripts(text) else "Latn",
     }
@@ -109,29 +122,42 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
     return forms.build_alert(form)
 
 
+def _as_it_is(alert: SeizureAlert) -> SeizureAlert:
+    return alert
+
+
 def compose(
-    screen: Screen, said: Answers, at: datetime, keep: Callable[[Answers], None]
+    screen: Screen,
+    said: Answers,
+    at: datetime,
+    keep: Callable[[Answers], None],
+    fill: Callable[[SeizureAlert], SeizureAlert] = _as_it_is,
 ) -> SeizureAlert | None:
     """Ask until the officer sends (the alert) or keeps the draft (None).
 
-    ``keep`` is called after each answer: power cut or Ctrl-C, the draft is there.
+    ``keep`` is called after each answer: power cut or Ctrl-C, the draft is there. ``fill``
+    puts the presets in, before the alert is shown.
     """
+    again = False
     while True:
-        said = ask(screen, said, keep)
-        alert = _understood(screen, said, at)
+        said = ask(screen, said, keep, again=again)
+        alert = _understood(screen, said, at, fill)
         question = (
             "[Enter] send   [e] edit   [q] keep draft" if alert else "[Enter] edit   [q] keep draft"
         )
         choice = screen.ask(question).lower()
         if choice.startswith("q"):
             return None
+        again = alert is not None
         if alert is not None and not choice.startswith("e"):
             return alert
 
 
-def _understood(screen: Screen, said: Answers, at: datetime) -> SeizureAlert | None:
+def _understood(
+    screen: Screen, said: Answers, at: datetime, fill: Callable[[SeizureAlert], SeizureAlert]
+) -> SeizureAlert | None:
     try:
-        alert = alert_of(said, at)
+        alert = fill(alert_of(said, at))
     except (UsageError, RefusedError) as refused:
         screen.say(alerts.not_yet(str(refused)))
         return None

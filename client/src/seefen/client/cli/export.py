@@ -86,6 +86,7 @@ def export(
                 basis=terms.basis,
                 reason=terms.reason,
             ),
+            name,
         )
     written = _written(made, kind)
     if output is None:

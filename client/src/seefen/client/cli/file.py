@@ -45,6 +45,7 @@ def get(
                 reason=terms.reason,
                 progress=report,
             ),
+            str(ref),
         )
         view = session.do(lambda client: client.files.view(str(ref)))
     # After the bar has gone, so that the two do not write over each other.

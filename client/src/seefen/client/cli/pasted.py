@@ -66,7 +66,8 @@ def _use(one: ExportedMessage) -> Iterator[str]:
 def _about(one: ExportedMessage, said: dict[str, Any]) -> Iterator[str]:
     coded = cast("dict[str, str]", one.message)
     yield _row("FORM", codes.message_type(one.type))
-    yield _row("FROM", f"{one.sender} ({one.officer})")
+    sent = f"{one.sender} ({one.officer})"
+    yield _row("FROM", f"{one.original_of}, forwarded by {sent}" if one.original_of else sent)
     yield _row("REFERENCE", one.ref)
     rows = {
         "THEIR OWN REFERENCE": said.get("national_ref"),

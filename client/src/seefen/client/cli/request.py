@@ -197,6 +197,25 @@ def refuse(
 
 
 @group.command()
+def permit(
+    context: typer.Context,
+    ref: Ref,
+    until: Annotated[str, typer.Option(metavar="DAY", help="The last day: 2026-12-31.")] = "",
+    conditions: Annotated[str, typer.Option(metavar="TEXT", help="Under which it may go.")] = "",
+    refused: Annotated[str, typer.Option(metavar="WHY", help="It may not go.")] = "",
+) -> None:
+    """Let a message of yours be passed on to whom was named: seefen request permit REF."""
+    if refused and (until or conditions):
+        raise UsageError("may it go or not?", "leave out --refused, or the rest")
+    _send(
+        context,
+        lambda client: client.onward.permit(
+            str(ref), until=until, conditions=conditions, refused=refused
+        ),
+    )
+
+
+@group.command()
 def take(context: typer.Context, ref: Ref) -> None:
     """Say that your node works on it: seefen request take SF-2026-SKP-00418#3."""
     _send(context, lambda client: client.requests.answer(str(ref), "taken"))

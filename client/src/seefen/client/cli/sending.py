@@ -32,6 +32,12 @@ def finish(session: Session, sent: Sent) -> None:
     """Show how far it got; what is only queued ends the command with exit code 3."""
     online = session.client.online
     session.screen.show(sent, lambda value: views.sent(value, online=online))
+    leave(session, sent)
+
+
+def leave(session: Session, sent: Sent) -> None:
+    """End the command with an exit code that says it, if something is only queued."""
+    online = session.client.online
     if sent.queued:
         raise typer.Exit(REFUSED if online and sent.problem else QUEUED)
 

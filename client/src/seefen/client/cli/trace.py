@@ -19,7 +19,7 @@ from seefen.client.cli.arguments import (
 )
 from seefen.client.cli.conditions import Conditions, under
 from seefen.client.cli.session import Session, opened
-from seefen.protocol.messages import TraceRequest
+from seefen.protocol.messages import TraceReply, TraceRequest
 
 group = typer.Typer(help="Trace requests and their answers.")
 Form = Annotated[
@@ -65,7 +65,7 @@ def ask(
         if about is not None:
             request = _about(session, about, item or 0, asked)
         else:
-            request = trace_dialogue.ask(session.screen, times.now()) if given is None else given
+            request = _asked(session) if given is None else given
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.requests.ask(case, request, files, report, original=original)
@@ -80,7 +80,8 @@ def _about(session: Session, about: Reference, item: int, to: tuple[str, ...]) -
         Conditions(),
         lambda client, terms: client.read(str(about), terms.purpose, terms.basis, terms.reason),
     )
-    request = trace_about.request(read.message, item, to, times.now())
+    given = trace_about.request(read.message, item, to, times.now())
+    request = session.do(lambda client: client.presets.fill(given))
     if session.screen.can_ask:
         return trace_dialogue.confirmed(session.screen, request)
     return request
@@ -100,7 +101,7 @@ def answer(
     with opened(context) as session:
         # Said before nine questions are answered, not after.
         session.do(lambda client: client.requests.show(str(ref)))
-        reply = trace_dialogue.answer(session.screen, times.now()) if given is None else given
+        reply = _answered(session) if given is None else given
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.requests.move(
@@ -108,3 +109,17 @@ def answer(
                 )
             )
         sending.finish(session, sent)
+
+
+def _asked(session: Session) -> TraceRequest:
+    def fill(message: TraceRequest) -> TraceRequest:
+        return session.do(lambda client: client.presets.fill(message))
+
+    return trace_dialogue.ask(session.screen, times.now(), fill)
+
+
+def _answered(session: Session) -> TraceReply:
+    def fill(message: TraceReply) -> TraceReply:
+        return session.do(lambda client: client.presets.fill(message))
+
+    return trace_dialogue.answer(session.screen, times.now(), fill)

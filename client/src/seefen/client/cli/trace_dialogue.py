@@ -1,22 +1,24 @@
 """Trace requests and replies by questions; Enter skips what is unknown."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
-from seefen.client.cli import answers, forms
+from seefen.client.cli import answers, forms, terms
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views import traces
 from seefen.protocol.messages import TABLES, TraceReply, TraceRequest
 
 M = TypeVar("M", TraceRequest, TraceReply)
+Fill: TypeAlias = Callable[[M], M]
 
 QUESTIONS: Final = "manufacture, last legal holder, lost or stolen"
 _OPTION: Final = "give --form FILE.json; docs/cli.md has an example"
 
 
-def ask(screen: Screen, at: datetime) -> TraceRequest:
-    """Ask for a trace request."""
+def ask(screen: Screen, at: datetime, fill: Fill[TraceRequest]) -> TraceRequest:
+    """Ask for a trace request; ``fill`` puts the presets in before it is shown."""
     _require_person(screen)
     gun = screen.ask("Gun?  (pistol Zastava M57 7,62 x 25)")
     number = screen.ask("Serial as read, ? for what is unreadable (Enter = later):")
@@ -41,11 +43,11 @@ def ask(screen: Screen, at: datetime) -> TraceRequest:
         "urgency_reason": why,
         "circumstances": text,
     }
-    return confirmed(screen, forms.build_request(form))
+    return confirmed(screen, fill(forms.build_request(form)))
 
 
-def answer(screen: Screen, at: datetime) -> TraceReply:
-    """Ask for the answer to a trace request."""
+def answer(screen: Screen, at: datetime, fill: Fill[TraceReply]) -> TraceReply:
+    """Ask for the answer to a trace request; ``fill`` puts the presets in."""
     _require_person(screen)
     outcome = screen.ask(f"Outcome?  ({_labels('outcome')})", "traced in part")
     searched = screen.ask("Searched (needed): register, years, paper or digital:")
@@ -66,7 +68,7 @@ def answer(screen: Screen, at: datetime) -> TraceReply:
         "refusal_ground": ground,
         "text": text,
     }
-    return confirmed(screen, forms.build_reply(form))
+    return confirmed(screen, fill(forms.build_reply(form)))
 
 
 def _labels(table: str) -> str:
@@ -81,9 +83,7 @@ def _require_person(screen: Screen) -> None:
 def confirmed(screen: Screen, message: M) -> M:
     """Return the message once the person has seen it and sends it."""
     screen.say(traces.before_sending(message))
-    if screen.ask("[Enter] send   [q] stop").lower().startswith("q"):
-        raise KeyboardInterrupt
-    return message
+    return terms.confirmed(screen, message)
 
 
 def _register(text: str) -> dict[str, str]:

@@ -33,11 +33,12 @@ def on(
     """Go on watch: seefen watch on --purpose border-control --basis pcc-see."""
     chosen = distinct(channels, "channel")
     with opened(context) as session:
+        preset = session.do(lambda client: client.presets.opening("SeizureAlert"))
         watches = session.do(
             lambda client: client.watch.on(
                 chosen,
-                purpose=purpose or conditions.WATCH_PURPOSE,
-                basis=basis or USUAL_BASIS,
+                purpose=purpose or preset[0] or conditions.WATCH_PURPOSE,
+                basis=basis or preset[1] or USUAL_BASIS,
                 reason=reason,
             )
         )

@@ -36,7 +36,8 @@ from seefen.protocol.messages.firearm import (
     Marking,
 )
 from seefen.protocol.messages.firearm_notice import FirearmNotice
-from seefen.protocol.messages.form import Form, Message, OtherChannel
+from seefen.protocol.messages.form import Form, Message, OtherChannel, Paper, saying
+from seefen.protocol.messages.forwarded import Forwarded, Proof
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport, Party
 from seefen.protocol.messages.info_reply import InfoReply
@@ -45,8 +46,10 @@ from seefen.protocol.messages.node_status import NodeStatus
 from seefen.protocol.messages.note import Note
 from seefen.protocol.messages.onward_decision import OnwardDecision
 from seefen.protocol.messages.onward_request import OnwardRequest
+from seefen.protocol.messages.pair_policy import PairPolicy, PairRow
 from seefen.protocol.messages.person import Assertion, IdDocument, Name, Person
 from seefen.protocol.messages.place import Leg, Position, Vehicle
+from seefen.protocol.messages.presets import Opening, Preset, Presets
 from seefen.protocol.messages.recall import Recall
 from seefen.protocol.messages.schema import schema
 from seefen.protocol.messages.seizure_alert import SeizureAlert
@@ -80,6 +83,7 @@ __all__ = [
     "FileNote",
     "FirearmNotice",
     "Form",
+    "Forwarded",
     "GunPart",
     "HitNotice",
     "IdDocument",
@@ -98,10 +102,17 @@ __all__ = [
     "Note",
     "OnwardDecision",
     "OnwardRequest",
+    "Opening",
     "OtherChannel",
+    "PairPolicy",
+    "PairRow",
+    "Paper",
     "Party",
     "Person",
     "Position",
+    "Preset",
+    "Presets",
+    "Proof",
     "Recall",
     "Register",
     "RouteLeg",
@@ -123,6 +134,7 @@ __all__ = [
     "label",
     "marks_in",
     "message_from_form",
+    "saying",
     "schema",
     "to_json",
 ]

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final, NoReturn, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from seefen.protocol.encoding import decode_map, encode_map
 from seefen.protocol.errors import MalformedError, RefusedError
@@ -27,7 +28,8 @@ from seefen.protocol.messages.erasure_confirm import ErasureConfirm
 from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote
 from seefen.protocol.messages.firearm_notice import FirearmNotice
-from seefen.protocol.messages.form import Form
+from seefen.protocol.messages.form import Form, Message, saying
+from seefen.protocol.messages.forwarded import Forwarded
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport
 from seefen.protocol.messages.info_reply import InfoReply
@@ -36,6 +38,8 @@ from seefen.protocol.messages.node_status import NodeStatus
 from seefen.protocol.messages.note import Note
 from seefen.protocol.messages.onward_decision import OnwardDecision
 from seefen.protocol.messages.onward_request import OnwardRequest
+from seefen.protocol.messages.pair_policy import PairPolicy
+from seefen.protocol.messages.presets import Presets
 from seefen.protocol.messages.recall import Recall
 from seefen.protocol.messages.seizure_alert import SeizureAlert
 from seefen.protocol.messages.shape import (
@@ -67,6 +71,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     Extension,
     FileNote,
     FirearmNotice,
+    Forwarded,
     HitNotice,
     IncidentReport,
     InfoReply,
@@ -75,6 +80,8 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     Note,
     OnwardDecision,
     OnwardRequest,
+    PairPolicy,
+    Presets,
     Recall,
     SeizureAlert,
     TraceReply,
@@ -82,6 +89,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
 )
 MESSAGE_LIMIT: Final = 64 * 1024  # bytes; long texts and pictures are files
 _AT_A_GLANCE: Final = 50  # codes that a refusal still lists
+_LATER: Final = ("purpose", "basis")  # what presets may still fill in
 _NEVER_FILLED_IN: Final = ("type", "v", "message_id")
 _BY_NAME: Final = {type_.TYPE: type_ for type_ in CATALOGUE}
 
@@ -170,7 +178,8 @@ def message_from_form(name: str, form: dict[str, Any]) -> Form:
 
     Ids are hex. Where a code is wanted, its English label does too. The message gets an id
     of its own: an exported message that serves as a form would else be taken for a double
-    by its readers, and dropped.
+    by its readers, and dropped. It knows which fields stood in the form; a purpose or basis
+    that did not may come from presets, and is missed when the message is sealed.
 
     Raises:
         RefusedError: A field is wrong or unknown; says which, and what to do.
@@ -185,8 +194,16 @@ def message_from_form(name: str, form: dict[str, Any]) -> Form:
         raise RefusedError(f"this form is not right: {err}", rule="form") from err
     _refuse_unknown(fields, name)
     message = _converted(type_, recoded(shape(type_), fields, _code_of))
-    checked(message)
-    return message
+    if not isinstance(message, Message):
+        checked(message)
+        return message
+    checked(_as_if_preset(message, given))
+    return saying(message, *given)
+
+
+def _as_if_preset(message: Message, given: dict[str, Any]) -> Message:
+    left = [field for field in _LATER if field not in given and not getattr(message, field)]
+    return replace(message, **{field: next(iter(TABLES[field])) for field in left})
 
 
 def _made(fields: object) -> Form:

@@ -7,7 +7,7 @@ field was not filled in: "unknown" is a code of its own wherever it means someth
 The formats are ``docs/spec/messages.md``.
 """
 
-from typing import Annotated, Any, ClassVar, Final, NoReturn, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
@@ -109,11 +109,16 @@ class Form(Piece, kw_only=True, frozen=True):
         """
 
 
-class Message(Form, kw_only=True, frozen=True):
+class Message(Form, kw_only=True, frozen=True, dict=True):
     """The fields of every message. ``created_at`` is unix seconds by the writer's own clock.
 
     An ``exercise`` is shown as one everywhere, and never counted.
     """
+
+    @property
+    def said(self) -> frozenset[str]:
+        """The fields that its writer is known to have filled in; see :func:`saying`."""
+        return frozenset(self.__dict__.get("_said", ()))
 
     message_id: Id = msgspec.field(default_factory=new_id)
     created_at: Count = 0
@@ -181,6 +186,39 @@ class Message(Form, kw_only=True, frozen=True):
     def conditions_text(self) -> str:
         """Return the handling code in words, for every view and print."""
         return " ".join(filter(None, (label("handling", self.handling), self.conditions)))
+
+
+class Paper(Message, kw_only=True, frozen=True):
+    """What an admin of a node lays down for its devices.
+
+    Attributes:
+        version: Counted by the program that lays it down, 1 for the first.
+    """
+
+    urgency: Annotated[str, coded("urgency")] = "ROUTINE"
+    version: Count = 0
+
+    def speaks_of(self) -> tuple[str, ...]:
+        """Return the types of messages that its rows name."""
+        return ()
+
+    def nodes(self) -> tuple[str, ...]:
+        """Return the nodes that its rows name."""
+        return ()
+
+
+M = TypeVar("M", bound=Message)
+
+
+def saying(message: M, *fields: str) -> M:
+    """Return a message, marked: these fields are its writer's word, also where it is the default.
+
+    The mark is no part of what is sealed. It tells a value that was chosen from one that was
+    left, which presets may still fill in.
+    """
+    marked = msgspec.structs.replace(message)
+    vars(marked)["_said"] = message.said | frozenset(fields)
+    return marked
 
 
 def clock_s(clock: str, urgency: str) -> int:

@@ -47,7 +47,9 @@ def _ours(value: object) -> object:
 
 def _hex(given: dict[str, Any]) -> dict[str, Any]:
     shortest = _HEX_LENGTHS.get(given.get("minLength", 0), 0)
-    longest = _HEX_LENGTHS[given["maxLength"]]
+    longest = _HEX_LENGTHS.get(given["maxLength"], 0)
     notes = {k: v for k, v in given.items() if k == "description"}
+    if not longest:  # neither an id nor a hash
+        return {"type": "string", "pattern": "^([0-9a-f]{2})*$", **notes}
     pattern = f"^([0-9a-f]{{{longest}}})" + ("$" if shortest else "?$")
     return {"type": "string", "pattern": pattern, **notes}

@@ -9,7 +9,7 @@ from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack
 from seefen.client.cli.views import messages, surfaces
 from seefen.client.labels import ENGLISH, LANGUAGES, is_draft, subject_in
 from seefen.client.values import ObjectView, Opened
-from seefen.protocol.messages import Surface, label
+from seefen.protocol.messages import Forwarded, Surface, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +24,35 @@ class Fetched:
 def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
     """Return a message whose body is open, with what may be done with it."""
     view = read.view
+    message = read.message if read.original is None else read.original.message
     return stack(
         _title(view, ours=ours),
         _superseded(view),
         _recalled(view),
         _corrected(read),
         draft(lang),
-        messages.terms(read.message, lang),
-        messages.body(read.message, lang),
+        _passed_on(read),
+        messages.terms(message, lang),
+        messages.body(message, lang),
         _channels(read),
         _known(read),
         files(read.files, lang),
         dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
         None if ours else _next(view),
+    )
+
+
+def _passed_on(read: Opened) -> Painted | None:
+    """Say whose word it is, and under what its author let it go."""
+    original, passed = read.original, read.message
+    if original is None or not isinstance(passed, Forwarded):
+        return None
+    when = times.moment(original.created_at, times.now())
+    return stack(
+        bold(f"Forwarded by {read.view.sender}: {codes.message_type(original.message.TYPE)}"),
+        line(f"  of {original.node}, {when}: its signature was checked on this machine"),
+        *(line("  permitted under: ", text) for text in original.conditions),
+        line("  why: ", passed.text) if passed.text else None,
     )
 
 
@@ -161,6 +177,8 @@ def _next(view: ObjectView) -> Painted | None:
         return dim(f"Answer: seefen trace answer {view.ref}")
     if view.type == "Recall":
         return dim(f"Confirm: seefen erase {view.reply_to}")
+    if view.type == "OnwardRequest":
+        return dim(f"Decide: seefen request permit {view.ref}  (or --refused WHY)")
     if view.due_at is not None:
         return dim(f"Answer: seefen request answer {view.ref} --form FILE.json")
     return None

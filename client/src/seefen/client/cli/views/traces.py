@@ -1,5 +1,6 @@
 """A trace request or reply, before it is sent."""
 
+from seefen.client.cli import terms
 from seefen.client.cli.paint import Painted, bold, line, stack
 from seefen.client.cli.scripts import remark
 from seefen.client.cli.views import messages
@@ -15,4 +16,5 @@ def before_sending(message: TraceRequest | TraceReply) -> Painted:
         messages.body(message),
         line("  ", note) if note else None,
         messages.terms(message),
+        line(terms.of(message)),
     )

@@ -1,0 +1,134 @@
+"""Passing on: with its author's leave, whole, and refused before it is sealed without."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from seefen.client import Client
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages import Forwarded, Message, Note, PairPolicy, PairRow, SeizureAlert
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, alert, until
+from tests.client.test_pairs import named
+
+BOTH = f"{CHANNEL}#1"
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE, PRISTINA) as place:
+        yield place
+
+
+async def scene(place: Site) -> tuple[Client, Client, Client, str]:
+    """Skopje alerts Belgrade, which has opened it and has a case with Pristina."""
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    await belgrade.read(BOTH, **WHY)
+    case = await belgrade.cases.open("Passed on", [PRISTINA])
+    return skopje, belgrade, await place.client(PRISTINA), case.number
+
+
+async def permitted(skopje: Client, belgrade: Client, case: str, **terms: str) -> None:
+    """Belgrade asks, Skopje decides, and Belgrade opens the decision."""
+    asked = str((await belgrade.onward.ask(BOTH, case, "The buyer lives there.")).ref)
+    await until(lambda: skopje.requests.waiting(), skopje)
+    await skopje.read(asked, **WHY)
+    given = str((await skopje.onward.permit(asked, **terms)).ref)
+    await until(lambda: belgrade.requests.show(asked).lives[0].state in ("answered", "refused"),
+                belgrade)  # fmt: skip
+    await belgrade.read(given, **WHY)
+
+
+async def rule(client: Client, case: str, ref: str = BOTH) -> str:
+    with pytest.raises(RefusedError) as refused:
+        await client.onward.forward(ref, case)
+    assert client.queued() == []
+    return refused.value.rule
+
+
+async def test_what_was_permitted_is_forwarded_and_read_as_its_authors(place: Site) -> None:
+    skopje, belgrade, pristina, case = await scene(place)
+    assert await rule(belgrade, case) == "onward-permission"
+    await permitted(skopje, belgrade, case, conditions="Not in court.")
+
+    sent = str((await belgrade.onward.forward(BOTH, case, "As agreed")).ref)
+    await until(lambda: [c for c in pristina.cases.list() if c.unread], pristina)
+    view = pristina.cases.show(f"{case}").objects[0]
+    assert (view.type, view.subject, view.handling) == (
+        "Forwarded",
+        "1 pistol, border crossing, preliminary",
+        "H2",
+    )
+    opened = await pristina.read(sent, **WHY)
+    original = opened.original
+    assert original is not None
+    assert (original.node, original.handling) == (SKOPJE, "H2")
+    assert isinstance(original.message, SeizureAlert)
+    assert original.message.items == alert().items
+    assert original.conditions == ("Not in court.",)
+    assert pristina.check("\u0421-84417").exact
+    exported = (await pristina.export.make(sent)).messages[0]
+    assert (exported.type, exported.original_of) == ("SeizureAlert", SKOPJE)
+    assert exported.conditions == "Not in court."
+    assert "original" not in exported.message
+
+    # Further on: by the leave of its author again, and not of whoever passed it on.
+    further = await pristina.cases.open("Further", [BELGRADE])
+    assert await rule(pristina, further.number, sent) == "onward-permission"
+    back = await pristina.cases.open("Back", [SKOPJE])
+    assert (await pristina.onward.forward(sent, back.number)).ref == f"{back.number}#1"
+    assert await rule(belgrade, case, sent) == "own-case"
+
+
+async def test_a_refusal_and_what_was_taken_back_are_not_passed_on(place: Site) -> None:
+    skopje, belgrade, pristina, case = await scene(place)
+    await permitted(skopje, belgrade, case)
+    sent = str((await belgrade.onward.forward(BOTH, case)).ref)
+    await permitted(skopje, belgrade, case, refused="Not any more.")  # the newest decision counts
+    assert await rule(belgrade, case) == "onward-permission"
+
+    await skopje.amend.recall(BOTH, "wrong_data")
+    await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
+    assert await rule(belgrade, case) == "recalled"
+    await until(lambda: [c for c in pristina.cases.list() if c.unread], pristina)
+    assert (await pristina.read(sent, **WHY)).original is not None  # Skopje's recall is not there
+    with pytest.raises(RefusedError, match="took seefen-border#1 back") as refused:
+        await belgrade.read(sent)
+    assert refused.value.rule == "recalled"
+
+
+async def test_what_may_go_without_asking_and_what_never_goes(place: Site, tmp_path: Path) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    case = (await skopje.cases.open("One", [BELGRADE])).number
+    other = (await belgrade.cases.open("Other", [PRISTINA])).number
+    channel = await belgrade.channels.open(CHANNEL, [PRISTINA])
+    annex = tmp_path / "annex.pdf"
+    annex.write_bytes(b"%PDF-1.7")
+    await skopje.cases.publish(case, Note(text="free", handling="H0"))
+    await skopje.cases.publish(case, named())
+    await skopje.cases.send(case, "ours", [annex])
+    await until(lambda: len(belgrade.cases.show(case).objects) == 4, belgrade)
+
+    assert await rule(belgrade, other, f"{case}#1") == "not-opened"
+    await belgrade.read(f"{case}#1", **WHY)
+    assert (await belgrade.onward.forward(f"{case}#1", other)).ref == f"{other}#1"
+    assert await rule(belgrade, other, f"{case}#4") == "is-a-file"
+    with pytest.raises(RefusedError, match="nobody is to be asked"):
+        await skopje.onward.ask(f"{case}#3", case, "mine")
+
+    # Ours needs nobody's leave; a name goes into no channel, and past no pair policy.
+    mine = (await skopje.cases.open("Mine", [PRISTINA])).number
+    assert (await skopje.onward.forward(f"{case}#2", mine)).ref == f"{mine}#1"
+    await skopje.channels.open("skopje-only", [PRISTINA])
+    assert await rule(skopje, "skopje-only", f"{case}#2") == "persons-in-channel"
+    await skopje.house.lay(PairPolicy(rows=(PairRow(n=7, to="*"),)))
+    assert await rule(skopje, mine, f"{case}#2") == "pair-persons"
+    long: Message = Note(text="x" * 8000, national_ref="1")
+    assert (await skopje.cases.publish(case, long)).ref is not None
+    assert (await skopje.onward.forward(f"{case}#5", mine)).ref == f"{mine}#2"
+    assert channel.number == CHANNEL
+    assert skopje.cases.show(mine).objects[1].type == Forwarded.TYPE

@@ -1,0 +1,151 @@
+"""The pair policy: what may not go to a node is refused before it is kept or sealed."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from seefen.client import Client
+from seefen.client.connection import UnreachableError
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages import InfoRequest, Message, Note, PairPolicy, PairRow
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, alert, until
+from tests.protocol.messages.samples import SAMPLES
+
+OPEN = PairRow(n=1, to="*")
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE, PRISTINA) as place:
+        yield place
+
+
+def named(text: str = "She drove.") -> Note:
+    person: Any = getattr(SAMPLES["InfoRequest"], "persons")  # noqa: B009 - a sample is a message
+    return Note(
+        text=text, to=(BELGRADE,), persons=person, purpose="trace", basis="pcc-see",
+        offence="trafficking",
+    )  # fmt: skip
+
+
+def question(*to: str) -> Message:
+    asked = replace(SAMPLES["InfoRequest"], to=to, persons=())
+    assert isinstance(asked, InfoRequest)
+    return asked
+
+
+async def refused(client: Client, case: str, message: Message) -> RefusedError:
+    with pytest.raises(RefusedError) as caught:
+        await client.cases.publish(case, message)
+    assert client.queued() == []
+    return caught.value
+
+
+async def test_the_row_that_bars_a_message_is_named_and_nothing_is_kept(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    case = (await skopje.cases.open("Pairs", [BELGRADE, PRISTINA])).number
+    assert (await skopje.cases.publish(case, named())).ref is not None  # no paper bars nothing
+
+    await skopje.house.lay(PairPolicy(rows=(
+        PairRow(n=3, to=BELGRADE, persons=True, basis="pcc-see"),
+        PairRow(n=14, to="*", until="2999-12-31"),
+    )))  # fmt: skip
+    why = await refused(skopje, case, named())
+    assert (
+        str(why) == "pair policy skopje-border > pristina-ffp has no basis for person data (row 14)"
+    )
+    assert why.rule == "pair-persons"
+    assert (await skopje.cases.publish(case, Note(text="nobody is named"))).ref == f"{case}#2"
+    closed = (await skopje.cases.open("For one", [BELGRADE])).number
+    assert (await skopje.cases.publish(closed, named())).ref == f"{closed}#1"
+
+    await skopje.house.lay(PairPolicy(rows=(replace(OPEN, until="2026-01-31"),)))
+    why = await refused(skopje, case, Note(text="late"))
+    assert "ran out on 2026-01-31 (row 1)" in str(why)
+    assert why.rule == "pair-policy"
+    assert (await skopje.amend.recall(f"{case}#2", "wrong_data")).ref is not None
+
+    await skopje.house.lay(PairPolicy(rows=(PairRow(n=5, to=BELGRADE, forms=("TraceRequest",)),)))
+    assert "belgrade-ffp has no row for Note" in str(await refused(skopje, case, Note(text="x")))
+
+
+async def test_a_member_is_let_in_only_where_what_is_there_may_go(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    case = (await skopje.cases.open("Pairs", [BELGRADE])).number
+    await skopje.cases.publish(case, named())
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    sent = await skopje.alerts.send(alert(), CHANNEL)
+    await skopje.house.lay(PairPolicy(rows=(
+        PairRow(n=1, to=BELGRADE, forms=("SeizureAlert",)), PairRow(n=14, to=PRISTINA),
+    )))  # fmt: skip
+
+    with pytest.raises(RefusedError, match=r"no basis for person data \(row 14\)"):
+        await skopje.cases.add(case, [PRISTINA])
+    assert skopje.cases.show(case).members == (SKOPJE, BELGRADE)
+    known = [view.number for view in skopje.cases.list()]
+    with pytest.raises(RefusedError, match="has no row for Note"):
+        await skopje.cases.open("From alert", [BELGRADE], str(sent.ref))
+    assert [view.number for view in skopje.cases.list()] == known
+    assert PRISTINA in (await skopje.channels.add(CHANNEL, [PRISTINA])).members
+    with pytest.raises(RefusedError, match="there is no node pristina"):
+        await skopje.house.lay(PairPolicy(rows=(PairRow(n=1, to="pristina"),)))
+
+
+async def test_what_waits_is_judged_again_when_it_is_sealed(place: Site, tmp_path: Path) -> None:
+    admin = await place.client(SKOPJE)
+    await admin.house.lay(PairPolicy(rows=(OPEN,)))
+    await place.broker.take(place.network.enrol(SKOPJE, ("keyholder", "lead")))
+    lead = await place.client(SKOPJE, nth=1)
+    case = (await lead.cases.open("Pairs", [BELGRADE])).number
+    annex = tmp_path / "annex.pdf"
+    annex.write_bytes(b"%PDF-1.7")
+    flush = lead._outbox.flush
+
+    async def unreachable() -> Any:
+        raise UnreachableError("no broker", rule="broker")
+
+    setattr(lead._outbox, "flush", unreachable)  # noqa: B010 - a method
+    with pytest.raises(UnreachableError):
+        await lead.cases.send(case, "see the annex", [annex])
+    await admin.house.lay(PairPolicy(rows=(PairRow(n=9, to=BELGRADE, until="2026-02-01"),)))
+    setattr(lead._outbox, "flush", flush)  # noqa: B010
+    await lead.sync()
+    assert "ran out on 2026-02-01 (row 9) [pair-policy]" in str(lead.queued()[0].problem)
+    assert lead.cases.show(case).object_count == 0
+
+    await admin.house.lay(PairPolicy(rows=(OPEN,)))
+    await until(lambda: not lead.queued(), lead)
+    assert lead.cases.show(case).object_count == 2
+
+
+async def test_attack_a_newer_policy_that_is_kept_closed_lets_nothing_pass(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    case = (await skopje.cases.open("Pairs", [BELGRADE])).number
+    await skopje.house.lay(PairPolicy(rows=(OPEN,)))
+    await skopje.house.lay(PairPolicy(rows=(PairRow(n=2, to=PRISTINA),)))
+    vault = skopje._engine.vault
+    vault.run("UPDATE object SET body = NULL WHERE n = 2 AND file = 0 AND case_id = ?",
+              vault.get("house"))  # fmt: skip
+    skopje.house._kept = (None, ())
+    sent = await skopje.cases.send(case, "under the older one")
+    assert sent.ref is None
+    assert "[paper-unread]" in str(skopje.queued()[0].problem)
+
+
+async def test_the_hours_of_a_pair_are_those_of_the_request(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    case = (await skopje.cases.open("Pairs", [BELGRADE, PRISTINA])).number
+    await skopje.house.lay(PairPolicy(rows=(
+        PairRow(n=1, to=BELGRADE, normal_h=48), PairRow(n=2, to="*", flash_h=1),
+    )))  # fmt: skip
+    ask = skopje.requests.ask
+    one = await ask(case, question(BELGRADE))
+    both = await ask(case, question(BELGRADE, PRISTINA))
+    assert skopje.requests.show(str(one.ref)).due_s == 48 * 3600
+    assert skopje.requests.show(str(both.ref)).due_s == 7 * 86_400  # the longer of the two
+    lab = replace(SAMPLES["BallisticRequest"], to=(BELGRADE,))
+    assert skopje.requests.show(str((await ask(case, lab)).ref)).due_s == 3 * 86_400

@@ -1,0 +1,156 @@
+"""Presets: they fill in what an officer left, and never what he said."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from seefen.client import Client
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.messages import (
+    Message,
+    Note,
+    Opening,
+    Preset,
+    Presets,
+    Recall,
+    TraceRequest,
+    message_from_form,
+    saying,
+)
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, until
+
+PRESETS = Presets(
+    rows=(
+        Preset(form="SeizureAlert", handling="H1", info_eval="2"),
+        Preset(form="InfoRequest", basis="pcc-see"),
+        Preset(handling="H0", tlp="TLP:GREEN"),
+    ),
+    opening=(
+        Opening(form="SeizureAlert", purpose="detection", basis="national-law"),
+        Opening(purpose="investigation", basis="pcc-see"),
+    ),
+)
+QUESTION = {
+    "offence": "trafficking", "to": [BELGRADE], "about": ["weapon"], "what_is_asked": "Earlier?",
+    "facts": "Twelve pistols.", "why_you": "Made there.",
+}  # fmt: skip
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+async def enrolled(place: Site, *roles: str) -> Client:
+    await place.broker.take(place.network.enrol(SKOPJE, roles))
+    return await place.client(SKOPJE, nth=1)
+
+
+def terms(message: Message) -> tuple[str, str, str, str, str]:
+    return message.handling, message.tlp, message.info_eval, message.purpose, message.basis
+
+
+async def sent_of(client: Client, ref: str | None) -> Message:
+    assert ref is not None
+    return (await client.read(ref)).message
+
+
+async def test_what_was_left_is_preset_and_what_was_said_stands(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    assert skopje.presets.fill(note := Note(text="x")) is note
+    laid = await skopje.house.lay(PRESETS)
+    assert laid.ref == "house#1"
+
+    sent = await skopje.alerts.send(alert(), CHANNEL)
+    made = await sent_of(skopje, sent.ref)
+    assert terms(made) == ("H1", "TLP:GREEN", "2", "detection", "pcc-see")
+
+    said = saying(alert(), "handling")  # H2 is the form's own, and meant
+    made = await sent_of(skopje, (await skopje.alerts.send(said, CHANNEL)).ref)
+    assert made.handling == "H2"
+    case = await skopje.cases.open("Presets", [BELGRADE])
+    form = message_from_form("Note", {"text": "x", "handling": "H2", "tlp": "TLP:AMBER"})
+    assert isinstance(form, Note)
+    made = await sent_of(skopje, (await skopje.cases.publish(case.number, form)).ref)
+    assert (made.handling, made.tlp) == ("H2", "TLP:AMBER")
+
+    asked = message_from_form("InfoRequest", QUESTION)  # its basis is the node's, or it is missed
+    assert isinstance(asked, Message)
+    made = await sent_of(skopje, (await skopje.requests.ask(case.number, asked)).ref)
+    assert (made.basis, made.handling) == ("pcc-see", "H0")
+
+
+async def test_a_version_and_what_is_about_a_message_keep_its_terms(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    first = str((await skopje.alerts.send(alert(), CHANNEL)).ref)
+    await skopje.house.lay(PRESETS)
+
+    newer = await sent_of(skopje, (await skopje.amend.confirm(first)).ref)
+    assert terms(newer) == terms(alert())
+    note = await sent_of(skopje, (await skopje.cases.refer(str(f"{CHANNEL}#2"), "siena", "1")).ref)
+    assert note.handling == "H2"
+    back = await sent_of(skopje, (await skopje.amend.recall(f"{CHANNEL}#2", "wrong_data")).ref)
+    assert isinstance(back, Recall)
+    assert (back.handling, back.tlp) == ("H2", "TLP:AMBER")
+
+
+async def test_officers_open_under_what_is_preset(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    sent = await skopje.alerts.send(alert(), CHANNEL)
+    assert skopje.presets.opening_of(str(sent.ref)) == ("", "")
+    await skopje.house.lay(PRESETS)
+
+    assert skopje.presets.opening_of(str(sent.ref)) == ("detection", "national-law")
+    assert skopje.presets.opening_of(CHANNEL) == ("investigation", "pcc-see")
+    assert skopje.presets.opening_of("nothing-here#1") == ("investigation", "pcc-see")
+    assert skopje.presets.opening(TraceRequest.TYPE) == ("investigation", "pcc-see")
+
+
+async def test_who_lays_down_presets_and_what_may_stand_in_them(place: Site) -> None:
+    skopje, lead = await place.client(SKOPJE), await enrolled(place, "lead")
+    with pytest.raises(UntrustedError, match="admin") as role:
+        await lead.house.lay(PRESETS)
+    assert role.value.rule == "role"
+    with pytest.raises(RefusedError, match="no message TraceRequests"):
+        await skopje.house.lay(Presets(rows=(Preset(form="TraceRequests", handling="H1"),)))
+    case = await skopje.cases.open("Presets", [BELGRADE])
+    with pytest.raises(RefusedError, match="house") as paper:
+        await skopje.cases.publish(case.number, PRESETS)
+    assert paper.value.rule == "paper"
+    assert skopje.house.laid(Presets) is None
+    for version in (1, 2):
+        await skopje.house.lay(PRESETS)
+        laid = skopje.house.laid(Presets)
+        assert laid is not None
+        assert laid.message.version == version
+
+
+async def test_attack_a_device_that_is_no_admin_takes_a_paper_back_or_replaces_it(
+    place: Site,
+) -> None:
+    skopje, field = await place.client(SKOPJE), await enrolled(place, "field")
+    await skopje.house.lay(PRESETS)
+    await until(lambda: field.house.laid(Presets), field)
+    laid = field.house.laid(Presets)
+    assert laid is not None
+    await field.house.say(Presets(), supersedes=laid.object)
+    await field.house.say(Recall(of=laid.object, recall_reason="wrong_data"), reply_to=laid.object)
+    await until(lambda: len(skopje.house.said(Recall)) == 1, skopje)
+
+    for client in (skopje, field):
+        assert client.house.paper(Presets) == laid.message
+        assert client.presets.fill(alert()).handling == "H1"
+
+
+async def test_an_admin_takes_a_paper_back(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.house.lay(PRESETS)
+    await skopje.amend.recall("house#1", "wrong_data")
+    assert skopje.house.paper(Presets) is None
+    assert skopje.presets.fill(alert()).handling == "H2"
