@@ -22,6 +22,7 @@ import msgspec
 from seefen.client import marks, searching
 from seefen.client.amending import Amending
 from seefen.client.auditing import Audit
+from seefen.client.cards import Cards
 from seefen.client.casework import Casework
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.devices import Devices
@@ -80,7 +81,10 @@ class Client:
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
-        self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
+        self.cards = Cards(engine, self._casework, self._messaging)
+        self.alerts = Alerts(
+            self._casework, self._messaging, self.requests, self.cards, self.read, self.find
+        )
         self.files = Files(self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)

@@ -16,7 +16,7 @@ from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging
 from seefen.client.reading import Reader
 from seefen.client.values import CaseView, Sent
-from seefen.client.views import Row, case_view, recall_of, remembered, rows
+from seefen.client.views import Row, author_of, case_view, recall_of, remembered, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
 from seefen.protocol.errors import OutOfTurnError, RefusedError
@@ -152,13 +152,11 @@ class House:
         message = row.message
         if message is None or recall_of(self._engine, row) is not None:
             return None
-        engine, author = self._engine, row.statement.device
-        size = engine.vault.one("SELECT authority_size FROM entry WHERE idx = ?", row.index)
-        device = engine.directory.device(author, size=None if size is None else size[0])
+        device = author_of(self._engine, row)
         return Said(
             ref=f"{HOUSE}#{row.n}",
             object=row.object,
-            device=author,
+            device=row.statement.device,
             officer=device.officer,
             by_admin="admin" in device.roles,
             at=row.at,

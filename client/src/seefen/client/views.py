@@ -22,7 +22,7 @@ from seefen.protocol.messages import (
 )
 from seefen.protocol.objects import open_title
 from seefen.protocol.requests import Act
-from seefen.protocol.statements import Object
+from seefen.protocol.statements import Device, Object
 
 ROW = (
     "SELECT object, case_id, n, idx, at, envelope, cover, sealed IS NOT NULL, body,"
@@ -165,6 +165,12 @@ def title_of(engine: Engine, state: CaseState) -> str:
             continue  # the key that came with this version is the one; a later one is not
         return message.title if isinstance(message, CaseTitle) else ""
     return ""
+
+
+def author_of(engine: Engine, row: Row) -> Device:
+    """Return the device that wrote an object, with the roles it had when that was recorded."""
+    size = engine.vault.one("SELECT authority_size FROM entry WHERE idx = ?", row.index)
+    return engine.directory.device(row.statement.device, size=None if size is None else size[0])
 
 
 def answer_of(engine: Engine, row: Row, node: str) -> tuple[str | None, str, int | None]:

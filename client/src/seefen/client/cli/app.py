@@ -21,6 +21,7 @@ from seefen.client.cli import (
     file,
     found,
     join,
+    nodes,
     officer,
     ref,
     request,
@@ -37,7 +38,7 @@ from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 
 _GROUPS: Final = (
     found, join, officer, watch, channel, alert, case, request, trace, amend, file, export, work,
-    ref, device, audit, status, schema,
+    ref, device, audit, status, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(
