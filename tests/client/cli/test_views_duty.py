@@ -1,5 +1,6 @@
 """What duty officers read of cards, FLASH and hand-overs; nothing in it is obeyed by a terminal."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -7,13 +8,15 @@ import pytest
 
 from seefen.client import values
 from seefen.client.cards import NodeCard
-from seefen.client.cli.views import cards
+from seefen.client.cli import times
+from seefen.client.cli.views import alerts, cards, duty, objects
 from tests.client.cli.hostile import HOSTILE, obeyed_in
-from tests.client.cli.test_views import one, printed
+from tests.client.cli.test_views import OBJECT, one, printed
 from tests.client.cli.values import filled
 
 VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (cards.listed, tuple[NodeCard, ...]),
+    (lambda text: duty.event(one(values.Event, what="flash", ref=text, text=text)), str),
     (cards.published, tuple[values.Sent, ...]),
 ]
 
@@ -40,3 +43,19 @@ def test_cards_and_nodes_that_have_none() -> None:
         "no card opened here: telephone on paper", "suspended by the network", "seefen card",
     ):  # fmt: skip
         assert part in shown
+
+
+def test_an_alert_that_should_ring_and_one_that_rings() -> None:
+    asked = dataclasses.replace(OBJECT, flash="asked")
+    rings = dataclasses.replace(OBJECT, flash="o-22bb", urgency="FLASH")
+    assert "URGENT, FLASH asked" in printed(alerts.listed([asked]))
+    assert "FLASH asked" not in printed(alerts.listed([rings]))
+    for view, ours, part in (
+        (asked, True, "seefen alert flash seefen-border#1"),
+        (asked, False, "seefen alert ring seefen-border#1"),
+        (rings, False, "FLASH, confirmed by o-22bb"),
+    ):
+        read = dataclasses.replace(filled(values.Opened, "x"), view=view)
+        assert part in printed(objects.opened(read, ours=ours))
+    event = values.Event(int(times.now().timestamp()), "flash", "", "a#1", "12 pistols")
+    assert printed(duty.event(event)).splitlines()[0].startswith("*** FLASH  a#1")

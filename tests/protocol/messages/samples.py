@@ -15,6 +15,7 @@ from seefen.protocol.messages import (
     ErasureConfirm,
     Extension,
     FirearmNotice,
+    Flash,
     HitNotice,
     Image,
     IncidentReport,
@@ -131,6 +132,7 @@ SAMPLES: Final[dict[str, Message]] = {
         since="2026-02-11",
         owner_type="private",
     ),
+    "Flash": Flash(message_id=ID, of=OF),
     "HitNotice": HitNotice(
         message_id=ID,
         of=OF,
@@ -214,6 +216,7 @@ SUBJECTS: Final = {
     "ErasureConfirm": "erased",
     "Extension": "the register is on paper",
     "FirearmNotice": "stolen, 1 rifle, 7,92 x 57",
+    "Flash": "rings",
     "HitNotice": "possible, by similar serial number, contact us before acting",
     "IncidentReport": "shooting, 1 injured, preliminary",
     "InfoReply": "searched, nothing there",

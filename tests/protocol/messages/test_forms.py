@@ -46,7 +46,7 @@ def test_the_catalogue_has_the_twelve_messages_and_those_that_steer() -> None:
         *("ControlledDelivery", "Bulletin"),
         *("Answer", "Note", "Extension", "Correction", "Recall", "ErasureConfirm"),
         *("OnwardRequest", "OnwardDecision", "Closing", "CourtOutcome", "NodeStatus"),
-        *("CodelistUpdate", "FileNote", "CaseTitle"),
+        *("CodelistUpdate", "FileNote", "CaseTitle", "Flash"),
     }
 
 

@@ -39,6 +39,7 @@ from seefen.client.outbox import Outbox
 from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader
 from seefen.client.requests import Requests
+from seefen.client.ringing import Ringing
 from seefen.client.sender import Sender
 from seefen.client.tags import Tags
 from seefen.client.trust import Trust
@@ -74,7 +75,8 @@ class Client:
         self._online = False
         self.watch = Watch(engine, self._reader, self._casework)
         self.house = House(engine, self._casework, self._messaging, self._reader)
-        self._pushes = Pushes(engine, self._reader, self.watch, self.house)
+        self.ringing = Ringing(engine, self.watch, self.house, self._messaging, self.find)
+        self._pushes = Pushes(engine, self._reader, self.watch, self.house, self.ringing)
         self.devices = Devices(engine, self._sender)
         self.audit = Audit(engine)
         self.channels = Channels(engine, self._casework)
@@ -89,7 +91,6 @@ class Client:
         self.export = Exporting(engine, self._casework, self._reader, self.read)
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
-        self._followed = False
 
     @classmethod
     @asynccontextmanager
@@ -210,6 +211,8 @@ class Client:
                 await self._reader.acks.owed()
                 await self.devices.renew_mailboxes()
                 await self.house.look()
+                self.ringing.stirred = True  # who went on watch, too
+                self._pushes.ring()
             if self._outbox.files_wait:
                 # What an earlier process could not bring to its end. The lock is free for alerts.
                 problem = await self._outbox.prepare(silent)
@@ -226,12 +229,13 @@ class Client:
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield what happens, as it happens; goes on when the broker comes back."""
-        self._followed = True
+        self._pushes.followed = self.ringing.stirred = True
+        self._pushes.ring()
         try:
             while True:
                 yield await self._pushes.queue.get()
         finally:
-            self._followed = False
+            self._pushes.followed = False
 
     # --- for programs ---------------------------------------------------------------
 
@@ -356,7 +360,7 @@ class Client:
                     more = await self._reader.acks.owed()
 
     def _remind(self) -> None:
-        if not self._followed:
+        if not self._pushes.followed:
             return  # whoever reads the events next is told: a reminder counts once it is heard
         for level, due in self.requests.reminders():
             whose = "" if due.waits_for_us else f" at {due.node}"

@@ -14,6 +14,7 @@ from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.house import House
 from seefen.client.reading import Reader
+from seefen.client.ringing import Ringing
 from seefen.client.trust import Taken
 from seefen.client.values import Event
 from seefen.client.views import Row, object_view, ref_of, rows
@@ -30,7 +31,11 @@ LIMIT: Final = 1 << 23
 class Pushes:
     """Takes pushes in, one after the other, and tells what happened."""
 
-    def __init__(self, engine: Engine, reader: Reader, watch: Watch, house: House) -> None:
+    def __init__(
+        self, engine: Engine, reader: Reader, watch: Watch, house: House, ringing: Ringing
+    ) -> None:
+        self._ringing = ringing
+        self.followed = False  # somebody reads the events
         self._engine = engine
         self._reader = reader
         self._watch = watch
@@ -62,6 +67,18 @@ class Pushes:
             self.queue.get_nowait()
         self.queue.put_nowait(Event(self._engine.now(), what, case, ref, text))
 
+    def ring(self) -> None:
+        """Tell what rings here, if anybody hears it: it rings once."""
+        if not (self.followed or self._ringing.hooks):
+            return
+        for event in self._ringing.due():
+            self.tell(event.what, event.text, event.case, event.ref)
+            for hook in self._ringing.hooks:
+                try:
+                    hook(event)
+                except Exception as err:  # a program's own: the others are woken all the same
+                    self.tell("alarm", f"a program failed at {event.ref}: {type(err).__name__}")
+
     async def _work(self) -> None:
         while True:
             frame = await self._frames.get()
@@ -72,6 +89,7 @@ class Pushes:
                     await asyncio.sleep(0)
                     await self._reader.acks.owed()
                     await self._house.look()
+                    self.ring()
                     self._engine.vault.sync()
             except UnreachableError:
                 continue
@@ -124,6 +142,7 @@ class Pushes:
                 if case not in names:
                     names[case] = engine.name_of(engine.trust.require_state(case))
                 self._tell_of("arrived", names[case], number, taken.cover)
+                self._ringing.stirred |= taken.cover is not None and taken.cover.type == "Flash"
                 if taken.cover is not None and taken.cover.type == "ErasureConfirm":
                     for row in rows(engine, "object = ?", statement.object):
                         erasing.hear(engine, row)

@@ -16,6 +16,8 @@ from seefen.client.outbox import Progress
 from seefen.client.values import DueView, LifeView, RequestView, Sent
 from seefen.client.views import (
     Row,
+    clock_s,
+    flash_of,
     object_view,
     ref_of,
     require_newest,
@@ -287,11 +289,13 @@ class Requests:
         known = set(engine.directory.nodes())
         named = [node for node in cover.to if node in known and node != obj.node]
         lives: Lives = {}
+        flash = flash_of(engine, row)
         for node in named if cover.to else sorted(covered):
-            life = Request(life=cover.life, due_s=cover.due_s)
             delivered = step_at(engine, row.object, node, "delivered")
             if delivered is None and node == engine.node:
                 delivered = row.at  # it is here, whether or not that stands in the log yet
+            due_s = clock_s(cover, row.at if delivered is None else delivered, flash)
+            life = Request(life=cover.life, due_s=due_s)
             lives[node] = (life if delivered is None else life.delivered(delivered), None)
         replies = "reply_to = ? AND case_id = ? AND cover IS NOT NULL"
         for reply in rows(engine, replies, row.object, row.case):

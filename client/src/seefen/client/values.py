@@ -37,6 +37,7 @@ class ObjectView:
     fetched: bool
     cover_open: bool
     cover: Cover | None = None
+    flash: str = ""  # of an alert: asked, or who confirmed it
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ TYPES: Final = {
     "Extension": "more time",
     "FileNote": "file",
     "FirearmNotice": "firearm notice",
+    "Flash": "it rings",
     "HitNotice": "hit notice",
     "IncidentReport": "incident report",
     "InfoReply": "information reply",

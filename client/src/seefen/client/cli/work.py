@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seefen.client import Client
+from seefen.client import Client, ringing
 from seefen.client.cli.arguments import serial
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import duty
@@ -58,6 +58,8 @@ def tail(
 
         async def follow(client: Client) -> None:
             async for event in client.events():
+                if event.what == ringing.WHAT:
+                    session.screen.ring()
                 session.screen.stream(event, duty.event)
 
         async def limited(client: Client) -> None:

@@ -36,6 +36,7 @@ from seefen.protocol.messages.firearm import (
     Marking,
 )
 from seefen.protocol.messages.firearm_notice import FirearmNotice
+from seefen.protocol.messages.flash import Flash
 from seefen.protocol.messages.form import Form, Message, OtherChannel
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport, Party
@@ -78,6 +79,7 @@ __all__ = [
     "Extension",
     "FileNote",
     "FirearmNotice",
+    "Flash",
     "Form",
     "GunPart",
     "HitNotice",

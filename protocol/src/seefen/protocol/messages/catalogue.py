@@ -27,6 +27,7 @@ from seefen.protocol.messages.erasure_confirm import ErasureConfirm
 from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote
 from seefen.protocol.messages.firearm_notice import FirearmNotice
+from seefen.protocol.messages.flash import Flash
 from seefen.protocol.messages.form import Form
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport
@@ -67,6 +68,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     Extension,
     FileNote,
     FirearmNotice,
+    Flash,
     HitNotice,
     IncidentReport,
     InfoReply,

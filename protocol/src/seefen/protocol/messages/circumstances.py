@@ -249,6 +249,8 @@ FORM: Final[Codes] = {
     "recall": "recalled",
     "onward": "asks to pass on",
     "codelist": "new code",
+    "flash_asked": "asked to ring",
+    "flash": "rings",
 }
 
 CIRCUMSTANCES: Final[dict[str, Codes]] = {

@@ -17,6 +17,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _title(view, ours=ours),
         _superseded(view),
         _recalled(view),
+        _flash(view, ours=ours),
         draft(lang),
         messages.terms(read.message, lang),
         messages.body(read.message, lang),
@@ -114,6 +115,21 @@ def _recalled(view: ObjectView) -> Painted | None:
     if not view.recalled_by:
         return None
     return alarm(f"Taken back by its author: {view.recalled_by}. It must not be used.")
+
+
+def _flash(view: ObjectView, *, ours: bool) -> Painted | None:
+    if not view.flash or view.recalled_by:
+        return None
+    if view.flash != "asked":
+        return alarm(f"FLASH, confirmed by {view.flash}, a second officer of {view.sender}")
+    if ours:
+        return warn(
+            f"FLASH asked; it rings when a second officer runs: seefen alert flash {view.ref}"
+        )
+    return warn(
+        f"{view.sender} asked for FLASH, and no second officer has confirmed it. "
+        f"Your own devices ring with: seefen alert ring {view.ref}"
+    )
 
 
 def _next(view: ObjectView) -> Painted | None:

@@ -204,5 +204,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "recall": "отповикано",
         "onward": "бара да проследи",
         "codelist": "нова шифра",
+        "flash_asked": "побарано е ѕвонење",
+        "flash": "ѕвони",
     },
 }

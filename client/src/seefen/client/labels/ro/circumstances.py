@@ -204,5 +204,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "recall": "rechemat",
         "onward": "cere să transmită mai departe",
         "codelist": "cod nou",
+        "flash_asked": "se cere soneria",
+        "flash": "sună",
     },
 }

@@ -204,5 +204,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "recall": "opozvano",
         "onward": "traži da prosledi",
         "codelist": "nova šifra",
+        "flash_asked": "traži se zvono",
+        "flash": "zvoni",
     },
 }
