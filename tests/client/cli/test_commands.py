@@ -14,7 +14,8 @@ from tests.client.cli.hostile import obeyed_in
 from tests.client.cli.stage import Said, command
 
 COMMANDS = (
-    "found", "join", "admit", "officer add", "watch on", "watch off", "watch list", "channel open",
+    "found", "join", "admit", "officer add", "watch on", "watch off", "watch list", "watch hand-over",
+    "watch take-over", "channel open",
     "channel list", "channel add", "channel remove", "alert send", "alert list", "alert show",
     "alert answer", "alert confirm", "alert replace", "alert reach", "correct", "recall", "erase",
     "case open", "case list", "case show", "case send", "case add", "case remove", "case assign",

@@ -9,7 +9,8 @@ import pytest
 from seefen.client import values
 from seefen.client.cards import NodeCard
 from seefen.client.cli import times
-from seefen.client.cli.views import alerts, cards, duty, objects
+from seefen.client.cli.views import alerts, cards, duty, handover, objects
+from seefen.client.handover import HandoverView
 from tests.client.cli.hostile import HOSTILE, obeyed_in
 from tests.client.cli.test_views import OBJECT, one, printed
 from tests.client.cli.values import filled
@@ -17,6 +18,7 @@ from tests.client.cli.values import filled
 VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (cards.listed, tuple[NodeCard, ...]),
     (lambda text: duty.event(one(values.Event, what="flash", ref=text, text=text)), str),
+    (handover.shown, HandoverView),
     (cards.published, tuple[values.Sent, ...]),
 ]
 
@@ -59,3 +61,20 @@ def test_an_alert_that_should_ring_and_one_that_rings() -> None:
         assert part in printed(objects.opened(read, ours=ours))
     event = values.Event(int(times.now().timestamp()), "flash", "", "a#1", "12 pistols")
     assert printed(duty.event(event)).splitlines()[0].startswith("*** FLASH  a#1")
+
+
+def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> None:
+    view = one(
+        HandoverView, by="o-7f31", officer="o-22bb", waiting=(OBJECT,), owed=(), unknown=2, more=1,
+        queued=3, drafts=0, text="Tirana calls back", taken_by="", ref="house#7",
+    )  # fmt: skip
+    shown = printed(handover.shown(view))
+    for part in (
+        "handed over by o-7f31 to o-22bb", "Tirana calls back", "seefen-border#1",
+        "3 queued and 0 drafts on the machine of o-7f31", "2 in cases that", "1 more",
+        "seefen watch take-over",
+    ):  # fmt: skip
+        assert part in shown
+    assert "Taken by o-22bb" in printed(
+        handover.shown(dataclasses.replace(view, taken_by="o-22bb"))
+    )

@@ -30,6 +30,7 @@ from seefen.client.engine import Engine
 from seefen.client.exporting import Exporting
 from seefen.client.faces import Alerts, Cases, Channels, Files
 from seefen.client.handlers import H, Handlers
+from seefen.client.handover import HandingOver
 from seefen.client.house import House
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, read_key_file
@@ -82,6 +83,7 @@ class Client:
         self.channels = Channels(engine, self._casework)
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
+        self.handover = HandingOver(engine, self.house, self.requests, self.find)
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
         self.cards = Cards(engine, self._casework, self._messaging)
         self.alerts = Alerts(

@@ -28,6 +28,7 @@ TYPES: Final = {
     "FileNote": "file",
     "FirearmNotice": "firearm notice",
     "Flash": "it rings",
+    "Handover": "hand-over of the watch",
     "HitNotice": "hit notice",
     "IncidentReport": "incident report",
     "InfoReply": "information reply",

@@ -54,6 +54,7 @@ _HINTS: Final = {
     "no-file": "seefen case show REF",
     "no-request": "they run 'seefen join FILE' first; --wait 60 waits for them",
     "no-flash": "seefen alert replace REF --form FILE.json, with urgency FLASH in it",
+    "no-handover": "'seefen due' shows what is open",
     "no-move": "'seefen request show REF' shows how it stands, and what can be done",
     "no-scope": "name the registers and the years they cover",
     "not-a-member": "ask the case's owner to add your node: seefen case add CASE NODE",

@@ -38,6 +38,7 @@ from seefen.protocol.messages.firearm import (
 from seefen.protocol.messages.firearm_notice import FirearmNotice
 from seefen.protocol.messages.flash import Flash
 from seefen.protocol.messages.form import Form, Message, OtherChannel
+from seefen.protocol.messages.handover import Handover
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport, Party
 from seefen.protocol.messages.info_reply import InfoReply
@@ -82,6 +83,7 @@ __all__ = [
     "Flash",
     "Form",
     "GunPart",
+    "Handover",
     "HitNotice",
     "IdDocument",
     "Image",

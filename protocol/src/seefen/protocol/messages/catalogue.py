@@ -29,6 +29,7 @@ from seefen.protocol.messages.file_note import FileNote
 from seefen.protocol.messages.firearm_notice import FirearmNotice
 from seefen.protocol.messages.flash import Flash
 from seefen.protocol.messages.form import Form
+from seefen.protocol.messages.handover import Handover
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport
 from seefen.protocol.messages.info_reply import InfoReply
@@ -69,6 +70,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     FileNote,
     FirearmNotice,
     Flash,
+    Handover,
     HitNotice,
     IncidentReport,
     InfoReply,

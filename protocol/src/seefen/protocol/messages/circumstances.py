@@ -251,6 +251,7 @@ FORM: Final[Codes] = {
     "codelist": "new code",
     "flash_asked": "asked to ring",
     "flash": "rings",
+    "handover": "watch handed over",
 }
 
 CIRCUMSTANCES: Final[dict[str, Codes]] = {

@@ -206,5 +206,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "codelist": "нова шифра",
         "flash_asked": "побарано е ѕвонење",
         "flash": "ѕвони",
+        "handover": "предавање на дежурство",
     },
 }

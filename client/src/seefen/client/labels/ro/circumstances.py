@@ -206,5 +206,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "codelist": "cod nou",
         "flash_asked": "se cere soneria",
         "flash": "sună",
+        "handover": "predarea serviciului",
     },
 }

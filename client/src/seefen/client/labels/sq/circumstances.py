@@ -206,5 +206,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "codelist": "kod i ri",
         "flash_asked": "kërkohet zilja",
         "flash": "bie zilja",
+        "handover": "roja dorëzohet",
     },
 }

@@ -206,5 +206,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "codelist": "nova šifra",
         "flash_asked": "traži se zvono",
         "flash": "zvoni",
+        "handover": "predaja dežurstva",
     },
 }

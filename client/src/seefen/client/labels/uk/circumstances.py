@@ -206,5 +206,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "codelist": "новий код",
         "flash_asked": "просить дзвінка",
         "flash": "дзвонить",
+        "handover": "передача чергування",
     },
 }
