@@ -14,8 +14,8 @@ from tests.client.cli.hostile import obeyed_in
 from tests.client.cli.stage import Said, command
 
 COMMANDS = (
-    "found", "join", "admit", "officer add", "watch on", "watch off", "watch list", "watch hand-over",
-    "watch take-over", "channel open",
+    "found", "join", "admit", "officer add", "watch on", "watch off", "watch list",
+    "watch hand-over", "watch take-over", "channel open",
     "channel list", "channel add", "channel remove", "alert send", "alert list", "alert show",
     "alert answer", "alert confirm", "alert replace", "alert reach", "correct", "recall", "erase",
     "case open", "case list", "case show", "case send", "case add", "case remove", "case assign",
@@ -24,7 +24,7 @@ COMMANDS = (
     "request take", "request not-ours", "request reject", "request withdraw", "request close",
     "schema", "trace ask", "trace answer", "file get", "due", "check", "search", "tail",
     "device list", "device revoke", "audit", "audit list", "audit verify", "status", "export",
-    "items", "ref add", "card", "nodes", "alert flash", "alert ring",
+    "items", "ref add", "card", "nodes", "roster set", "roster show", "alert flash", "alert ring",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"
 BAD_REFS = ("SF-2026-SKP-00418", "x#0", "#3", "a#b", "SF\u202e#1", "")

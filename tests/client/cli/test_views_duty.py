@@ -5,12 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.client import values
 from seefen.client.cards import NodeCard
 from seefen.client.cli import times
-from seefen.client.cli.views import alerts, cards, duty, handover, objects
+from seefen.client.cli.views import alerts, cards, duty, handover, objects, rosters
 from seefen.client.handover import HandoverView
+from seefen.client.house import Said
+from seefen.protocol.messages import Emergencies, Roster, RosterRow
 from tests.client.cli.hostile import HOSTILE, obeyed_in
 from tests.client.cli.test_views import OBJECT, one, printed
 from tests.client.cli.values import filled
@@ -19,8 +22,16 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (cards.listed, tuple[NodeCard, ...]),
     (lambda text: duty.event(one(values.Event, what="flash", ref=text, text=text)), str),
     (handover.shown, HandoverView),
+    (lambda text: rosters.shown(_roster(text)), str),
     (cards.published, tuple[values.Sent, ...]),
 ]
+
+
+def _roster(text: str) -> Said[Roster]:
+    row = filled(RosterRow, text)
+    row = replace(row, days=(1, 7), offences=("trafficking",))
+    roster = replace(filled(Roster, text), rows=(row,))
+    return Said("house#1", b"", b"", text, True, 1_790_000_000, roster)
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -78,3 +89,19 @@ def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> N
     assert "Taken by o-22bb" in printed(
         handover.shown(dataclasses.replace(view, taken_by="o-22bb"))
     )
+
+
+def test_a_roster_as_officers_read_it() -> None:
+    said = _roster("x")
+    night = RosterRow(types=("TraceRequest",), days=(6, 7), start="19:00", end="07:00",
+                      officers=("o-22bb",), deputies=("o-11d0",))  # fmt: skip
+    roster = Roster(zone="Europe/Skopje", rows=(night, RosterRow(officers=("o-7f31",))))
+    shown = printed(rosters.shown(dataclasses.replace(said, message=roster)))
+    for part in (
+        "hours of Europe/Skopje", "TraceRequest", "Sat, Sun 19:00-07:00", "o-11d0",
+        "anything", "every day", "Emergencies: 3 a day",
+    ):  # fmt: skip
+        assert part in shown
+    closed = replace(roster, emergencies=Emergencies(forbidden=True))
+    assert "nobody opens" in printed(rosters.shown(dataclasses.replace(said, message=closed)))
+    assert "seefen roster set" in printed(rosters.shown(None))

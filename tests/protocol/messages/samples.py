@@ -4,6 +4,7 @@ from typing import Final
 
 from seefen.protocol.messages import (
     Authority,
+    Away,
     BallisticRequest,
     BallisticResult,
     Bulletin,
@@ -12,6 +13,7 @@ from seefen.protocol.messages import (
     ControlledDelivery,
     Correction,
     CourtOutcome,
+    Emergencies,
     ErasureConfirm,
     Extension,
     FirearmNotice,
@@ -34,6 +36,8 @@ from seefen.protocol.messages import (
     Person,
     Recall,
     Register,
+    Roster,
+    RosterRow,
     RouteLeg,
     Trace,
 )
@@ -211,6 +215,25 @@ SAMPLES: Final[dict[str, Message]] = {
         basis="un-iti",
     ),
     "Recall": Recall(message_id=ID, of=OF, recall_reason="wrong_data"),
+    "Roster": Roster(
+        message_id=ID,
+        zone="Europe/Skopje",
+        rows=(
+            RosterRow(
+                types=("TraceRequest",),
+                nodes=("belgrade-ffp",),
+                urgencies=("URGENT",),
+                days=(6, 7),
+                start="19:00",
+                end="07:00",
+                officers=("o-22bb",),
+                deputies=("o-11d0",),
+            ),
+            RosterRow(officers=("o-7f31",)),
+        ),
+        away=(Away(officer="o-7f31", until="2026-05-10T07:00+02:00"),),
+        emergencies=Emergencies(a_day=2, not_cases=("SF-2026-SKP-00418",)),
+    ),
 }
 SUBJECTS: Final = {
     "BallisticRequest": "4 cartridge cases, 7,62 x 39, database search",
@@ -234,4 +257,5 @@ SUBJECTS: Final = {
     "OnwardDecision": "permitted under conditions",
     "OnwardRequest": "asks to pass on, tracing of a firearm",
     "Recall": "recalled, the data is wrong",
+    "Roster": "roster",
 }

@@ -21,6 +21,7 @@ import msgspec
 
 from seefen.client import marks, searching
 from seefen.client.amending import Amending
+from seefen.client.assigning import Assigning
 from seefen.client.auditing import Audit
 from seefen.client.cards import Cards
 from seefen.client.casework import Casework
@@ -91,6 +92,7 @@ class Client:
         )
         self.files = Files(self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)
+        self.assigning = Assigning(engine, self._casework, self.house, self._pushes)
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
 
@@ -233,6 +235,7 @@ class Client:
         """Yield what happens, as it happens; goes on when the broker comes back."""
         self._pushes.followed = self.ringing.stirred = True
         self._pushes.ring()
+        self._pushes.work.set()
         try:
             while True:
                 yield await self._pushes.queue.get()
@@ -336,6 +339,7 @@ class Client:
         self._outbox.clean()
         self._reader.clean()
         self._pushes.start()
+        self.assigning.start()
         # Whatever the broker shows or refuses: what is in the vault can be read.
         with contextlib.suppress(SeefenError):
             await self._sync()
@@ -346,6 +350,7 @@ class Client:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
+        await self.assigning.stop()
         await self._pushes.stop()
         await self._engine.connection.close()
 

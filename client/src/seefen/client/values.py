@@ -41,6 +41,15 @@ class ObjectView:
 
 
 @dataclass(frozen=True, slots=True)
+class AssignedView:
+    """An officer who was assigned to a case, and by whom."""
+
+    officer: str
+    by: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class CaseView:
     """A case or channel; ``objects`` only where one case is shown."""
 
@@ -58,6 +67,7 @@ class CaseView:
     purpose: str
     basis: str
     objects: tuple[ObjectView, ...] = ()
+    assigned: tuple[AssignedView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,10 @@ class WatchView:
 
 @dataclass(frozen=True, slots=True)
 class DueView:
-    """Something that is open at a node: ours to answer, or owed to us. ``used`` is per cent."""
+    """Something that is open at a node: ours to answer, or owed to us. ``used`` is per cent.
+
+    ``assigned`` are the officers of the own node who have its case.
+    """
 
     ref: str
     case: str
@@ -148,6 +161,7 @@ class DueView:
     officer: str
     subject: str
     handling: str
+    assigned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

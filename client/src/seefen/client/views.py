@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from seefen.client.assigned import holders
 from seefen.client.engine import Engine
 from seefen.client.storing import object_of
 from seefen.client.values import CaseView, ChannelView, Hit, ObjectView
@@ -154,6 +155,7 @@ def case_view(engine: Engine, state: CaseState, *, objects: bool = False) -> Cas
         purpose=purpose,
         basis=basis,
         objects=tuple(object_view(engine, row) for row in found),
+        assigned=holders(engine, state) if state.form == "case" else (),
     )
 
 

@@ -25,6 +25,7 @@ from seefen.client.cli import (
     officer,
     ref,
     request,
+    roster,
     schema,
     status,
     trace,
@@ -37,8 +38,8 @@ from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 
 _GROUPS: Final = (
-    found, join, officer, watch, channel, alert, case, request, trace, amend, file, export, work,
-    ref, device, audit, status, nodes, schema,
+    found, join, officer, roster, watch, channel, alert, case, request, trace, amend, file, export,
+    work, ref, device, audit, status, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -38,6 +38,7 @@ TYPES: Final = {
     "OnwardDecision": "decision on passing on",
     "OnwardRequest": "question to pass on",
     "Recall": "recall",
+    "Roster": "roster",
     "SeizureAlert": "seizure alert",
     "TraceReply": "trace reply",
     "TraceRequest": "trace request",

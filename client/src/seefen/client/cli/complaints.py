@@ -88,6 +88,7 @@ _HINTS: Final = {
     "role": "a device with another role must do this: 'seefen device list' shows who",
     "roles": "ask your administrator for an invite with that role",
     "root-key": "take the keys that 'seefen found' made for this network",
+    "roster": "'seefen device list' and 'seefen nodes' show who there is",
     "second-officer": "any other officer of your node, on any device of his",
     "stale-generation": "the members' keys changed: run the command again",
     "suspended": "the node was suspended by the network's root: ask its coordinator",
@@ -100,6 +101,7 @@ _HINTS: Final = {
     "unknown-object": "'seefen case show CASE' lists what is in it, with the numbers",
     "vault-busy": "end the other seefen command, desk or agent first",
     "words": _PHONE,
+    "zone": "a city of the zone: Europe/Belgrade, Europe/Kyiv",
 }
 
 

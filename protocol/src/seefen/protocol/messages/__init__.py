@@ -50,6 +50,7 @@ from seefen.protocol.messages.onward_request import OnwardRequest
 from seefen.protocol.messages.person import Assertion, IdDocument, Name, Person
 from seefen.protocol.messages.place import Leg, Position, Vehicle
 from seefen.protocol.messages.recall import Recall
+from seefen.protocol.messages.roster import Away, Emergencies, Roster, RosterRow
 from seefen.protocol.messages.schema import schema
 from seefen.protocol.messages.seizure_alert import SeizureAlert
 from seefen.protocol.messages.trace_reply import Event, Register, TraceReply
@@ -63,6 +64,7 @@ __all__ = [
     "Answer",
     "Assertion",
     "Authority",
+    "Away",
     "BallisticRequest",
     "BallisticResult",
     "Bulletin",
@@ -74,6 +76,7 @@ __all__ = [
     "Correction",
     "CourtOutcome",
     "Cover",
+    "Emergencies",
     "ErasureConfirm",
     "Event",
     "Explosive",
@@ -107,6 +110,8 @@ __all__ = [
     "Position",
     "Recall",
     "Register",
+    "Roster",
+    "RosterRow",
     "RouteLeg",
     "Said",
     "Search",

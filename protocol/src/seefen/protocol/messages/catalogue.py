@@ -39,6 +39,7 @@ from seefen.protocol.messages.note import Note
 from seefen.protocol.messages.onward_decision import OnwardDecision
 from seefen.protocol.messages.onward_request import OnwardRequest
 from seefen.protocol.messages.recall import Recall
+from seefen.protocol.messages.roster import Roster
 from seefen.protocol.messages.seizure_alert import SeizureAlert
 from seefen.protocol.messages.shape import (
     UNKNOWN,
@@ -80,6 +81,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     OnwardDecision,
     OnwardRequest,
     Recall,
+    Roster,
     SeizureAlert,
     TraceReply,
     TraceRequest,

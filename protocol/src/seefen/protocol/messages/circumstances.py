@@ -252,6 +252,7 @@ FORM: Final[Codes] = {
     "flash_asked": "asked to ring",
     "flash": "rings",
     "handover": "watch handed over",
+    "roster": "roster",
 }
 
 CIRCUMSTANCES: Final[dict[str, Codes]] = {

@@ -207,5 +207,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash_asked": "побарано е ѕвонење",
         "flash": "ѕвони",
         "handover": "предавање на дежурство",
+        "roster": "распоред на дежурства",
     },
 }

@@ -207,5 +207,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash_asked": "se cere soneria",
         "flash": "sună",
         "handover": "predarea serviciului",
+        "roster": "tabel de serviciu",
     },
 }

@@ -207,5 +207,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash_asked": "kërkohet zilja",
         "flash": "bie zilja",
         "handover": "roja dorëzohet",
+        "roster": "orari i roleve",
     },
 }

@@ -207,5 +207,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash_asked": "traži se zvono",
         "flash": "zvoni",
         "handover": "predaja dežurstva",
+        "roster": "raspored dežurstva",
     },
 }

@@ -207,5 +207,6 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash_asked": "просить дзвінка",
         "flash": "дзвонить",
         "handover": "передача чергування",
+        "roster": "графік чергувань",
     },
 }
