@@ -69,6 +69,7 @@ async def test_a_node_and_an_officer_join_and_are_cut_off_on_the_way(registry: R
     assert caught.value.rule == "joined"
 
     async with Client.open(registry.folder / "node", PASSPHRASE) as admin:
+        await _nobody_joins_as_another(registry, admin)
         await _an_officer_joins(registry, admin)
 
 
@@ -155,3 +156,31 @@ def _authority(folder: Path) -> str:
     folder.mkdir()
     tls.make_authority(folder, "seefen", datetime.now(UTC))
     return tls.ca_pem(folder)
+
+
+async def _nobody_joins_as_another(registry: Registry, admin: Client) -> None:
+    with pytest.raises(RefusedError, match="no officer o-0000"):
+        await admin.devices.invite(("field",), registry.folder / "x", officer="o-0000")
+    own = await admin.devices.invite(
+        ("field",), registry.folder / "own.invite", officer=admin.officer
+    )
+    await _joins(registry, admin, own, own)
+    assert [one.officer for one in admin.devices.list()] == [admin.officer] * 2
+
+    new = await admin.devices.invite(("field",), registry.folder / "new.invite")
+    # The newcomer writes the admin's pseudonym into his copy; the admin's says nothing of it.
+    forged = registry.folder / "forged.invite"
+    write_invite(forged, msgspec.structs.replace(read_invite(new), officer=admin.officer))
+    with pytest.raises(UntrustedError, match="who was not invited") as refused:
+        await _joins(registry, admin, forged, new)
+    assert refused.value.rule == "request"
+
+
+async def _joins(registry: Registry, admin: Client, theirs: Path, ours: Path) -> None:
+    waiting = asyncio.create_task(registry.join(theirs, theirs.stem, []))
+    try:
+        await admin.devices.admit(await admitting.read_request(ours, wait_s=30))
+        await waiting
+    finally:
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)

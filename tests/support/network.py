@@ -134,9 +134,11 @@ class Network:
                 self._mailbox(draft, node, box)
         return draft.bundle()
 
-    def enrol(self, node: str, roles: tuple[str, ...], *, renew: bool = True) -> Bundle:
+    def enrol(
+        self, node: str, roles: tuple[str, ...], *, renew: bool = True, officer: str = ""
+    ) -> Bundle:
         """Return the bundle that adds a machine to a node, and hands it the mailboxes."""
-        machine = self.machine(node, roles)
+        machine = self.machine(node, roles, officer)
         draft = _Draft(self.directory.copy(), self.at)
         draft.add("device", self.certify(machine, by=self.admin(node).sign))
         for box, held_by in BOX_ROLES.items():
@@ -173,9 +175,10 @@ class Network:
 
     # --- machines ---------------------------------------------------------------
 
-    def machine(self, node: str, roles: Iterable[str]) -> Machine:
+    def machine(self, node: str, roles: Iterable[str], officer: str = "") -> Machine:
         """Make a machine and remember it; it counts once it stands in the log."""
-        machine = Machine(node, tuple(sorted(roles)), f"o-{random_bytes(2).hex()}")
+        officer = officer or f"o-{random_bytes(2).hex()}"
+        machine = Machine(node, tuple(sorted(roles)), officer)
         self.machines[machine.device] = machine
         return machine
 

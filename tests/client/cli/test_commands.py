@@ -15,7 +15,8 @@ from tests.client.cli.stage import Said, command
 
 COMMANDS = (
     "found", "join", "unlock", "lock", "admit", "officer add", "watch on", "watch off",
-    "watch list", "channel open", "channel list", "channel add", "channel remove",
+    "watch list", "watch hand-over", "watch take-over", "channel open", "channel list",
+    "channel add", "channel remove",
     "alert send", "alert list", "alert show",
     "alert answer", "alert confirm", "alert replace", "alert reach", "correct", "recall", "erase",
     "case open", "case list", "case show", "case send", "case add", "case remove", "case assign",
@@ -26,6 +27,7 @@ COMMANDS = (
     "device list", "device revoke", "audit", "audit list", "audit verify", "status", "export",
     "items", "ref add", "house lay", "house show", "case forward",
     "request permit",
+    "card", "nodes", "roster set", "roster show", "alert flash", "alert ring",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"
 BAD_REFS = ("SF-2026-SKP-00418", "x#0", "#3", "a#b", "SF\u202e#1", "")

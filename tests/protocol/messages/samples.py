@@ -4,6 +4,7 @@ from typing import Final
 
 from seefen.protocol.messages import (
     Authority,
+    Away,
     BallisticRequest,
     BallisticResult,
     Bulletin,
@@ -12,10 +13,13 @@ from seefen.protocol.messages import (
     ControlledDelivery,
     Correction,
     CourtOutcome,
+    Emergencies,
     ErasureConfirm,
     Extension,
     FirearmNotice,
+    Flash,
     Forwarded,
+    Handover,
     HitNotice,
     Image,
     IncidentReport,
@@ -39,6 +43,8 @@ from seefen.protocol.messages import (
     Proof,
     Recall,
     Register,
+    Roster,
+    RosterRow,
     RouteLeg,
     Said,
     Trace,
@@ -146,6 +152,14 @@ SAMPLES: Final[dict[str, Message]] = {
         shows=(Said(table="category", code="pistol", n=12),),
         text="The buyer lives there.",
     ),
+    "Flash": Flash(message_id=ID, of=OF),
+    "Handover": Handover(
+        message_id=ID,
+        officer="o-22bb",
+        waiting=(OF,),
+        queued=1,
+        text="Tirana was called at 04:10 and calls back.",
+    ),
     "HitNotice": HitNotice(
         message_id=ID,
         of=OF,
@@ -239,6 +253,25 @@ SAMPLES: Final[dict[str, Message]] = {
         opening=(Opening(form="TraceRequest", purpose="trace", basis="pcc-see"),),
     ),
     "Recall": Recall(message_id=ID, of=OF, recall_reason="wrong_data"),
+    "Roster": Roster(
+        message_id=ID,
+        zone="Europe/Skopje",
+        rows=(
+            RosterRow(
+                types=("TraceRequest",),
+                nodes=("belgrade-ffp",),
+                urgencies=("URGENT",),
+                days=(6, 7),
+                start="19:00",
+                end="07:00",
+                officers=("o-22bb",),
+                deputies=("o-11d0",),
+            ),
+            RosterRow(officers=("o-7f31",)),
+        ),
+        away=(Away(officer="o-7f31", until="2026-05-10T07:00+02:00"),),
+        emergencies=Emergencies(a_day=2, not_cases=("SF-2026-SKP-00418",)),
+    ),
 }
 SUBJECTS: Final = {
     "BallisticRequest": "4 cartridge cases, 7,62 x 39, database search",
@@ -253,6 +286,8 @@ SUBJECTS: Final = {
     "Extension": "the register is on paper",
     "FirearmNotice": "stolen, 1 rifle, 7,92 x 57",
     "Forwarded": "12 pistols",
+    "Flash": "rings",
+    "Handover": "watch handed over",
     "HitNotice": "possible, by similar serial number, contact us before acting",
     "IncidentReport": "shooting, 1 injured, preliminary",
     "InfoReply": "searched, nothing there",
@@ -263,4 +298,5 @@ SUBJECTS: Final = {
     "PairPolicy": "",
     "Presets": "",
     "Recall": "recalled, the data is wrong",
+    "Roster": "roster",
 }

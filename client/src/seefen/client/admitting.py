@@ -112,7 +112,7 @@ async def admit_device(engine: Engine, sender: Sender, request: Request) -> None
     engine.directory.require_role(engine.keys.device, "admin", at=engine.now())
     async with engine.lock:
         await engine.sync()
-        await sender.send(lambda parcel: _add_device(engine, parcel, request.bundle))
+        await sender.send(lambda parcel: _add_device(engine, parcel, request))
 
 
 async def _fetch(connection: Connection, invite: Invite, wait_s: float) -> bytes:
@@ -185,7 +185,22 @@ def _node_of(signed: Signed) -> str:
     return statement.node
 
 
-def _add_device(engine: Engine, parcel: Parcel, bundle: Bundle) -> None:
+def _check_officer(directory: Directory, device: Device, invite: Invite) -> None:
+    """Check that nobody joins as another officer, nor an officer as somebody else.
+
+    Where two officers are needed, the pseudonym alone tells them apart.
+    """
+    taken = device.officer in {known.officer for known in directory.devices(device.node)}
+    if device.officer != invite.officer and (invite.officer or taken):
+        raise UntrustedError(
+            f"the request is for {device.officer or 'nobody'}, who was not invited: "
+            "invite once more",
+            rule="request",
+        )
+
+
+def _add_device(engine: Engine, parcel: Parcel, request: Request) -> None:
+    bundle = request.bundle
     first, *rest = bundle.statements
     envelope = add_signature(first.envelope, "device", engine.keys.sign)
     parcel.signed.append(Signed("device", envelope, b""))
@@ -193,6 +208,7 @@ def _add_device(engine: Engine, parcel: Parcel, bundle: Bundle) -> None:
     device = trial.apply("device", envelope, at=engine.now()).statement
     if not isinstance(device, Device):
         raise UntrustedError("the request has no device", rule="request")
+    _check_officer(engine.directory, device, request.invite)
     for signed in rest:
         trial.apply(signed.kind, signed.envelope, at=engine.now())
         parcel.signed.append(signed)

@@ -22,7 +22,9 @@ import msgspec
 
 from seefen.client import marks, searching
 from seefen.client.amending import Amending
+from seefen.client.assigning import Assigning
 from seefen.client.auditing import Audit
+from seefen.client.cards import Cards
 from seefen.client.casework import Casework
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.devices import Devices
@@ -31,6 +33,7 @@ from seefen.client.exporting import Exporting
 from seefen.client.faces import Alerts, Cases, Channels, Files
 from seefen.client.forwarding import Forwarding
 from seefen.client.handlers import H, Handlers
+from seefen.client.handover import HandingOver
 from seefen.client.house import House
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, DeviceKeys, read_key_file
@@ -42,6 +45,7 @@ from seefen.client.presetting import Presetting
 from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader
 from seefen.client.requests import Requests
+from seefen.client.ringing import Ringing
 from seefen.client.sender import Sender
 from seefen.client.tags import Tags
 from seefen.client.trust import Trust
@@ -81,20 +85,25 @@ class Client:
         self.presets = Presetting(engine, self.house, self.find)
         self._messaging.fill = self.presets.fill
         self._bind(Pairs(engine, self.house))
-        self._pushes = Pushes(engine, self._reader, self.watch, self.house)
+        self.ringing = Ringing(engine, self.watch, self.house, self._messaging, self.find)
+        self._pushes = Pushes(engine, self._reader, self.watch, self.house, self.ringing)
         self.devices = Devices(engine, self._sender)
         self.audit = Audit(engine)
         self.channels = Channels(engine, self._casework)
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
+        self.handover = HandingOver(engine, self.house, self.requests, self.find)
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
         self.onward = Forwarding(engine, self._casework, self._messaging, self.requests, self.find)
-        self.alerts = Alerts(self._casework, self._messaging, self.requests, self.read, self.find)
+        self.cards = Cards(engine, self._casework, self._messaging)
+        self.alerts = Alerts(
+            self._casework, self._messaging, self.requests, self.cards, self.read, self.find
+        )
         self.files = Files(engine, self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)
+        self.assigning = Assigning(engine, self._casework, self.house, self._pushes)
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
-        self._followed = False
 
     def _bind(self, pairs: Pairs) -> None:
         """Put the pair policy before everything that leaves."""
@@ -228,6 +237,8 @@ class Client:
                 await self.journal.owed()
                 await self._reader.acks.owed()
                 await self.devices.renew_mailboxes()
+                self.ringing.stirred = True  # who went on watch, too
+                self._pushes.ring()
             if self._outbox.files_wait:
                 # What an earlier process could not bring to its end. The lock is free for alerts.
                 problem = await self._outbox.prepare(silent)
@@ -244,12 +255,14 @@ class Client:
 
     async def events(self) -> AsyncIterator[Event]:
         """Yield what happens, as it happens; goes on when the broker comes back."""
-        self._followed = True
+        self._pushes.followed = self.ringing.stirred = True
+        self._pushes.ring()
+        self._pushes.work.set()
         try:
             while True:
                 yield await self._pushes.queue.get()
         finally:
-            self._followed = False
+            self._pushes.followed = False
 
     # --- for programs ---------------------------------------------------------------
 
@@ -354,6 +367,7 @@ class Client:
         self._outbox.clean()
         self._reader.clean()
         self._pushes.start()
+        self.assigning.start()
         # Whatever the broker shows or refuses: what is in the vault can be read.
         with contextlib.suppress(SeefenError):
             await self._sync()
@@ -364,6 +378,7 @@ class Client:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
+        await self.assigning.stop()
         await self._pushes.stop()
         await self._engine.connection.close()
 
@@ -381,7 +396,7 @@ class Client:
                     await self.journal.owed()
 
     def _remind(self) -> None:
-        if not self._followed:
+        if not self._pushes.followed:
             return  # whoever reads the events next is told: a reminder counts once it is heard
         for level, due in self.requests.reminders():
             whose = "" if due.waits_for_us else f" at {due.node}"

@@ -35,17 +35,24 @@ class Devices:
         engine = self._engine
         return [self._view(device) for device in engine.directory.devices(engine.node)]
 
-    async def invite(self, roles: tuple[str, ...], path: Path) -> Path:
+    async def invite(self, roles: tuple[str, ...], path: Path, *, officer: str = "") -> Path:
         """Write an invite for an officer's device and tell the broker its hash.
 
+        Args:
+            officer: Whose further device it is; without it the officer is a new one.
+
         Raises:
-            RefusedError: No admin, or an unknown role.
+            RefusedError: No admin, an unknown role, or no such officer.
             UnreachableError: The broker must know the invite before it is of use.
         """
         engine = self._engine
         engine.directory.require_role(engine.keys.device, "admin", at=engine.now())
         if not roles or set(roles) - set(ROLES):
             raise RefusedError(f"roles are {', '.join(ROLES)}", rule="roles")
+        if officer and officer not in {
+            one.officer for one in engine.directory.devices(engine.node)
+        }:
+            raise RefusedError(f"your node has no officer {officer}", rule="unknown-device")
         kept = msgspec.json.decode(engine.vault.get("invite") or b"{}", type=Invite)
         secret = random_bytes(32)
         invite = Invite(
@@ -61,6 +68,7 @@ class Devices:
             secret=secret.hex(),
             expires=engine.now() + INVITE_LIFE,
             roles=tuple(sorted(set(roles))),
+            officer=officer,
         )
         body = {
             "id": invite.id,

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from seefen.client.cards import Cards
 from seefen.client.casework import Casework
 from seefen.client.devices import Devices
 from seefen.client.engine import Engine
@@ -180,9 +181,11 @@ class Alerts:
         casework: Casework,
         messaging: Messaging,
         requests: Requests,
+        cards: Cards,
         read: Read,
         find: Find,
     ) -> None:
+        self._cards = cards
         self._casework = casework
         self._messaging = messaging
         self._requests = requests
@@ -222,8 +225,8 @@ class Alerts:
         return await self._requests.answer(ref, answer, cause)
 
     def reach(self, ref: str) -> Reaches:
-        """Return, node by node, how far an alert got."""
-        return self._messaging.reach(self._find(ref))
+        """Return, node by node, how far an alert got, and whom to call where it did not."""
+        return self._cards.reached(self._messaging.reach(self._find(ref)))
 
 
 class Files:

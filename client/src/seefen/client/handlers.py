@@ -86,6 +86,8 @@ class Handlers:
             raise ValueError("register a handler first: @client.on(TraceRequest)")
         self._passed_over.clear()
         self._begin()
+        self._pushes.served = True
+        self._pushes.work.set()
         while True:
             self._pushes.news.clear()  # before the look: what comes meanwhile is looked for again
             with suppress(UnreachableError):

@@ -18,7 +18,7 @@ from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging
 from seefen.client.reading import Reader
 from seefen.client.values import CaseView, Sent
-from seefen.client.views import Row, case_view, recall_of, remembered, rows
+from seefen.client.views import Row, author_of, case_view, recall_of, remembered, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
@@ -212,24 +212,16 @@ class House:
         message = row.message
         if message is None:
             return None
-        engine, author = self._engine, row.statement.device
-        back = recall_of(engine, row)
+        author, back = author_of(self._engine, row), recall_of(self._engine, row)
         return Said(
             ref=f"{HOUSE}#{row.n}",
             object=row.object,
-            device=author,
-            officer=engine.directory.device(author).officer,
-            by_admin=self._by_admin(row),
+            device=row.statement.device,
+            officer=author.officer,
+            by_admin="admin" in author.roles,
             at=row.at,
             index=row.index,
             message=message,
             holds=back is None and row.superseded_by is None,
-            binds=back is None or not self._by_admin(back),
+            binds=back is None or "admin" not in author_of(self._engine, back).roles,
         )
-
-    def _by_admin(self, row: Row) -> bool:
-        engine = self._engine
-        size = engine.vault.one("SELECT authority_size FROM entry WHERE idx = ?", row.index)
-        author = row.statement.device
-        device = engine.directory.device(author, size=None if size is None else size[0])
-        return "admin" in device.roles

@@ -14,7 +14,11 @@ Hex: Final = r"\A[0-9a-f]+\Z"
 
 
 class Invite(Struct, frozen=True, kw_only=True):
-    """What stands in an invite file (JSON). ``roles`` only for an officer's device."""
+    """What stands in an invite file (JSON). ``roles`` only for an officer's device.
+
+    Attributes:
+        officer: The pseudonym, for a further device of an officer; a new one gets his own.
+    """
 
     v: Annotated[int, Meta(ge=1, le=1)]
     network: str
@@ -28,6 +32,7 @@ class Invite(Struct, frozen=True, kw_only=True):
     secret: Annotated[str, Meta(pattern=Hex, min_length=64, max_length=64)]
     expires: int
     roles: tuple[str, ...] = ()
+    officer: Annotated[str, Meta(pattern=r"\A(o-[0-9a-f]{4,8})?\Z")] = ""
 
     @property
     def address(self) -> Address:

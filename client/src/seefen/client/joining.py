@@ -169,7 +169,7 @@ def _node_draft(directory: Directory, invite: Invite, keys: DeviceKeys) -> Bundl
         1,
         now + NODE_LIFE,
     )
-    device = _certificate(directory, invite.node, keys, FIRST_ROLES, seen)
+    device = _certificate(directory, invite, keys, FIRST_ROLES, seen)
     signed = [
         Signed("node", sign(node, keys.sign), b""),
         Signed("device", sign(device, keys.sign), b""),
@@ -178,7 +178,7 @@ def _node_draft(directory: Directory, invite: Invite, keys: DeviceKeys) -> Bundl
 
 
 def _device_draft(directory: Directory, invite: Invite, keys: DeviceKeys) -> Bundle:
-    device = _certificate(directory, invite.node, keys, invite.roles, directory.head())
+    device = _certificate(directory, invite, keys, invite.roles, directory.head())
     signed = [Signed("device", sign(device, keys.sign), b"")]
     # The first auditor makes the audit mailbox: nobody else may read the reasons.
     first = "auditor" in device.roles and directory.mailbox(invite.node, "audit") is None
@@ -211,7 +211,7 @@ def _with_mailboxes(
 
 
 def _certificate(
-    directory: Directory, node: str, keys: DeviceKeys, roles: tuple[str, ...], seen: Head
+    directory: Directory, invite: Invite, keys: DeviceKeys, roles: tuple[str, ...], seen: Head
 ) -> Device:
     now = int(time.time())
     # A day earlier: the broker's clock may be behind this machine's.
@@ -223,9 +223,9 @@ def _certificate(
         1,
         NO_HASH,
         seen,
-        node,
+        invite.node,
         keys.device,
-        f"o-{random_bytes(2).hex()}",
+        invite.officer or f"o-{random_bytes(2).hex()}",
         tuple(sorted(set(roles))),
         keys.sign.public,
         keys.auth.public,

@@ -15,7 +15,7 @@ from seefen.client.values import ObjectView, Reach, Sent
 from seefen.client.views import Row, answer_of, object_view, row_of, rows, step_at
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Message, Note, Paper, saying
+from seefen.protocol.messages import Message, Note, Paper, SeizureAlert, saying
 
 M = TypeVar("M", bound=Message)
 
@@ -82,7 +82,7 @@ class Messaging:
         _check_addressees(state, message, engine.node)
         self.permit(state.members, message)
         async with engine.lock:
-            dated = self._dated(message)
+            dated = self._dated(_leaving(message))
             draft = self._outbox.add_message(
                 state.case,
                 dated,
@@ -158,6 +158,11 @@ class Messaging:
 
     def _dated(self, message: M) -> M:
         return message if message.created_at else replace(message, created_at=self._engine.now())
+
+
+def _leaving(message: Message) -> Message:
+    """Return a message as it leaves: nobody makes an alert ring alone."""
+    return message.leaving() if isinstance(message, SeizureAlert) else message
 
 
 def _check_addressees(state: CaseState, message: Message, own: str) -> None:

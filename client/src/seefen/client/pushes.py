@@ -14,6 +14,7 @@ from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.house import House
 from seefen.client.reading import Reader
+from seefen.client.ringing import Ringing
 from seefen.client.trust import Taken
 from seefen.client.values import Event
 from seefen.client.views import Row, object_view, ref_of, rows
@@ -22,7 +23,7 @@ from seefen.protocol.encoding import decode
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import Frame, Push
 from seefen.protocol.messages import Cover
-from seefen.protocol.statements import Ack, Object
+from seefen.protocol.statements import Ack, Assign, Object
 
 LIMIT: Final = 1 << 23
 
@@ -30,7 +31,13 @@ LIMIT: Final = 1 << 23
 class Pushes:
     """Takes pushes in, one after the other, and tells what happened."""
 
-    def __init__(self, engine: Engine, reader: Reader, watch: Watch, house: House) -> None:
+    def __init__(
+        self, engine: Engine, reader: Reader, watch: Watch, house: House, ringing: Ringing
+    ) -> None:
+        self._ringing = ringing
+        self.followed = False  # somebody reads the events
+        self.served = False  # a program's handlers run
+        self.work = asyncio.Event()  # set when something came that a keyholder may act on
         self._engine = engine
         self._reader = reader
         self._watch = watch
@@ -52,6 +59,11 @@ class Pushes:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    @property
+    def stays(self) -> bool:
+        """Whether this client stays: what it begins it also sees to its end."""
+        return self.followed or self.served
+
     def take(self, frame: Frame) -> None:
         """Take a frame from the socket."""
         self._frames.put_nowait(frame)
@@ -61,6 +73,18 @@ class Pushes:
         if self.queue.full():
             self.queue.get_nowait()
         self.queue.put_nowait(Event(self._engine.now(), what, case, ref, text))
+
+    def ring(self) -> None:
+        """Tell what rings here, if anybody hears it: it rings once."""
+        if not (self.followed or self._ringing.hooks):
+            return
+        for event in self._ringing.due():
+            self.tell(event.what, event.text, event.case, event.ref)
+            for hook in self._ringing.hooks:
+                try:
+                    hook(event)
+                except Exception as err:  # a program's own: the others are woken all the same
+                    self.tell("alarm", f"a program failed at {event.ref}: {type(err).__name__}")
 
     async def _work(self) -> None:
         while True:
@@ -72,6 +96,7 @@ class Pushes:
                     await asyncio.sleep(0)
                     await self._reader.acks.owed()
                     await self._house.look()
+                    self.ring()
                     self._engine.vault.sync()
             except UnreachableError:
                 continue
@@ -115,6 +140,7 @@ class Pushes:
         indices = [one.index for one in arrivals if isinstance(one.opened.statement, Object)]
         sql = "SELECT object, n FROM object WHERE idx BETWEEN ? AND ?"
         numbers = dict(engine.vault.run(sql, min(indices), max(indices))) if indices else {}
+        self.work.set()
         if numbers:
             self.news.set()
         names: dict[bytes, str] = {}
@@ -125,16 +151,33 @@ class Pushes:
                 if case not in names:
                     names[case] = engine.name_of(engine.trust.require_state(case))
                 self._tell_of("arrived", names[case], number, taken.cover)
-                if taken.cover is not None and taken.cover.type == "ErasureConfirm":
-                    for row in rows(engine, "object = ?", statement.object):
-                        erasing.hear(engine, row)
+                self._tell_more(statement, taken.cover)
             elif isinstance(statement, Ack):
                 self._tell_ack(statement)
+            elif isinstance(statement, Assign):
+                self._tell_assigned(statement)
+
+    def _tell_more(self, obj: Object, cover: Cover | None) -> None:
+        """Do what a type of message asks for beyond being told of."""
+        if cover is None:
+            return
+        self._ringing.stirred |= cover.type == "Flash"
+        if cover.type == "ErasureConfirm":
+            for row in rows(self._engine, "object = ?", obj.object):
+                erasing.hear(self._engine, row)
 
     def _tell_ack(self, ack: Ack) -> None:
         for row in rows(self._engine, "object = ?", ack.object):
             view = object_view(self._engine, row)
             self.tell(ack.step, f"{ack.node}: {view.subject}", view.case, view.ref)
+
+    def _tell_assigned(self, assign: Assign) -> None:
+        directory = self._engine.directory
+        by = directory.device(assign.device)
+        if by.node == self._engine.node:
+            named = (directory.device(wrap.device).officer for wrap in assign.devices)
+            name = self._engine.name_of(self._engine.trust.require_state(assign.case))
+            self.tell("assigned", f"to {', '.join(dict.fromkeys(named))} by {by.officer}", name)
 
     def _tell_known(self, row: Row) -> None:
         """Tell where marks of what was just opened stand in the own vault: reference, no more."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from seefen.client.assigned import holders
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
@@ -16,6 +17,8 @@ from seefen.client.outbox import Progress
 from seefen.client.values import DueView, LifeView, RequestView, Sent
 from seefen.client.views import (
     Row,
+    clock_s,
+    flash_of,
     object_view,
     ref_of,
     require_newest,
@@ -176,12 +179,14 @@ class Requests:
         """Return what is open: ours to answer first, then what others owe us, each by time."""
         found: Dues = []
         for row in self._requests():
-            view = self._view(row)
+            view, has = self._view(row), self._assigned(row)
             # Of an alert we are owed nothing but what `alert reach` shows.
             lives = view.lives if view.ours and _life(row) == "request" else self._own(view)
-            found += [_due(view, life) for life in lives if life.running and view.due_s]
+            found += [_due(view, life, has) for life in lives if life.running and view.due_s]
             if view.ours:  # asked back: the clock stands, and the next word is ours
-                found += [_due(view, life, ours=True) for life in lives if life.state == UNCLEAR]
+                found += [
+                    _due(view, life, has, ours=True) for life in lives if life.state == UNCLEAR
+                ]
         # What has not come to its recipient yet has no time to be late by.
         return sorted(found, key=lambda d: (not d.waits_for_us, d.due_at is None, d.due_at or 0))
 
@@ -275,6 +280,12 @@ class Requests:
             said="" if cover is None else cover.subject,
         )
 
+    def _assigned(self, row: Row) -> tuple[str, ...]:
+        state = self._engine.trust.require_state(row.case)
+        if state.form != "case":
+            return ()
+        return tuple(one.officer for one in holders(self._engine, state))
+
     def _own(self, view: RequestView) -> tuple[LifeView, ...]:
         return tuple(life for life in view.lives if life.node == self._engine.node)
 
@@ -288,11 +299,13 @@ class Requests:
         known = set(engine.directory.nodes())
         named = [node for node in cover.to if node in known and node != obj.node]
         lives: Lives = {}
+        flash = flash_of(engine, row)
         for node in named if cover.to else sorted(covered):
-            life = Request(life=cover.life, due_s=cover.due_s)
             delivered = step_at(engine, row.object, node, "delivered")
             if delivered is None and node == engine.node:
                 delivered = row.at  # it is here, whether or not that stands in the log yet
+            due_s = clock_s(cover, row.at if delivered is None else delivered, flash)
+            life = Request(life=cover.life, due_s=due_s)
             lives[node] = (life if delivered is None else life.delivered(delivered), None)
         replies = "reply_to = ? AND case_id = ? AND cover IS NOT NULL"
         for reply in rows(engine, replies, row.object, row.case):
@@ -360,7 +373,9 @@ def _life(row: Row) -> str:
     return "" if cover is None else cover.life
 
 
-def _due(view: RequestView, life: LifeView, *, ours: bool = False) -> DueView:
+def _due(
+    view: RequestView, life: LifeView, assigned: tuple[str, ...], *, ours: bool = False
+) -> DueView:
     return DueView(
         ref=view.ref,
         case=view.case,
@@ -375,4 +390,5 @@ def _due(view: RequestView, life: LifeView, *, ours: bool = False) -> DueView:
         officer=life.officer,
         subject=view.subject,
         handling=view.handling,
+        assigned=assigned,
     )

@@ -40,6 +40,16 @@ class ObjectView:
     cover_open: bool
     cover: Cover | None = None
     surface: Surface | None = None  # of a file that was opened here
+    flash: str = ""  # of an alert: asked, or who confirmed it
+
+
+@dataclass(frozen=True, slots=True)
+class AssignedView:
+    """An officer who was assigned to a case, and by whom."""
+
+    officer: str
+    by: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,7 @@ class CaseView:
     purpose: str
     basis: str
     objects: tuple[ObjectView, ...] = ()
+    assigned: tuple[AssignedView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +161,10 @@ class WatchView:
 
 @dataclass(frozen=True, slots=True)
 class DueView:
-    """Something that is open at a node: ours to answer, or owed to us. ``used`` is per cent."""
+    """Something that is open at a node: ours to answer, or owed to us. ``used`` is per cent.
+
+    ``assigned`` are the officers of the own node who have its case.
+    """
 
     ref: str
     case: str
@@ -165,6 +179,7 @@ class DueView:
     officer: str
     subject: str
     handling: str
+    assigned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

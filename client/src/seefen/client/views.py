@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from seefen.client.assigned import holders
 from seefen.client.engine import Engine
 from seefen.client.storing import object_of
 from seefen.client.values import CaseView, ChannelView, CorrectionView, Hit, ObjectView
@@ -18,12 +19,13 @@ from seefen.protocol.messages import (
     Cover,
     FileNote,
     Message,
+    Said,
     decode_cover,
     decode_message,
 )
 from seefen.protocol.objects import open_title
-from seefen.protocol.requests import Act
-from seefen.protocol.statements import Object
+from seefen.protocol.requests import CLOCKS, Act
+from seefen.protocol.statements import Device, Object
 
 ROW = (
     "SELECT object, case_id, n, idx, at, envelope, cover, sealed IS NOT NULL, body,"
@@ -93,6 +95,8 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
     name = engine.name_of(state)
     obj, cover, message = row.statement, row.opened_cover, row.message
     answer, by, _ = answer_of(engine, row, engine.node)
+    asks = cover is not None and asks_flash(cover)
+    flash = flash_of(engine, row) if asks else None
     delivered = (
         step_at(engine, row.object, engine.node, "delivered") if obj.node != engine.node else None
     )
@@ -102,8 +106,8 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         case=name,
         type=cover.type if cover else "",
         subject=cover.subject if cover else "",
-        urgency=cover.urgency if cover else "",
-        due_at=_due_at(cover, delivered or row.at),
+        urgency="" if cover is None else "FLASH" if flash else "URGENT" if asks else cover.urgency,
+        due_at=_due_at(cover, delivered or row.at, flash),
         handling=obj.handling,
         sender=obj.node,
         officer=engine.directory.device(obj.device).officer,
@@ -127,6 +131,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         cover_open=cover is not None,
         cover=cover,
         surface=message.surface if isinstance(message, FileNote) else None,
+        flash=author_of(engine, flash).officer if flash else "asked" if asks else "",
     )
 
 
@@ -156,6 +161,7 @@ def case_view(engine: Engine, state: CaseState, *, objects: bool = False) -> Cas
         purpose=purpose,
         basis=basis,
         objects=tuple(object_view(engine, row) for row in found),
+        assigned=holders(engine, state) if state.form == "case" else (),
     )
 
 
@@ -171,6 +177,36 @@ def title_of(engine: Engine, state: CaseState) -> str:
             continue  # the key that came with this version is the one; a later one is not
         return message.title if isinstance(message, CaseTitle) else ""
     return ""
+
+
+def author_of(engine: Engine, row: Row) -> Device:
+    """Return the device that wrote an object, with the roles it had when that was recorded."""
+    size = engine.vault.one("SELECT authority_size FROM entry WHERE idx = ?", row.index)
+    return engine.directory.device(row.statement.device, size=None if size is None else size[0])
+
+
+def asks_flash(cover: Cover) -> bool:
+    """Tell whether an alert should ring. FLASH on a cover alone is the word of one officer."""
+    asked = Said(table="form", code="flash_asked") in cover.what or cover.urgency == "FLASH"
+    return asked and cover.type == "SeizureAlert"
+
+
+def flash_of(engine: Engine, row: Row) -> Row | None:
+    """Return with which message a second officer of its own node confirmed an alert as FLASH.
+
+    Neither another node nor the author himself, on whatever device, makes an alert ring.
+    """
+    alert, cover = row.statement, row.opened_cover
+    if cover is None or not asks_flash(cover):
+        return None
+    author = author_of(engine, row).officer
+    replies = "reply_to = ? AND case_id = ? AND node = ? AND cover IS NOT NULL AND NOT file"
+    for reply in rows(engine, replies, row.object, row.case, alert.node):
+        said, officer = reply.opened_cover, author_of(engine, reply).officer
+        counts = said is not None and said.type == "Flash" and officer not in ("", author)
+        if counts and recall_of(engine, reply) is None:
+            return reply
+    return None
 
 
 def answer_of(engine: Engine, row: Row, node: str) -> tuple[str | None, str, int | None]:
@@ -357,8 +393,16 @@ def hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:
     return Hit(view.ref, field, text, exactness, view.sender, view.created_at, view.subject)
 
 
-def _due_at(cover: Cover | None, start: int) -> int | None:
-    return start + cover.due_s if cover is not None and cover.due_s else None
+def clock_s(cover: Cover, start: int, flash: Row | None) -> int:
+    """Return the seconds from ``start`` in which an answer is expected."""
+    if flash is None:
+        return cover.due_s
+    # From its confirmation on, if that ends sooner; a node that had it later has the whole time.
+    return min(cover.due_s, CLOCKS["alert"]["FLASH"] + max(0, flash.at - start))
+
+
+def _due_at(cover: Cover | None, start: int, flash: Row | None) -> int | None:
+    return start + clock_s(cover, start, flash) if cover is not None and cover.due_s else None
 
 
 def _ref(engine: Engine, object_: bytes | None) -> str:

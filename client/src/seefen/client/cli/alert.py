@@ -98,6 +98,8 @@ def send(
             session.do(lambda client: client.forget_draft(DRAFT))
         sending.finish(session, sent)
         if sent.ref:
+            if alert.leaving().flash_asked:
+                session.screen.say(alerts.flash_asked(sent.ref))
             sending.show_reach(session, sent.ref, patience_s=PATIENCE)
 
 
@@ -200,6 +202,21 @@ def confirm(context: typer.Context, ref: Ref) -> None:
     """Send a preliminary alert of yours again, as confirmed: seefen alert confirm REF."""
     with opened(context) as session:
         sending.finish(session, session.do(lambda client: client.amend.confirm(str(ref))))
+
+
+@group.command()
+def flash(context: typer.Context, ref: Ref) -> None:
+    """Confirm a colleague's alert as FLASH, so that it rings: seefen alert flash REF."""
+    with opened(context) as session:
+        sending.finish(session, session.do(lambda client: client.ringing.confirm(str(ref))))
+        sending.show_reach(session, str(ref))
+
+
+@group.command()
+def ring(context: typer.Context, ref: Ref) -> None:
+    """Ring your own node's devices for another node's alert: seefen alert ring REF."""
+    with opened(context) as session:
+        sending.finish(session, session.do(lambda client: client.ringing.ring(str(ref))))
 
 
 @group.command()

@@ -22,9 +22,11 @@ from seefen.client.cli import (
     found,
     house,
     join,
+    nodes,
     officer,
     ref,
     request,
+    roster,
     schema,
     status,
     trace,
@@ -38,8 +40,8 @@ from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 
 _GROUPS: Final = (
-    found, join, unlock, officer, watch, channel, alert, case, request, trace, amend, file, export,
-    work, ref, device, house, audit, status, schema,
+    found, join, unlock, officer, roster, watch, channel, alert, case, request, trace, amend, file,
+    export, work, ref, device, house, audit, status, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(

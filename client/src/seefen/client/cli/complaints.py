@@ -57,6 +57,8 @@ _HINTS: Final = {
     "no-draft": "answer it yourself: seefen request answer REF --form FILE.json",
     "no-file": "seefen case show REF",
     "no-request": "they run 'seefen join FILE' first; --wait 60 waits for them",
+    "no-flash": "seefen alert replace REF --form FILE.json, with urgency FLASH in it",
+    "no-handover": "'seefen due' shows what is open",
     "no-move": "'seefen request show REF' shows how it stands, and what can be done",
     "no-scope": "name the registers and the years they cover",
     "not-a-member": "ask the case's owner to add your node: seefen case add CASE NODE",
@@ -92,9 +94,12 @@ _HINTS: Final = {
     "request": _PHONE,
     "revoked": "hand it to your node's administrator; you join again with a new invite",
     "rewind": _LOG,
+    "rings": "'seefen alert reach REF' shows who has it",
     "role": "a device with another role must do this: 'seefen device list' shows who",
     "roles": "ask your administrator for an invite with that role",
     "root-key": "take the keys that 'seefen found' made for this network",
+    "roster": "'seefen device list' and 'seefen nodes' show who there is",
+    "second-officer": "any other officer of your node, on any device of his",
     "stale-generation": "the members' keys changed: run the command again",
     "suspended": "the node was suspended by the network's root: ask its coordinator",
     "table": "docs/cli.md says which columns a table has",
@@ -106,6 +111,7 @@ _HINTS: Final = {
     "unknown-object": "'seefen case show CASE' lists what is in it, with the numbers",
     "vault-busy": "end the other seefen command, desk or agent first",
     "words": _PHONE,
+    "zone": "a city of the zone: Europe/Belgrade, Europe/Kyiv",
 }
 
 

@@ -26,6 +26,9 @@ def add(
             "--role", parser=role, metavar="ROLE", help="field, keyholder, lead, admin or auditor."
         ),
     ],
+    officer: Annotated[
+        str, typer.Option(metavar="OFFICER", help="Whose further device it is [a new officer's].")
+    ] = "",
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", parser=new_file, metavar="FILE", help="NODE-officer.invite."),
@@ -35,7 +38,7 @@ def add(
     chosen = distinct(roles, "role", least=1)
     with opened(context) as session:
         path = out or _free_name(session.client.node)
-        made = session.do(lambda client: client.devices.invite(chosen, path))
+        made = session.do(lambda client: client.devices.invite(chosen, path, officer=officer))
         session.screen.show({"invite": made, "roles": chosen}, joining.invited)
 
 

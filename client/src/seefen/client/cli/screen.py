@@ -60,6 +60,12 @@ class Screen:
         else:
             _print(sys.stdout, view(value))
 
+    def ring(self) -> None:
+        """Let the terminal ring, where there is one."""
+        if not self.machine and sys.stdout.isatty():
+            sys.stdout.write("\a")
+            sys.stdout.flush()
+
     def say(self, painted: Painted) -> None:
         """Tell the person something on the way; with ``--json`` on standard error."""
         _print(sys.stderr if self.machine else sys.stdout, painted)

@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from seefen.client.cli import conditions
+from seefen.client.cli import conditions, sending
 from seefen.client.cli.arguments import case_name, distinct
 from seefen.client.cli.conditions import USUAL_BASIS, Basis, Purpose, Reason
-from seefen.client.cli.session import opened
-from seefen.client.cli.views import duty
+from seefen.client.cli.session import Session, opened
+from seefen.client.cli.views import duty, handover
 
 group = typer.Typer(help="Go on watch for a shift: alerts open as they come.")
 Channels = Annotated[
@@ -43,6 +43,36 @@ def on(
             )
         )
         session.screen.show(watches, duty.on_watch)
+        _show_handover(session)
+
+
+@group.command("hand-over")
+def hand_over(
+    context: typer.Context,
+    officer: Annotated[str, typer.Argument(metavar="[OFFICER]", help="Who comes next.")] = "",
+    text: Annotated[str, typer.Option("--text", "-t", help="What else he must know.")] = "",
+) -> None:
+    """Leave what is open to the next officer: seefen watch hand-over o-22bb --text 'calls back'."""
+    said = sending.note(text)
+    with opened(context) as session:
+        queued = len(session.do(lambda client: client.queued()))
+        sent = session.do(lambda client: client.handover.give(officer, said, queued=queued))
+        sending.finish(session, sent)
+        _show_handover(session)
+
+
+@group.command("take-over")
+def take_over(context: typer.Context) -> None:
+    """Take the watch that was handed over last, and say so: seefen watch take-over."""
+    with opened(context) as session:
+        _show_handover(session)
+        sending.finish(session, session.do(lambda client: client.handover.take()))
+
+
+def _show_handover(session: Session) -> None:
+    view = session.do(lambda client: client.handover.waiting())
+    if view is not None:
+        session.screen.say(handover.shown(view, session.screen.lang))
 
 
 @group.command()

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from seefen.client import Client
+from seefen.client import Client, ringing
 from seefen.client.cli.arguments import serial
 from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.session import opened
-from seefen.client.cli.views import duty
+from seefen.client.cli.views import duty, handover
 from seefen.client.values import CheckResult, Found
 
 
@@ -26,6 +26,9 @@ def due(context: typer.Context) -> None:
     """Show what is open: what waits for your node, then what others owe it."""
     with opened(context) as session:
         session.screen.show(session.do(lambda client: client.requests.due()), duty.due)
+        view = session.do(lambda client: client.handover.waiting())
+        if view is not None:
+            session.screen.say(handover.shown(view, session.screen.lang))
 
 
 def check(
@@ -77,6 +80,8 @@ def tail(
 
         async def follow(client: Client) -> None:
             async for event in client.events():
+                if event.what == ringing.WHAT:
+                    session.screen.ring()
                 session.screen.stream(event, duty.event)
 
         async def limited(client: Client) -> None:

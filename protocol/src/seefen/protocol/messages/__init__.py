@@ -36,8 +36,10 @@ from seefen.protocol.messages.firearm import (
     Marking,
 )
 from seefen.protocol.messages.firearm_notice import FirearmNotice
+from seefen.protocol.messages.flash import Flash
 from seefen.protocol.messages.form import Form, Message, OtherChannel, Paper, saying
 from seefen.protocol.messages.forwarded import Forwarded, Proof
+from seefen.protocol.messages.handover import Handover
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport, Party
 from seefen.protocol.messages.info_reply import InfoReply
@@ -51,6 +53,7 @@ from seefen.protocol.messages.person import Assertion, IdDocument, Name, Person
 from seefen.protocol.messages.place import Leg, Position, Vehicle
 from seefen.protocol.messages.presets import Opening, Preset, Presets
 from seefen.protocol.messages.recall import Recall
+from seefen.protocol.messages.roster import Away, Emergencies, Roster, RosterRow
 from seefen.protocol.messages.schema import schema
 from seefen.protocol.messages.seizure_alert import SeizureAlert
 from seefen.protocol.messages.surface import Surface
@@ -65,6 +68,7 @@ __all__ = [
     "Answer",
     "Assertion",
     "Authority",
+    "Away",
     "BallisticRequest",
     "BallisticResult",
     "Bulletin",
@@ -76,15 +80,18 @@ __all__ = [
     "Correction",
     "CourtOutcome",
     "Cover",
+    "Emergencies",
     "ErasureConfirm",
     "Event",
     "Explosive",
     "Extension",
     "FileNote",
     "FirearmNotice",
+    "Flash",
     "Form",
     "Forwarded",
     "GunPart",
+    "Handover",
     "HitNotice",
     "IdDocument",
     "Image",
@@ -115,6 +122,8 @@ __all__ = [
     "Proof",
     "Recall",
     "Register",
+    "Roster",
+    "RosterRow",
     "RouteLeg",
     "Said",
     "Search",

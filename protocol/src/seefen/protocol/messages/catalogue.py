@@ -28,8 +28,10 @@ from seefen.protocol.messages.erasure_confirm import ErasureConfirm
 from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote
 from seefen.protocol.messages.firearm_notice import FirearmNotice
+from seefen.protocol.messages.flash import Flash
 from seefen.protocol.messages.form import Form, Message, saying
 from seefen.protocol.messages.forwarded import Forwarded
+from seefen.protocol.messages.handover import Handover
 from seefen.protocol.messages.hit_notice import HitNotice
 from seefen.protocol.messages.incident_report import IncidentReport
 from seefen.protocol.messages.info_reply import InfoReply
@@ -41,6 +43,7 @@ from seefen.protocol.messages.onward_request import OnwardRequest
 from seefen.protocol.messages.pair_policy import PairPolicy
 from seefen.protocol.messages.presets import Presets
 from seefen.protocol.messages.recall import Recall
+from seefen.protocol.messages.roster import Roster
 from seefen.protocol.messages.seizure_alert import SeizureAlert
 from seefen.protocol.messages.shape import (
     UNKNOWN,
@@ -72,6 +75,8 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     FileNote,
     FirearmNotice,
     Forwarded,
+    Flash,
+    Handover,
     HitNotice,
     IncidentReport,
     InfoReply,
@@ -83,6 +88,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     PairPolicy,
     Presets,
     Recall,
+    Roster,
     SeizureAlert,
     TraceReply,
     TraceRequest,

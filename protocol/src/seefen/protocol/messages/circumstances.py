@@ -249,6 +249,10 @@ FORM: Final[Codes] = {
     "recall": "recalled",
     "onward": "asks to pass on",
     "codelist": "new code",
+    "flash_asked": "asked to ring",
+    "flash": "rings",
+    "handover": "watch handed over",
+    "roster": "roster",
 }
 
 CIRCUMSTANCES: Final[dict[str, Codes]] = {

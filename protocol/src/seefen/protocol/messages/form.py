@@ -73,6 +73,10 @@ OptionalId: TypeAlias = Annotated[bytes, Meta(max_length=16, extra={"hint": "an 
 OptionalHash: TypeAlias = Annotated[
     bytes, Meta(max_length=32, extra={"hint": "a hash of 32 bytes, or nothing"})
 ]
+Officer: TypeAlias = Annotated[
+    str,
+    _text(10, pattern=r"\A(o-[0-9a-f]{4,8})?\Z", hint="an officer's pseudonym like o-7f31"),
+]
 Nodes: TypeAlias = Annotated[tuple[NodeName, ...], Meta(max_length=64)]
 
 

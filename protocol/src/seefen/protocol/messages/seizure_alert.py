@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from seefen.protocol.messages.cover import Said
 from seefen.protocol.messages.firearm import Ammunition, Explosive, GunPart, Item, weapons
@@ -24,12 +25,21 @@ from seefen.protocol.messages.form import (
 )
 from seefen.protocol.messages.place import Leg, Position, Vehicle
 from seefen.protocol.requests import Act
+from seefen.protocol.statements import Number
 
 
 class SeizureAlert(Message, kw_only=True, frozen=True):
-    """A seizure, from the officer who stands before it."""
+    """A seizure, from the officer who stands before it.
+
+    Attributes:
+        flash_asked: It should ring. It rings where a second officer of its node has
+            confirmed that (:class:`Flash`); until then it is URGENT.
+    """
 
     TYPE: ClassVar[str] = "SeizureAlert"
+    VERSION: ClassVar[int] = 2  # 2: flash_asked
+
+    v: Number = 2
 
     urgency: Annotated[str, coded("urgency")] = "URGENT"
     urgency_reason: Annotated[str, coded("urgency_reason")] = "fresh_seizure"
@@ -64,6 +74,7 @@ class SeizureAlert(Message, kw_only=True, frozen=True):
     explosives: Annotated[tuple[Explosive, ...], Meta(max_length=64)] = ()
     parts: Annotated[tuple[GunPart, ...], Meta(max_length=64)] = ()
     ask: Annotated[tuple[Annotated[str, coded("ask")], ...], Meta(max_length=8)] = ()
+    flash_asked: bool = False
     text: Story = ""
 
     def check(self) -> None:
@@ -71,6 +82,8 @@ class SeizureAlert(Message, kw_only=True, frozen=True):
         super().check()
         require_basis(self)
         required("status", self.status)
+        if self.flash_asked and self.urgency != "URGENT":
+            refuse("flash_asked", "an alert that should ring leaves as URGENT", "flash")
         if not (self.place or self.bcp or self.position):
             refuse("place", "is needed: name the crossing (bcp) or the place", "missing")
         if not (self.items or self.ammunition or self.explosives or self.parts):
@@ -82,6 +95,7 @@ class SeizureAlert(Message, kw_only=True, frozen=True):
 
     def what(self) -> tuple[Said, ...]:
         """Return what was found, where, and how sure that is."""
+        asked = [Said(table="form", code="flash_asked")] if self.flash_asked else []
         said = [Said(table="category", code=c, n=n) for c, n in weapons(self.items).items()]
         found = [
             *((("unit", lot.unit or "round"), lot.qty) for lot in self.ammunition),
@@ -96,7 +110,13 @@ class SeizureAlert(Message, kw_only=True, frozen=True):
         said += [Said(table="form", code="moving")] if self.moving else []
         where = ("crossing", self.bcp) if self.bcp else ("setting", self.setting)
         said += [Said(table=where[0], code=where[1])] if where[1] else []
-        return (*said, Said(table="status", code=self.status))
+        return (*asked, *said, Said(table="status", code=self.status))
+
+    def leaving(self) -> "SeizureAlert":
+        """Return it as it leaves: FLASH is asked for, and one officer alone rings nowhere."""
+        if self.urgency != "FLASH":
+            return self
+        return replace(self, urgency="URGENT", flash_asked=True)
 
     def act(self) -> Act:
         """Return that this begins an alert's life at each recipient."""

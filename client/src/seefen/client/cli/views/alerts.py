@@ -30,7 +30,7 @@ def listed(views: Sequence[ObjectView], lang: str = ENGLISH) -> Painted:
             bold(view.ref),
             times.moment(view.created_at, now),
             view.sender,
-            _urgency(view.urgency),
+            _urgency(view),
             _state(view),
             f"{covered(view, lang) or name_of(view)} · {codes.short_handling(view.handling)}",
         )
@@ -50,7 +50,10 @@ def _state(view: ObjectView) -> Piece:
     return f"{said}, corrected by {view.corrected_by}" if view.corrected_by else said
 
 
-def _urgency(code: str) -> Piece:
+def _urgency(view: ObjectView) -> Piece:
+    code = view.urgency
+    if view.flash == "asked":
+        return warn(f"{code}, FLASH asked")
     return alarm(code) if code == "FLASH" else warn(code) if code == "URGENT" else code
 
 
@@ -65,8 +68,21 @@ def before_sending(alert: SeizureAlert) -> Painted:
         *remarks,
         line(
             f"{codes.short_handling(alert.handling)} · {alert.tlp} · "
-            f"{alert.source_eval}{alert.info_eval} · {alert.urgency} · {alert.status}"
+            f"{alert.source_eval}{alert.info_eval} · {_wanted(alert)} · {alert.status}"
         ),
+    )
+
+
+def _wanted(alert: SeizureAlert) -> str:
+    asked = alert.leaving().flash_asked
+    return "URGENT, FLASH asked (a second officer confirms)" if asked else alert.urgency
+
+
+def flash_asked(ref: str) -> Painted:
+    """Return that an alert does not ring yet, and who makes it ring."""
+    return warn(
+        f"FLASH asked: it left as URGENT and rings nowhere yet. Another officer of your node: "
+        f"seefen alert flash {ref}"
     )
 
 

@@ -28,11 +28,27 @@ def case_list(views: Sequence[CaseView]) -> Painted:
         return stack(
             line("No case yet."), dim("'seefen case open --title TEXT --member NODE' opens one.")
         )
-    rows = Grid("CASE", "TITLE", "OWNER", "MEMBERS", "OBJECTS", "UNREAD", right=(4, 5), keep=(0,))
+    rows = Grid(
+        "CASE",
+        "TITLE",
+        "OWNER",
+        "MEMBERS",
+        "OBJECTS",
+        "UNREAD",
+        "WHO HAS IT",
+        right=(4, 5),
+        keep=(0,),
+    )
     for view in views:
         title = view.title if view.readable else dim("sealed: not assigned to this device")
         rows.row(
-            bold(view.number), title, view.owner, len(view.members), view.object_count, view.unread
+            bold(view.number),
+            title,
+            view.owner,
+            len(view.members),
+            view.object_count,
+            view.unread,
+            ", ".join(one.officer for one in view.assigned),
         )
     return stack(rows.painted(), *map(_left_out, views))
 
@@ -56,6 +72,7 @@ def whole(view: CaseView, lang: str = ENGLISH) -> Painted:
         line(bold(view.number), "  ", view.title or dim("sealed: not assigned to this device")),
         _conditions(view),
         _members(view),
+        _assigned(view),
         _left_out(view),
         _objects(view, lang),
         draft(lang),
@@ -84,6 +101,13 @@ def removed(view: CaseView, nodes: Sequence[str]) -> Painted:
 def assigned(view: CaseView) -> Painted:
     """Return that a device got the key of a case."""
     return line(f"{view.number} is assigned: the device has its key now.")
+
+
+def _assigned(view: CaseView) -> Painted | None:
+    """Say who has the case in this node, and who gave it to him."""
+    now = times.now()
+    named = [f"{one.officer} (by {one.by}, {times.moment(one.at, now)})" for one in view.assigned]
+    return line("Assigned: ", ", ".join(named)) if named else None
 
 
 def _new_key(view: CaseView) -> Painted:

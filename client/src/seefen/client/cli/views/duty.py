@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from seefen.client import ringing
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.scripts import remark
@@ -72,7 +73,9 @@ def _due(row: DueView) -> Piece:
 
 def _has_it(row: DueView) -> str:
     by = f" by {row.officer}" if row.officer and row.ours != "free" else ""
-    return codes.answer(row.ours) + by
+    # Who took it has it; until then whom it was given to.
+    given = f", {', '.join(row.assigned)}" if row.assigned and not by else ""
+    return codes.answer(row.ours) + by + given
 
 
 def checked(serial: str, result: CheckResult) -> Painted:
@@ -145,6 +148,12 @@ def tailing(seconds: float | None) -> Painted:
 def event(value: Event) -> Painted:
     """Return one thing that happened."""
     when = times.moment(value.at, times.now(), seconds=True)
+    if value.what == ringing.WHAT:
+        return stack(
+            alarm(f"*** FLASH  {value.ref}  {when}"),
+            alarm(f"*** {value.text}"),
+            dim(f"'seefen alert show {value.ref}', 'seefen alert answer {value.ref} taken'"),
+        )
     what: Piece = alarm(value.what) if value.what == "alarm" else bold(value.what)
     return line(dim(when), what, value.ref or value.case, value.text, gap="  ")
 

@@ -30,6 +30,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _superseded(view),
         _recalled(view),
         _corrected(read),
+        _flash(view, ours=ours),
         draft(lang),
         _passed_on(read),
         messages.terms(message, lang),
@@ -166,6 +167,21 @@ def _corrected(read: Opened) -> Painted | None:
         for one in read.corrections
     ]
     return stack(*said) if said else None
+
+
+def _flash(view: ObjectView, *, ours: bool) -> Painted | None:
+    if not view.flash or view.recalled_by:
+        return None
+    if view.flash != "asked":
+        return alarm(f"FLASH, confirmed by {view.flash}, a second officer of {view.sender}")
+    if ours:
+        return warn(
+            f"FLASH asked; it rings when a second officer runs: seefen alert flash {view.ref}"
+        )
+    return warn(
+        f"{view.sender} asked for FLASH, and no second officer has confirmed it. "
+        f"Your own devices ring with: seefen alert ring {view.ref}"
+    )
 
 
 def _next(view: ObjectView) -> Painted | None:

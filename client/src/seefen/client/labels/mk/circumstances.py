@@ -204,5 +204,9 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "recall": "отповикано",
         "onward": "бара да проследи",
         "codelist": "нова шифра",
+        "flash_asked": "побарано е ѕвонење",
+        "flash": "ѕвони",
+        "handover": "предавање на дежурство",
+        "roster": "распоред на дежурства",
     },
 }

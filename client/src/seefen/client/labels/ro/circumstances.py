@@ -204,5 +204,9 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "recall": "rechemat",
         "onward": "cere să transmită mai departe",
         "codelist": "cod nou",
+        "flash_asked": "se cere soneria",
+        "flash": "sună",
+        "handover": "predarea serviciului",
+        "roster": "tabel de serviciu",
     },
 }

@@ -204,5 +204,9 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "recall": "tërhequr",
         "onward": "kërkon ta përcjellë",
         "codelist": "kod i ri",
+        "flash_asked": "kërkohet zilja",
+        "flash": "bie zilja",
+        "handover": "roja dorëzohet",
+        "roster": "orari i roleve",
     },
 }

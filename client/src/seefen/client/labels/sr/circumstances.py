@@ -204,5 +204,9 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "recall": "opozvano",
         "onward": "traži da prosledi",
         "codelist": "nova šifra",
+        "flash_asked": "traži se zvono",
+        "flash": "zvoni",
+        "handover": "predaja dežurstva",
+        "roster": "raspored dežurstva",
     },
 }

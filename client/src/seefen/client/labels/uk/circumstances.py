@@ -204,5 +204,9 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "recall": "відкликано",
         "onward": "просить передати далі",
         "codelist": "новий код",
+        "flash_asked": "просить дзвінка",
+        "flash": "дзвонить",
+        "handover": "передача чергування",
+        "roster": "графік чергувань",
     },
 }

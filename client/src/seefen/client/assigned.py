@@ -1,0 +1,42 @@
+"""Who has a case: to which officers it was assigned, by whom and when."""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from seefen.client.engine import Engine
+from seefen.client.values import AssignedView
+from seefen.protocol.case import CaseState
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.statements import Assign
+
+Assignments: TypeAlias = tuple[AssignedView, ...]
+
+
+def holders(engine: Engine, state: CaseState) -> Assignments:
+    """Return to whom of the own node a case is assigned under its newest key, newest first.
+
+    Devices that are out of force are left out: nobody is waited for who cannot read it.
+    """
+    gens, directory, at = frozenset(_back(state)), engine.directory, engine.now()
+    found: dict[str, AssignedView] = {}
+    for entry in reversed(list(engine.vault.entries(state.case, "assign"))):
+        if entry.envelope is None:
+            continue
+        statement = open_envelope(entry.envelope, "assign").statement
+        if not isinstance(statement, Assign) or statement.gen not in gens:
+            continue
+        by = directory.device(statement.device)
+        for wrap in statement.devices:
+            device = directory.device(wrap.device)
+            ours = device.node == engine.node and directory.is_active(device.device, at=at)
+            if ours and device.officer not in found:
+                found[device.officer] = AssignedView(device.officer, by.officer, entry.at or 0)
+    return tuple(found.values())
+
+
+def _back(state: CaseState) -> Iterator[int]:
+    """Yield the generations from which a device that was named walks on to the newest."""
+    for generation in reversed(state.generations):
+        yield generation.gen
+        if not generation.statement.link:
+            return

@@ -1,0 +1,177 @@
+"""Assigning by rule: the roster says who works on what, and one keyholder hands it over.
+
+Any client of a keyholder that stays does it (``events()``, ``run()``). The first keyholder
+acts at once, the next ones after a while, if nobody has; twice does no harm. It hands the
+key of a case to devices of its own node that are in force, and to no others: the log
+refuses the rest. What was assigned by hand stays with whom it was given.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from seefen.client import rosters
+from seefen.client.assigned import holders
+from seefen.client.casework import Casework
+from seefen.client.connection import UnreachableError
+from seefen.client.engine import Engine
+from seefen.client.house import House, Said
+from seefen.client.pushes import Pushes
+from seefen.client.rosters import Matter
+from seefen.client.values import Sent
+from seefen.client.views import Row, recall_of, rows
+from seefen.protocol.case import CaseState
+from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.messages import Roster
+from seefen.protocol.statements import Device
+
+LOOK: Final = 30  # seconds between two looks, if nothing comes: a shift may have begun
+PATIENCE: Final = 20  # seconds that each further keyholder leaves to those before him
+BACK: Final = 7 * 86_400  # seconds: what is older was seen by somebody
+_CAME: Final = "at > ? AND node <> ? AND cover IS NOT NULL AND NOT file AND superseded_by IS NULL"
+Assignments: TypeAlias = list[tuple[str, str]]  # case and officer
+
+
+class Assigning:
+    """The roster of the own node, and what a keyholder does by it."""
+
+    def __init__(self, engine: Engine, casework: Casework, house: House, pushes: Pushes) -> None:
+        self._engine = engine
+        self._casework = casework
+        self._house = house
+        self._pushes = pushes
+        self._task: asyncio.Task[None] | None = None
+        self._told = set[str]()
+
+    def start(self) -> None:
+        """Begin to look, while somebody stays to see it."""
+        self._task = asyncio.create_task(self._stay())
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    # --- the paper ------------------------------------------------------------------
+
+    def roster(self) -> Said[Roster] | None:
+        """Return the roster that binds: the newest of an admin, or None."""
+        return next((said for said in self._house.said(Roster) if said.by_admin), None)
+
+    async def lay_down(self, roster: Roster) -> Sent:
+        """Lay a roster down in the house, as an admin of the node.
+
+        Raises:
+            UntrustedError: rule ``role``: this device is no admin.
+            RefusedError: rule ``roster`` or ``zone``: what is wrong in it, and where.
+        """
+        engine = self._engine
+        if "admin" not in engine.directory.device(engine.keys.device).roles:
+            raise UntrustedError("a roster binds from an admin alone", rule="role")
+        rosters.check(engine, roster)
+        return await self._house.say(roster)
+
+    # --- by it ------------------------------------------------------------------------
+
+    async def look(self) -> Assignments:
+        """Assign what came and has nobody; return case and officer of each.
+
+        Raises:
+            UnreachableError: The broker is away; the next look goes on.
+        """
+        said, rank = self.roster(), self._rank()
+        if said is None or rank is None:
+            return []
+        roster, engine, done = said.message, self._engine, Assignments()
+        for row in rows(engine, _CAME, engine.now() - BACK, engine.node):
+            state = self._open_case(row)
+            if state is None or not self._is_new(row, state):
+                continue
+            if engine.now() - row.at < rank * PATIENCE:
+                continue  # another keyholder comes first
+            done += await self._assign(roster, row, state)
+        return done
+
+    async def _assign(self, roster: Roster, row: Row, state: CaseState) -> Assignments:
+        engine = self._engine
+        name, gen = engine.name_of(state), state.generation.gen
+        if holders(engine, state):
+            engine.vault.put_number(_mark(row), gen)
+            return []
+        for officer, devices in self._on_shift(roster, row):
+            try:
+                await self._casework.assign(name, tuple(one.device for one in devices))
+            except UnreachableError:
+                raise
+            except SeefenError as err:
+                self._complain(f"{name} was not assigned to {officer}: {err}")
+                return []
+            engine.vault.put_number(_mark(row), gen)
+            self._pushes.tell("assigned", f"to {officer}, by the roster", name)
+            return [(name, officer)]
+        return []
+
+    def _on_shift(self, roster: Roster, row: Row) -> Iterator[tuple[str, Sequence[Device]]]:
+        cover, message = row.opened_cover, row.message
+        if cover is None:
+            return
+        offence = "" if message is None else message.offence
+        matter = Matter(cover.type, row.statement.node, cover.urgency, offence)
+        now = datetime.fromtimestamp(self._engine.now(), UTC)
+        for officer in rosters.officers_for(roster, matter, now):
+            # Who left since the paper was laid down has no device: the next one gets it.
+            if devices := rosters.devices_of(self._engine, officer):
+                yield officer, devices
+
+    def _open_case(self, row: Row) -> CaseState | None:
+        """Return the case of an object, if the roster is about it and this device holds it."""
+        engine, cover = self._engine, row.opened_cover
+        state = engine.trust.require_state(row.case)
+        if state.form != "case" or engine.node not in state.members or cover is None:
+            return None
+        if state.owner == engine.node and not cover.life:
+            return None  # the lead who opened it has it: only a question needs another
+        if engine.case_key(state.case, state.generation.gen) is None:
+            return None
+        return None if recall_of(engine, row) is not None else state
+
+    def _is_new(self, row: Row, state: CaseState) -> bool:
+        """Tell whether nobody looked at an object since the members changed last."""
+        # A new key without a link leaves all who were assigned behind.
+        return self._engine.vault.get_number(_mark(row)) < state.generation.gen
+
+    def _rank(self) -> int | None:
+        """Return the place of this device among the keyholders of its node, from 0."""
+        engine = self._engine
+        found = engine.directory.holders(engine.node, "case", at=engine.now())
+        devices = sorted(device.device for device in found)
+        ours = engine.keys.device
+        return devices.index(ours) if ours in devices else None
+
+    def _complain(self, text: str) -> None:
+        """Tell what went wrong, once: each look meets it again."""
+        if text not in self._told:
+            self._told.add(text)
+            self._pushes.tell("alarm", text)
+
+    async def _stay(self) -> None:
+        while True:
+            self._pushes.work.clear()  # before the look: what comes meanwhile is looked at again
+            if self._pushes.stays:
+                try:
+                    await self.look()
+                except UnreachableError:
+                    pass
+                except SeefenError as err:
+                    self._complain(f"the roster cannot be followed: {err}")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK):
+                    await self._pushes.work.wait()
+
+
+def _mark(row: Row) -> str:
+    return f"rostered/{row.object.hex()}"

@@ -1,0 +1,55 @@
+"""The hand-over of the watch, as the next officer reads it."""
+
+from collections.abc import Sequence
+
+from seefen.client.cli import codes, times
+from seefen.client.cli.paint import Grid, Painted, block, bold, dim, line, stack, warn
+from seefen.client.cli.views.objects import covered, name_of
+from seefen.client.handover import HandoverView
+from seefen.client.labels import ENGLISH
+from seefen.client.values import ObjectView
+
+
+def shown(view: HandoverView, lang: str = ENGLISH) -> Painted:
+    """Return a hand-over: what is open is shown as it stands now."""
+    for_ = f" to {view.officer}" if view.officer else ""
+    when = times.moment(view.at, times.now())
+    return stack(
+        bold(f"Watch handed over by {view.by}{for_}, {when} ({view.ref})"),
+        block(view.text) if view.text else None,
+        _listed("Waits for your node:", view.waiting, lang),
+        _listed("Others owe your node:", view.owed, lang),
+        _rest(view),
+        line("Taken by ", view.taken_by)
+        if view.taken_by
+        else dim("Take it: seefen watch take-over"),
+    )
+
+
+def _listed(title: str, views: Sequence[ObjectView], lang: str) -> Painted | None:
+    if not views:
+        return None
+    now = times.now()
+    rows = Grid("", "", "", "", "")
+    for view in views:
+        due = f"due {times.due(view.due_at, now)}" if view.due_at else ""
+        rows.row(
+            f"  {view.ref}",
+            name_of(view),
+            covered(view, lang) or view.subject,
+            view.sender,
+            codes.answer(view.answer) if view.answer else due,
+        )
+    return stack(line(title), rows.painted())
+
+
+def _rest(view: HandoverView) -> Painted | None:
+    said = [
+        f"{view.queued} queued and {view.drafts} drafts on the machine of {view.by}"
+        if view.queued or view.drafts
+        else "",
+        f"{view.unknown} in cases that this device does not hold" if view.unknown else "",
+        f"{view.more} more: seefen due" if view.more else "",
+    ]
+    text = "; ".join(filter(None, said))
+    return warn("  ", text) if text else None

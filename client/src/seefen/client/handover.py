@@ -1,0 +1,141 @@
+"""The hand-over of the watch: what is open goes to the next officer, by reference alone.
+
+It is said in the house. The newest one counts; the next officer answers it as taken, or
+does not: nothing waits for it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from seefen.client.engine import Engine
+from seefen.client.house import House, Said
+from seefen.client.requests import Find, Requests
+from seefen.client.values import DueView, ObjectView, Sent
+from seefen.client.views import object_view, row_of, rows
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import Answer, Handover
+
+MOST: Final = 200  # references in one hand-over; the rest is counted
+Views: TypeAlias = tuple[ObjectView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HandoverView:
+    """A hand-over as the next officer sees it; what is open is shown as it stands now.
+
+    Attributes:
+        officer: Whom it is for, or empty.
+        unknown: How many references this device has nothing of.
+        taken_by: Who took it, or empty.
+    """
+
+    ref: str
+    by: str
+    at: int
+    officer: str
+    waiting: Views
+    owed: Views
+    unknown: int
+    more: int
+    queued: int
+    drafts: int
+    text: str
+    taken_by: str
+
+
+class HandingOver:
+    """Gives the watch to the next officer, and takes it."""
+
+    def __init__(self, engine: Engine, house: House, requests: Requests, find: Find) -> None:
+        self._engine = engine
+        self._house = house
+        self._requests = requests
+        self._find = find
+
+    async def give(self, officer: str = "", text: str = "", *, queued: int = 0) -> Sent:
+        """Tell the house what is open.
+
+        Args:
+            queued: What waits on this machine to be sent.
+
+        Raises:
+            RefusedError: rule ``unknown-device``: no such officer.
+            UntrustedError: rule ``role``: there is no house yet, and this is no lead.
+        """
+        engine = self._engine
+        officers = {one.officer for one in engine.directory.devices(engine.node)}
+        if officer and officer not in officers:
+            raise RefusedError(f"your node has no officer {officer}", rule="unknown-device")
+        open_ = self._requests.due()
+        waiting = [due for due in open_ if due.waits_for_us]
+        owed = [due for due in open_ if not due.waits_for_us]
+        drafts = engine.vault.one("SELECT count(*) FROM setting WHERE name GLOB 'form/*'")
+        message = Handover(
+            officer=officer,
+            waiting=self._objects(waiting),
+            owed=self._objects(owed),
+            more=max(0, len(waiting) - MOST) + max(0, len(owed) - MOST),
+            queued=queued,
+            drafts=drafts[0] if drafts else 0,
+            text=text,
+        )
+        return await self._house.say(message)
+
+    def newest(self) -> HandoverView | None:
+        """Return the newest hand-over, taken or not."""
+        said = next(iter(self._house.said(Handover)), None)
+        return None if said is None else self._view(said)
+
+    def waiting(self) -> HandoverView | None:
+        """Return the newest hand-over, unless somebody took it."""
+        view = self.newest()
+        return None if view is None or view.taken_by else view
+
+    async def take(self) -> Sent:
+        """Answer the newest hand-over as taken.
+
+        Raises:
+            OutOfTurnError: rule ``no-handover``: there is none, or it is taken.
+        """
+        said = next(iter(self._house.said(Handover)), None)
+        if said is None or (by := self._taken_by(said)):
+            why = "no watch was handed over" if said is None else f"{by} has taken it"
+            raise OutOfTurnError(why, rule="no-handover")
+        return await self._house.say(
+            Answer(answer="taken", of=said.object, handling="H2"), reply_to=said.object
+        )
+
+    def _objects(self, open_: Sequence[DueView]) -> tuple[bytes, ...]:
+        # One that is owed by seven nodes is one reference.
+        refs = list(dict.fromkeys(due.ref for due in open_))[:MOST]
+        return tuple(row_of(self._engine, *self._find(ref)).object for ref in refs)
+
+    def _taken_by(self, given: Said[Handover]) -> str:
+        for said in self._house.said(Answer):
+            if said.message.of == given.object and said.message.answer == "taken":
+                return said.officer
+        return ""
+
+    def _view(self, said: Said[Handover]) -> HandoverView:
+        message = said.message
+        waiting, owed = self._known(message.waiting), self._known(message.owed)
+        return HandoverView(
+            ref=said.ref,
+            by=said.officer,
+            at=said.at,
+            officer=message.officer,
+            waiting=waiting,
+            owed=owed,
+            unknown=len(message.waiting) + len(message.owed) - len(waiting) - len(owed),
+            more=message.more,
+            queued=message.queued,
+            drafts=message.drafts,
+            text=message.text,
+            taken_by=self._taken_by(said),
+        )
+
+    def _known(self, objects: Iterable[bytes]) -> Views:
+        engine = self._engine
+        found = (row for one in objects for row in rows(engine, "object = ?", one))
+        return tuple(object_view(engine, row) for row in found)

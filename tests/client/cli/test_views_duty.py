@@ -1,0 +1,107 @@
+"""What duty officers read of cards, FLASH and hand-overs; nothing in it is obeyed by a terminal."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from seefen.client import values
+from seefen.client.cards import NodeCard
+from seefen.client.cli import times
+from seefen.client.cli.views import alerts, cards, duty, handover, objects, rosters
+from seefen.client.handover import HandoverView
+from seefen.client.house import Said
+from seefen.protocol.messages import Emergencies, Roster, RosterRow
+from tests.client.cli.hostile import HOSTILE, obeyed_in
+from tests.client.cli.test_views import OBJECT, one, printed
+from tests.client.cli.values import filled
+
+VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
+    (cards.listed, tuple[NodeCard, ...]),
+    (lambda text: duty.event(one(values.Event, what="flash", ref=text, text=text)), str),
+    (handover.shown, HandoverView),
+    (lambda text: rosters.shown(_roster(text)), str),
+    (cards.published, tuple[values.Sent, ...]),
+]
+
+
+def _roster(text: str) -> Said[Roster]:
+    row = filled(RosterRow, text)
+    row = replace(row, days=(1, 7), offences=("trafficking",))
+    roster = replace(filled(Roster, text), rows=(row,))
+    return Said("house#1", b"", b"", text, True, 1_790_000_000, roster)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(("view", "type_"), VIEWS)
+def test_attack_52_no_view_of_the_watch_prints_what_a_terminal_obeys(
+    view: Callable[[Any], Any], type_: Any, text: str
+) -> None:
+    for width in (60, 160):
+        assert obeyed_in(printed(view(filled(type_, text)), width)) == set()
+
+
+def test_cards_and_nodes_that_have_none() -> None:
+    open_ = NodeCard("tirana-border", "Tirana", None, "open", "+000 1", "00-24", ("sq", "en"))
+    late = one(
+        NodeCard, node="pristina-ffp", in_force=None, state="reduced", until="2026-05-10T07:00Z",
+        telephone="+000 2", languages=("sq",),
+    )  # fmt: skip
+    none, gone = NodeCard("a-ffp", "A", None), NodeCard("b-ffp", "B", "suspended")
+    shown = printed(cards.listed([open_, late, none, gone]), 200)
+    for part in (
+        "+000 1", "Albanian, English", "desk answers with delay until 2026-05-10", "+000 2",
+        "no card opened here: telephone on paper", "suspended by the network", "seefen card",
+    ):  # fmt: skip
+        assert part in shown
+
+
+def test_an_alert_that_should_ring_and_one_that_rings() -> None:
+    asked = dataclasses.replace(OBJECT, flash="asked")
+    rings = dataclasses.replace(OBJECT, flash="o-22bb", urgency="FLASH")
+    assert "URGENT, FLASH asked" in printed(alerts.listed([asked]))
+    assert "FLASH asked" not in printed(alerts.listed([rings]))
+    for view, ours, part in (
+        (asked, True, "seefen alert flash seefen-border#1"),
+        (asked, False, "seefen alert ring seefen-border#1"),
+        (rings, False, "FLASH, confirmed by o-22bb"),
+    ):
+        read = dataclasses.replace(filled(values.Opened, "x"), view=view)
+        assert part in printed(objects.opened(read, ours=ours))
+    event = values.Event(int(times.now().timestamp()), "flash", "", "a#1", "12 pistols")
+    assert printed(duty.event(event)).splitlines()[0].startswith("*** FLASH  a#1")
+
+
+def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> None:
+    view = one(
+        HandoverView, by="o-7f31", officer="o-22bb", waiting=(OBJECT,), owed=(), unknown=2, more=1,
+        queued=3, drafts=0, text="Tirana calls back", taken_by="", ref="house#7",
+    )  # fmt: skip
+    shown = printed(handover.shown(view))
+    for part in (
+        "handed over by o-7f31 to o-22bb", "Tirana calls back", "seefen-border#1",
+        "3 queued and 0 drafts on the machine of o-7f31", "2 in cases that", "1 more",
+        "seefen watch take-over",
+    ):  # fmt: skip
+        assert part in shown
+    assert "Taken by o-22bb" in printed(
+        handover.shown(dataclasses.replace(view, taken_by="o-22bb"))
+    )
+
+
+def test_a_roster_as_officers_read_it() -> None:
+    said = _roster("x")
+    night = RosterRow(types=("TraceRequest",), days=(6, 7), start="19:00", end="07:00",
+                      officers=("o-22bb",), deputies=("o-11d0",))  # fmt: skip
+    roster = Roster(zone="Europe/Skopje", rows=(night, RosterRow(officers=("o-7f31",))))
+    shown = printed(rosters.shown(dataclasses.replace(said, message=roster)))
+    for part in (
+        "hours of Europe/Skopje", "TraceRequest", "Sat, Sun 19:00-07:00", "o-11d0",
+        "anything", "every day", "Emergencies: 3 a day",
+    ):  # fmt: skip
+        assert part in shown
+    closed = replace(roster, emergencies=Emergencies(forbidden=True))
+    assert "nobody opens" in printed(rosters.shown(dataclasses.replace(said, message=closed)))
+    assert "seefen roster set" in printed(rosters.shown(None))

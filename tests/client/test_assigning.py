@@ -1,0 +1,167 @@
+"""Assigning by the roster: one keyholder acts, the officer on shift gets it, nobody else does."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seefen.client import Client
+from seefen.client.values import AssignedView
+from seefen.protocol.errors import UntrustedError
+from seefen.protocol.messages import Note, Roster, RosterRow, TraceRequest, message_from_form
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, until
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE, PRISTINA) as place:
+        yield place
+
+
+def request() -> TraceRequest:
+    made = message_from_form(
+        "TraceRequest",
+        {
+            "offence": "trafficking",
+            "illicit_nature": "seized",
+            "item": {"category": "pistol", "serial_as_read": "84417"},
+            "question": ["manufacture"],
+        },
+    )
+    assert isinstance(made, TraceRequest)
+    return made
+
+
+async def field(place: Site, nth: int) -> tuple[Client, str]:
+    """Return the client of a further field device of Belgrade, and its officer."""
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    client = await place.client(BELGRADE, nth=nth)
+    return client, client.officer
+
+
+async def asked(place: Site, belgrade: Client) -> tuple[Client, str]:
+    """Let Skopje ask Belgrade in a case; return its client and the number."""
+    skopje = await place.client(SKOPJE)
+    view = await skopje.cases.open("Tabanovce", [BELGRADE])
+    await skopje.requests.ask(view.number, request())
+    await until(lambda: belgrade.requests.list(), belgrade)
+    return skopje, view.number
+
+
+def rule(*officers: str, **row: Any) -> Roster:
+    deputies = officers[1:]
+    return Roster(
+        zone="Europe/Belgrade",
+        rows=(RosterRow(officers=officers[:1], deputies=deputies, **row),),
+    )
+
+
+def having(client: Client, number: str) -> tuple[AssignedView, ...]:
+    return client.cases.show(number).assigned
+
+
+async def test_the_officer_on_shift_gets_what_came(place: Site) -> None:
+    belgrade = await place.client(BELGRADE)
+    day, officer = await field(place, 1)
+    await belgrade.sync()
+    await belgrade.assigning.lay_down(rule(officer, types=["TraceRequest"]))
+    _, number = await asked(place, belgrade)
+    assert having(belgrade, number) == ()
+    assert await belgrade.assigning.look() == [(number, officer)]
+    assert await belgrade.assigning.look() == []
+    [one] = having(belgrade, number)
+    assert (one.officer, one.by) == (officer, belgrade.officer)
+    await until(lambda: day.cases.list() and day.cases.list()[0].readable, day)
+    [due] = day.requests.waiting()
+    assert due.assigned == (officer,)
+    assert [a.officer for a in having(day, number)] == [officer]
+
+
+async def test_by_hand_comes_before_the_rule_and_twice_does_no_harm(place: Site) -> None:
+    belgrade = await place.client(BELGRADE)
+    _, first = await field(place, 1)
+    _, second = await field(place, 2)
+    await belgrade.sync()
+    await belgrade.assigning.lay_down(rule(first))
+    _, number = await asked(place, belgrade)
+    await belgrade.cases.assign(number, second)
+    await belgrade.cases.assign(number, second)
+    assert await belgrade.assigning.look() == []
+    assert [one.officer for one in having(belgrade, number)] == [second]
+
+
+async def test_who_left_has_a_deputy_and_a_key_that_changed_is_handed_on(place: Site) -> None:
+    belgrade = await place.client(BELGRADE)
+    _, first = await field(place, 1)
+    _, second = await field(place, 2)
+    await belgrade.sync()
+    await belgrade.assigning.lay_down(rule(first, second))
+    await belgrade.devices.revoke(first, "left")
+    skopje, number = await asked(place, belgrade)
+    assert await belgrade.assigning.look() == [(number, second)]
+
+    await skopje.cases.add(number, [PRISTINA])
+    await skopje.cases.remove(number, [PRISTINA])
+    await skopje.cases.send(number, "a new key")
+    await until(lambda: len(belgrade.cases.show(number).objects) == 2, belgrade)
+    assert having(belgrade, number) == ()
+    assert await belgrade.assigning.look() == [(number, second)]
+
+
+async def test_attack_a_field_device_lays_down_a_roster_for_itself(place: Site) -> None:
+    belgrade = await place.client(BELGRADE)
+    day, officer = await field(place, 1)
+    await belgrade.house.say(Note(text="the house is open"))
+    await until(lambda: day.house.said(Note), day)
+    with pytest.raises(UntrustedError):
+        await day.assigning.lay_down(rule(officer))
+    await day.house.say(rule(officer))
+    await until(lambda: belgrade.house.said(Roster), belgrade)
+    _, number = await asked(place, belgrade)
+    assert await belgrade.assigning.look() == []
+    assert having(belgrade, number) == ()
+    assert await day.assigning.look() == []
+
+
+async def test_a_client_that_stays_does_it_and_the_second_keyholder_leaves_it(place: Site) -> None:
+    belgrade = await place.client(BELGRADE)
+    await place.broker.take(place.network.enrol(BELGRADE, ("keyholder",)))
+    other = await place.client(BELGRADE, nth=1)
+    _, officer = await field(place, 2)
+    await belgrade.sync()
+    await belgrade.assigning.lay_down(rule(officer))
+    await until(other.assigning.roster, other)
+    _, number = await asked(place, belgrade)
+    await until(lambda: other.requests.list(), other)
+    later, sooner = sorted((belgrade, other), key=lambda one: one.device_hex, reverse=True)
+    assert await later.assigning.look() == []
+    told = [event async for event in upto(sooner, "assigned")]
+    assert (told[-1].case, told[-1].text) == (number, f"to {officer}, by the roster")
+    await until(lambda: having(later, number), later)
+    assert [one.by for one in having(later, number)] == [sooner.officer]
+
+
+async def upto(client: Client, what: str) -> AsyncIterator[Any]:
+    """Yield what happens, until something of a kind has."""
+    async for event in client.events():
+        yield event
+        if event.what == what:
+            return
+
+
+async def test_own_cases_stay_with_the_lead_who_opened_them(place: Site) -> None:
+    belgrade = await place.client(BELGRADE)
+    _, officer = await field(place, 1)
+    await belgrade.sync()
+    await belgrade.assigning.lay_down(rule(officer))
+    skopje = await place.client(SKOPJE)
+    view = await belgrade.cases.open("ours", [SKOPJE])
+    await until(lambda: skopje.cases.list() and skopje.cases.list()[0].readable, skopje)
+    await skopje.cases.send(view.number, "a note of theirs")
+    await until(lambda: belgrade.cases.show(view.number).objects, belgrade)
+    assert await belgrade.assigning.look() == []
+    await skopje.requests.ask(view.number, request())
+    await until(lambda: belgrade.requests.list(), belgrade)
+    assert await belgrade.assigning.look() == [(view.number, officer)]

@@ -1,0 +1,68 @@
+"""The hand-over of the watch: what is open, by reference; the next one takes it, or not."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from seefen.client import Client
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import Handover
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, until
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+async def pair(place: Site) -> tuple[Client, Client]:
+    """Return two officers of Belgrade, and an alert of Skopje that both know."""
+    skopje, day = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    night = await place.client(BELGRADE, nth=1)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: day.alerts.list() and night.alerts.list(), day, night)
+    return day, night
+
+
+async def test_what_is_open_goes_to_the_next_officer_who_takes_it(place: Site) -> None:
+    day, night = await pair(place)
+    assert day.handover.waiting() is None
+    day.keep_draft("alert", b"{}")
+    await day.handover.give(night.officer, "Tirana calls back", queued=2)
+    await until(night.handover.waiting, night)
+
+    view = night.handover.waiting()
+    assert view is not None
+    assert (view.by, view.officer, view.text) == (day.officer, night.officer, "Tirana calls back")
+    assert [one.ref for one in view.waiting] == [f"{CHANNEL}#1"]
+    assert (view.owed, view.queued, view.drafts, view.unknown) == ((), 2, 1, 0)
+
+    await night.alerts.answer(f"{CHANNEL}#1", "taken")
+    await night.handover.take()
+    await until(lambda: day.handover.waiting() is None, day)
+    newest = day.handover.newest()
+    assert newest is not None
+    assert newest.taken_by == night.officer
+    assert [one.answer for one in newest.waiting] == ["taken"]  # as it stands now
+    with pytest.raises(OutOfTurnError, match=f"{night.officer} has taken it"):
+        await day.handover.take()
+
+
+async def test_the_newest_counts_and_nothing_waits_for_it(place: Site) -> None:
+    day, night = await pair(place)
+    with pytest.raises(OutOfTurnError, match="no watch was handed over"):
+        await day.handover.take()
+    with pytest.raises(RefusedError, match="no officer o-0000"):
+        await day.handover.give("o-0000")
+    await day.handover.give(text="first")
+    await day.handover.give(text="second")
+    await until(lambda: len(night.house.said(Handover)) == 2, night)
+    view = night.handover.waiting()
+    assert view is not None
+    assert view.text == "second"
+    assert [due.ref for due in night.requests.waiting()] == [f"{CHANNEL}#1"]
