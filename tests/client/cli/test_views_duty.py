@@ -31,7 +31,7 @@ def _roster(text: str) -> Said[Roster]:
     row = filled(RosterRow, text)
     row = replace(row, days=(1, 7), offences=("trafficking",))
     roster = replace(filled(Roster, text), rows=(row,))
-    return Said("house#1", b"", b"", text, True, 1_790_000_000, roster)
+    return Said("house#1", b"", b"", text, True, 1_790_000_000, 7, roster)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -164,7 +164,7 @@ class House:
         laid = self.laid(type_)
         newest = -1 if laid is None else laid.index
         return any(
-            row.index > newest and self._by_admin(row)
+            row.index > newest and "admin" in author_of(self._engine, row).roles
             for row in rows(self._engine, _CLOSED, state.case)
             if (cover := row.opened_cover) is not None and cover.type == type_.TYPE
         )
