@@ -17,7 +17,8 @@ from seefen.client.cli import main, session
 SWITCH_ON = ["switch", "on"]
 
 
-async def _serve(home: Path, passphrase: str) -> None:
+async def serve(home: Path, passphrase: str) -> None:
+    """Run the commands that are heard, until nobody is there any more."""
     to = prompt.answers()
     heard = leash.lines(leash.give_up)
     async with contextlib.AsyncExitStack() as opened:
@@ -31,4 +32,4 @@ async def _serve(home: Path, passphrase: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(Path(os.environ["SEEFEN_HOME"]), os.environ["SEEFEN_PASSPHRASE"]))
+    asyncio.run(serve(Path(os.environ["SEEFEN_HOME"]), os.environ["SEEFEN_PASSPHRASE"]))

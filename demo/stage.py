@@ -191,9 +191,9 @@ class Stage:
         module = {"seefen": "seefen.client.cli", "seefen-server": "seefen.server.cli"}[program]
         return await self._prompt(name, program, "demo.prompt", module)
 
-    async def device(self, name: str, home: Path) -> Prompt:
+    async def device(self, name: str, home: Path, module: str = "demo.device") -> Prompt:
         """Start a device; its vault is still closed, and perhaps not there."""
-        return await self._prompt(name, "seefen", "demo.device", SEEFEN_HOME=str(home))
+        return await self._prompt(name, "seefen", module, SEEFEN_HOME=str(home))
 
     async def broker(self, data: Path, log: Path) -> None:
         """Start the broker and return once it says that it is ready."""

@@ -6,7 +6,14 @@ from demo.screen import told
 from tests.handbook.stage import BOOK, cast
 from tests.handbook.transcript import Page
 
-PAGES = ("administrator", "duty-officer", "investigator", "ballistics-expert", "auditor")
+PAGES = (
+    "administrator",
+    "duty-officer",
+    "investigator",
+    "ballistics-expert",
+    "controlled-delivery",
+    "auditor",
+)
 
 
 async def _write() -> None:

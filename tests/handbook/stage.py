@@ -82,6 +82,15 @@ class Cast:
 
     async def type(self, step: Step) -> Answer:
         """Type one command."""
+        clock = self.folder / "devices" / step.who / "clock"
+        if step.later:
+            clock.write_text(str(step.later))
+        try:
+            return await self._run(step)
+        finally:
+            clock.unlink(missing_ok=True)
+
+    async def _run(self, step: Step) -> Answer:
         prompt = self.prompts[step.who]
         return await prompt.run(
             *self.names.command(step.words),
@@ -142,7 +151,10 @@ async def _terminals(stage: Stage, folder: Path) -> dict[str, Prompt]:
     started = await together(
         stage.terminal(ADMIN, "seefen-server"),
         stage.terminal(HOLDERS, "seefen"),
-        *(stage.device(name, folder / "devices" / name) for name in devices),
+        *(
+            stage.device(name, folder / "devices" / name, "tests.handbook.device")
+            for name in devices
+        ),
     )
     return {prompt.name: prompt for prompt in started}
 

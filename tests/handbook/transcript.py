@@ -16,6 +16,7 @@ from typing import Final
 from demo.prompt import ENTER, TYPED
 
 _PROMPT: Final = re.compile(r"^([a-z][a-z0-9 -]*)\$ (seefen|seefen-server) (.*)$")
+_LATER: Final = re.compile(r"^-- (\d+) minutes later --$")
 _OFFICER: Final = re.compile(r"\bo-[0-9a-f]{4,8}\b")
 _YEAR: Final = re.compile(r"\bSF-\d{4}-")
 _MASKS: Final = tuple(
@@ -50,6 +51,7 @@ class Step:
     expected: list[str]
     first: int
     end: int
+    later: int = 0  # seconds by which the clock of its machine is ahead
 
     @property
     def typed(self) -> list[str]:
@@ -71,17 +73,21 @@ class Page:
         """Read a page and find its steps."""
         lines = path.read_text(encoding="utf-8").splitlines()
         page = cls(path, lines, [])
-        inside = False
+        inside, later = False, 0
         for number, line in enumerate(lines):
             if line.startswith("```"):
                 inside = line == "```console"
+                continue
+            if inside and (passed := _LATER.match(line)):
+                later = int(passed[1]) * 60
                 continue
             found = _PROMPT.match(line) if inside else None
             if found is not None:
                 who, program, words = found.groups()
                 page.steps.append(
-                    Step(who, program, shlex.split(words), [], number + 1, number + 1)
+                    Step(who, program, shlex.split(words), [], number + 1, number + 1, later)
                 )
+                later = 0
             elif inside:
                 page.steps[-1].expected.append(line)
                 page.steps[-1].end = number + 1

@@ -97,6 +97,14 @@ class Cases:
         """Return a case with the covers of all its objects."""
         return case_view(self._engine, self._casework.find(number), objects=True)
 
+    def object_id(self, ref: str) -> bytes:
+        """Return the id of an object, which the fields of forms refer to: 16 bytes.
+
+        Raises:
+            RefusedError: rule ``unknown-object``, or ``unknown-case``.
+        """
+        return row_of(self._engine, *self._find(ref)).object
+
     async def send(
         self,
         number: str,

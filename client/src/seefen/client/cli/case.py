@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from seefen.client import Client
-from seefen.client.cli import forms, sending
+from seefen.client.cli import referring, sending
 from seefen.client.cli.arguments import (
     CaseName,
     NodeNames,
@@ -25,6 +25,7 @@ from seefen.client.cli.screen import Report
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import cases, objects
 from seefen.client.values import Sent
+from seefen.protocol.messages import Message
 
 group = typer.Typer(help="Cases: members, messages, files.")
 _TITLE_LIMIT = 200
@@ -131,20 +132,21 @@ def send(
     """Send a note or files: seefen case send SF-2026-SKP-00418 --text 'See annex' --file a.pdf."""
     files = distinct(file, "file")
     note = sending.note(text)
-    message = None if form is None else forms.message(form)
-    if message is not None and note:
+    filled = None if form is None else referring.filled(form)
+    if filled is not None and note:
         raise UsageError("a form has its own text", "leave --text out, or the form")
-    if message is None and not note and not files:
+    if filled is None and not note and not files:
         raise UsageError("there is nothing to send", "give --text, --file, --form or several")
 
-    async def send(client: Client, report: Report) -> Sent:
+    async def send(client: Client, message: Message | None, report: Report) -> Sent:
         if message is not None:
             return await client.cases.publish(case, message, files, report, original=original)
         return await client.cases.send(case, note, files, report, original=original)
 
     with opened(context) as session:
+        message = None if filled is None else filled.placed(session)
         with session.screen.progress() as report:
-            sent = session.do(lambda client: send(client, report))
+            sent = session.do(lambda client: send(client, message, report))
         sending.finish(session, sent)
 
 

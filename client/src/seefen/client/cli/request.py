@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from seefen.client import Client
-from seefen.client.cli import drafted, forms, sending
+from seefen.client.cli import drafted, referring, sending
 from seefen.client.cli.arguments import (
     CaseName,
     Original,
@@ -87,8 +87,9 @@ def ask(
     original: Original = False,
 ) -> None:
     """Ask nodes of a case: seefen request ask SF-2026-SKP-00418 --form request.json."""
-    files, message = distinct(file, "file"), forms.message(form)
+    files, filled = distinct(file, "file"), referring.filled(form)
     with opened(context) as session:
+        message = filled.placed(session)
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.requests.ask(case, message, files, report, original=original)
@@ -111,9 +112,9 @@ def answer(
     if draft is (form is not None):
         raise UsageError("what is the answer?", "give --form FILE.json, or --draft")
     files = distinct(file, "file")
-    given = None if form is None else forms.message(form)
+    given = None if form is None else referring.filled(form)
     with opened(context) as session:
-        message = drafted.reply(session, str(ref)) if given is None else given
+        message = drafted.reply(session, str(ref)) if given is None else given.placed(session)
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.requests.move(
