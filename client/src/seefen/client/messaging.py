@@ -183,7 +183,9 @@ def _check_addressees(state: CaseState, message: Message, own: str) -> None:
         )
     others = set(state.members) - {own, *message.asked()}
     if message.CLOSED and (others or state.form == "channel"):
+        named = "" if state.form == "channel" else f", or name {', '.join(sorted(others))} in `to`"
         raise RefusedError(
-            f"a {message.TYPE} goes to a closed group: open a case with nobody else in it",
+            f"a {message.TYPE} goes to a closed group, and every member reads it: "
+            f"open a case with nobody else in it{named}",
             rule="closed-group",
         )
