@@ -305,3 +305,25 @@ async def test_another_list_of_parts_is_refused_before_a_part_is_asked_for(tmp_p
 
 def _silent(_: str, __: int, ___: int) -> None:
     return None
+
+
+POLYGLOTS = {
+    "page.html": b"<!DOCTYPE html><script>alert(1)</script>",
+    "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
+    "both.jpg.html": b"\xff\xd8\xff\xe0<html><script>alert(1)</script>\xff\xd9",
+    "photo.jpg": b"\xff\xd8\xff\xe0<html><script>alert(1)</script>\xff\xd9",
+}
+
+
+@pytest.mark.parametrize("name", POLYGLOTS)
+def test_attack_47_a_page_or_drawing_is_saved_as_bytes_and_as_it_is(
+    tmp_path: Path, name: str
+) -> None:
+    sealed = make(tmp_path, POLYGLOTS[name], name)
+    path, head = open_file(sealed.obj, KEY, sealed.path, tmp_path / ".opening", HERE)
+    assert path.name == (name if name == "photo.jpg" else f"{name}.bin")
+    assert path.read_bytes() == POLYGLOTS[name]  # nothing was cleaned, opened or changed
+    assert path.stat().st_mode & 0o111 == 0
+    note = decode_message(head)
+    assert isinstance(note, FileNote)
+    assert note.name == name  # shown, and never written to

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from seefen.client import Client, admitting, joining
 from seefen.client.connection import tls_context
 from seefen.client.invites import read_invite, write_invite
 from seefen.client.keyfile import NAME as KEY_FILE
-from seefen.client.keyfile import read_key_file
+from seefen.client.keyfile import DeviceKeys, read_key_file
 from seefen.client.values import JoinedView
+from seefen.protocol.bundle import encode_bundle
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.server import tls
 from tests.client.homes import CHEAP, PASSPHRASE
@@ -141,6 +142,30 @@ async def test_the_network_of_the_invite_is_the_only_one(registry: Registry) -> 
         await registry.join(file, "home", [])
 
     assert caught.value.rule == "net"
+
+
+async def test_attack_keys_that_the_broker_swaps_at_an_invite(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words differ; and were they not compared, the one who joins is told."""
+    network, file = registry.broker.network, await registry.invite()
+    spoken: list[tuple[str, ...]] = []
+    joiner = asyncio.create_task(registry.join(file, "node", spoken))
+    true = await admitting.read_request(file, wait_s=30)
+    victim = read_key_file(registry.folder / "node" / KEY_FILE, PASSPHRASE)
+    thief = replace(DeviceKeys.generate(), device=victim.device)
+    forged = encode_bundle(joining._node_draft(network.directory, true.invite, thief))
+
+    async def swapped(*_: object) -> bytes:
+        return forged
+
+    monkeypatch.setattr(admitting, "_fetch", swapped)
+    shown = await admitting.read_request(file)
+    assert spoken == [true.words]
+    assert shown.words != true.words
+    await admitting.admit_node(shown, tuple(network.roots[: network.root.threshold]))
+    with pytest.raises(UntrustedError, match="other keys were admitted in our place"):
+        await joiner
 
 
 def test_a_certificate_beside_the_pinned_one_is_refused(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """File names from other people: they stay in their folder, on every system (attack 48)."""
 
+import unicodedata
 from pathlib import Path, PureWindowsPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seefen.client.names import LIMIT, safe_name
+from seefen.client.names import LIMIT, safe_name, saved_name
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,80 @@ def test_no_name_leaves_its_folder(name: str) -> None:
 @given(st.text(max_size=300))
 def test_a_safe_name_is_safe_already(name: str) -> None:
     assert safe_name(safe_name(name)) == safe_name(name)
+
+
+STEMS = (
+    *(
+        "con",
+        "NUL",
+        "aux",
+        "Prn",
+        "com1",
+        "LPT9",
+        "com\u00b9",
+        "CONIN$",
+        "clock",
+        "photo",
+        "записник",
+    ),
+    *("..", ".", "~", "a\u202egpj", "\u2066x\u2069", "\u200b", "a\x00b", "a\nb", "\x1b[2J"),
+    *("C:", "C:\\a", "\\\\server\\share", "/etc/passwd", "../../a", "..\\..\\a", "a/b", "a:stream"),
+    *("-rf", "ж" * 130, "e\u0301", "\U0001f600", "\ud800", "fullwidth\uff0f", "|pipe", "<b>", '"'),
+)
+ENDINGS = (
+    *("", ".", " ", ". . .", ".txt", ".jpg.exe", ".lnk", ".html", ".jpg ", ".txt.", ".JPG"),
+    *(".svg", "\u202e.gpj", ".pdf\n"),
+)
+MANY = [stem + ending for stem in STEMS for ending in ENDINGS]
+DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
+    f"{port}{n}" for port in ("com", "lpt") for n in "0123456789\u00b9\u00b2\u00b3"
+}
+
+
+def test_attack_48_five_hundred_names_are_names_on_three_systems(tmp_path: Path) -> None:
+    assert len(MANY) >= 500
+    for name in MANY:
+        made = saved_name(name)
+        # POSIX: one step, no NUL, 255 bytes; this system takes it.
+        assert made not in (".", "..", "")
+        assert not set(made) & {"/", "\0"}
+        assert len(made.encode()) <= 255
+        (tmp_path / made).write_bytes(b"")
+        # Windows: no device, with or without an ending; no end that it cuts off; no stream.
+        assert not set(made) & set('\\/:*?"<>|')
+        assert made.partition(".")[0].strip().lower() not in DEVICES
+        assert made == made.rstrip(" .")
+        # macOS: one form of each letter, no colon; nowhere a mark that turns or hides writing.
+        assert made == unicodedata.normalize("NFC", made)
+        assert all(c.isprintable() for c in made)
+        assert not made.startswith((".", "-"))
+    assert {path.parent for path in tmp_path.rglob("*")} == {tmp_path}
+
+
+PROGRAMS = (
+    "html",
+    "htm",
+    "svg",
+    "exe",
+    "js",
+    "lnk",
+    "docm",
+    "xml",
+    "hta",
+    "url",
+    "scr",
+    "iso",
+    "sh",
+)
+
+
+@pytest.mark.parametrize("ending", PROGRAMS)
+def test_attack_47_what_a_click_would_run_is_saved_as_bytes(ending: str) -> None:
+    for name in (f"photo.{ending}", f"photo.jpg.{ending.upper()}", f"gpj.\u202e{ending}"):
+        assert saved_name(name).endswith(".bin")
+
+
+@pytest.mark.parametrize("name", ["serial.jpg", "scan.X3P", "registry.pdf", "list.csv"])
+def test_what_a_click_shows_keeps_its_name(name: str) -> None:
+    assert saved_name(name) == name
+    assert saved_name("no suffix") == "no suffix.bin"

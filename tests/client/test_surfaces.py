@@ -187,5 +187,5 @@ async def test_attack_a_wrong_list_is_named_on_every_view_and_the_file_travels_a
         assert wrong in printed(cases.whole(client.cases.show(case)))
         opened = await client.read(f"{case}#1", **WHY)
         assert f"{described} · {wrong}" in printed(objects.opened(opened))
-    assert wrong in printed(objects.fetched(Fetched(view.ref, path, view.surface)))
+    assert wrong in printed(objects.fetched(Fetched(view.ref, path, view.name, view.surface)))
     assert "kontrolni zbir se ne" in printed(cases.whole(belgrade.cases.show(case), "sr"))

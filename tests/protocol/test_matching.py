@@ -1,4 +1,5 @@
 """Serial numbers, plates and headstamps: what fits, how well, and what never does."""
+# ruff: noqa: RUF001 (letters of two alphabets that look alike are the point)
 
 from typing import Any
 
@@ -100,3 +101,69 @@ def test_what_the_officer_is_told_about_a_look_alike() -> None:
 def test_accents_do_not_count_on_plates() -> None:
     assert plate_key("ŽŠ-Đ12") == "ZSD12"
     assert plate_key("ŠČ 100 ЋЖ") == plate_key("SC100ЋЖ")
+
+
+# Attack 53, as a table: what looks the same, what is easily confused, what is another number.
+LATIN_CYRILLIC = "AА BВ EЕ KК MМ HН OО PР CС TТ XХ JЈ SЅ IІ"
+LATIN_GREEK = "AΑ BΒ EΕ ZΖ HΗ IΙ KΚ MΜ NΝ OΟ PΡ TΤ XΧ"
+CONFUSED = "0O 1I 1L 5S 8B 2Z 0О 3З 6Б 4Ч"
+APART = "AE BE CG DO EF GC HM KX MN PR QO TY UV VW XK ГT ДA ЛA ПN ФO ЦU ЖX ШW ЊH ЂT"
+
+
+def _pairs(letters: str) -> list[tuple[str, str]]:
+    return [(pair[0], pair[1]) for pair in letters.split()]
+
+
+SAME = [
+    (f"{before}{a}{after}", f"{before}{b}{after}")
+    for before, after in (("", "-84417"), ("EV", "1907"), ("19", "07X"))
+    for a, b in (*_pairs(LATIN_CYRILLIC), *_pairs(LATIN_GREEK))
+]
+SPELLED = [
+    ("EV-19070413", text)
+    for text in (
+        "ev-19070413",
+        "EV 19070413",
+        "EV19070413",
+        "E.V./1907-0413",
+        "ＥＶ－１９０７０４１３",
+    )
+]
+SUGGESTED = [
+    (f"{before}{a}{after}", f"{before}{b}{after}")
+    for before, after in (("EV-19", "7"), ("K", "44X"), ("", "-3T7"), ("9", ""), ("M70", "-1"))
+    for a, b in _pairs(CONFUSED)
+]
+OTHER = [
+    *((f"{before}{a}{after}", f"{before}{b}{after}")
+      for before, after in (("", "-84417"), ("EV", "9007")) for a, b in _pairs(APART)),
+    *((f"EV-1907{n}413", f"EV-1907{(n + 1) % 10}413") for n in range(10)),
+    *(("EV-19070413", text) for text in (
+        "EV-1907413", "EV-190700413", "EV-19070431", "EV-91070413", "VE-19070413", "19070413",
+        "EV-19070413A", "EV-1907", "АВ-19070413", "EV-1907041", "",
+    )),
+]  # fmt: skip
+PAIRS = [
+    *((a, b, "look-alike") for a, b in (*SAME, *SPELLED)),
+    *((a, b, "possible") for a, b in SUGGESTED),
+    *((a, b, "nothing") for a, b in OTHER),
+]
+
+
+def test_attack_53_two_hundred_pairs_get_the_verdict_of_the_table() -> None:
+    assert len(PAIRS) >= 200
+    assert len(OTHER) >= 60
+    wrong = [
+        (a, b, str(compare(one, two)), wanted)
+        for a, b, wanted in PAIRS
+        for one, two in ((a, b), (b, a))
+        if compare(one, two) != wanted
+    ]
+    assert wrong == []
+
+
+def test_attack_53_a_letter_of_another_alphabet_is_marked_wherever_it_stands() -> None:
+    for a, b in _pairs(LATIN_CYRILLIC):
+        assert look_alikes(f"EV-{b}19") == ((b, a),)
+        assert is_mixed(f"EV-{b}19")
+        assert not is_mixed(f"EV-{a}19")

@@ -86,6 +86,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (objects.opened, values.Opened),
     (objects.files, tuple[values.ObjectView, ...]),
     (objects.fetched, objects.Fetched),
+    (objects.all_fetched, tuple[objects.Fetched, ...]),
     (alerts.listed, tuple[values.ObjectView, ...]),
     (alerts.before_sending, SeizureAlert),
     (alerts.not_yet, str),

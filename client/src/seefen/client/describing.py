@@ -43,7 +43,7 @@ def describe(path: Path, kept: Attachment, at: int) -> tuple[Source, FileNote]:
 
 def remark(plain: bytes) -> str:
     """Return what its sender should know of a file that was described, or nothing."""
-    note = decode_message(plain)
+    note = decode_message(plain) if plain else None
     if not isinstance(note, FileNote) or note.surface is None or note.surface.sums in _GOOD:
         return ""
     return f"{note.name}: {label('surface_sums', note.surface.sums)}; it travels as it is"

@@ -1,5 +1,6 @@
 """The groups of commands: channels, cases, alerts, files."""
 
+import hashlib
 from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -9,13 +10,22 @@ from seefen.client.casework import Casework
 from seefen.client.devices import Devices
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
+from seefen.client.names import saved_name
 from seefen.client.outbox import Progress
 from seefen.client.reading import Reader
 from seefen.client.requests import Find, Requests
 from seefen.client.values import CaseView, ObjectView, Opened, Reach, Sent
-from seefen.client.views import case_view, object_view, require_in_use, row_of
+from seefen.client.views import case_view, object_view, ref_of, require_in_use, row_of, rows
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Message, Note, OtherChannel, SeizureAlert, label, saying
+from seefen.protocol.messages import (
+    FileNote,
+    Message,
+    Note,
+    OtherChannel,
+    SeizureAlert,
+    label,
+    saying,
+)
 
 Reaches: TypeAlias = list[Reach]
 
@@ -244,6 +254,34 @@ class Files:
         self._engine = engine
         self._reader = reader
         self._find = find
+
+    def of(self, ref: str) -> tuple[str, ...]:
+        """Return the files of a message, or the file itself: covers are enough.
+
+        Raises:
+            RefusedError: rule ``no-file``: the message has none.
+        """
+        state, number = self._find(ref)
+        row = row_of(self._engine, state, number)
+        if row.statement.file:
+            return (ref,)
+        found = rows(self._engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
+        if not found:
+            raise RefusedError(f"{ref} is a message without files", rule="no-file")
+        return tuple(ref_of(self._engine, one) for one in found)
+
+    def here(self, ref: str, folder: Path) -> Path | None:
+        """Return where a file that was fetched before lies in a folder, whole, under its name."""
+        state, number = self._find(ref)
+        note = row_of(self._engine, state, number).message
+        if not isinstance(note, FileNote):
+            return None
+        path = folder / saved_name(note.name)
+        if not path.is_file() or path.stat().st_size != note.size:
+            return None
+        with path.open("rb") as file:
+            same = hashlib.file_digest(file, "sha256").digest() == note.sha256
+        return path if same else None
 
     def view(self, ref: str) -> ObjectView:
         """Return a file as a list shows it: its name and description once it was fetched."""

@@ -7,12 +7,12 @@ from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from seefen.client import originals
+from seefen.client import describing, originals
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox, Progress
 from seefen.client.values import ObjectView, Reach, Sent
-from seefen.client.views import Row, answer_of, object_view, row_of, rows, step_at
+from seefen.client.views import Row, answer_of, object_view, ref_of, row_of, rows, step_at
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Message, Note, Paper, SeizureAlert, saying
@@ -92,6 +92,7 @@ class Messaging:
                 original=original,
                 due_s=self.clock_s(state.members, message),
             )
+            message_object = self._outbox.object_of(draft) if files else b""
             # The message leaves before its files are even sealed: it may be urgent.
             first = self._result(await self._outbox.flush(), draft)
             engine.vault.sync()  # also when nothing could leave
@@ -102,7 +103,39 @@ class Messaging:
             more = await self._outbox.flush()
         if problem is not None:
             raise problem
-        return replaced(first, files=tuple(more))
+        return replaced(first, files=self._files_of(message_object, more))
+
+    def _files_of(self, message: bytes, flushed: list[Sent]) -> tuple[Sent, ...]:
+        """Return what became of the files of a message, whoever brought them on their way.
+
+        What keeps the line alive sends what waits, too: who sent 650 is told of 650.
+        """
+        engine = self._engine
+        why = next((one.problem for one in flushed if one.problem), None)
+        recorded = [
+            Sent(
+                ref_of(engine, row),
+                queued=False,
+                problem=None,
+                size=row.statement.body_size + len(row.cover or b""),
+                index=row.index,
+                recorded_at=row.at,
+                remark=describing.remark(row.body or b""),
+            )
+            for row in rows(engine, "reply_to = ? AND file AND node = ?", message, engine.node)
+        ]
+        waiting = [
+            Sent(
+                None,
+                queued=True,
+                problem=problem or why,
+                size=draft.body_size,
+                remark=describing.remark(draft.plain),
+            )
+            for _, draft, problem in self._outbox.waiting()
+            if draft.file and draft.reply_to == message
+        ]
+        return (*recorded, *waiting)
 
     def alerts(self) -> list[ObjectView]:
         """Return all alerts this device knows, the newest first."""

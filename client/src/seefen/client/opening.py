@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from seefen.client.disk import KEPT, let_go, write_all
 from seefen.client.keyfile import sync_folder
-from seefen.client.names import safe_name
+from seefen.client.names import saved_name
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.messages import FileNote, decode_message
 from seefen.protocol.objects import PART_SIZE, body_context, part_count
@@ -126,7 +126,7 @@ def open_file(
         if digest != note.sha256:
             raise UntrustedError("the file is not the one its author described", rule="body")
         with _NAMING:  # or two files of one name, fetched at once, would become one
-            path = _free_name(folder, safe_name(note.name))
+            path = _free_name(folder, saved_name(note.name))
             opening.replace(path)
         sync_folder(folder)
         return path, head

@@ -213,6 +213,10 @@ class Outbox:
         found = self._engine.vault.run("SELECT id, fields, problem FROM draft ORDER BY id")
         return [(id_, decode(data, Draft, limit=1 << 22), problem) for id_, data, problem in found]
 
+    def object_of(self, id_: int) -> bytes:
+        """Return which object a draft is to become."""
+        return next(draft.object for number, draft, _ in self.waiting() if number == id_)
+
     async def flush(self) -> list[Sent]:
         """Send what waits, files once they are uploaded; stop where the broker is out of reach.
 
@@ -222,8 +226,7 @@ class Outbox:
         waiting = self.waiting()
         held = {draft.object for _, draft, _ in waiting}
         for id_, draft, problem in waiting:
-            remark = describing.remark(draft.plain) if draft.file else ""
-            queued = Sent(None, queued=True, problem=problem, size=draft.body_size, remark=remark)
+            queued = Sent(None, queued=True, problem=problem, size=draft.body_size)
             if draft.file and (draft.object not in self._uploaded or draft.reply_to in held):
                 sent.append(queued)  # a file without its message would say nothing
                 continue
@@ -297,7 +300,6 @@ class Outbox:
             size=draft.body_size + len(draft.cover),
             index=row[1],
             recorded_at=row[2],
-            remark=describing.remark(draft.plain) if draft.file else "",
         )
 
     def _bare(self, case: bytes, *, file: bool) -> Object:

@@ -8,7 +8,8 @@ import typer
 
 from seefen.client.cli.arguments import Ref, folder
 from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
-from seefen.client.cli.session import opened
+from seefen.client.cli.screen import Report
+from seefen.client.cli.session import Session, opened
 from seefen.client.cli.views import objects
 from seefen.client.cli.views.objects import Fetched
 
@@ -31,14 +32,31 @@ def get(
     basis: Basis = None,
     reason: Reason = "",
 ) -> None:
-    """Fetch, check and open a file: seefen file get SF-2026-SKP-00418#4 -o annexes."""
+    """Fetch, check and open a file, or all of a message: seefen file get CASE#4 -o annexes."""
     given = Conditions(purpose, basis, reason)
     with opened(context) as session, session.screen.progress() as report:
+        refs = session.do(lambda client: client.files.of(str(ref)))
+        one = refs == (str(ref),)
+        done = [_fetched(session, name, out, given, report, again=one) for name in refs]
+    # After the bar has gone, so that the two do not write over each other.
+    lang = session.screen.lang
+    if one:
+        session.screen.show(done[0], partial(objects.fetched, lang=lang))
+    else:
+        session.screen.show(done, partial(objects.all_fetched, lang=lang))
+
+
+def _fetched(
+    session: Session, ref: str, out: Path, given: Conditions, report: Report, *, again: bool
+) -> Fetched:
+    """Fetch a file; unless ``again``, one that an earlier try brought here stays as it is."""
+    path = None if again else session.do(lambda client: client.files.here(ref, out))
+    if path is None:
         path = under(
             session,
             given,
             lambda client, terms: client.files.get(
-                str(ref),
+                ref,
                 out,
                 purpose=terms.purpose,
                 basis=terms.basis,
@@ -47,8 +65,5 @@ def get(
             ),
             str(ref),
         )
-        view = session.do(lambda client: client.files.view(str(ref)))
-    # After the bar has gone, so that the two do not write over each other.
-    screen = session.screen
-    fetched = Fetched(str(ref), path, view.surface)
-    screen.show(fetched, partial(objects.fetched, lang=screen.lang))
+    view = session.do(lambda client: client.files.view(ref))
+    return Fetched(ref, path, view.name, view.surface)

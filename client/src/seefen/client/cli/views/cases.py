@@ -1,6 +1,8 @@
 """Cases and channels: lists, one as a whole, and changes of members."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Final
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
@@ -8,6 +10,8 @@ from seefen.client.cli.views import surfaces
 from seefen.client.cli.views.objects import covered, draft, name_of
 from seefen.client.labels import ENGLISH
 from seefen.client.values import CaseView, ObjectView
+
+SHOWN: Final = 12  # files of one message that are listed one by one
 
 
 def opened(view: CaseView) -> Painted:
@@ -147,16 +151,46 @@ def _objects(view: CaseView, lang: str) -> Painted:
         return line("Nothing in it yet.")
     now = times.now()
     rows = Grid("", "", "", "", "", "", keep=(0,))
-    for item in view.objects:
-        rows.row(
-            f"  #{item.number}",
-            times.moment(item.created_at, now),
-            name_of(item),
-            item.sender,
-            _details(item, lang),
-            _state(item, lang),
-        )
+    for group in _groups(view.objects):
+        if len(group) > SHOWN:
+            rows.row(*_many(group, lang))
+            continue
+        for item in group:
+            rows.row(
+                f"  #{item.number}",
+                times.moment(item.created_at, now),
+                name_of(item),
+                item.sender,
+                _details(item, lang),
+                _state(item, lang),
+            )
     return rows.painted()
+
+
+def _groups(items: Sequence[ObjectView]) -> Iterator[Sequence[ObjectView]]:
+    """Yield the files of one message that follow each other together, all else alone."""
+    for _, group in groupby(
+        items, lambda item: (item.file, item.reply_to if item.file else item.ref)
+    ):
+        yield tuple(group)
+
+
+def _many(files: Sequence[ObjectView], lang: str) -> tuple[str, ...]:
+    """Return one row for the files of a message: 650 rows would hide the messages."""
+    first, last = files[0], files[-1]
+    missing = sum(not file.fetched for file in files)
+    wrong = sum(bool(surfaces.short(file.surface, lang)) for file in files)
+    state = [f"{missing} not fetched" if missing else "fetched"]
+    if wrong:
+        state.append(f"{wrong} with a wrong MD5 list")
+    return (
+        f"  #{first.number}-{last.number}",
+        times.moment(first.created_at, times.now()),
+        f"{len(files)} files of {first.reply_to}" if first.reply_to else f"{len(files)} files",
+        first.sender,
+        times.size(sum(file.size for file in files)),
+        ", ".join(state),
+    )
 
 
 def _details(item: ObjectView, lang: str) -> str:

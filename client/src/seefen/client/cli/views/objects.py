@@ -8,6 +8,7 @@ from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.views import messages, surfaces
 from seefen.client.labels import ENGLISH, LANGUAGES, is_draft, subject_in
+from seefen.client.names import BYTES
 from seefen.client.values import ObjectView, Opened
 from seefen.protocol.messages import Forwarded, Surface, label
 
@@ -18,6 +19,7 @@ class Fetched:
 
     ref: str
     path: Path
+    name: str = ""
     surface: Surface | None = None
 
 
@@ -104,7 +106,8 @@ def files(views: Sequence[ObjectView], lang: str = ENGLISH) -> Painted | None:
         for view in views
         if view.surface is not None
     ]
-    return stack(rows.painted(), *scans, dim(f"  seefen file get {views[0].ref} -o FOLDER"))
+    ref = views[0].reply_to if len(views) > 1 and views[0].reply_to else views[0].ref
+    return stack(rows.painted(), *scans, dim(f"  seefen file get {ref} -o FOLDER"))
 
 
 def fetched(file: Fetched, lang: str = ENGLISH) -> Painted:
@@ -112,8 +115,20 @@ def fetched(file: Fetched, lang: str = ENGLISH) -> Painted:
     surface = file.surface
     return stack(
         line("Checked and saved: ", str(file.path)),
+        _quieted(file),
         None if surface is None else line("  ", surfaces.described(surface, lang)),
     )
+
+
+def all_fetched(files: Sequence[Fetched], lang: str = ENGLISH) -> Painted:
+    """Return where the files of a message went."""
+    return stack(*(fetched(file, lang) for file in files), line(f"{len(files)} files."))
+
+
+def _quieted(file: Fetched) -> Painted | None:
+    if file.path.suffix != BYTES or file.name.lower().endswith(BYTES):
+        return None
+    return warn(f"  called {file.name}: saved so that a click does not run it")
 
 
 def covered(view: ObjectView, lang: str = ENGLISH) -> str:
