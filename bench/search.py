@@ -1,5 +1,7 @@
 """(h) Words looked for in a vault of 200,000 open messages: the time of ``Client.search``.
 
+The line of the journal, synced before anything is shown, is a part of it.
+
 A real client has written and keeps the newest messages; the index is filled up to the count
 with words of other messages that are older, of the same length and the same kind. *Rare*
 stands in one message, *common* in every one, *part* is three letters in the middle of a word.
