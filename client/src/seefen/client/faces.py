@@ -23,7 +23,13 @@ class Read(Protocol):
     """Opens a message by its reference."""
 
     def __call__(
-        self, ref: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
+        self,
+        ref: str,
+        purpose: str | None = None,
+        basis: str | None = None,
+        reason: str = "",
+        *,
+        accept: bool = False,
     ) -> Awaitable[Opened]:
         """Open it."""
         ...
@@ -95,6 +101,11 @@ class Cases:
     def show(self, number: str) -> CaseView:
         """Return a case with the covers of all its objects."""
         return case_view(self._engine, self._casework.find(number), objects=True)
+
+    def look(self, ref: str) -> ObjectView:
+        """Return what a list shows of one message or file, from its cover."""
+        state, number = self._find(ref)
+        return object_view(self._engine, row_of(self._engine, state, number))
 
     async def send(
         self,
@@ -209,10 +220,16 @@ class Alerts:
         return self._messaging.alerts()
 
     async def show(
-        self, ref: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
+        self,
+        ref: str,
+        purpose: str | None = None,
+        basis: str | None = None,
+        reason: str = "",
+        *,
+        accept: bool = False,
     ) -> Opened:
-        """Open an alert, which leaves an entry."""
-        opened = await self._read(ref, purpose, basis, reason)
+        """Open an alert, which leaves an entry; see :meth:`Client.read`."""
+        opened = await self._read(ref, purpose, basis, reason, accept=accept)
         if not isinstance(opened.message, SeizureAlert):
             raise RefusedError(f"{ref} is no alert: `seefen case show {ref}`", rule="no-alert")
         return opened
@@ -241,8 +258,10 @@ class Files:
         basis: str | None = None,
         reason: str = "",
         progress: Progress = silent,
+        *,
+        accept: bool = False,
     ) -> Path:
         """Fetch, check and open a file into a folder; return where it is."""
         state, number = self._find(ref)
         self._reader.remember(state.case, purpose, basis, reason)
-        return await self._reader.fetch(state, number, folder, progress)
+        return await self._reader.fetch(state, number, folder, progress, accept=accept)

@@ -17,7 +17,7 @@ from msgspec.structs import replace as replaced
 
 from seefen.client import files, keying, marks, photos, searching
 from seefen.client.answers import FullError, UnreachableError
-from seefen.client.drafts import Attachment, Draft, check_name, sayable
+from seefen.client.drafts import Attachment, Draft, check_name, conditions_of, sayable
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
 from seefen.client.values import Sent
@@ -189,7 +189,7 @@ class Outbox:
                 name=sayable(path.name),
                 size=source.size,
                 sha256=source.sha256,
-                role="",
+                conditions=conditions_of(kept),
                 of=kept.of,
                 handling=kept.handling,
                 media_type=media or "application/octet-stream",

@@ -79,7 +79,7 @@ class Opened:
     ``known`` says where its marks stand in the own vault, and ``common`` which of them stand
     in so many places that it says nothing. ``channels`` are those that it names itself, and
     those that a note about it names which is open here as well. ``original`` is what was passed
-    on in it, proved to be its author's.
+    on in it, proved to be its author's; ``accepted_at``, when its terms were accepted here.
     """
 
     view: ObjectView
@@ -90,6 +90,7 @@ class Opened:
     common: tuple[str, ...] = ()
     channels: tuple[ChannelView, ...] = ()
     original: Original | None = None
+    accepted_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

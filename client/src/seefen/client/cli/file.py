@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from seefen.client.cli.arguments import Ref, folder
-from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
+from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import objects
 
@@ -28,9 +28,10 @@ def get(
     purpose: Purpose = None,
     basis: Basis = None,
     reason: Reason = "",
+    accept: Accept = False,
 ) -> None:
     """Fetch, check and open a file: seefen file get SF-2026-SKP-00418#4 -o annexes."""
-    given = Conditions(purpose, basis, reason)
+    given = Conditions(purpose, basis, reason, accept)
     with opened(context) as session, session.screen.progress() as report:
         path = under(
             session,
@@ -42,6 +43,7 @@ def get(
                 basis=terms.basis,
                 reason=terms.reason,
                 progress=report,
+                accept=terms.accept,
             ),
             str(ref),
         )
