@@ -70,7 +70,7 @@ async def _answer(play: Play, node: str, answer: str) -> None:
     listed = await device.run("alert", "list")
     expect("12 pistols, 340 rounds" in listed.out, f"{node} does not see the cover")
     expect("С-84417" not in listed.out, "a list shows a serial number")  # noqa: RUF001
-    terms = LABORATORY if node == LATE else ()  # the others are on watch
+    terms = (*LABORATORY, "--accept") if node == LATE else ()  # the others are on watch
     command = ("alert", "show", play.alert, *terms)
     opened = await device.run(*command, show=first)
     expect("С-84417" in opened.out, f"{node} cannot read the alert")  # noqa: RUF001

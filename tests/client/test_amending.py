@@ -41,7 +41,7 @@ async def test_a_preliminary_alert_is_confirmed_without_typing_it_again(place: S
     newer, older = belgrade.alerts.list()
     assert older.superseded_by == newer.ref == f"{CHANNEL}#2"
     assert "confirmed" in newer.subject
-    opened = await belgrade.alerts.show(newer.ref, **WHY)
+    opened = await belgrade.alerts.show(newer.ref, **WHY, accept=True)
     assert isinstance(opened.message, SeizureAlert)
     assert opened.message.items == case_a.alert().items
     assert [due.ref for due in belgrade.requests.waiting()] == [newer.ref]
@@ -102,14 +102,14 @@ async def test_what_is_taken_back_opens_no_more_and_each_node_confirms(
     photo = tmp_path / "serial.jpg"
     photo.write_bytes(b"invented")
     skopje, belgrade, pristina = await alerted(place, photo)
-    await belgrade.alerts.show(ALERT, **WHY)
+    await belgrade.alerts.show(ALERT, **WHY, accept=True)
     await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 2, belgrade)
     assert belgrade.check("EV-19070413", **WHY).exact
     recall = str((await skopje.amend.recall(ALERT, "wrong_data")).ref)
     assert recall == f"{CHANNEL}#3"
     holders = belgrade, pristina
     await until(lambda: all(it.alerts.list()[0].recalled_by == recall for it in holders), *holders)
-    for refused in (belgrade.alerts.show(ALERT, **WHY), belgrade.files.get(
+    for refused in (belgrade.alerts.show(ALERT, **WHY, accept=True), belgrade.files.get(
         f"{CHANNEL}#2", tmp_path / "got", **WHY
     )):  # fmt: skip
         with pytest.raises(RefusedError, match=r"took .* back") as no:
@@ -140,7 +140,7 @@ async def test_what_is_taken_back_opens_no_more_and_each_node_confirms(
 
 async def test_what_was_erased_is_in_the_vault_no_more(place: Site) -> None:
     skopje, belgrade, _ = await alerted(place)
-    await belgrade.alerts.show(ALERT, **WHY)
+    await belgrade.alerts.show(ALERT, **WHY, accept=True)
     await skopje.amend.recall(ALERT, "court")
     await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
     await belgrade.amend.erase(ALERT)
@@ -169,7 +169,7 @@ async def test_what_one_officer_erased_is_erased_on_every_device_of_his_node(
     await skopje.alerts.send(case_a.alert(), CHANNEL)
     await until(lambda: first.alerts.list() and second.alerts.list(), first, second)
     for device in (first, second):
-        await device.alerts.show(ALERT, **WHY)
+        await device.alerts.show(ALERT, **WHY, accept=True)
     await skopje.amend.recall(ALERT, "wrong_data")
     await until(lambda: first.alerts.list()[0].recalled_by, first)
     await first.amend.erase(ALERT)
@@ -185,7 +185,7 @@ async def test_what_one_officer_erased_is_erased_on_every_device_of_his_node(
 
 async def test_a_recall_that_was_withdrawn_takes_nothing_back(place: Site) -> None:
     skopje, belgrade, _ = await alerted(place)
-    await belgrade.alerts.show(ALERT, **WHY)
+    await belgrade.alerts.show(ALERT, **WHY, accept=True)
     recall = str((await skopje.amend.recall(ALERT, "wrong_data")).ref)
     await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
     await skopje.requests.withdraw(recall, "It was right after all")
@@ -208,7 +208,7 @@ async def test_attack_a_member_takes_back_what_another_said(place: Site) -> None
     await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 3, belgrade, skopje)
     alert = belgrade.cases.show(CHANNEL).objects[0]
     assert (alert.recalled_by, alert.superseded_by) == ("", "")
-    read = (await belgrade.alerts.show(ALERT, **WHY)).message
+    read = (await belgrade.alerts.show(ALERT, **WHY, accept=True)).message
     assert isinstance(read, SeizureAlert)
     assert read.status == "preliminary"
     assert ALERT in [due.ref for due in belgrade.requests.waiting()]

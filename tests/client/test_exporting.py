@@ -74,7 +74,7 @@ async def entries(client: Client) -> int:
 
 async def test_what_is_open_goes_out_under_its_entry(place: Site) -> None:
     _, belgrade = await told(place, alerts=2)
-    opened = await belgrade.alerts.show(f"{CHANNEL}#1", **WHY)
+    opened = await belgrade.alerts.show(f"{CHANNEL}#1", **WHY, accept=True)
     made = await belgrade.export.make(CHANNEL, with_persons=True)
     (one,) = made.messages
     assert (one.ref, one.entry) == (f"{CHANNEL}#1", opened.entry_index)
@@ -95,7 +95,7 @@ async def test_attack_what_an_earlier_shift_opened_goes_out_without_an_entry(
     place: Site,
 ) -> None:
     _, belgrade = await told(place)
-    first = await belgrade.alerts.show(f"{CHANNEL}#1", **WHY)
+    first = await belgrade.alerts.show(f"{CHANNEL}#1", **WHY, accept=True)
     before = await entries(belgrade)
     shift_ends(belgrade, f"{CHANNEL}#1")
     made = await belgrade.export.make(CHANNEL)
@@ -113,7 +113,7 @@ async def test_attack_what_an_earlier_shift_opened_goes_out_without_an_entry(
 async def test_attack_what_was_taken_back_is_exported(place: Site) -> None:
     skopje, belgrade = await told(place, alerts=3)
     for number in (1, 2, 3):
-        await belgrade.alerts.show(f"{CHANNEL}#{number}", **WHY)
+        await belgrade.alerts.show(f"{CHANNEL}#{number}", **WHY, accept=True)
     recall = await skopje.amend.recall(f"{CHANNEL}#1", "wrong_data")
     newer = await skopje.amend.confirm(f"{CHANNEL}#2")
     await until(lambda: len(belgrade.alerts.list()) == 4, belgrade)
@@ -150,8 +150,8 @@ async def test_without_the_broker_what_is_open_goes_out_and_the_rest_says_why(
     annex.write_bytes(b"invented")
     await skopje.cases.send(CHANNEL, "See annex", [annex])
     await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 4, belgrade)
-    await belgrade.alerts.show(f"{CHANNEL}#1", **WHY)
-    await belgrade.alerts.show(f"{CHANNEL}#2", **WHY)
+    await belgrade.alerts.show(f"{CHANNEL}#1", **WHY, accept=True)
+    await belgrade.alerts.show(f"{CHANNEL}#2", **WHY, accept=True)
     shift_ends(belgrade, f"{CHANNEL}#1")
 
     async def cut(*_: Any) -> Any:
@@ -181,7 +181,7 @@ async def test_one_s_own_words_go_out_and_a_case_that_is_not_there_is_named(plac
 
 async def test_the_schema_says_what_is_exported(place: Site) -> None:
     _, belgrade = await told(place)
-    await belgrade.alerts.show(f"{CHANNEL}#1", **WHY)
+    await belgrade.alerts.show(f"{CHANNEL}#1", **WHY, accept=True)
     document: dict[str, Any] = json.loads(as_json(await belgrade.export.make(CHANNEL)))
     schema = json_schema()
     whole = schema["$defs"]["Export"]

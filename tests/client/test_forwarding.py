@@ -40,7 +40,7 @@ async def permitted(skopje: Client, belgrade: Client, case: str, **terms: str) -
     given = str((await skopje.onward.permit(asked, **terms)).ref)
     await until(lambda: belgrade.requests.show(asked).lives[0].state in ("answered", "refused"),
                 belgrade)  # fmt: skip
-    await belgrade.read(given, **WHY)
+    await belgrade.read(given, **WHY, accept=True)
 
 
 async def rule(client: Client, case: str, ref: str = BOTH) -> str:
@@ -63,7 +63,7 @@ async def test_what_was_permitted_is_forwarded_and_read_as_its_authors(place: Si
         "1 pistol, border crossing, preliminary",
         "H2",
     )
-    opened = await pristina.read(sent, **WHY)
+    opened = await pristina.read(sent, **WHY, accept=True)
     original = opened.original
     assert original is not None
     assert (original.node, original.handling) == (SKOPJE, "H2")

@@ -33,12 +33,12 @@ async def test_a_number_that_comes_again_is_named_with_its_exactness(place: Site
     await skopje.channels.open(CHANNEL, (BELGRADE,))
     await skopje.alerts.send(found("\u0421-84417", "EV-1907?413"), CHANNEL)
     await until(belgrade.alerts.list, belgrade)
-    first = await belgrade.alerts.show(f"{CHANNEL}#1", **WHY)
+    first = await belgrade.alerts.show(f"{CHANNEL}#1", **WHY, accept=True)
     assert (first.known, first.common) == ((), ())
     # Latin C this time; and a number with a gap, which is not looked for unasked.
     await skopje.alerts.send(found("C-84417", "EV-1907?413", "N-1"), CHANNEL)
     await until(lambda: len(belgrade.alerts.list()) == 2, belgrade)
-    second = await belgrade.alerts.show(f"{CHANNEL}#2", **WHY)
+    second = await belgrade.alerts.show(f"{CHANNEL}#2", **WHY, accept=True)
     (hit,) = second.known
     assert (hit.ref, hit.field, hit.exactness) == (f"{CHANNEL}#1", "serial", "look-alike")
     assert [hit.ref for hit in (await belgrade.alerts.show(f"{CHANNEL}#1")).known] == [

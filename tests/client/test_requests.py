@@ -163,11 +163,11 @@ async def test_a_controlled_delivery_stays_in_its_closed_group(place: Site) -> N
 
 async def test_a_request_under_conditions_of_its_own_is_answered_too(place: Site) -> None:
     conditions = "Only for the laboratory"
-    _, belgrade, pristina, ref = await asked(
+    skopje, belgrade, pristina, ref = await asked(
         place, replace(TRACE, handling="H3", conditions=conditions)
     )
     await belgrade.requests.answer(ref, "taken")  # not opened: its conditions are not known
-    await pristina.read(ref, **WHY)
+    await pristina.read(ref, **WHY, accept=True)
     await pristina.requests.query(ref, "Which frame?")
     views = belgrade.cases.show(ref.partition("#")[0]).objects
     assert [view.handling for view in views][:2] == ["H3", "H2"]
@@ -175,6 +175,9 @@ async def test_a_request_under_conditions_of_its_own_is_answered_too(place: Site
     assert own.handling == "H3"
     opened = await pristina.read(own.ref)
     assert opened.message.conditions == conditions
+    await until(lambda: len(skopje.cases.show(own.case).objects) == 3, skopje)
+    # They are his own, and come back with the answer: nothing is to be accepted.
+    assert (await skopje.read(own.ref, **WHY)).message == opened.message
 
 
 async def test_a_withdrawn_request_is_owed_no_more(place: Site) -> None:

@@ -81,7 +81,7 @@ async def test_a_name_is_found_in_either_alphabet_and_only_its_cover_is_shown(
     await until(lambda: len(belgrade.cases.show(case.number).objects) == 2, belgrade)
     result = belgrade.search("milosh", **WHY)
     assert (result.views, result.searched, result.closed) == ((), 0, 2)
-    await belgrade.read(ref, **WHY)
+    await belgrade.read(ref, **WHY, accept=True)
     assert [view.ref for view in belgrade.search("milosh").views] == [ref]
 
 
@@ -103,7 +103,7 @@ async def test_what_is_erased_is_found_no_more(place: Site) -> None:
     await until(
         lambda: belgrade.cases.list() and belgrade.cases.show(case.number).objects, belgrade
     )
-    await belgrade.read(ref, **WHY)
+    await belgrade.read(ref, **WHY, accept=True)
     assert belgrade.search("trajanov", **WHY).views
     await skopje.amend.recall(ref, "wrong_data")
     await until(lambda: belgrade.cases.show(case.number).objects[0].recalled_by, belgrade)

@@ -66,7 +66,7 @@ def ref(network: Stage) -> str:
     run(SKOPJE, "trace", "ask", case, "--form", form)
     run(SKOPJE, "case", "send", case, "--text", "A second one follows")
     eventually(lambda: run(BELGRADE, "case", "show", case), "trace request", "note")
-    run(BELGRADE, "case", "show", f"{case}#1", *WHY)
+    run(BELGRADE, "case", "show", f"{case}#1", *WHY, "--accept")
     return f"{case}#1"
 
 

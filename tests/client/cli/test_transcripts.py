@@ -281,10 +281,11 @@ def test_i_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None
     assert SARAJEVO in shown
     run(SKOPJE, "request", "permit", asked, "--conditions", "Ask before arrest.")
     eventually(lambda: run(BELGRADE, "case", "show", ours), "decision on passing on")
-    run(BELGRADE, "case", "show", f"{ours}#3")
+    run(BELGRADE, "case", "show", f"{ours}#3", "--accept")
     run(BELGRADE, "case", "forward", ref, theirs, "--text", "As agreed")
     eventually(lambda: run(SARAJEVO, "case", "show", theirs), "forwarded message")
-    shown = run(SARAJEVO, "case", "show", f"{theirs}#1", "--purpose", "trace", "--basis", "pcc-see")
+    terms = ("--purpose", "trace", "--basis", "pcc-see", "--accept")
+    shown = run(SARAJEVO, "case", "show", f"{theirs}#1", *terms)
     for part in (
         f"Forwarded by {BELGRADE}: note", f"of {SKOPJE}, ", "permitted under: Ask before arrest.",
         "why: As agreed", "H2: Not to be passed on", "The buyer drives a grey Passat.",
@@ -293,6 +294,32 @@ def test_i_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None
     pasted = run(SARAJEVO, "export", f"{theirs}#1", "--as", "text")
     assert f"{SKOPJE}, forwarded by {BELGRADE}" in pasted
     assert "Ask before arrest." in pasted
+
+
+def test_j_conditions_are_accepted_before_the_rest_is_shown(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    case = run(SKOPJE, "case", "open", "--title", "Terms", "--member", BELGRADE).split()[1]
+    form = tmp_path / "note.json"
+    form.write_text(json.dumps({
+        "type": "Note", "text": "The buyer.", "handling": "H3", "conditions": "Not before Monday.",
+    }))  # fmt: skip
+    run(SKOPJE, "case", "send", case, "--form", form)
+    eventually(lambda: run(BELGRADE, "case", "show", case), "note")
+    show = ("case", "show", f"{case}#1")
+    shown = network.run(BELGRADE, *show, typed=["", "q"])
+    assert shown.code == 130
+    sentence = "H3: Other restrictions: see the conditions."
+    assert shown.out.index(sentence) < shown.out.index("Purpose: ")  # before it is opened
+    assert "conditions: Not before Monday." in shown.out
+    assert "The buyer." not in shown.out
+    refused = network.run(BELGRADE, *show, "--json")
+    assert refused.code == 1
+    assert "Not before Monday." in refused.err
+    assert "--accept" in refused.err.partition("hint: ")[2]
+    read = run(BELGRADE, *show, typed=[""])
+    assert "The buyer." in read
+    assert "Conditions accepted here" in read
+    assert json.loads(run(BELGRADE, *show, "--json"))["accepted_at"]
 
 
 def test_h_a_pair_that_has_no_row(network: Stage, tmp_path: Path) -> None:

@@ -274,14 +274,16 @@ class Client:
         """
         return self._handlers.on(*types)
 
-    async def run(self, *, purpose: str, basis: str, reason: str = "") -> None:
+    async def run(
+        self, *, purpose: str, basis: str, reason: str = "", accept: bool = False
+    ) -> None:
         """Open what comes and hand it to the functions of :meth:`on`, until cancelled.
 
         Raises:
             ValueError: No function was registered.
             LoginError: This device is not let in any more.
         """
-        await self._handlers.run(purpose=purpose, basis=basis, reason=reason)
+        await self._handlers.run(purpose=purpose, basis=basis, reason=reason, accept=accept)
 
     # --- reading --------------------------------------------------------------------
 
@@ -293,15 +295,17 @@ class Client:
         reason: str = "",
         *,
         emergency: bool = False,
+        accept: bool = False,
     ) -> Opened:
         """Open a message. Purpose and basis are remembered for the case and shift.
 
         Raises:
-            RefusedError: rule ``purpose-needed``, ``d-no-key``, ``not-a-reader``.
+            RefusedError: rule ``purpose-needed``, ``d-no-key``, ``not-a-reader``; ``conditions``:
+                those that it names were not accepted yet (``accept``).
         """
         state, number = self.find(ref)
         self._reader.remember(state.case, purpose, basis, reason)
-        opened = await self._reader.read(state, number, emergency=emergency)
+        opened = await self._reader.read(state, number, emergency=emergency, accept=accept)
         row = row_of(self._engine, state, number)
         return replace(opened, view=object_view(self._engine, row))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from seefen.client import photos, surfaces
-from seefen.client.drafts import Attachment, sayable
+from seefen.client.drafts import Attachment, conditions_of, sayable
 from seefen.client.photos import Source
 from seefen.protocol.messages import FileNote, decode_message, label
 
@@ -30,6 +30,7 @@ def describe(path: Path, kept: Attachment, at: int) -> tuple[Source, FileNote]:
         size=source.size,
         sha256=source.sha256,
         role="surface_scan" if is_surface else "",
+        conditions=conditions_of(kept),
         of=kept.of,
         handling=kept.handling,
         media_type=media or "application/octet-stream",

@@ -42,6 +42,11 @@ class Attachment(Part, frozen=True):
     original: bool
 
 
+def conditions_of(kept: Attachment) -> str:
+    """Return the conditions of a file: H3 needs words, and those are in its message."""
+    return "Those of the message that it belongs to." if kept.handling == "H3" else ""
+
+
 def sayable(name: str) -> str:
     """Return a file's name as text that can be signed, whatever its disk calls text."""
     text = os.fsencode(name).decode(errors="replace").replace("\0", "\ufffd")

@@ -6,8 +6,8 @@ What was never opened here stays closed, and what its author took back stays out
 """
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final, TypeAlias
+from collections.abc import Awaitable
+from typing import Annotated, Any, Final, Protocol, TypeAlias
 
 from msgspec import Meta, Struct, to_builtins
 from msgspec import json as msgspec_json
@@ -23,7 +23,6 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.messages import TABLES, to_json
 
-Read: TypeAlias = Callable[[str], Awaitable[Opened]]
 FORMAT: Final = "seefen-export"
 NOTICE: Final = (
     "Handling codes and conditions hold for this copy as for the original. It stands outside "
@@ -33,6 +32,8 @@ TAKEN_BACK: Final = "taken back by its author"
 REPLACED: Final = "replaced by a newer version"
 NOT_OPENED: Final = "never opened on this device"
 SHIFT_OVER: Final = "opened in an earlier shift"
+NOT_ACCEPTED: Final = "its conditions were not accepted"
+_WHY: Final = {"purpose-needed": SHIFT_OVER, "conditions": NOT_ACCEPTED}
 
 Seconds: TypeAlias = Annotated[int, Meta(description="unix seconds")]
 Ref: TypeAlias = Annotated[str, Meta(description="CASE#number")]
@@ -108,6 +109,14 @@ class Export(Struct, frozen=True, kw_only=True):
     left_out: tuple[LeftOut, ...]
 
 
+class Read(Protocol):
+    """Opens a message by its reference."""
+
+    def __call__(self, ref: str, *, accept: bool = False) -> Awaitable[Opened]:
+        """Open it."""
+        ...
+
+
 class Exporting:
     """Makes exports."""
 
@@ -125,6 +134,7 @@ class Exporting:
         purpose: str | None = None,
         basis: str | None = None,
         reason: str = "",
+        accept: bool = False,
     ) -> Export:
         """Export a case or channel, or with ``CASE#n`` one message of it.
 
@@ -138,7 +148,7 @@ class Exporting:
         if number:
             row = row_of(self._engine, state, int(number))
             self._require(row)
-            opened = await self._read(ref_of(self._engine, row))
+            opened = await self._read(ref_of(self._engine, row), accept=accept)
             return self._export(state, with_persons, [self._message(opened, with_persons)])
         messages: list[ExportedMessage] = []
         covers: list[ExportedCover] = []
@@ -148,7 +158,7 @@ class Exporting:
             if gone is not None:
                 left.append(gone)
                 continue
-            opened_or_why = await self._opened(row)
+            opened_or_why = await self._opened(row, accept=accept)
             if isinstance(opened_or_why, str):
                 covers.append(_cover(object_view(self._engine, row), opened_or_why))
             else:
@@ -177,17 +187,17 @@ class Exporting:
             return LeftOut(ref=view.ref, why=REPLACED, by=view.superseded_by)
         return None
 
-    async def _opened(self, row: Row) -> Opened | str:
+    async def _opened(self, row: Row, *, accept: bool) -> Opened | str:
         if row.statement.file:
             return "a file: fetch it by itself"
         if row.body is None:
             return NOT_OPENED
         try:
-            return await self._read(ref_of(self._engine, row))
+            return await self._read(ref_of(self._engine, row), accept=accept)
         except (UnreachableError, LoginError):
             return f"{SHIFT_OVER}, and the broker does not open it again now"
         except SeefenError as err:
-            return SHIFT_OVER if err.rule == "purpose-needed" else str(err)
+            return _WHY.get(err.rule) or str(err)
 
     def _message(self, opened: Opened, with_persons: bool) -> ExportedMessage:
         view, original = opened.view, opened.original

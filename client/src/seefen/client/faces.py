@@ -34,7 +34,13 @@ class Read(Protocol):
     """Opens a message by its reference."""
 
     def __call__(
-        self, ref: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
+        self,
+        ref: str,
+        purpose: str | None = None,
+        basis: str | None = None,
+        reason: str = "",
+        *,
+        accept: bool = False,
     ) -> Awaitable[Opened]:
         """Open it."""
         ...
@@ -114,6 +120,11 @@ class Cases:
             RefusedError: rule ``unknown-object``, or ``unknown-case``.
         """
         return row_of(self._engine, *self._find(ref)).object
+
+    def look(self, ref: str) -> ObjectView:
+        """Return what a list shows of one message or file, from its cover."""
+        state, number = self._find(ref)
+        return object_view(self._engine, row_of(self._engine, state, number))
 
     async def send(
         self,
@@ -230,10 +241,16 @@ class Alerts:
         return self._messaging.alerts()
 
     async def show(
-        self, ref: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
+        self,
+        ref: str,
+        purpose: str | None = None,
+        basis: str | None = None,
+        reason: str = "",
+        *,
+        accept: bool = False,
     ) -> Opened:
-        """Open an alert, which leaves an entry."""
-        opened = await self._read(ref, purpose, basis, reason)
+        """Open an alert, which leaves an entry; see :meth:`Client.read`."""
+        opened = await self._read(ref, purpose, basis, reason, accept=accept)
         if not isinstance(opened.message, SeizureAlert):
             raise RefusedError(f"{ref} is no alert: `seefen case show {ref}`", rule="no-alert")
         return opened
@@ -296,8 +313,10 @@ class Files:
         basis: str | None = None,
         reason: str = "",
         progress: Progress = silent,
+        *,
+        accept: bool = False,
     ) -> Path:
         """Fetch, check and open a file into a folder; return where it is."""
         state, number = self._find(ref)
         self._reader.remember(state.case, purpose, basis, reason)
-        return await self._reader.fetch(state, number, folder, progress)
+        return await self._reader.fetch(state, number, folder, progress, accept=accept)

@@ -37,7 +37,13 @@ class Read(Protocol):
     """Opens a message by its reference."""
 
     def __call__(
-        self, ref: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
+        self,
+        ref: str,
+        purpose: str | None = None,
+        basis: str | None = None,
+        reason: str = "",
+        *,
+        accept: bool = False,
     ) -> Awaitable[Opened]:
         """Open it."""
         ...
@@ -71,7 +77,9 @@ class Handlers:
 
         return register
 
-    async def run(self, *, purpose: str, basis: str, reason: str = "") -> None:
+    async def run(
+        self, *, purpose: str, basis: str, reason: str = "", accept: bool = False
+    ) -> None:
         """Handle what is new, in the order of the log, until this is cancelled.
 
         The first run for a type takes what waits for an answer of the own node, and leaves
@@ -92,7 +100,7 @@ class Handlers:
             self._pushes.news.clear()  # before the look: what comes meanwhile is looked for again
             with suppress(UnreachableError):
                 for row in self._new():
-                    await self._handle(row, purpose, basis, reason)
+                    await self._handle(row, purpose, basis, reason, accept=accept)
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK):
                     await self._pushes.news.wait()
@@ -119,10 +127,12 @@ class Handlers:
         self._passed_over |= {row.object for row in unseen} - {row.object for row in ours}
         return [row for row in ours if recall_of(self._engine, row) is None]
 
-    async def _handle(self, row: Row, purpose: str, basis: str, reason: str) -> None:
+    async def _handle(
+        self, row: Row, purpose: str, basis: str, reason: str, *, accept: bool
+    ) -> None:
         ref = ref_of(self._engine, row)
         try:
-            opened = await self._read(ref, purpose, basis, reason)
+            opened = await self._read(ref, purpose, basis, reason, accept=accept)
         except (UnreachableError, LoginError):
             raise
         except SeefenError as err:

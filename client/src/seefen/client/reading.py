@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from seefen.client import files, marks, originals, searching
+from seefen.client.accepting import require_accepted
 from seefen.client.acknowledging import Acknowledging
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
@@ -42,6 +43,7 @@ from seefen.protocol.errors import (
 )
 from seefen.protocol.messages import Forwarded, Message, decode_message
 from seefen.protocol.objects import open_message, unwrap_content_key
+from seefen.protocol.onward import Original
 from seefen.protocol.statements import Access, Mailbox, Object
 
 PURPOSES: Final = (
@@ -85,12 +87,15 @@ class Reader:
             )
         return purpose, basis, reason
 
-    async def read(self, state: CaseState, number: int, *, emergency: bool = False) -> Opened:
+    async def read(
+        self, state: CaseState, number: int, *, emergency: bool = False, accept: bool = False
+    ) -> Opened:
         """Open a message; its entry stands in the log before the key comes.
 
         Raises:
             RefusedError: rule ``purpose-needed``, or this device may not read it.
-            UntrustedError: It was passed on, and is not proved to be what it is said to be.
+            ConditionsError: rule ``conditions``: they are in words, and not accepted yet.
+            UntrustedError: It was forwarded, and is not proved to be what it is said to be.
         """
         engine = self._engine
         async with engine.lock:
@@ -102,7 +107,11 @@ class Reader:
             row = row_of(engine, state, number)
             if row.message is None:
                 raise UntrustedError("the body was not opened", rule="body")
-            passed = row.message if isinstance(row.message, Forwarded) else None
+            original: Original | None = None
+            if isinstance(row.message, Forwarded):
+                original = originals.proven(engine, row, row.message)
+            message = row.message if original is None else original.message
+            accepted = require_accepted(engine, row, message, original, accept=accept)
             found, common = self.journal.cross_check(row)
             return Opened(
                 view=object_view(engine, row),
@@ -113,7 +122,8 @@ class Reader:
                 common=common,
                 channels=channels_of(engine, row),
                 corrections=corrections_of(engine, row),
-                original=None if passed is None else originals.proven(engine, row, passed),
+                original=original,
+                accepted_at=accepted or None,
             )
 
     async def take(self, state: CaseState, row: Row) -> None:
@@ -126,12 +136,19 @@ class Reader:
         await self._open(state, row, emergency=False)
 
     async def fetch(
-        self, state: CaseState, number: int, folder: Path, progress: files.Progress
+        self,
+        state: CaseState,
+        number: int,
+        folder: Path,
+        progress: files.Progress,
+        *,
+        accept: bool = False,
     ) -> Path:
         """Fetch a file and open it into a folder.
 
         Raises:
             RefusedError: It is no file, or this device may not read it.
+            ConditionsError: Its message is open here, and its conditions are not accepted.
         """
         engine = self._engine
         async with engine.lock:
@@ -140,6 +157,9 @@ class Reader:
             if not obj.file:
                 raise RefusedError(f"{state.number}#{number} is a message: open it", rule="no-file")
             require_in_use(engine, row)
+            for of in rows(engine, "object = ? AND case_id = ?", obj.reply_to, row.case):
+                if of.message is not None:
+                    require_accepted(engine, of, of.message, None, accept=accept)
             _, key = await self._release(state, row, emergency=False)
         # The entry stands; a gigabyte on its way must not hold up an alert.
         sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"

@@ -103,7 +103,7 @@ class Opened:
     in so many places that it says nothing. ``channels`` are those that it names itself, and
     those that a note about it names which is open here as well. ``corrections`` are what its
     own node said later was wrong in it. ``original`` is what was passed on in it, proved to be
-    its author's.
+    its author's; ``accepted_at``, when its terms were accepted here.
     """
 
     view: ObjectView
@@ -115,6 +115,7 @@ class Opened:
     channels: tuple[ChannelView, ...] = ()
     corrections: tuple["CorrectionView", ...] = ()
     original: Original | None = None
+    accepted_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The watch: one access per channel at the start of a shift; then alerts open as they come."""
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
+from seefen.client.accepting import OFF
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.reading import Reader
@@ -14,7 +15,6 @@ from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.receipt import check_entry
 from seefen.protocol.statements import Release
 
-OFF: Final = "watch/off"
 Watches: TypeAlias = list[WatchView]
 Rows: TypeAlias = list[Row]
 

@@ -17,7 +17,7 @@ from seefen.client.cli.arguments import (
     existing_file,
     handling,
 )
-from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
+from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.dialogue import Answers
 from seefen.client.cli.session import Session, opened
 from seefen.client.cli.views import alerts, objects
@@ -148,15 +148,20 @@ def show(
     purpose: Purpose = None,
     basis: Basis = None,
     reason: Reason = "",
+    accept: Accept = False,
 ) -> None:
     """Open an alert, which leaves an entry: seefen alert show seefen-border#1."""
-    given = Conditions(purpose, basis, reason)
+    given = Conditions(purpose, basis, reason, accept)
     with opened(context) as session:
         read = under(
             session,
             given,
             lambda client, terms: client.alerts.show(
-                str(ref), purpose=terms.purpose, basis=terms.basis, reason=terms.reason
+                str(ref),
+                purpose=terms.purpose,
+                basis=terms.basis,
+                reason=terms.reason,
+                accept=terms.accept,
             ),
             str(ref),
         )

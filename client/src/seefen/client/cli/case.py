@@ -20,7 +20,7 @@ from seefen.client.cli.arguments import (
     node_name,
     reference,
 )
-from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
+from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.screen import Report
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import cases, objects
@@ -89,9 +89,10 @@ def show(
     purpose: Purpose = None,
     basis: Basis = None,
     reason: Reason = "",
+    accept: Accept = False,
 ) -> None:
     """Show a case, or with #n open one message in it: seefen case show SF-2026-SKP-00418#3."""
-    given = Conditions(purpose, basis, reason)
+    given = Conditions(purpose, basis, reason, accept)
     with opened(context) as session:
         if not case.number:
             found = session.do(lambda client: client.cases.show(case.case))
@@ -101,7 +102,11 @@ def show(
             session,
             given,
             lambda client, terms: client.read(
-                str(case), purpose=terms.purpose, basis=terms.basis, reason=terms.reason
+                str(case),
+                purpose=terms.purpose,
+                basis=terms.basis,
+                reason=terms.reason,
+                accept=terms.accept,
             ),
             str(case),
         )

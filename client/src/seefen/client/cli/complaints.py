@@ -32,6 +32,7 @@ _HINTS: Final = {
     "checkpoint": _LOG,
     "classified": "nothing was sent, and the words are not kept here",
     "closed-group": "seefen case open --title TEXT --member NODE, with these nodes alone",
+    "conditions": "read them; then --accept opens it under them",
     "confirmed": "a newer version: seefen alert replace REF --form FILE.json",
     "consistency": _LOG,
     "d-no-key": "a keyholder of your node hands it over: seefen case assign CASE OFFICER",

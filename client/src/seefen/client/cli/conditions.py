@@ -5,15 +5,17 @@ after its entry stands in the log.
 """
 
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
 from seefen.client import Client
+from seefen.client.accepting import ConditionsError
+from seefen.client.cli import codes
 from seefen.client.cli.answers import choose
 from seefen.client.cli.arguments import UsageError
-from seefen.client.cli.paint import dim, line, safe
+from seefen.client.cli.paint import bold, dim, line, safe, stack
 from seefen.client.cli.session import Session
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import TABLES
@@ -70,6 +72,11 @@ Reason = Annotated[
 ]
 
 
+Accept = Annotated[
+    bool, typer.Option("--accept", help="Accept the conditions that its author names.")
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """Under which somebody reads. Without a purpose, what he stated before holds on."""
@@ -77,6 +84,7 @@ class Conditions:
     purpose: str | None = None
     basis: str | None = None
     reason: str = ""
+    accept: bool = False
 
 
 def under(
@@ -87,17 +95,44 @@ def under(
 ) -> T:
     """Return what ``read`` returns, asking for purpose and basis when they are missing.
 
+    Conditions in words are shown, and have to be accepted, before anything else of a message.
+
     Args:
         name: What is opened, ``CASE`` or ``CASE#n``: the node may have presets for it.
     """
     try:
-        return session.do(lambda client: read(client, given))
+        return _accepted(session, given, read)
     except RefusedError as refused:
         if refused.rule != "purpose-needed" or not session.screen.can_ask:
             raise
     preset = session.do(lambda client: client.presets.opening_of(name))
-    asked = _asked(session, given, *preset)
-    return session.do(lambda client: read(client, asked))
+    if "#" in name:
+        # Before it is opened: who goes on has accepted it.
+        handling = session.do(lambda client: client.cases.look(name)).handling
+        session.screen.say(bold(codes.handling(handling, session.screen.lang)))
+    return _accepted(session, _asked(session, given, *preset), read)
+
+
+def _accepted(
+    session: Session,
+    given: Conditions,
+    read: Callable[[Client, Conditions], Coroutine[Any, Any, T]],
+) -> T:
+    try:
+        return session.do(lambda client: read(client, given))
+    except ConditionsError as refused:
+        if not session.screen.can_ask:
+            raise
+        session.screen.say(
+            stack(
+                bold(codes.handling(refused.handling, session.screen.lang)),
+                line("  conditions: ", refused.conditions),
+            )
+        )
+    if session.screen.ask("[Enter] accept and read   [q] leave it").lower().startswith("q"):
+        raise KeyboardInterrupt
+    agreed = replace(given, accept=True)
+    return session.do(lambda client: read(client, agreed))
 
 
 def _asked(session: Session, given: Conditions, purpose: str, basis: str) -> Conditions:
@@ -113,9 +148,10 @@ def _asked(session: Session, given: Conditions, purpose: str, basis: str) -> Con
         )
     )
     if session.screen.ask(">").lower() not in {"c", "change"}:
-        return Conditions(purpose, basis, given.reason)
+        return replace(given, purpose=purpose, basis=basis)
     return Conditions(
         purpose_code(session.screen.ask("Purpose:", purpose)),
         basis_code(session.screen.ask("Legal basis:", basis)),
         reason(session.screen.ask("Reason, for the auditors only (Enter = none):", given.reason)),
+        given.accept,
     )

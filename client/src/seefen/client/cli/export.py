@@ -18,7 +18,7 @@ from seefen.client.cli.arguments import (
     new_file,
     reference,
 )
-from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
+from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.paint import Painted, bold, dim, line, stack
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import opened
@@ -69,12 +69,13 @@ def export(
     purpose: Purpose = None,
     basis: Basis = None,
     reason: Reason = "",
+    accept: Accept = False,
 ) -> None:
     """Export what was opened here: seefen export SF-2026-SKP-00418 --as csv -o case.csv."""
     if kind == "text" and not what.number:
         raise UsageError("as text one message is exported", "write CASE#number --as text")
     name = str(what) if what.number else what.case
-    given = Conditions(purpose, basis, reason)
+    given = Conditions(purpose, basis, reason, accept)
     with opened(context) as session:
         made = under(
             session,
@@ -85,6 +86,7 @@ def export(
                 purpose=terms.purpose,
                 basis=terms.basis,
                 reason=terms.reason,
+                accept=terms.accept,
             ),
             name,
         )

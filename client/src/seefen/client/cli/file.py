@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from seefen.client.cli.arguments import Ref, folder
-from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
+from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.screen import Report
 from seefen.client.cli.session import Session, opened
 from seefen.client.cli.views import objects
@@ -31,9 +31,10 @@ def get(
     purpose: Purpose = None,
     basis: Basis = None,
     reason: Reason = "",
+    accept: Accept = False,
 ) -> None:
     """Fetch, check and open a file, or all of a message: seefen file get CASE#4 -o annexes."""
-    given = Conditions(purpose, basis, reason)
+    given = Conditions(purpose, basis, reason, accept)
     with opened(context) as session, session.screen.progress() as report:
         refs = session.do(lambda client: client.files.of(str(ref)))
         one = refs == (str(ref),)
@@ -62,6 +63,7 @@ def _fetched(
                 basis=terms.basis,
                 reason=terms.reason,
                 progress=report,
+                accept=terms.accept,
             ),
             str(ref),
         )

@@ -24,7 +24,11 @@ def on_watch(watches: Sequence[WatchView]) -> Painted:
             f"until {times.moment(watch.until, now)}",
             f"purpose: {watch.purpose} · basis: {watch.basis} · entry {watch.entry_index} recorded",
         )
-    return stack(line("On watch"), rows.painted())
+    return stack(
+        line("On watch"),
+        rows.painted(),
+        dim("Handling codes and conditions of what comes are accepted; each alert shows its own."),
+    )
 
 
 def off_watch(_state: Mapping[str, object]) -> Painted:

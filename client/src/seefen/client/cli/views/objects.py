@@ -41,6 +41,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _known(read),
         files(read.files, lang),
         dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
+        _accepted(read),
         None if ours else _next(view),
     )
 
@@ -57,6 +58,12 @@ def _passed_on(read: Opened) -> Painted | None:
         *(line("  permitted under: ", text) for text in original.conditions),
         line("  why: ", passed.text) if passed.text else None,
     )
+
+
+def _accepted(read: Opened) -> Painted | None:
+    if read.accepted_at is None:
+        return None
+    return dim(f"Conditions accepted here: {times.moment(read.accepted_at, times.now())}.")
 
 
 def draft(lang: str) -> Painted | None:
