@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from seefen.client import values
 from seefen.client.cards import NodeCard
 from seefen.client.cli import times
-from seefen.client.cli.views import alerts, cards, duty, handover, objects, rosters
+from seefen.client.cli.views import alerts, cards, duty, emergencies, handover, objects, rosters
+from seefen.client.emergencies import EmergencyView
 from seefen.client.handover import HandoverView
 from seefen.client.house import Said
 from seefen.protocol.messages import Emergencies, Roster, RosterRow
@@ -21,6 +22,10 @@ from tests.client.cli.values import filled
 VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (cards.listed, tuple[NodeCard, ...]),
     (lambda text: duty.event(one(values.Event, what="flash", ref=text, text=text)), str),
+    (emergencies.asked, EmergencyView),
+    (lambda view: emergencies.asked(dataclasses.replace(view, state="refused")), EmergencyView),
+    (emergencies.listed, tuple[EmergencyView, ...]),
+    (lambda text: emergencies.given({"case": text, "entry": 7}), str),
     (handover.shown, HandoverView),
     (lambda text: rosters.shown(_roster(text)), str),
     (cards.published, tuple[values.Sent, ...]),
@@ -105,3 +110,16 @@ def test_a_roster_as_officers_read_it() -> None:
     closed = replace(roster, emergencies=Emergencies(forbidden=True))
     assert "nobody opens" in printed(rosters.shown(dataclasses.replace(said, message=closed)))
     assert "seefen roster set" in printed(rosters.shown(None))
+
+
+def test_an_emergency_and_its_reason() -> None:
+    now = int(times.now().timestamp())
+    opened = EmergencyView("SF-2026-SKP-00418", "opened", "", now + 7200)
+    assert "seefen case reason SF-2026-SKP-00418" in printed(emergencies.asked(opened))
+    late = dataclasses.replace(opened, due_at=now - 7200)
+    assert "overdue 2 h" in printed(emergencies.listed([late]))
+    waits = dataclasses.replace(opened, state="asked")
+    assert "Call a keyholder;" in printed(emergencies.asked(waits))
+    refused = dataclasses.replace(opened, state="refused", why="too often")
+    assert "Refused: too often" in printed(emergencies.asked(refused))
+    assert "refused: too often" in printed(emergencies.listed([refused]))

@@ -14,6 +14,9 @@ from seefen.protocol.messages import (
     Correction,
     CourtOutcome,
     Emergencies,
+    EmergencyAsk,
+    EmergencyOpened,
+    EmergencyRefused,
     ErasureConfirm,
     Extension,
     FirearmNotice,
@@ -128,6 +131,17 @@ SAMPLES: Final[dict[str, Message]] = {
         now="headstamp \u043f\u043f\u0443 82",
     ),
     "CourtOutcome": CourtOutcome(message_id=ID, of=OF, counts={"charged": 2, "convicted": 1}),
+    "EmergencyAsk": EmergencyAsk(
+        message_id=ID, case=OF, purpose="border-control", basis="national-law"
+    ),
+    "EmergencyOpened": EmergencyOpened(
+        message_id=ID,
+        officer="o-22bb",
+        device=OF,
+        purpose="border-control",
+        basis="national-law",
+    ),
+    "EmergencyRefused": EmergencyRefused(message_id=ID, of=OF, why="Your roster keeps it closed."),
     "ErasureConfirm": ErasureConfirm(message_id=ID, of=OF, erased="erased", reply_to=OF),
     "Extension": Extension(message_id=ID, of=OF, answer_in_s=14 * 86_400, delay="paper_register"),
     "FirearmNotice": FirearmNotice(
@@ -244,6 +258,9 @@ SUBJECTS: Final = {
     "ControlledDelivery": "asks for a controlled delivery",
     "Correction": "correction, it was misread",
     "CourtOutcome": "2 charged, 1 convicted",
+    "EmergencyAsk": "asks for a case in an emergency",
+    "EmergencyOpened": "opened in an emergency",
+    "EmergencyRefused": "emergency refused",
     "ErasureConfirm": "erased",
     "Extension": "the register is on paper",
     "FirearmNotice": "stolen, 1 rifle, 7,92 x 57",

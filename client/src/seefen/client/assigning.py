@@ -16,6 +16,7 @@ from seefen.client import rosters
 from seefen.client.assigned import holders
 from seefen.client.casework import Casework
 from seefen.client.connection import UnreachableError
+from seefen.client.emergencies import Granting
 from seefen.client.engine import Engine
 from seefen.client.house import House, Said
 from seefen.client.pushes import Pushes
@@ -37,7 +38,10 @@ Assignments: TypeAlias = list[tuple[str, str]]  # case and officer
 class Assigning:
     """The roster of the own node, and what a keyholder does by it."""
 
-    def __init__(self, engine: Engine, casework: Casework, house: House, pushes: Pushes) -> None:
+    def __init__(
+        self, engine: Engine, casework: Casework, house: House, pushes: Pushes, granting: Granting
+    ) -> None:
+        self._granting = granting
         self._engine = engine
         self._casework = casework
         self._house = house
@@ -84,9 +88,12 @@ class Assigning:
             UnreachableError: The broker is away; the next look goes on.
         """
         said, rank = self.roster(), self._rank()
-        if said is None or rank is None:
+        if rank is None:
             return []
-        roster, engine, done = said.message, self._engine, Assignments()
+        done = await self._open_emergencies(rank)
+        if said is None:
+            return done
+        roster, engine = said.message, self._engine
         for row in rows(engine, _CAME, engine.now() - BACK, engine.node):
             state = self._open_case(row)
             if state is None or not self._is_new(row, state):
@@ -94,6 +101,18 @@ class Assigning:
             if engine.now() - row.at < rank * PATIENCE:
                 continue  # another keyholder comes first
             done += await self._assign(roster, row, state)
+        return done
+
+    async def _open_emergencies(self, rank: int) -> Assignments:
+        try:
+            done = await self._granting.look(rank, PATIENCE)
+        except UnreachableError:
+            raise
+        except SeefenError as err:
+            self._complain(f"a case was not opened in an emergency: {err}")
+            return []
+        for name, officer in done:
+            self._pushes.tell("assigned", f"to {officer}, in an EMERGENCY", name)
         return done
 
     async def _assign(self, roster: Roster, row: Row, state: CaseState) -> Assignments:

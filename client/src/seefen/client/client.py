@@ -27,6 +27,7 @@ from seefen.client.cards import Cards
 from seefen.client.casework import Casework
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.devices import Devices
+from seefen.client.emergencies import Asking, Granting
 from seefen.client.engine import Engine
 from seefen.client.exporting import Exporting
 from seefen.client.faces import Alerts, Cases, Channels, Files
@@ -92,7 +93,9 @@ class Client:
         )
         self.files = Files(self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)
-        self.assigning = Assigning(engine, self._casework, self.house, self._pushes)
+        self.emergencies = Asking(engine, self._casework, self._reader, self.house)
+        granting = Granting(engine, self._casework, self._messaging, self.house)
+        self.assigning = Assigning(engine, self._casework, self.house, self._pushes, granting)
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
 

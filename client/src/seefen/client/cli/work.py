@@ -8,7 +8,7 @@ import typer
 from seefen.client import Client, ringing
 from seefen.client.cli.arguments import serial
 from seefen.client.cli.session import opened
-from seefen.client.cli.views import duty, handover
+from seefen.client.cli.views import duty, emergencies, handover
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +23,9 @@ def due(context: typer.Context) -> None:
     """Show what is open: what waits for your node, then what others owe it."""
     with opened(context) as session:
         session.screen.show(session.do(lambda client: client.requests.due()), duty.due)
+        waiting = session.do(lambda client: client.emergencies.list())
+        if waiting:
+            session.screen.say(emergencies.listed(waiting))
         view = session.do(lambda client: client.handover.waiting())
         if view is not None:
             session.screen.say(handover.shown(view, session.screen.lang))

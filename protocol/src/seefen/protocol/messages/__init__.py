@@ -24,6 +24,7 @@ from seefen.protocol.messages.controlled_delivery import Authority, ControlledDe
 from seefen.protocol.messages.correction import Correction
 from seefen.protocol.messages.court_outcome import CourtOutcome
 from seefen.protocol.messages.cover import Cover, Said, decode_cover, encode_cover
+from seefen.protocol.messages.emergency import EmergencyAsk, EmergencyOpened, EmergencyRefused
 from seefen.protocol.messages.erasure_confirm import ErasureConfirm
 from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote, check_file_name
@@ -77,6 +78,9 @@ __all__ = [
     "CourtOutcome",
     "Cover",
     "Emergencies",
+    "EmergencyAsk",
+    "EmergencyOpened",
+    "EmergencyRefused",
     "ErasureConfirm",
     "Event",
     "Explosive",

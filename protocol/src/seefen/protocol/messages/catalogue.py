@@ -23,6 +23,7 @@ from seefen.protocol.messages.codes import TABLES
 from seefen.protocol.messages.controlled_delivery import ControlledDelivery
 from seefen.protocol.messages.correction import Correction
 from seefen.protocol.messages.court_outcome import CourtOutcome
+from seefen.protocol.messages.emergency import EmergencyAsk, EmergencyOpened, EmergencyRefused
 from seefen.protocol.messages.erasure_confirm import ErasureConfirm
 from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote
@@ -66,6 +67,9 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     ControlledDelivery,
     Correction,
     CourtOutcome,
+    EmergencyAsk,
+    EmergencyOpened,
+    EmergencyRefused,
     ErasureConfirm,
     Extension,
     FileNote,

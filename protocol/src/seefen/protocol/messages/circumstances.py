@@ -253,6 +253,9 @@ FORM: Final[Codes] = {
     "flash": "rings",
     "handover": "watch handed over",
     "roster": "roster",
+    "emergency_ask": "asks for a case in an emergency",
+    "emergency_refused": "emergency refused",
+    "emergency_opened": "opened in an emergency",
 }
 
 CIRCUMSTANCES: Final[dict[str, Codes]] = {
