@@ -34,7 +34,7 @@ _HINTS: Final = {
     "closed-group": "seefen case open --title TEXT --member NODE, with these nodes alone",
     "confirmed": "a newer version: seefen alert replace REF --form FILE.json",
     "consistency": _LOG,
-    "d-no-key": "a keyholder assigns it: seefen case assign CASE OFFICER; at once: seefen case break-glass",
+    "d-no-key": "a keyholder assigns it (seefen case assign); at once: case break-glass CASE",
     "expired": "a certificate has run out: ask your node's administrator for a new invite",
     "file-name": "nothing was sent: rename the file, or copy it under a shorter name",
     "folder": "name a new folder with -o",
