@@ -48,10 +48,10 @@ async def cases(skopje: Client, officer: Client, count: int = 1) -> list[str]:
 
 async def asked(belgrade: Client, officer: Client, number: str) -> list[tuple[str, str]]:
     """Let an officer ask, and the keyholder's client look; return what was opened."""
-    await officer.emergencies.ask(number, **WHY)
+    await officer.duty.emergencies.ask(number, **WHY)
     count = len(officer.house.said(EmergencyAsk))
     await until(lambda: len(belgrade.house.said(EmergencyAsk)) >= count, belgrade)
-    return await belgrade.assigning.look()
+    return await belgrade.duty.assigning.look()
 
 
 async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
@@ -62,7 +62,7 @@ async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
         await officer.read(f"{number}#1", **WHY)
     assert sealed.value.rule == "d-no-key"
     assert await asked(belgrade, officer, number) == [(number, officer.officer)]
-    await until(lambda: officer.emergencies.list()[0].state == "opened", officer)
+    await until(lambda: officer.duty.emergencies.list()[0].state == "opened", officer)
 
     await until(lambda: len(skopje.cases.show(number).objects) == 2, skopje)
     assert skopje.cases.show(number).objects[1].subject == "opened in an emergency"
@@ -77,20 +77,20 @@ async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
     assert [row.emergency for row in await readings(belgrade, officer)] == [True, False]
     assert (await belgrade.audit.verdict()).emergency == 1
 
-    [due] = officer.emergencies.list()
+    [due] = officer.duty.emergencies.list()
     with pytest.raises(RefusedError):
-        await officer.emergencies.reason(number, " ")
-    await officer.emergencies.reason(number, "the lorry was at the ramp")
+        await officer.duty.emergencies.reason(number, " ")
+    await officer.duty.emergencies.reason(number, "the lorry was at the ramp")
     assert due.case == number
-    assert officer.emergencies.list() == []
+    assert officer.duty.emergencies.list() == []
     for auditor in (belgrade, skopje):  # the reader's node, and the owner of the case
         rows = await readings(auditor, officer)
         assert rows[-1].reason == "the lorry was at the ramp"
         assert rows[-1].type == "EmergencyOpened"
     with pytest.raises(OutOfTurnError, match="waits for no reason"):
-        await officer.emergencies.reason(number, "again")
+        await officer.duty.emergencies.reason(number, "again")
     with pytest.raises(RefusedError, match="this device has"):
-        await officer.emergencies.ask(number, **WHY)
+        await officer.duty.emergencies.ask(number, **WHY)
 
 
 async def readings(auditor: Client, officer: Client) -> list[AuditRow]:
@@ -101,7 +101,7 @@ async def readings(auditor: Client, officer: Client) -> list[AuditRow]:
 async def test_attack_an_officer_harvests_cases_and_takes_his_questions_back(place: Site) -> None:
     skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
     officer = await night(place, belgrade)
-    await belgrade.assigning.lay_down(
+    await belgrade.duty.assigning.lay_down(
         Roster(zone="Europe/Belgrade", emergencies=Emergencies(a_day=2))
     )
     numbers = await cases(skopje, officer, 3)
@@ -111,11 +111,11 @@ async def test_attack_an_officer_harvests_cases_and_takes_his_questions_back(pla
         await until(lambda: not belgrade.house.said(EmergencyAsk), belgrade)
     assert await asked(belgrade, officer, numbers[2]) == []
     await until(lambda: officer.house.said(EmergencyRefused), officer)
-    [refused] = [view for view in officer.emergencies.list() if view.state == "refused"]
+    [refused] = [view for view in officer.duty.emergencies.list() if view.state == "refused"]
     assert refused.case == numbers[2]
     assert "more than 2 cases within a day" in refused.why
     assert not officer.cases.show(numbers[2]).readable
-    assert await belgrade.assigning.look() == []
+    assert await belgrade.duty.assigning.look() == []
 
 
 async def test_a_roster_forbids_it_for_a_case_an_officer_or_all(place: Site) -> None:
@@ -132,7 +132,7 @@ async def test_a_roster_forbids_it_for_a_case_an_officer_or_all(place: Site) -> 
         ("keeps this case", f"does not let {officer.officer}", "lets nobody"),
         strict=True,
     ):
-        await belgrade.assigning.lay_down(Roster(zone="Europe/Belgrade", emergencies=rule))
+        await belgrade.duty.assigning.lay_down(Roster(zone="Europe/Belgrade", emergencies=rule))
         assert await asked(belgrade, officer, number) == []
         assert why in belgrade.house.said(EmergencyRefused)[0].message.why
 
@@ -141,14 +141,14 @@ async def test_attack_a_colleague_stops_an_emergency_or_a_lost_device_asks(place
     skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
     officer = await night(place, belgrade)
     [number] = await cases(skopje, officer)
-    await officer.emergencies.ask(number, **WHY)
+    await officer.duty.emergencies.ask(number, **WHY)
     await until(lambda: belgrade.house.said(EmergencyAsk), belgrade)
     [question] = belgrade.house.said(EmergencyAsk)
     await officer.house.say(EmergencyRefused(of=question.object, why="no"))
     await until(lambda: belgrade.house.said(EmergencyRefused), belgrade)
-    assert officer.emergencies.list()[0].state == "asked"  # he is no keyholder
+    assert officer.duty.emergencies.list()[0].state == "asked"  # he is no keyholder
     with pytest.raises(OutOfTurnError, match="was asked for"):
-        await officer.emergencies.ask(number, **WHY)
+        await officer.duty.emergencies.ask(number, **WHY)
     await belgrade.devices.revoke(officer.officer, "lost")
-    assert await belgrade.assigning.look() == []
+    assert await belgrade.duty.assigning.look() == []
     assert len(belgrade.cases.show(number).objects) == 1

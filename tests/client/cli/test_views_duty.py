@@ -8,9 +8,19 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client import values
+from seefen.client.actiondays import ActionDayView, HourView
 from seefen.client.cards import NodeCard
 from seefen.client.cli import times
-from seefen.client.cli.views import alerts, cards, duty, emergencies, handover, objects, rosters
+from seefen.client.cli.views import (
+    actions,
+    alerts,
+    cards,
+    duty,
+    emergencies,
+    handover,
+    objects,
+    rosters,
+)
 from seefen.client.emergencies import EmergencyView
 from seefen.client.handover import HandoverView
 from seefen.client.house import Said
@@ -26,6 +36,9 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda view: emergencies.asked(dataclasses.replace(view, state="refused")), EmergencyView),
     (emergencies.listed, tuple[EmergencyView, ...]),
     (lambda text: emergencies.given({"case": text, "entry": 7}), str),
+    (actions.shown, ActionDayView),
+    (actions.listed, tuple[ActionDayView, ...]),
+    (lambda view: actions.exported(view, None), ActionDayView),
     (handover.shown, HandoverView),
     (lambda text: rosters.shown(_roster(text)), str),
     (cards.published, tuple[values.Sent, ...]),
@@ -123,3 +136,25 @@ def test_an_emergency_and_its_reason() -> None:
     refused = dataclasses.replace(opened, state="refused", why="too often")
     assert "Refused: too often" in printed(emergencies.asked(refused))
     assert "refused: too often" in printed(emergencies.listed([refused]))
+
+
+def test_an_action_day_hour_by_hour() -> None:
+    hours = (
+        HourView("skopje-border", 1_778_302_800, {"firearm": 3}, "jad#2"),
+        HourView("belgrade-ffp", 1_778_306_400, {"round": 340}, "jad#3"),
+    )
+    view = ActionDayView(
+        "jad#1", "Parcels", 1_778_302_800, 1_778_389_200, "belgrade-ffp",
+        ("belgrade-ffp", "skopje-border", "tirana-police"), ("firearm", "round", "arrest"), True,
+        hours, {"skopje-border": {"firearm": 3}}, ("tirana-police",), 1, 2, "jad#9",
+    )  # fmt: skip
+    shown = printed(actions.shown(view))
+    for part in (
+        "EXERCISE", "coordinated by belgrade-ffp", "firearm", "340", "Told nothing: tirana-police",
+        "1 tallies are not open here", "2 came after the report", "Closed: jad#9",
+    ):  # fmt: skip
+        assert part in shown
+    assert "arrest" not in shown  # nobody counted any
+    assert "EXERCISE, closed: jad#9" in printed(actions.listed([view]))
+    assert "seefen action-day open" in printed(actions.listed([]))
+    assert actions.table(view).splitlines()[2].startswith('"jad#1","2026-05-09T06:00Z","belgrade')

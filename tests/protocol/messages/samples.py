@@ -3,6 +3,8 @@
 from typing import Final
 
 from seefen.protocol.messages import (
+    ActionDay,
+    ActionReport,
     Authority,
     Away,
     BallisticRequest,
@@ -33,6 +35,7 @@ from seefen.protocol.messages import (
     Message,
     Name,
     NodeStatus,
+    NodeSum,
     OnwardDecision,
     OnwardRequest,
     Party,
@@ -42,6 +45,7 @@ from seefen.protocol.messages import (
     Roster,
     RosterRow,
     RouteLeg,
+    Tally,
     Trace,
 )
 
@@ -71,6 +75,24 @@ LEG: Final = RouteLeg(
     telephone="+000 00 000 000",
 )
 SAMPLES: Final[dict[str, Message]] = {
+    "ActionDay": ActionDay(
+        message_id=ID,
+        name="Parcels 2026",
+        starts="2026-05-09T05:00Z",
+        ends="2026-05-10T05:00Z",
+        nodes=("skopje-border", "belgrade-ffp"),
+        coordinator="belgrade-ffp",
+        counted=("parcel_check", "firearm", "round"),
+    ),
+    "ActionReport": ActionReport(
+        message_id=ID,
+        of=OF,
+        sums=(NodeSum(node="skopje-border", counts={"parcel_check": 412, "firearm": 0}),),
+        silent=("belgrade-ffp",),
+    ),
+    "Tally": Tally(
+        message_id=ID, of=OF, hour="2026-05-09T05:00+00:00", counts={"firearm": 0, "round": 340}
+    ),
     "BallisticRequest": BallisticRequest(
         message_id=ID,
         items=(CASES,),
@@ -250,6 +272,9 @@ SAMPLES: Final[dict[str, Message]] = {
     ),
 }
 SUBJECTS: Final = {
+    "ActionDay": "joint action day",
+    "ActionReport": "closing report, 412 parcel checks",
+    "Tally": "tally, 340 rounds",
     "BallisticRequest": "4 cartridge cases, 7,62 x 39, database search",
     "BallisticResult": "confirmed by examiners",
     "Bulletin": "3D-printed weapon",

@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import typer
 
 from seefen.client.cli import (
+    action_day,
     alert,
     amend,
     audit,
@@ -38,8 +39,8 @@ from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 
 _GROUPS: Final = (
-    found, join, officer, roster, watch, channel, alert, case, request, trace, amend, file, export,
-    work, ref, device, audit, status, nodes, schema,
+    found, join, officer, roster, watch, channel, action_day, alert, case, request, trace, amend,
+    file, export, work, ref, device, audit, status, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -189,10 +189,10 @@ def break_glass(
 
     async def ask(client: Client) -> EmergencyView:
         with contextlib.suppress(OutOfTurnError):  # it was asked before: wait on
-            await client.emergencies.ask(
+            await client.duty.emergencies.ask(
                 case, purpose=given.purpose or "", basis=given.basis or "", reason=reason
             )
-        return await client.emergencies.wait(case, wait)
+        return await client.duty.emergencies.wait(case, wait)
 
     with opened(context) as session:
         view = session.do(ask)
@@ -209,7 +209,7 @@ def reason(
 ) -> None:
     """Say why you opened a case in an emergency: seefen case reason CASE 'lorry at the ramp'."""
     with opened(context) as session:
-        entry = session.do(lambda client: client.emergencies.reason(case, text))
+        entry = session.do(lambda client: client.duty.emergencies.reason(case, text))
         session.screen.show({"case": case, "entry": entry}, emergencies.given)
 
 

@@ -13,6 +13,8 @@ SHORT_HANDLING: Final = {
     "H3": "own restrictions, see conditions",
 }
 TYPES: Final = {
+    "ActionDay": "joint action day",
+    "ActionReport": "closing report",
     "Answer": "answer",
     "BallisticRequest": "ballistic request",
     "BallisticResult": "ballistic result",
@@ -43,6 +45,7 @@ TYPES: Final = {
     "Recall": "recall",
     "Roster": "roster",
     "SeizureAlert": "seizure alert",
+    "Tally": "tally",
     "TraceReply": "trace reply",
     "TraceRequest": "trace request",
 }

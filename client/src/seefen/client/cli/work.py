@@ -23,10 +23,10 @@ def due(context: typer.Context) -> None:
     """Show what is open: what waits for your node, then what others owe it."""
     with opened(context) as session:
         session.screen.show(session.do(lambda client: client.requests.due()), duty.due)
-        waiting = session.do(lambda client: client.emergencies.list())
+        waiting = session.do(lambda client: client.duty.emergencies.list())
         if waiting:
             session.screen.say(emergencies.listed(waiting))
-        view = session.do(lambda client: client.handover.waiting())
+        view = session.do(lambda client: client.duty.handover.waiting())
         if view is not None:
             session.screen.say(handover.shown(view, session.screen.lang))
 

@@ -1,5 +1,6 @@
 """What is said, before it is sealed: the forms, their covers, and the codes they use."""
 
+from seefen.protocol.messages.action_day import ActionDay, ActionReport, NodeSum, Tally
 from seefen.protocol.messages.answer import Answer
 from seefen.protocol.messages.ballistic import Image, Trace
 from seefen.protocol.messages.ballistic_request import BallisticRequest
@@ -61,6 +62,8 @@ __all__ = [
     "CATALOGUE",
     "MESSAGE_LIMIT",
     "TABLES",
+    "ActionDay",
+    "ActionReport",
     "Ammunition",
     "Answer",
     "Assertion",
@@ -105,6 +108,7 @@ __all__ = [
     "Message",
     "Name",
     "NodeStatus",
+    "NodeSum",
     "Note",
     "OnwardDecision",
     "OnwardRequest",
@@ -120,6 +124,7 @@ __all__ = [
     "Said",
     "Search",
     "SeizureAlert",
+    "Tally",
     "Trace",
     "TraceReply",
     "TraceRequest",

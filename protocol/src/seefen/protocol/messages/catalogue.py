@@ -11,6 +11,7 @@ import msgspec
 
 from seefen.protocol.encoding import decode_map, encode_map
 from seefen.protocol.errors import MalformedError, RefusedError
+from seefen.protocol.messages.action_day import ActionDay, ActionReport, Tally
 from seefen.protocol.messages.answer import Answer
 from seefen.protocol.messages.ballistic_request import BallisticRequest
 from seefen.protocol.messages.ballistic_result import BallisticResult
@@ -57,6 +58,8 @@ from seefen.protocol.messages.trace_reply import TraceReply
 from seefen.protocol.messages.trace_request import TraceRequest
 
 CATALOGUE: Final[tuple[type[Form], ...]] = (
+    ActionDay,
+    ActionReport,
     Answer,
     BallisticRequest,
     BallisticResult,
@@ -87,6 +90,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     Recall,
     Roster,
     SeizureAlert,
+    Tally,
     TraceReply,
     TraceRequest,
 )

@@ -211,5 +211,8 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "emergency_ask": "cere dosarul de urgență",
         "emergency_refused": "urgența a fost refuzată",
         "emergency_opened": "deschis de urgență",
+        "action_day": "zi de acțiune comună",
+        "tally": "numărătoare",
+        "action_report": "raport final",
     },
 }

@@ -211,5 +211,8 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "emergency_ask": "kërkon rastin në urgjencë",
         "emergency_refused": "urgjenca u refuzua",
         "emergency_opened": "u hap në urgjencë",
+        "action_day": "ditë e përbashkët veprimi",
+        "tally": "numërim",
+        "action_report": "raport përmbyllës",
     },
 }

@@ -211,5 +211,8 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "emergency_ask": "traži predmet u hitnom slučaju",
         "emergency_refused": "hitno otvaranje odbijeno",
         "emergency_opened": "otvoreno u hitnom slučaju",
+        "action_day": "dan zajedničke akcije",
+        "tally": "brojanje",
+        "action_report": "završni izveštaj",
     },
 }

@@ -211,5 +211,8 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "emergency_ask": "просить справу терміново",
         "emergency_refused": "термінове відкриття відхилено",
         "emergency_opened": "відкрито терміново",
+        "action_day": "день спільних дій",
+        "tally": "підрахунок",
+        "action_report": "підсумковий звіт",
     },
 }
