@@ -30,6 +30,8 @@ from seefen.protocol.statements import Device
 
 LOOK: Final = 30  # seconds between two looks, if nothing comes: a shift may have begun
 PATIENCE: Final = 20  # seconds that each further keyholder leaves to those before him
+IMPATIENCE: Final = 3  # seconds likewise, in an emergency
+SOON: Final = 1  # seconds between two looks while something is left to another keyholder
 BACK: Final = 7 * 86_400  # seconds: what is older was seen by somebody
 _CAME: Final = "at > ? AND node <> ? AND cover IS NOT NULL AND NOT file AND superseded_by IS NULL"
 Assignments: TypeAlias = list[tuple[str, str]]  # case and officer
@@ -48,6 +50,7 @@ class Assigning:
         self._pushes = pushes
         self._task: asyncio.Task[None] | None = None
         self._told = set[str]()
+        self._waits = False
 
     def start(self) -> None:
         """Begin to look, while somebody stays to see it."""
@@ -90,6 +93,7 @@ class Assigning:
         said, rank = self.roster(), self._rank()
         if rank is None:
             return []
+        self._waits = False
         done = await self._open_emergencies(rank)
         if said is None:
             return done
@@ -99,13 +103,15 @@ class Assigning:
             if state is None or not self._is_new(row, state):
                 continue
             if engine.now() - row.at < rank * PATIENCE:
-                continue  # another keyholder comes first
+                self._waits = True  # another keyholder comes first
+                continue
             done += await self._assign(roster, row, state)
         return done
 
     async def _open_emergencies(self, rank: int) -> Assignments:
         try:
-            done = await self._granting.look(rank, PATIENCE)
+            done = await self._granting.look(rank * IMPATIENCE)
+            self._waits |= self._granting.waits
         except UnreachableError:
             raise
         except SeefenError as err:
@@ -188,7 +194,7 @@ class Assigning:
                 except SeefenError as err:
                     self._complain(f"the roster cannot be followed: {err}")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
+                async with asyncio.timeout(SOON if self._waits else LOOK):
                     await self._pushes.work.wait()
 
 

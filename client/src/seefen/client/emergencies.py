@@ -229,26 +229,31 @@ class Granting:
         self._messaging = messaging
         self._house = house
         self._rule = EmergencyRule(engine, house)
+        self.waits = False
 
-    async def look(self, rank: int, patience_s: int) -> list[tuple[str, str]]:
+    async def look(self, wait_s: int) -> list[tuple[str, str]]:
         """Answer what was asked; return case and officer of each that was opened.
 
         Args:
-            rank: How many keyholders come first, each for ``patience_s`` seconds.
+            wait_s: Seconds that are left to keyholders who come first; :attr:`waits` says
+                whether something is.
         """
-        done = list[tuple[str, str]]()
-        for said in self._open(rank * patience_s):
+        done, self.waits = list[tuple[str, str]](), False
+        for said in self._open():
+            if self._engine.now() - said.at < wait_s:
+                self.waits = True
+                continue
             state = self._engine.trust.state(said.message.case)
             if state is None or not self._holds(state):
                 continue  # another keyholder may hold it
             done += await self._answer(said, state)
         return done
 
-    def _open(self, wait_s: int) -> Iterator[Said[EmergencyAsk]]:
+    def _open(self) -> Iterator[Said[EmergencyAsk]]:
         engine, now = self._engine, self._engine.now()
         refused = {said.message.of for said in refusals(engine, self._house)}
         for said in self._house.said(EmergencyAsk):
-            fresh = now - DAY < said.at <= now - wait_s
+            fresh = now - DAY < said.at
             if fresh and said.object not in refused and engine.vault.get(_done(said)) is None:
                 yield said
 

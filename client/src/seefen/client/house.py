@@ -19,7 +19,7 @@ from seefen.client.values import CaseView, Sent
 from seefen.client.views import Row, author_of, case_view, recall_of, remembered, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
-from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.messages import Message
 
 PURPOSE: Final = "house"
@@ -85,6 +85,12 @@ class House:
         """
         state = self.state()
         if state is None:
+            device = self._engine.directory.device(self._engine.keys.device)
+            if "lead" not in device.roles:
+                raise UntrustedError(
+                    "your node has no house yet: a lead opens it with the first word said there",
+                    rule="role",
+                )
             return await self._casework.open("channel", HOUSE, HOUSE, ())
         return case_view(self._engine, state)
 

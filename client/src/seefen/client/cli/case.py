@@ -1,6 +1,5 @@
 """``seefen case``: what belongs together, and who is in it."""
 
-import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -28,7 +27,7 @@ from seefen.client.cli.session import opened
 from seefen.client.cli.views import cases, emergencies, objects
 from seefen.client.emergencies import EmergencyView
 from seefen.client.values import Sent
-from seefen.protocol.errors import OutOfTurnError
+from seefen.protocol.errors import OutOfTurnError, RefusedError
 
 group = typer.Typer(help="Cases: members, messages, files.")
 _TITLE_LIMIT = 200
@@ -188,11 +187,15 @@ def break_glass(
         )
 
     async def ask(client: Client) -> EmergencyView:
-        with contextlib.suppress(OutOfTurnError):  # it was asked before: wait on
-            await client.duty.emergencies.ask(
+        asking = client.duty.emergencies
+        try:
+            await asking.ask(
                 case, purpose=given.purpose or "", basis=given.basis or "", reason=reason
             )
-        return await client.duty.emergencies.wait(case, wait)
+        except (OutOfTurnError, RefusedError):
+            if all(view.case != case for view in asking.list()):
+                raise  # else it was asked before: the same command goes on
+        return await asking.wait(case, wait)
 
     with opened(context) as session:
         view = session.do(ask)

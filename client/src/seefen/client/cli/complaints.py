@@ -41,6 +41,7 @@ _HINTS: Final = {
     "folder": "name a new folder with -o",
     "fork": _LOG,
     "form": "'seefen status' and docs/cli.md show how it is written",
+    "hour": "--hour 14, or a time with its offset; 'seefen action-day show REF' says from when",
     "invite": _INVITE,
     "is-a-request": "seefen request ask CASE --form FILE.json",
     "is-a-file": "seefen file get REF -o FOLDER",

@@ -82,7 +82,7 @@ def exported(view: ActionDayView, output: Path | None) -> Painted:
     where = f" to {output}" if output else ""
     silent = ", ".join(view.silent)
     return stack(
-        line(bold(f"Exported {len(view.hours)} hours{where}.")),
+        line(bold(f"Exported {len(view.hours)} hour(s){where}.")),
         warn("Told nothing: ", silent) if silent else None,
         _missing(view),
     )
