@@ -15,12 +15,14 @@ from seefen.client.cli.views import (
     actions,
     alerts,
     cards,
+    codelists,
     duty,
     emergencies,
     handover,
     objects,
     rosters,
 )
+from seefen.client.codelists import Adopted
 from seefen.client.emergencies import EmergencyView
 from seefen.client.handover import HandoverView
 from seefen.client.house import Said
@@ -39,6 +41,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (actions.shown, ActionDayView),
     (actions.listed, tuple[ActionDayView, ...]),
     (lambda view: actions.exported(view, None), ActionDayView),
+    (codelists.listed, tuple[Adopted, ...]),
     (handover.shown, HandoverView),
     (lambda text: rosters.shown(_roster(text)), str),
     (cards.published, tuple[values.Sent, ...]),
@@ -158,3 +161,9 @@ def test_an_action_day_hour_by_hour() -> None:
     assert "EXERCISE, closed: jad#9" in printed(actions.listed([view]))
     assert "seefen action-day open" in printed(actions.listed([]))
     assert actions.table(view).splitlines()[2].startswith('"jad#1","2026-05-09T06:00Z","belgrade')
+
+
+def test_adopted_codes_have_a_source() -> None:
+    row = Adopted("calibre", "8x57", "8 x 57 IS", "C.I.P. 2026", 2)
+    assert "C.I.P. 2026" in printed(codelists.listed([row]))
+    assert "seefen codelist adopt" in printed(codelists.listed([]))

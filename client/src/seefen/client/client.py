@@ -211,6 +211,7 @@ class Client:
                 await self._reader.acks.owed()
                 await self.devices.renew_mailboxes()
                 await self.house.look()
+                self.duty.codelists.apply()
                 self.ringing.stirred = True  # who went on watch, too
                 self._pushes.ring()
             if self._outbox.files_wait:

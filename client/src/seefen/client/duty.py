@@ -1,13 +1,15 @@
 """What a node's officers on duty have beside alerts and cases, as ``client.duty``.
 
-``cards`` whom to call, ``handover`` of the watch, ``action_days``, ``emergencies`` for an
-officer who was not assigned, and ``assigning`` by the roster.
+``cards`` whom to call, ``codelists`` the node adopted, ``handover`` of the watch,
+``action_days``, ``emergencies`` for an officer who was not assigned, and ``assigning`` by
+the roster.
 """
 
 from seefen.client.actiondays import ActionDays
 from seefen.client.assigning import Assigning
 from seefen.client.cards import Cards
 from seefen.client.casework import Casework
+from seefen.client.codelists import Codelists
 from seefen.client.emergencies import Asking, Granting
 from seefen.client.engine import Engine
 from seefen.client.handover import HandingOver
@@ -34,6 +36,7 @@ class Duty:
         find = casework.find_object
         self.cards = Cards(engine, casework, messaging)
         self.handover = HandingOver(engine, house, requests, find)
+        self.codelists = Codelists(engine, house, find)
         self.action_days = ActionDays(engine, casework, messaging, find)
         self.emergencies = Asking(engine, casework, reader, house)
         granting = Granting(engine, casework, messaging, house)

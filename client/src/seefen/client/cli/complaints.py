@@ -55,6 +55,7 @@ _HINTS: Final = {
     "no-channel": "a lead opens one: seefen channel open NAME NODE...",
     "no-device": "this machine has not joined yet: seefen join FILE, or --home for another folder",
     "no-draft": "answer it yourself: seefen request answer REF --form FILE.json",
+    "no-update": "'seefen case show CASE' lists what came; open it first",
     "no-emergency": "'seefen due' shows which reason is due; seefen case break-glass CASE asks",
     "no-file": "seefen case show REF",
     "no-request": "they run 'seefen join FILE' first; --wait 60 waits for them",
@@ -105,6 +106,7 @@ _HINTS: Final = {
     "unknown-node": "'seefen status' lists the nodes of the network",
     "unknown-object": "'seefen case show CASE' lists what is in it, with the numbers",
     "vault-busy": "end the other seefen command, desk or agent first",
+    "version": "'seefen codelist list' shows what your node adopted",
     "words": _PHONE,
     "zone": "a city of the zone: Europe/Belgrade, Europe/Kyiv",
 }

@@ -14,6 +14,7 @@ from seefen.protocol.messages.catalogue import (
     decode_message,
     encode_message,
     from_json,
+    learn,
     message_from_form,
     to_json,
 )
@@ -137,6 +138,7 @@ __all__ = [
     "encode_message",
     "from_json",
     "label",
+    "learn",
     "marks_in",
     "message_from_form",
     "schema",

@@ -4,6 +4,7 @@ Adding a message type is one file with one class, and its name in :data:`CATALOG
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, NoReturn, cast
 
@@ -20,7 +21,7 @@ from seefen.protocol.messages.case_title import CaseTitle
 from seefen.protocol.messages.classified import check_unclassified
 from seefen.protocol.messages.closing import Closing
 from seefen.protocol.messages.codelist_update import CodelistUpdate
-from seefen.protocol.messages.codes import TABLES
+from seefen.protocol.messages.codes import GROWING, TABLES
 from seefen.protocol.messages.controlled_delivery import ControlledDelivery
 from seefen.protocol.messages.correction import Correction
 from seefen.protocol.messages.court_outcome import CourtOutcome
@@ -98,6 +99,18 @@ MESSAGE_LIMIT: Final = 64 * 1024  # bytes; long texts and pictures are files
 _AT_A_GLANCE: Final = 50  # codes that a refusal still lists
 _NEVER_FILLED_IN: Final = ("type", "v", "message_id")
 _BY_NAME: Final = {type_.TYPE: type_ for type_ in CATALOGUE}
+
+
+def learn(table: str, rows: Mapping[str, str]) -> None:
+    """Add codes with their English words to a table, for this process; none goes away.
+
+    Raises:
+        RefusedError: The table does not grow.
+    """
+    if table not in GROWING:
+        raise RefusedError(f"the table {table} does not grow", rule="table")
+    TABLES[table].update(rows)
+    _labels.cache_clear()
 
 
 def encode_message(form: Form) -> bytes:
