@@ -66,11 +66,11 @@ async def test_the_officer_on_shift_gets_what_came(place: Site) -> None:
     belgrade = await place.client(BELGRADE)
     day, officer = await field(place, 1)
     await belgrade.sync()
-    await belgrade.assigning.lay_down(rule(officer, types=["TraceRequest"]))
+    await belgrade.duty.assigning.lay_down(rule(officer, types=["TraceRequest"]))
     _, number = await asked(place, belgrade)
     assert having(belgrade, number) == ()
-    assert await belgrade.assigning.look() == [(number, officer)]
-    assert await belgrade.assigning.look() == []
+    assert await belgrade.duty.assigning.look() == [(number, officer)]
+    assert await belgrade.duty.assigning.look() == []
     [one] = having(belgrade, number)
     assert (one.officer, one.by) == (officer, belgrade.officer)
     await until(lambda: day.cases.list() and day.cases.list()[0].readable, day)
@@ -84,11 +84,11 @@ async def test_by_hand_comes_before_the_rule_and_twice_does_no_harm(place: Site)
     _, first = await field(place, 1)
     _, second = await field(place, 2)
     await belgrade.sync()
-    await belgrade.assigning.lay_down(rule(first))
+    await belgrade.duty.assigning.lay_down(rule(first))
     _, number = await asked(place, belgrade)
     await belgrade.cases.assign(number, second)
     await belgrade.cases.assign(number, second)
-    assert await belgrade.assigning.look() == []
+    assert await belgrade.duty.assigning.look() == []
     assert [one.officer for one in having(belgrade, number)] == [second]
 
 
@@ -97,17 +97,17 @@ async def test_who_left_has_a_deputy_and_a_key_that_changed_is_handed_on(place: 
     _, first = await field(place, 1)
     _, second = await field(place, 2)
     await belgrade.sync()
-    await belgrade.assigning.lay_down(rule(first, second))
+    await belgrade.duty.assigning.lay_down(rule(first, second))
     await belgrade.devices.revoke(first, "left")
     skopje, number = await asked(place, belgrade)
-    assert await belgrade.assigning.look() == [(number, second)]
+    assert await belgrade.duty.assigning.look() == [(number, second)]
 
     await skopje.cases.add(number, [PRISTINA])
     await skopje.cases.remove(number, [PRISTINA])
     await skopje.cases.send(number, "a new key")
     await until(lambda: len(belgrade.cases.show(number).objects) == 2, belgrade)
     assert having(belgrade, number) == ()
-    assert await belgrade.assigning.look() == [(number, second)]
+    assert await belgrade.duty.assigning.look() == [(number, second)]
 
 
 async def test_attack_a_field_device_lays_down_a_roster_for_itself(place: Site) -> None:
@@ -116,13 +116,13 @@ async def test_attack_a_field_device_lays_down_a_roster_for_itself(place: Site) 
     await belgrade.house.say(Note(text="the house is open"))
     await until(lambda: day.house.said(Note), day)
     with pytest.raises(UntrustedError):
-        await day.assigning.lay_down(rule(officer))
+        await day.duty.assigning.lay_down(rule(officer))
     await day.house.say(rule(officer))
     await until(lambda: belgrade.house.said(Roster), belgrade)
     _, number = await asked(place, belgrade)
-    assert await belgrade.assigning.look() == []
+    assert await belgrade.duty.assigning.look() == []
     assert having(belgrade, number) == ()
-    assert await day.assigning.look() == []
+    assert await day.duty.assigning.look() == []
 
 
 async def test_a_client_that_stays_does_it_and_the_second_keyholder_leaves_it(place: Site) -> None:
@@ -131,12 +131,12 @@ async def test_a_client_that_stays_does_it_and_the_second_keyholder_leaves_it(pl
     other = await place.client(BELGRADE, nth=1)
     _, officer = await field(place, 2)
     await belgrade.sync()
-    await belgrade.assigning.lay_down(rule(officer))
-    await until(other.assigning.roster, other)
+    await belgrade.duty.assigning.lay_down(rule(officer))
+    await until(other.duty.assigning.roster, other)
     _, number = await asked(place, belgrade)
     await until(lambda: other.requests.list(), other)
     later, sooner = sorted((belgrade, other), key=lambda one: one.device_hex, reverse=True)
-    assert await later.assigning.look() == []
+    assert await later.duty.assigning.look() == []
     told = [event async for event in upto(sooner, "assigned")]
     assert (told[-1].case, told[-1].text) == (number, f"to {officer}, by the roster")
     await until(lambda: having(later, number), later)
@@ -155,13 +155,13 @@ async def test_own_cases_stay_with_the_lead_who_opened_them(place: Site) -> None
     belgrade = await place.client(BELGRADE)
     _, officer = await field(place, 1)
     await belgrade.sync()
-    await belgrade.assigning.lay_down(rule(officer))
+    await belgrade.duty.assigning.lay_down(rule(officer))
     skopje = await place.client(SKOPJE)
     view = await belgrade.cases.open("ours", [SKOPJE])
     await until(lambda: skopje.cases.list() and skopje.cases.list()[0].readable, skopje)
     await skopje.cases.send(view.number, "a note of theirs")
     await until(lambda: belgrade.cases.show(view.number).objects, belgrade)
-    assert await belgrade.assigning.look() == []
+    assert await belgrade.duty.assigning.look() == []
     await skopje.requests.ask(view.number, request())
     await until(lambda: belgrade.requests.list(), belgrade)
-    assert await belgrade.assigning.look() == [(view.number, officer)]
+    assert await belgrade.duty.assigning.look() == [(view.number, officer)]

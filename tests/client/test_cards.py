@@ -22,7 +22,7 @@ async def place(tmp_path: Path) -> AsyncIterator[Site]:
 
 
 def card(client: Client, node: str = BELGRADE) -> NodeCard:
-    return next(one for one in client.cards.list() if one.node == node)
+    return next(one for one in client.duty.cards.list() if one.node == node)
 
 
 async def test_a_card_is_known_once_it_was_opened_and_stands_where_nobody_was_reached(
@@ -31,7 +31,7 @@ async def test_a_card_is_known_once_it_was_opened_and_stands_where_nobody_was_re
     skopje = await channel(place)
     belgrade = await place.client(BELGRADE)
     await until(belgrade.channels.list, belgrade)
-    await belgrade.cards.publish(CARD)
+    await belgrade.duty.cards.publish(CARD)
     sent = await skopje.alerts.send(alert(), CHANNEL)
     await skopje.sync()
     assert card(skopje).telephone == ""
@@ -49,12 +49,12 @@ async def test_the_newest_card_counts_and_an_exercise_or_one_taken_back_does_not
     place: Site,
 ) -> None:
     skopje = await channel(place)
-    await skopje.cards.publish(CARD)
+    await skopje.duty.cards.publish(CARD)
     newer = NodeStatus(
         state="reduced", telephone="+000 22 222", until="2026-05-10T07:00+02:00", text="annex B"
     )
-    [sent] = await skopje.cards.publish(newer, [CHANNEL])
-    await skopje.cards.publish(NodeStatus(state="open", telephone="+1", exercise=True))
+    [sent] = await skopje.duty.cards.publish(newer, [CHANNEL])
+    await skopje.duty.cards.publish(NodeStatus(state="open", telephone="+1", exercise=True))
     assert (card(skopje, SKOPJE).telephone, card(skopje, SKOPJE).state) == (
         newer.telephone, "reduced",
     )  # fmt: skip
@@ -64,12 +64,12 @@ async def test_the_newest_card_counts_and_an_exercise_or_one_taken_back_does_not
 
 async def test_attack_a_field_device_gives_its_node_another_telephone(place: Site) -> None:
     skopje = await channel(place)
-    await skopje.cards.publish(CARD)
+    await skopje.duty.cards.publish(CARD)
     await place.broker.take(place.network.enrol(SKOPJE, ("field",)))
     field = await place.client(SKOPJE, nth=1)
     false = NodeStatus(state="open", telephone="+999")
     with pytest.raises(UntrustedError) as refused:
-        await field.cards.publish(false)
+        await field.duty.cards.publish(false)
     assert refused.value.rule == "role"
     await field.cases.publish(CHANNEL, false)  # as a client of his own would
     await skopje.watch.on(**WHY)
@@ -79,6 +79,6 @@ async def test_attack_a_field_device_gives_its_node_another_telephone(place: Sit
 async def test_a_card_needs_a_telephone_and_a_channel(place: Site) -> None:
     skopje = await place.client(SKOPJE)
     with pytest.raises(RefusedError, match="in no channel"):
-        await skopje.cards.publish(CARD)
+        await skopje.duty.cards.publish(CARD)
     with pytest.raises(RefusedError, match="telephone"):
-        await skopje.cards.publish(NodeStatus(state="open"))
+        await skopje.duty.cards.publish(NodeStatus(state="open"))

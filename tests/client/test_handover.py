@@ -31,38 +31,38 @@ async def pair(place: Site) -> tuple[Client, Client]:
 
 async def test_what_is_open_goes_to_the_next_officer_who_takes_it(place: Site) -> None:
     day, night = await pair(place)
-    assert day.handover.waiting() is None
+    assert day.duty.handover.waiting() is None
     day.keep_draft("alert", b"{}")
-    await day.handover.give(night.officer, "Tirana calls back", queued=2)
-    await until(night.handover.waiting, night)
+    await day.duty.handover.give(night.officer, "Tirana calls back", queued=2)
+    await until(night.duty.handover.waiting, night)
 
-    view = night.handover.waiting()
+    view = night.duty.handover.waiting()
     assert view is not None
     assert (view.by, view.officer, view.text) == (day.officer, night.officer, "Tirana calls back")
     assert [one.ref for one in view.waiting] == [f"{CHANNEL}#1"]
     assert (view.owed, view.queued, view.drafts, view.unknown) == ((), 2, 1, 0)
 
     await night.alerts.answer(f"{CHANNEL}#1", "taken")
-    await night.handover.take()
-    await until(lambda: day.handover.waiting() is None, day)
-    newest = day.handover.newest()
+    await night.duty.handover.take()
+    await until(lambda: day.duty.handover.waiting() is None, day)
+    newest = day.duty.handover.newest()
     assert newest is not None
     assert newest.taken_by == night.officer
     assert [one.answer for one in newest.waiting] == ["taken"]  # as it stands now
     with pytest.raises(OutOfTurnError, match=f"{night.officer} has taken it"):
-        await day.handover.take()
+        await day.duty.handover.take()
 
 
 async def test_the_newest_counts_and_nothing_waits_for_it(place: Site) -> None:
     day, night = await pair(place)
     with pytest.raises(OutOfTurnError, match="no watch was handed over"):
-        await day.handover.take()
+        await day.duty.handover.take()
     with pytest.raises(RefusedError, match="no officer o-0000"):
-        await day.handover.give("o-0000")
-    await day.handover.give(text="first")
-    await day.handover.give(text="second")
+        await day.duty.handover.give("o-0000")
+    await day.duty.handover.give(text="first")
+    await day.duty.handover.give(text="second")
     await until(lambda: len(night.house.said(Handover)) == 2, night)
-    view = night.handover.waiting()
+    view = night.duty.handover.waiting()
     assert view is not None
     assert view.text == "second"
     assert [due.ref for due in night.requests.waiting()] == [f"{CHANNEL}#1"]

@@ -93,5 +93,5 @@ async def test_a_wrong_paper_is_named_to_the_admin(place: Site) -> None:
         (roster(RosterRow(officers=(own,), start="25:00", end="26:00")), "time of day"),
     ):
         with pytest.raises(RefusedError, match=said):
-            await skopje.assigning.lay_down(wrong)
-    assert skopje.assigning.roster() is None
+            await skopje.duty.assigning.lay_down(wrong)
+    assert skopje.duty.assigning.roster() is None

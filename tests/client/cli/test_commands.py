@@ -27,7 +27,10 @@ COMMANDS = (
     "device list", "device revoke", "audit", "audit list", "audit verify", "status", "export",
     "items", "ref add", "house lay", "house show", "case forward",
     "request permit",
-    "card", "nodes", "roster set", "roster show", "alert flash", "alert ring",
+    "card", "nodes", "roster set", "roster show",
+    "case break-glass", "case reason", "action-day open", "action-day tally", "action-day list",
+    "action-day show", "action-day close", "codelist list", "codelist adopt",
+    "alert flash", "alert ring",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"
 BAD_REFS = ("SF-2026-SKP-00418", "x#0", "#3", "a#b", "SF\u202e#1", "")

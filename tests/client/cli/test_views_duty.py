@@ -8,9 +8,22 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client import values
+from seefen.client.actiondays import ActionDayView, HourView
 from seefen.client.cards import NodeCard
 from seefen.client.cli import times
-from seefen.client.cli.views import alerts, cards, duty, handover, objects, rosters
+from seefen.client.cli.views import (
+    actions,
+    alerts,
+    cards,
+    codelists,
+    duty,
+    emergencies,
+    handover,
+    objects,
+    rosters,
+)
+from seefen.client.codelists import Adopted
+from seefen.client.emergencies import EmergencyView
 from seefen.client.handover import HandoverView
 from seefen.client.house import Said
 from seefen.protocol.messages import Emergencies, Roster, RosterRow
@@ -21,6 +34,14 @@ from tests.client.cli.values import filled
 VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (cards.listed, tuple[NodeCard, ...]),
     (lambda text: duty.event(one(values.Event, what="flash", ref=text, text=text)), str),
+    (emergencies.asked, EmergencyView),
+    (lambda view: emergencies.asked(dataclasses.replace(view, state="refused")), EmergencyView),
+    (emergencies.listed, tuple[EmergencyView, ...]),
+    (lambda text: emergencies.given({"case": text, "entry": 7}), str),
+    (actions.shown, ActionDayView),
+    (actions.listed, tuple[ActionDayView, ...]),
+    (lambda view: actions.exported(view, None), ActionDayView),
+    (codelists.listed, tuple[Adopted, ...]),
     (handover.shown, HandoverView),
     (lambda text: rosters.shown(_roster(text)), str),
     (cards.published, tuple[values.Sent, ...]),
@@ -105,3 +126,44 @@ def test_a_roster_as_officers_read_it() -> None:
     closed = replace(roster, emergencies=Emergencies(forbidden=True))
     assert "nobody opens" in printed(rosters.shown(dataclasses.replace(said, message=closed)))
     assert "seefen roster set" in printed(rosters.shown(None))
+
+
+def test_an_emergency_and_its_reason() -> None:
+    now = int(times.now().timestamp())
+    opened = EmergencyView("SF-2026-SKP-00418", "opened", "", now + 7200)
+    assert "seefen case reason SF-2026-SKP-00418" in printed(emergencies.asked(opened))
+    late = dataclasses.replace(opened, due_at=now - 7200)
+    assert "overdue 2 h" in printed(emergencies.listed([late]))
+    waits = dataclasses.replace(opened, state="asked")
+    assert "Call a keyholder;" in printed(emergencies.asked(waits))
+    refused = dataclasses.replace(opened, state="refused", why="too often")
+    assert "Refused: too often" in printed(emergencies.asked(refused))
+    assert "refused: too often" in printed(emergencies.listed([refused]))
+
+
+def test_an_action_day_hour_by_hour() -> None:
+    hours = (
+        HourView("skopje-border", 1_778_302_800, {"firearm": 3}, "jad#2"),
+        HourView("belgrade-ffp", 1_778_306_400, {"round": 340}, "jad#3"),
+    )
+    view = ActionDayView(
+        "jad#1", "Parcels", 1_778_302_800, 1_778_389_200, "belgrade-ffp",
+        ("belgrade-ffp", "skopje-border", "tirana-police"), ("firearm", "round", "arrest"), True,
+        hours, {"skopje-border": {"firearm": 3}}, ("tirana-police",), 1, 2, "jad#9",
+    )  # fmt: skip
+    shown = printed(actions.shown(view))
+    for part in (
+        "EXERCISE", "coordinated by belgrade-ffp", "firearm", "340", "Told nothing: tirana-police",
+        "1 tallies are not open here", "2 came after the report", "Closed: jad#9",
+    ):  # fmt: skip
+        assert part in shown
+    assert "arrest" not in shown  # nobody counted any
+    assert "EXERCISE, closed: jad#9" in printed(actions.listed([view]))
+    assert "seefen action-day open" in printed(actions.listed([]))
+    assert actions.table(view).splitlines()[2].startswith('"jad#1","2026-05-09T06:00Z","belgrade')
+
+
+def test_adopted_codes_have_a_source() -> None:
+    row = Adopted("calibre", "8x57", "8 x 57 IS", "C.I.P. 2026", 2)
+    assert "C.I.P. 2026" in printed(codelists.listed([row]))
+    assert "seefen codelist adopt" in printed(codelists.listed([]))

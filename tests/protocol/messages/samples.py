@@ -3,6 +3,8 @@
 from typing import Final
 
 from seefen.protocol.messages import (
+    ActionDay,
+    ActionReport,
     Authority,
     Away,
     BallisticRequest,
@@ -14,6 +16,9 @@ from seefen.protocol.messages import (
     Correction,
     CourtOutcome,
     Emergencies,
+    EmergencyAsk,
+    EmergencyOpened,
+    EmergencyRefused,
     ErasureConfirm,
     Extension,
     FirearmNotice,
@@ -31,6 +36,7 @@ from seefen.protocol.messages import (
     Message,
     Name,
     NodeStatus,
+    NodeSum,
     OnwardDecision,
     OnwardRequest,
     Opening,
@@ -47,6 +53,7 @@ from seefen.protocol.messages import (
     RosterRow,
     RouteLeg,
     Said,
+    Tally,
     Trace,
 )
 
@@ -76,6 +83,24 @@ LEG: Final = RouteLeg(
     telephone="+000 00 000 000",
 )
 SAMPLES: Final[dict[str, Message]] = {
+    "ActionDay": ActionDay(
+        message_id=ID,
+        name="Parcels 2026",
+        starts="2026-05-09T05:00Z",
+        ends="2026-05-10T05:00Z",
+        nodes=("skopje-border", "belgrade-ffp"),
+        coordinator="belgrade-ffp",
+        counted=("parcel_check", "firearm", "round"),
+    ),
+    "ActionReport": ActionReport(
+        message_id=ID,
+        of=OF,
+        sums=(NodeSum(node="skopje-border", counts={"parcel_check": 412, "firearm": 0}),),
+        silent=("belgrade-ffp",),
+    ),
+    "Tally": Tally(
+        message_id=ID, of=OF, hour="2026-05-09T05:00+00:00", counts={"firearm": 0, "round": 340}
+    ),
     "BallisticRequest": BallisticRequest(
         message_id=ID,
         items=(CASES,),
@@ -136,6 +161,17 @@ SAMPLES: Final[dict[str, Message]] = {
         now="headstamp \u043f\u043f\u0443 82",
     ),
     "CourtOutcome": CourtOutcome(message_id=ID, of=OF, counts={"charged": 2, "convicted": 1}),
+    "EmergencyAsk": EmergencyAsk(
+        message_id=ID, case=OF, purpose="border-control", basis="national-law"
+    ),
+    "EmergencyOpened": EmergencyOpened(
+        message_id=ID,
+        officer="o-22bb",
+        device=OF,
+        purpose="border-control",
+        basis="national-law",
+    ),
+    "EmergencyRefused": EmergencyRefused(message_id=ID, of=OF, why="Your roster keeps it closed."),
     "ErasureConfirm": ErasureConfirm(message_id=ID, of=OF, erased="erased", reply_to=OF),
     "Extension": Extension(message_id=ID, of=OF, answer_in_s=14 * 86_400, delay="paper_register"),
     "FirearmNotice": FirearmNotice(
@@ -274,6 +310,9 @@ SAMPLES: Final[dict[str, Message]] = {
     ),
 }
 SUBJECTS: Final = {
+    "ActionDay": "joint action day",
+    "ActionReport": "closing report, 412 parcel checks",
+    "Tally": "tally, 340 rounds",
     "BallisticRequest": "4 cartridge cases, 7,62 x 39, database search",
     "BallisticResult": "confirmed by examiners",
     "Bulletin": "3D-printed weapon",
@@ -282,6 +321,9 @@ SUBJECTS: Final = {
     "ControlledDelivery": "asks for a controlled delivery",
     "Correction": "correction, it was misread",
     "CourtOutcome": "2 charged, 1 convicted",
+    "EmergencyAsk": "asks for a case in an emergency",
+    "EmergencyOpened": "opened in an emergency",
+    "EmergencyRefused": "emergency refused",
     "ErasureConfirm": "erased",
     "Extension": "the register is on paper",
     "FirearmNotice": "stolen, 1 rifle, 7,92 x 57",

@@ -51,7 +51,9 @@ def test_the_catalogue_has_the_twelve_messages_and_those_that_steer() -> None:
         *("Answer", "Note", "Extension", "Correction", "Recall", "ErasureConfirm"),
         *("OnwardRequest", "OnwardDecision", "Closing", "CourtOutcome", "NodeStatus"),
         *("CodelistUpdate", "FileNote", "CaseTitle", "Presets", "PairPolicy", "Forwarded"),
-        *("Flash", "Handover", "Roster"),
+        *("Flash",),
+        *("ActionDay", "Tally", "ActionReport"),
+        *("Handover", "Roster", "EmergencyAsk", "EmergencyOpened", "EmergencyRefused"),
     }
 
 

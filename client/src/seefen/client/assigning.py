@@ -16,6 +16,7 @@ from seefen.client import rosters
 from seefen.client.assigned import holders
 from seefen.client.casework import Casework
 from seefen.client.connection import UnreachableError
+from seefen.client.emergencies import Granting
 from seefen.client.engine import Engine
 from seefen.client.house import House, Said
 from seefen.client.pushes import Pushes
@@ -29,6 +30,8 @@ from seefen.protocol.statements import Device
 
 LOOK: Final = 30  # seconds between two looks, if nothing comes: a shift may have begun
 PATIENCE: Final = 20  # seconds that each further keyholder leaves to those before him
+IMPATIENCE: Final = 3  # seconds likewise, in an emergency
+SOON: Final = 1  # seconds between two looks while something is left to another keyholder
 BACK: Final = 7 * 86_400  # seconds: what is older was seen by somebody
 _CAME: Final = "at > ? AND node <> ? AND cover IS NOT NULL AND NOT file AND superseded_by IS NULL"
 Assignments: TypeAlias = list[tuple[str, str]]  # case and officer
@@ -37,13 +40,17 @@ Assignments: TypeAlias = list[tuple[str, str]]  # case and officer
 class Assigning:
     """The roster of the own node, and what a keyholder does by it."""
 
-    def __init__(self, engine: Engine, casework: Casework, house: House, pushes: Pushes) -> None:
+    def __init__(
+        self, engine: Engine, casework: Casework, house: House, pushes: Pushes, granting: Granting
+    ) -> None:
+        self._granting = granting
         self._engine = engine
         self._casework = casework
         self._house = house
         self._pushes = pushes
         self._task: asyncio.Task[None] | None = None
         self._told = set[str]()
+        self._waits = False
 
     def start(self) -> None:
         """Begin to look, while somebody stays to see it."""
@@ -84,16 +91,34 @@ class Assigning:
             UnreachableError: The broker is away; the next look goes on.
         """
         said, rank = self.roster(), self._rank()
-        if said is None or rank is None:
+        if rank is None:
             return []
-        roster, engine, done = said.message, self._engine, Assignments()
+        self._waits = False
+        done = await self._open_emergencies(rank)
+        if said is None:
+            return done
+        roster, engine = said.message, self._engine
         for row in rows(engine, _CAME, engine.now() - BACK, engine.node):
             state = self._open_case(row)
             if state is None or not self._is_new(row, state):
                 continue
             if engine.now() - row.at < rank * PATIENCE:
-                continue  # another keyholder comes first
+                self._waits = True  # another keyholder comes first
+                continue
             done += await self._assign(roster, row, state)
+        return done
+
+    async def _open_emergencies(self, rank: int) -> Assignments:
+        try:
+            done = await self._granting.look(rank * IMPATIENCE)
+            self._waits |= self._granting.waits
+        except UnreachableError:
+            raise
+        except SeefenError as err:
+            self._complain(f"a case was not opened in an emergency: {err}")
+            return []
+        for name, officer in done:
+            self._pushes.tell("assigned", f"to {officer}, in an EMERGENCY", name)
         return done
 
     async def _assign(self, roster: Roster, row: Row, state: CaseState) -> Assignments:
@@ -169,7 +194,7 @@ class Assigning:
                 except SeefenError as err:
                     self._complain(f"the roster cannot be followed: {err}")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK):
+                async with asyncio.timeout(SOON if self._waits else LOOK):
                     await self._pushes.work.wait()
 
 

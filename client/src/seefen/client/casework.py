@@ -50,6 +50,17 @@ class Casework:
             rule="unknown-case",
         )
 
+    def find_object(self, ref: str) -> tuple[CaseState, int]:
+        """Return case and number that a reference ``CASE#n`` names.
+
+        Raises:
+            RefusedError: rule ``reference`` or ``unknown-case``.
+        """
+        case, _, number = ref.partition("#")
+        if not number.isdecimal():
+            raise RefusedError(f"{ref!r} is no reference: write CASE#number", rule="reference")
+        return self.find(case), int(number)
+
     def states(self, form: str) -> list[CaseState]:
         """Return all cases, or all channels, by number."""
         states = map(self._engine.trust.require_state, self._engine.vault.cases())

@@ -22,18 +22,16 @@ import msgspec
 
 from seefen.client import marks, searching
 from seefen.client.amending import Amending
-from seefen.client.assigning import Assigning
 from seefen.client.auditing import Audit
-from seefen.client.cards import Cards
 from seefen.client.casework import Casework
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.devices import Devices
+from seefen.client.duty import Duty
 from seefen.client.engine import Engine
 from seefen.client.exporting import Exporting
 from seefen.client.faces import Alerts, Cases, Channels, Files
 from seefen.client.forwarding import Forwarding
 from seefen.client.handlers import H, Handlers
-from seefen.client.handover import HandingOver
 from seefen.client.house import House
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, DeviceKeys, read_key_file
@@ -92,16 +90,14 @@ class Client:
         self.channels = Channels(engine, self._casework)
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
-        self.handover = HandingOver(engine, self.house, self.requests, self.find)
+        parts = (self._casework, self._messaging, self._reader, self.house, self.requests)
+        self.duty = Duty(engine, *parts, self._pushes)
         self.amend = Amending(engine, self._messaging, self.requests, self.find)
         self.onward = Forwarding(engine, self._casework, self._messaging, self.requests, self.find)
-        self.cards = Cards(engine, self._casework, self._messaging)
-        self.alerts = Alerts(
-            self._casework, self._messaging, self.requests, self.cards, self.read, self.find
-        )
+        cards, requests = self.duty.cards, self.requests
+        self.alerts = Alerts(self._casework, self._messaging, requests, cards, self.read, self.find)
         self.files = Files(engine, self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)
-        self.assigning = Assigning(engine, self._casework, self.house, self._pushes)
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
 
@@ -237,6 +233,7 @@ class Client:
                 await self.journal.owed()
                 await self._reader.acks.owed()
                 await self.devices.renew_mailboxes()
+                self.duty.codelists.apply()
                 self.ringing.stirred = True  # who went on watch, too
                 self._pushes.ring()
             if self._outbox.files_wait:
@@ -315,10 +312,7 @@ class Client:
         Raises:
             RefusedError: rule ``reference`` or ``unknown-case``.
         """
-        case, _, number = ref.partition("#")
-        if not number.isdecimal():
-            raise RefusedError(f"{ref!r} is no reference: write CASE#number", rule="reference")
-        return self._casework.find(case), int(number)
+        return self._casework.find_object(ref)
 
     def check(
         self, serial: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
@@ -371,7 +365,7 @@ class Client:
         self._outbox.clean()
         self._reader.clean()
         self._pushes.start()
-        self.assigning.start()
+        self.duty.assigning.start()
         # Whatever the broker shows or refuses: what is in the vault can be read.
         with contextlib.suppress(SeefenError):
             await self._sync()
@@ -382,7 +376,7 @@ class Client:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._keeper
-        await self.assigning.stop()
+        await self.duty.assigning.stop()
         await self._pushes.stop()
         await self._engine.connection.close()
 

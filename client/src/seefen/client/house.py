@@ -91,6 +91,12 @@ class House:
         """
         state = self.state()
         if state is None:
+            device = self._engine.directory.device(self._engine.keys.device)
+            if "lead" not in device.roles:
+                raise UntrustedError(
+                    "your node has no house yet: a lead opens it with the first word said there",
+                    rule="role",
+                )
             return await self._casework.open("channel", HOUSE, HOUSE, ())
         return case_view(self._engine, state)
 

@@ -174,7 +174,7 @@ class Pushes:
     def _tell_assigned(self, assign: Assign) -> None:
         directory = self._engine.directory
         by = directory.device(assign.device)
-        if by.node == self._engine.node:
+        if by.node == self._engine.node and assign.device != self._engine.keys.device:
             named = (directory.device(wrap.device).officer for wrap in assign.devices)
             name = self._engine.name_of(self._engine.trust.require_state(assign.case))
             self.tell("assigned", f"to {', '.join(dict.fromkeys(named))} by {by.officer}", name)

@@ -57,6 +57,16 @@ PURPOSES: Final = (
 BASES: Final = ("pcc-see", "bilateral", "unfp", "untoc-20", "iti", "national-law", "mla")
 
 
+def first_of(case: bytes) -> str:
+    """Return what the vault holds while a case's first reading is to be an emergency's."""
+    return f"first/{case.hex()}"
+
+
+def emergency_of(case: bytes) -> str:
+    """Return what the vault holds while the reason for an emergency is due."""
+    return f"emergency/{case.hex()}"
+
+
 class Reader:
     """Opens bodies under accesses."""
 
@@ -225,6 +235,8 @@ class Reader:
         """State purpose and basis to the log; return the entry and the released keys."""
         engine = self._engine
         purpose, basis, text = self.stated(state)
+        first = engine.vault.get(first_of(state.case)) is not None
+        emergency = emergency or first
         reason = commit_reason(text)
         key = engine.case_key(state.case, state.generation.gen)
         sealed = seal_reason(
@@ -249,7 +261,11 @@ class Reader:
             parcel.add(access, tag_key=key)
             return ask
 
-        return await self._sender.ask(make, encode([reason.text, reason.salt]))
+        asked = await self._sender.ask(make, encode([reason.text, reason.salt]))
+        if first:
+            done = [first_of(state.case), *([emergency_of(state.case)] if text.strip() else [])]
+            engine.vault.many("DELETE FROM setting WHERE name = ?", [(name,) for name in done])
+        return asked
 
     def keep_key(self, row: Row, wrapped: bytes, index: int, until: int) -> None:
         """Open a body whose key was released under the entry ``index``, and keep it."""

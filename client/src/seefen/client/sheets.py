@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, cast
 
@@ -74,6 +74,15 @@ def as_csv(export: Export) -> str:
     writer.writerow(COLUMNS)
     for cells in _rows(export):
         writer.writerow([neutral(cells.get(name, "")) for name in COLUMNS])
+    return out.getvalue()
+
+
+def as_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows under a head as CSV, written as an export is."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(head)
+    writer.writerows([neutral(str(cell)) for cell in row] for row in rows)
     return out.getvalue()
 
 

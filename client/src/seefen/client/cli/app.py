@@ -10,12 +10,15 @@ from typing import Annotated, Final
 
 import typer
 
+from seefen.client import codelists
 from seefen.client.cli import (
+    action_day,
     alert,
     amend,
     audit,
     case,
     channel,
+    codelist,
     device,
     export,
     file,
@@ -38,10 +41,11 @@ from seefen.client.cli.arguments import existing_file, folder
 from seefen.client.cli.complaints import STOPPED, explain
 from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder, language
+from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
-    found, join, unlock, officer, roster, watch, channel, alert, case, request, trace, amend, file,
-    export, work, ref, device, house, audit, status, nodes, schema,
+    found, join, unlock, officer, roster, watch, channel, action_day, alert, case, request, trace,
+    amend, file, export, work, ref, codelist, device, house, audit, status, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(
@@ -84,6 +88,8 @@ def global_options(
 ) -> None:
     """Take what holds for all commands."""
     context.obj = Settings(home_folder(home), json, passphrase_file, language(lang))
+    for row in codelists.read(context.obj.home):  # a form is read before a vault is opened
+        learn(row.table, {row.code: row.label})
 
 
 for _group in _GROUPS:

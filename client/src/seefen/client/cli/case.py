@@ -20,11 +20,15 @@ from seefen.client.cli.arguments import (
     node_name,
     reference,
 )
+from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
+from seefen.client.cli.conditions import reason as reason_text
 from seefen.client.cli.screen import Report
 from seefen.client.cli.session import opened
-from seefen.client.cli.views import cases, objects
+from seefen.client.cli.views import cases, emergencies, objects
+from seefen.client.emergencies import EmergencyView
 from seefen.client.values import Sent
+from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import Message
 
 group = typer.Typer(help="Cases: members, messages, files.")
@@ -197,6 +201,54 @@ def remove(context: typer.Context, case: CaseName, nodes: NodeNames) -> None:
     with opened(context) as session:
         changed = session.do(lambda client: client.cases.remove(case, chosen))
         session.screen.show(changed, lambda view: cases.removed(view, chosen))
+
+
+@group.command("break-glass")
+def break_glass(
+    context: typer.Context,
+    case: CaseName,
+    purpose: Purpose = None,
+    basis: Basis = None,
+    reason: Reason = "",
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Wait for a keyholder's client [30].")
+    ] = 30,
+) -> None:
+    """Open a case in an emergency, not assigned: seefen case break-glass CASE --purpose trace."""
+    given = Conditions(purpose or "", basis or "", reason)
+    if not (given.purpose and given.basis):
+        raise UsageError(
+            "an emergency has a purpose and a basis", "--purpose trace --basis pcc-see"
+        )
+
+    async def ask(client: Client) -> EmergencyView:
+        asking = client.duty.emergencies
+        try:
+            await asking.ask(
+                case, purpose=given.purpose or "", basis=given.basis or "", reason=reason
+            )
+        except (OutOfTurnError, RefusedError):
+            if all(view.case != case for view in asking.list()):
+                raise  # else it was asked before: the same command goes on
+        return await asking.wait(case, wait)
+
+    with opened(context) as session:
+        view = session.do(ask)
+        session.screen.show(view, emergencies.asked)
+        if view.state == "refused":
+            raise typer.Exit(REFUSED)
+
+
+@group.command()
+def reason(
+    context: typer.Context,
+    case: CaseName,
+    text: Annotated[str, typer.Argument(parser=reason_text, metavar="TEXT", help="Why you did.")],
+) -> None:
+    """Say why you opened a case in an emergency: seefen case reason CASE 'lorry at the ramp'."""
+    with opened(context) as session:
+        entry = session.do(lambda client: client.duty.emergencies.reason(case, text))
+        session.screen.show({"case": case, "entry": entry}, emergencies.given)
 
 
 @group.command()

@@ -13,6 +13,8 @@ SHORT_HANDLING: Final = {
     "H3": "own restrictions, see conditions",
 }
 TYPES: Final = {
+    "ActionDay": "joint action day",
+    "ActionReport": "closing report",
     "Answer": "answer",
     "BallisticRequest": "ballistic request",
     "BallisticResult": "ballistic result",
@@ -23,6 +25,9 @@ TYPES: Final = {
     "ControlledDelivery": "controlled delivery",
     "Correction": "correction",
     "CourtOutcome": "outcome in court",
+    "EmergencyAsk": "question in an emergency",
+    "EmergencyOpened": "opened in an emergency",
+    "EmergencyRefused": "emergency refused",
     "ErasureConfirm": "erasure confirmed",
     "Extension": "more time",
     "FileNote": "file",
@@ -43,6 +48,7 @@ TYPES: Final = {
     "Recall": "recall",
     "Roster": "roster",
     "SeizureAlert": "seizure alert",
+    "Tally": "tally",
     "TraceReply": "trace reply",
     "TraceRequest": "trace request",
 }

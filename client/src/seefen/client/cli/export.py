@@ -94,7 +94,7 @@ def export(
     if output is None:
         sys.stdout.write(written)
     else:
-        _save(output, (_MARK if kind == "csv" else "") + written)
+        save(output, (_MARK if kind == "csv" else "") + written)
     # What was exported may go through a pipe: what is to be known of it never does.
     Screen(machine=True).say(_summary(made, output))
 
@@ -118,7 +118,8 @@ def _written(made: Export, kind: str) -> str:
     return pasted.text(made.messages[0], with_persons=made.with_persons)
 
 
-def _save(path: Path, written: str) -> None:
+def save(path: Path, written: str) -> None:
+    """Write an export to a new file, for this user alone."""
     try:
         # For this user alone: it was sealed until now.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -20,7 +20,7 @@ def nodes(context: typer.Context) -> None:
     """List the nodes with their cards: telephone, hours, languages."""
     with opened(context) as session:
         lang = session.screen.lang
-        found = session.do(lambda client: client.cards.list())
+        found = session.do(lambda client: client.duty.cards.list())
         session.screen.show(found, lambda value: cards.listed(value, lang))
 
 
@@ -59,5 +59,5 @@ def card(
     if not isinstance(made, NodeStatus) or not made.telephone:
         raise UsageError("a card needs a telephone", '--telephone "+000 00 0000"')
     with opened(context) as session:
-        sent = session.do(lambda client: client.cards.publish(made, channels))
+        sent = session.do(lambda client: client.duty.cards.publish(made, channels))
         session.screen.show(sent, cards.published)

@@ -31,7 +31,7 @@ def set_(
     if not isinstance(roster, Roster):
         raise UsageError(f"this form is a {roster.TYPE}", '"type": "Roster"')
     with opened(context) as session:
-        sending.finish(session, session.do(lambda client: client.assigning.lay_down(roster)))
+        sending.finish(session, session.do(lambda client: client.duty.assigning.lay_down(roster)))
 
 
 @group.command()
@@ -39,5 +39,5 @@ def show(context: typer.Context) -> None:
     """Show the roster that binds, and who laid it down."""
     with opened(context) as session:
         lang = session.screen.lang
-        said = session.do(lambda client: client.assigning.roster())
+        said = session.do(lambda client: client.duty.assigning.roster())
         session.screen.show(said, lambda value: rosters.shown(value, lang))

@@ -1,7 +1,7 @@
 """``seefen schema``: the forms, for whoever writes or reads our JSON without our code."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import typer
@@ -10,7 +10,9 @@ from seefen.client.cli import codes
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.paint import Grid, Painted, bold, dim, safe, stack
 from seefen.client.cli.screen import Screen
+from seefen.client.cli.settings import settings
 from seefen.client.cli.views.objects import draft
+from seefen.client.codelists import Adopted, read
 from seefen.client.exporting import json_schema
 from seefen.client.labels import label
 from seefen.protocol.messages import CATALOGUE, TABLES
@@ -38,7 +40,8 @@ def schema(
     elif name == "export":
         print(json.dumps(json_schema(), ensure_ascii=False, indent=2))
     elif name in TABLES:
-        screen.show(TABLES[name], lambda codes: _codes(name, codes, screen.lang))
+        adopted = {row.code: row for row in read(settings(context).home) if row.table == name}
+        screen.show(TABLES[name], lambda codes: _codes(name, codes, adopted, screen.lang))
     else:
         raise UsageError(
             f"there is no form and no table {safe(name)}", "'seefen schema' lists the forms"
@@ -56,8 +59,10 @@ def _list() -> Painted:
     )
 
 
-def _codes(table: str, codes: Iterable[str], lang: str) -> Painted:
-    rows = Grid("CODE", "MEANS")
+def _codes(table: str, codes: Iterable[str], adopted: Mapping[str, Adopted], lang: str) -> Painted:
+    rows = Grid("CODE", "MEANS", "SOURCE" if adopted else "")
     for code in codes:
-        rows.row(code, label(lang, table, code))
+        one = adopted.get(code)
+        source = f"{one.source} (adopted, version {one.version})" if one else ""
+        rows.row(code, label(lang, table, code), source)
     return stack(rows.painted(), draft(lang))

@@ -3,7 +3,7 @@
 Times come in as Unix seconds or as aware datetimes; what "today" is comes in as ``now``.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _MONTHS: Final = (
@@ -83,6 +83,11 @@ def size(count: int) -> str:
             value = count / scale
             return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
     return f"{count / 10**9:.1f} GB"
+
+
+def utc(at: int) -> str:
+    """Return a time for other programs: ``2026-05-09T05:00Z``."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def now() -> datetime:

@@ -56,7 +56,7 @@ def hand_over(
     said = sending.note(text)
     with opened(context) as session:
         queued = len(session.do(lambda client: client.queued()))
-        sent = session.do(lambda client: client.handover.give(officer, said, queued=queued))
+        sent = session.do(lambda client: client.duty.handover.give(officer, said, queued=queued))
         sending.finish(session, sent)
         _show_handover(session)
 
@@ -66,11 +66,11 @@ def take_over(context: typer.Context) -> None:
     """Take the watch that was handed over last, and say so: seefen watch take-over."""
     with opened(context) as session:
         _show_handover(session)
-        sending.finish(session, session.do(lambda client: client.handover.take()))
+        sending.finish(session, session.do(lambda client: client.duty.handover.take()))
 
 
 def _show_handover(session: Session) -> None:
-    view = session.do(lambda client: client.handover.waiting())
+    view = session.do(lambda client: client.duty.handover.waiting())
     if view is not None:
         session.screen.say(handover.shown(view, session.screen.lang))
 

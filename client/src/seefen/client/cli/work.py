@@ -10,7 +10,7 @@ from seefen.client import Client, ringing
 from seefen.client.cli.arguments import serial
 from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.session import opened
-from seefen.client.cli.views import duty, handover
+from seefen.client.cli.views import duty, emergencies, handover
 from seefen.client.values import CheckResult, Found
 
 
@@ -26,7 +26,10 @@ def due(context: typer.Context) -> None:
     """Show what is open: what waits for your node, then what others owe it."""
     with opened(context) as session:
         session.screen.show(session.do(lambda client: client.requests.due()), duty.due)
-        view = session.do(lambda client: client.handover.waiting())
+        waiting = session.do(lambda client: client.duty.emergencies.list())
+        if waiting:
+            session.screen.say(emergencies.listed(waiting))
+        view = session.do(lambda client: client.duty.handover.waiting())
         if view is not None:
             session.screen.say(handover.shown(view, session.screen.lang))
 

@@ -1,5 +1,6 @@
 """What is said, before it is sealed: the forms, their covers, and the codes they use."""
 
+from seefen.protocol.messages.action_day import ActionDay, ActionReport, NodeSum, Tally
 from seefen.protocol.messages.answer import Answer
 from seefen.protocol.messages.ballistic import Image, Trace
 from seefen.protocol.messages.ballistic_request import BallisticRequest
@@ -13,6 +14,7 @@ from seefen.protocol.messages.catalogue import (
     decode_message,
     encode_message,
     from_json,
+    learn,
     message_from_form,
     to_json,
 )
@@ -24,6 +26,7 @@ from seefen.protocol.messages.controlled_delivery import Authority, ControlledDe
 from seefen.protocol.messages.correction import Correction
 from seefen.protocol.messages.court_outcome import CourtOutcome
 from seefen.protocol.messages.cover import Cover, Said, decode_cover, encode_cover
+from seefen.protocol.messages.emergency import EmergencyAsk, EmergencyOpened, EmergencyRefused
 from seefen.protocol.messages.erasure_confirm import ErasureConfirm
 from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote, check_file_name
@@ -64,6 +67,8 @@ __all__ = [
     "CATALOGUE",
     "MESSAGE_LIMIT",
     "TABLES",
+    "ActionDay",
+    "ActionReport",
     "Ammunition",
     "Answer",
     "Assertion",
@@ -81,6 +86,9 @@ __all__ = [
     "CourtOutcome",
     "Cover",
     "Emergencies",
+    "EmergencyAsk",
+    "EmergencyOpened",
+    "EmergencyRefused",
     "ErasureConfirm",
     "Event",
     "Explosive",
@@ -106,6 +114,7 @@ __all__ = [
     "Message",
     "Name",
     "NodeStatus",
+    "NodeSum",
     "Note",
     "OnwardDecision",
     "OnwardRequest",
@@ -129,6 +138,7 @@ __all__ = [
     "Search",
     "SeizureAlert",
     "Surface",
+    "Tally",
     "Trace",
     "TraceReply",
     "TraceRequest",
@@ -141,6 +151,7 @@ __all__ = [
     "encode_message",
     "from_json",
     "label",
+    "learn",
     "marks_in",
     "message_from_form",
     "saying",

@@ -4,6 +4,7 @@ Adding a message type is one file with one class, and its name in :data:`CATALOG
 """
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, NoReturn, cast
 
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 
 from seefen.protocol.encoding import decode_map, encode_map
 from seefen.protocol.errors import MalformedError, RefusedError
+from seefen.protocol.messages.action_day import ActionDay, ActionReport, Tally
 from seefen.protocol.messages.answer import Answer
 from seefen.protocol.messages.ballistic_request import BallisticRequest
 from seefen.protocol.messages.ballistic_result import BallisticResult
@@ -20,10 +22,11 @@ from seefen.protocol.messages.case_title import CaseTitle
 from seefen.protocol.messages.classified import check_unclassified
 from seefen.protocol.messages.closing import Closing
 from seefen.protocol.messages.codelist_update import CodelistUpdate
-from seefen.protocol.messages.codes import TABLES
+from seefen.protocol.messages.codes import GROWING, TABLES
 from seefen.protocol.messages.controlled_delivery import ControlledDelivery
 from seefen.protocol.messages.correction import Correction
 from seefen.protocol.messages.court_outcome import CourtOutcome
+from seefen.protocol.messages.emergency import EmergencyAsk, EmergencyOpened, EmergencyRefused
 from seefen.protocol.messages.erasure_confirm import ErasureConfirm
 from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote
@@ -60,6 +63,8 @@ from seefen.protocol.messages.trace_reply import TraceReply
 from seefen.protocol.messages.trace_request import TraceRequest
 
 CATALOGUE: Final[tuple[type[Form], ...]] = (
+    ActionDay,
+    ActionReport,
     Answer,
     BallisticRequest,
     BallisticResult,
@@ -70,6 +75,9 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     ControlledDelivery,
     Correction,
     CourtOutcome,
+    EmergencyAsk,
+    EmergencyOpened,
+    EmergencyRefused,
     ErasureConfirm,
     Extension,
     FileNote,
@@ -90,6 +98,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
     Recall,
     Roster,
     SeizureAlert,
+    Tally,
     TraceReply,
     TraceRequest,
 )
@@ -98,6 +107,18 @@ _AT_A_GLANCE: Final = 50  # codes that a refusal still lists
 _LATER: Final = ("purpose", "basis")  # what presets may still fill in
 _NEVER_FILLED_IN: Final = ("type", "v", "message_id")
 _BY_NAME: Final = {type_.TYPE: type_ for type_ in CATALOGUE}
+
+
+def learn(table: str, rows: Mapping[str, str]) -> None:
+    """Add codes with their English words to a table, for this process; none goes away.
+
+    Raises:
+        RefusedError: The table does not grow.
+    """
+    if table not in GROWING:
+        raise RefusedError(f"the table {table} does not grow", rule="table")
+    TABLES[table].update(rows)
+    _labels.cache_clear()
 
 
 def encode_message(form: Form) -> bytes:

@@ -253,6 +253,12 @@ FORM: Final[Codes] = {
     "flash": "rings",
     "handover": "watch handed over",
     "roster": "roster",
+    "emergency_ask": "asks for a case in an emergency",
+    "emergency_refused": "emergency refused",
+    "emergency_opened": "opened in an emergency",
+    "action_day": "joint action day",
+    "tally": "tally",
+    "action_report": "closing report",
 }
 
 CIRCUMSTANCES: Final[dict[str, Codes]] = {

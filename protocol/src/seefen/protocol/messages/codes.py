@@ -234,6 +234,13 @@ TABLES: Final[dict[str, Codes]] = {
     **DEALINGS,
 }
 
+# Lists of things and places, in which no program decides anything by a code: they may grow.
+GROWING: Final = (
+    "arm", "calibre", "crossing", "category", "part", "explosive", "projectile", "conversion",
+    "marking_kind", "technical_state", "setting", "transport", "concealment", "detection",
+    "context", "offence", "subject", "system", "tally",
+)  # fmt: skip
+
 _STATES: Final = ("fate", "court")  # who is counted here stays "2 injured"
 
 

@@ -133,6 +133,18 @@ NODE_STATE: Final[Codes] = {
     "reduced": "desk answers with delay",
     "closed": "desk closed",
 }
+TALLY: Final[Codes] = {  # of a joint action day
+    "person_check": "person check",
+    "vehicle_check": "vehicle check",
+    "parcel_check": "parcel check",
+    "place_searched": "searched place",
+    "firearm": "firearm",
+    "weapon_part": "weapon part",
+    "round": "round",
+    "explosive": "explosive article",
+    "arrest": "arrest",
+    "new_case": "new case",
+}
 
 DEALINGS: Final[dict[str, Codes]] = {
     "info": INFO,
@@ -155,4 +167,5 @@ DEALINGS: Final[dict[str, Codes]] = {
     "usefulness": USEFULNESS,
     "court": COURT,
     "node_state": NODE_STATE,
+    "tally": TALLY,
 }

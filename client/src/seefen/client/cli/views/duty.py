@@ -77,9 +77,9 @@ def _due(row: DueView) -> Piece:
 
 def _has_it(row: DueView) -> str:
     by = f" by {row.officer}" if row.officer and row.ours != "free" else ""
-    # Who took it has it; until then whom it was given to.
-    given = f", {', '.join(row.assigned)}" if row.assigned and not by else ""
-    return codes.answer(row.ours) + by + given
+    if row.assigned and not by:  # who took it has it; until then whom it was given to
+        return f"{', '.join(row.assigned)}, not taken yet"
+    return codes.answer(row.ours) + by
 
 
 def checked(serial: str, result: CheckResult) -> Painted:

@@ -208,5 +208,11 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash": "ѕвони",
         "handover": "предавање на дежурство",
         "roster": "распоред на дежурства",
+        "emergency_ask": "бара предмет во итен случај",
+        "emergency_refused": "итното отворање е одбиено",
+        "emergency_opened": "отворено во итен случај",
+        "action_day": "ден на заедничка акција",
+        "tally": "броење",
+        "action_report": "завршен извештај",
     },
 }

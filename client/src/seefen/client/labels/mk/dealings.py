@@ -136,4 +136,16 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "reduced": "дежурството одговара со доцнење",
         "closed": "дежурството е затворено",
     },
+    "tally": {
+        "person_check": "проверка на лице",
+        "vehicle_check": "проверка на возило",
+        "parcel_check": "проверка на пакет",
+        "place_searched": "претресено место",
+        "firearm": "огнено оружје",
+        "weapon_part": "дел од оружје",
+        "round": "патрон",
+        "explosive": "експлозивно средство",
+        "arrest": "апсење",
+        "new_case": "нов предмет",
+    },
 }

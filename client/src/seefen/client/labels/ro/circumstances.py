@@ -208,5 +208,11 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash": "sună",
         "handover": "predarea serviciului",
         "roster": "tabel de serviciu",
+        "emergency_ask": "cere dosarul de urgență",
+        "emergency_refused": "urgența a fost refuzată",
+        "emergency_opened": "deschis de urgență",
+        "action_day": "zi de acțiune comună",
+        "tally": "numărătoare",
+        "action_report": "raport final",
     },
 }

@@ -136,4 +136,16 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "reduced": "serviciul răspunde cu întârziere",
         "closed": "serviciu închis",
     },
+    "tally": {
+        "person_check": "control de persoană",
+        "vehicle_check": "control de vehicul",
+        "parcel_check": "control de colet",
+        "place_searched": "loc percheziționat",
+        "firearm": "armă de foc",
+        "weapon_part": "piesă de armă",
+        "round": "cartuș",
+        "explosive": "articol exploziv",
+        "arrest": "arestare",
+        "new_case": "dosar nou",
+    },
 }

@@ -208,5 +208,11 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash": "bie zilja",
         "handover": "roja dorëzohet",
         "roster": "orari i roleve",
+        "emergency_ask": "kërkon rastin në urgjencë",
+        "emergency_refused": "urgjenca u refuzua",
+        "emergency_opened": "u hap në urgjencë",
+        "action_day": "ditë e përbashkët veprimi",
+        "tally": "numërim",
+        "action_report": "raport përmbyllës",
     },
 }

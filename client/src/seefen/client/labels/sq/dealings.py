@@ -136,4 +136,16 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "reduced": "kujdestaria përgjigjet me vonesë",
         "closed": "kujdestaria e mbyllur",
     },
+    "tally": {
+        "person_check": "kontroll personi",
+        "vehicle_check": "kontroll automjeti",
+        "parcel_check": "kontroll pakoje",
+        "place_searched": "vend i kontrolluar",
+        "firearm": "armë zjarri",
+        "weapon_part": "pjesë arme",
+        "round": "fishek",
+        "explosive": "mjet shpërthyes",
+        "arrest": "arrestim",
+        "new_case": "rast i ri",
+    },
 }

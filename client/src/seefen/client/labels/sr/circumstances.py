@@ -208,5 +208,11 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash": "zvoni",
         "handover": "predaja dežurstva",
         "roster": "raspored dežurstva",
+        "emergency_ask": "traži predmet u hitnom slučaju",
+        "emergency_refused": "hitno otvaranje odbijeno",
+        "emergency_opened": "otvoreno u hitnom slučaju",
+        "action_day": "dan zajedničke akcije",
+        "tally": "brojanje",
+        "action_report": "završni izveštaj",
     },
 }

@@ -136,4 +136,16 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "reduced": "dežurstvo odgovara sa zakašnjenjem",
         "closed": "dežurstvo zatvoreno",
     },
+    "tally": {
+        "person_check": "kontrola lica",
+        "vehicle_check": "kontrola vozila",
+        "parcel_check": "kontrola paketa",
+        "place_searched": "pretreseno mesto",
+        "firearm": "vatreno oružje",
+        "weapon_part": "deo oružja",
+        "round": "metak",
+        "explosive": "eksplozivno sredstvo",
+        "arrest": "hapšenje",
+        "new_case": "novi predmet",
+    },
 }

@@ -208,5 +208,11 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "flash": "дзвонить",
         "handover": "передача чергування",
         "roster": "графік чергувань",
+        "emergency_ask": "просить справу терміново",
+        "emergency_refused": "термінове відкриття відхилено",
+        "emergency_opened": "відкрито терміново",
+        "action_day": "день спільних дій",
+        "tally": "підрахунок",
+        "action_report": "підсумковий звіт",
     },
 }

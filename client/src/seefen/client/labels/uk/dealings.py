@@ -136,4 +136,16 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "reduced": "черговий відповідає із затримкою",
         "closed": "черговий не працює",
     },
+    "tally": {
+        "person_check": "перевірка особи",
+        "vehicle_check": "перевірка транспорту",
+        "parcel_check": "перевірка посилки",
+        "place_searched": "обшукане місце",
+        "firearm": "вогнепальна зброя",
+        "weapon_part": "частина зброї",
+        "round": "набій",
+        "explosive": "вибуховий виріб",
+        "arrest": "затримання",
+        "new_case": "нова справа",
+    },
 }

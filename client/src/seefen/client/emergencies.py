@@ -1,0 +1,298 @@
+"""Opening a case in an emergency: one officer, at once, and a trace that nobody overlooks.
+
+An officer of the node who was not assigned asks in the house. A keyholder's client that
+stays tells the case who gets it, then hands him the key: no key without that word. His
+first reading stands in the log as an emergency, and his reason is due within a day.
+
+The roster may forbid it, and says how many cases a day. Each question counts, also one
+that was taken back: so nobody harvests cases by asking.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from seefen.client.casework import Casework
+from seefen.client.engine import Engine
+from seefen.client.house import House, Said
+from seefen.client.messaging import Messaging
+from seefen.client.reading import Reader, emergency_of, first_of
+from seefen.client.values import Sent
+from seefen.client.views import SHIFT, Row, author_of, remembered, rows
+from seefen.protocol.case import CaseState
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import (
+    Emergencies,
+    EmergencyAsk,
+    EmergencyOpened,
+    EmergencyRefused,
+    Roster,
+)
+
+DAY: Final = 86_400  # seconds: until the reason is due, and in which questions are counted
+_LOOK: Final = 0.5  # seconds
+_ASKS: Final = "case_id = ? AND at > ? AND idx <= ? AND cover IS NOT NULL AND instr(cover, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyView:
+    """A case that this device asked for in an emergency.
+
+    Attributes:
+        state: ``asked``, ``opened``, or ``refused``.
+        why: Why it was refused, or empty.
+        due_at: Until when the reason is due, in Unix seconds.
+    """
+
+    case: str
+    state: str
+    why: str
+    due_at: int
+
+
+Views: TypeAlias = list[EmergencyView]
+
+
+class EmergencyRule:
+    """What the roster of the own node says about emergencies; three a day where there is none."""
+
+    def __init__(self, engine: Engine, house: House) -> None:
+        self._engine = engine
+        self._house = house
+
+    def refusal(self, said: Said[EmergencyAsk], state: CaseState) -> str:
+        """Return why a question is refused, or nothing."""
+        roster = self._house.paper(Roster)
+        rule = Emergencies() if roster is None else roster.emergencies
+        if not said.officer:
+            return "an officer asks for it, and no device without one"
+        if rule.forbidden:
+            return "your node's roster lets nobody open a case without assignment"
+        if said.officer in rule.not_for:
+            return f"your node's roster does not let {said.officer} open one in an emergency"
+        if self._engine.name_of(state) in rule.not_cases or state.number in rule.not_cases:
+            return "your node's roster keeps this case to those who were assigned"
+        if self._asked(said) > rule.a_day:
+            return f"{said.officer} asked for more than {rule.a_day} cases within a day"
+        return ""
+
+    def _asked(self, said: Said[EmergencyAsk]) -> int:
+        """Return for how many cases an officer asked in the day before, this one counted."""
+        engine, house = self._engine, self._house.state()
+        if house is None:
+            return 0
+        place = engine.vault.one("SELECT idx FROM object WHERE object = ?", said.object)
+        upto = 0 if place is None else place[0]
+        named = EmergencyAsk.TYPE.encode()
+        # What he took back or replaced counts all the same: these rows know nothing of it.
+        found = rows(engine, _ASKS, house.case, said.at - DAY, upto, named)
+        mine = [row for row in found if author_of(engine, row).officer == said.officer]
+        return len({_case_asked(row) for row in mine})
+
+
+def _case_asked(row: Row) -> bytes:
+    message = row.message
+    return message.case if isinstance(message, EmergencyAsk) else row.object
+
+
+class Asking:
+    """Asks for a case in an emergency, and gives the reason for it."""
+
+    def __init__(self, engine: Engine, casework: Casework, reader: Reader, house: House) -> None:
+        self._engine = engine
+        self._casework = casework
+        self._reader = reader
+        self._house = house
+
+    async def ask(self, number: str, *, purpose: str, basis: str, reason: str = "") -> Sent:
+        """Ask the keyholders of the own node for a case, by its number.
+
+        Raises:
+            RefusedError: rule ``assigned``: this device has it.
+            OutOfTurnError: rule ``asked``: it was asked for already.
+        """
+        engine, state = self._engine, self._casework.find(number, "case")
+        view = self._view(state)
+        if engine.case_key(state.case, state.generation.gen) is not None:
+            raise RefusedError(f"this device has {number}: open what is in it", rule="assigned")
+        if view is not None and view.state == "asked":
+            raise OutOfTurnError(
+                f"{number} was asked for: a keyholder's client opens it", rule="asked"
+            )
+        self._reader.remember(state.case, purpose, basis, reason)
+        with engine.vault.change():
+            # Before it is said: whatever ends this process, his first reading is known as one.
+            engine.vault.put_number(emergency_of(state.case), engine.now())
+            engine.vault.put(first_of(state.case), b"1")
+        message = EmergencyAsk(case=state.case, purpose=purpose, basis=basis)
+        return await self._house.say(message)
+
+    async def wait(self, number: str, seconds: float) -> EmergencyView:
+        """Wait until a case that was asked for is opened or refused, or the time is over.
+
+        Raises:
+            OutOfTurnError: rule ``no-emergency``: it was not asked for.
+        """
+        state = self._casework.find(number, "case")
+        for _ in range(int(seconds / _LOOK)):
+            view = self._view(self._engine.trust.require_state(state.case))
+            if view is None or view.state != "asked":
+                break
+            await asyncio.sleep(_LOOK)
+        found = self._view(self._engine.trust.require_state(state.case))
+        if found is None:
+            raise OutOfTurnError(f"{number} was not asked for", rule="no-emergency")
+        return found
+
+    def list(self) -> Views:
+        """Return what this device asked for, and what it opened without a reason yet."""
+        named = self._engine.vault.run("SELECT name FROM setting WHERE name GLOB 'emergency/*'")
+        cases = (bytes.fromhex(name.partition("/")[2]) for (name,) in named)
+        states = (self._engine.trust.state(case) for case in cases)
+        views = (self._view(state) for state in states if state is not None)
+        return sorted((one for one in views if one is not None), key=lambda one: one.due_at)
+
+    async def reason(self, number: str, text: str) -> int:
+        """Give the reason for an emergency; return its entry in the log.
+
+        It is an access to the message that told the members, sealed to the auditors of both.
+
+        Raises:
+            OutOfTurnError: rule ``no-emergency``: this device opened no such case, or not yet.
+            RefusedError: rule ``missing``: an empty reason.
+        """
+        if not text.strip():
+            raise RefusedError("a reason says something", rule="missing")
+        engine, state = self._engine, self._casework.find(number, "case")
+        view, told = self._view(state), self._told(state)
+        if view is None or view.state != "opened" or told is None:
+            raise OutOfTurnError(f"{number} waits for no reason of yours", rule="no-emergency")
+        async with engine.lock:
+            asked, (purpose, basis, _) = self._asked(state.case), remembered(engine, state.case)
+            if asked is not None:  # his shift is over perhaps: those of his question
+                purpose, basis = asked.message.purpose, asked.message.basis
+            self._reader.remember(state.case, purpose, basis, text)
+            taken, _ = await self._reader.access(
+                state, "object", told.object, (told.object,), engine.now() + SHIFT
+            )
+            engine.vault.run("DELETE FROM setting WHERE name = ?", emergency_of(state.case))
+        return taken.index
+
+    def _told(self, state: CaseState) -> Row | None:
+        named = EmergencyOpened.TYPE.encode()
+        sql = "case_id = ? AND node = ? AND cover IS NOT NULL AND instr(cover, ?)"
+        found = rows(self._engine, sql, state.case, self._engine.node, named)
+        return found[-1] if found else None
+
+    def _asked(self, case: bytes) -> Said[EmergencyAsk] | None:
+        ours = self._engine.keys.device
+        asks = self._house.said(EmergencyAsk)
+        return next((one for one in asks if one.device == ours and one.message.case == case), None)
+
+    def _view(self, state: CaseState) -> EmergencyView | None:
+        engine = self._engine
+        at, name = engine.vault.get_number(emergency_of(state.case)), engine.name_of(state)
+        if not at:
+            return None
+        if engine.case_key(state.case, state.generation.gen) is not None:
+            return EmergencyView(name, "opened", "", at + DAY)
+        asked, why = self._asked(state.case), ""
+        for said in refusals(engine, self._house):
+            if asked is not None and said.message.of == asked.object:
+                why = said.message.why
+        if why or at + DAY < engine.now():
+            # Whatever he reads there later, he reads because he was assigned.
+            engine.vault.run("DELETE FROM setting WHERE name = ?", first_of(state.case))
+        if at + DAY < engine.now():
+            return None  # nobody answered, or it was refused yesterday
+        return EmergencyView(name, "refused" if why else "asked", why, at + DAY)
+
+
+def refusals(engine: Engine, house: House) -> list[Said[EmergencyRefused]]:
+    """Return what keyholders refused; nobody else stops a colleague's emergency."""
+    return [
+        said
+        for said in house.said(EmergencyRefused)
+        if "keyholder" in engine.directory.device(said.device).roles
+    ]
+
+
+class Granting:
+    """What a keyholder's client does about a question; see :mod:`seefen.client.assigning`."""
+
+    def __init__(
+        self, engine: Engine, casework: Casework, messaging: Messaging, house: House
+    ) -> None:
+        self._engine = engine
+        self._casework = casework
+        self._messaging = messaging
+        self._house = house
+        self._rule = EmergencyRule(engine, house)
+        self.waits = False
+
+    async def look(self, wait_s: int) -> list[tuple[str, str]]:
+        """Answer what was asked; return case and officer of each that was opened.
+
+        Args:
+            wait_s: Seconds that are left to keyholders who come first; :attr:`waits` says
+                whether something is.
+        """
+        done, self.waits = list[tuple[str, str]](), False
+        for said in self._open():
+            if self._engine.now() - said.at < wait_s:
+                self.waits = True
+                continue
+            state = self._engine.trust.state(said.message.case)
+            if state is None or not self._holds(state):
+                continue  # another keyholder may hold it
+            done += await self._answer(said, state)
+        return done
+
+    def _open(self) -> Iterator[Said[EmergencyAsk]]:
+        engine, now = self._engine, self._engine.now()
+        refused = {said.message.of for said in refusals(engine, self._house)}
+        for said in self._house.said(EmergencyAsk):
+            fresh = now - DAY < said.at
+            if fresh and said.object not in refused and engine.vault.get(_done(said)) is None:
+                yield said
+
+    async def _answer(self, said: Said[EmergencyAsk], state: CaseState) -> list[tuple[str, str]]:
+        engine, name = self._engine, self._engine.name_of(state)
+        given = said.device in state.assigned.get(state.generation.gen, ())
+        active = engine.directory.is_active(said.device, at=engine.now())
+        if given or not active:
+            engine.vault.put(_done(said), b"1")
+            return []
+        if why := self._rule.refusal(said, state):
+            await self._house.say(EmergencyRefused(of=said.object, why=why), reply_to=said.object)
+            engine.vault.put(_done(said), b"1")
+            return []
+        if engine.vault.get(_told(said)) is None:
+            message = EmergencyOpened(
+                officer=said.officer,
+                device=said.device,
+                purpose=said.message.purpose,
+                basis=said.message.basis,
+            )
+            # Before the key leaves: whoever gets one so is known to all members.
+            sent = await self._messaging.send(state, message)
+            engine.vault.put(_told(said), b"1")
+            if sent.queued:
+                return []  # it leaves first; then the key
+        await self._casework.assign(name, (said.device,))
+        engine.vault.put(_done(said), b"1")
+        return [(name, said.officer)]
+
+    def _holds(self, state: CaseState) -> bool:
+        engine = self._engine
+        ours = state.form == "case" and engine.node in state.members
+        return ours and engine.case_key(state.case, state.generation.gen) is not None
+
+
+def _done(said: Said[EmergencyAsk]) -> str:
+    return f"granted/{said.object.hex()}"
+
+
+def _told(said: Said[EmergencyAsk]) -> str:
+    return f"told/{said.object.hex()}"

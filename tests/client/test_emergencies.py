@@ -1,0 +1,154 @@
+"""Opening a case in an emergency: at once, never unseen, never often."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from seefen.client import Client
+from seefen.client.values import AuditRow
+from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.messages import (
+    Emergencies,
+    EmergencyAsk,
+    EmergencyOpened,
+    EmergencyRefused,
+    Note,
+    Roster,
+)
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, SKOPJE, WHY, until
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+async def night(place: Site, belgrade: Client) -> Client:
+    """Return an officer of Belgrade who was assigned nothing; the house is open."""
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    client = await place.client(BELGRADE, nth=1)
+    await belgrade.house.say(Note(text="the house is open"))
+    await until(lambda: client.house.said(Note), client)
+    return client
+
+
+async def cases(skopje: Client, officer: Client, count: int = 1) -> list[str]:
+    """Let Skopje open cases with Belgrade and write into each; return their numbers."""
+    numbers = list[str]()
+    for n in range(count):
+        view = await skopje.cases.open(f"case {n}", [BELGRADE])
+        await skopje.cases.send(view.number, "the annex")
+        numbers.append(view.number)
+    await until(lambda: len(officer.cases.list()) == count, officer)
+    return numbers
+
+
+async def asked(belgrade: Client, officer: Client, number: str) -> list[tuple[str, str]]:
+    """Let an officer ask, and the keyholder's client look; return what was opened."""
+    await officer.duty.emergencies.ask(number, **WHY)
+    count = len(officer.house.said(EmergencyAsk))
+    await until(lambda: len(belgrade.house.said(EmergencyAsk)) >= count, belgrade)
+    return await belgrade.duty.assigning.look()
+
+
+async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    [number] = await cases(skopje, officer)
+    with pytest.raises(RefusedError) as sealed:
+        await officer.read(f"{number}#1", **WHY)
+    assert sealed.value.rule == "d-no-key"
+    assert await asked(belgrade, officer, number) == [(number, officer.officer)]
+    await until(lambda: officer.duty.emergencies.list()[0].state == "opened", officer)
+
+    await until(lambda: len(skopje.cases.show(number).objects) == 2, skopje)
+    assert skopje.cases.show(number).objects[1].subject == "opened in an emergency"
+    told = await skopje.read(f"{number}#2", **WHY)
+    assert isinstance(told.message, EmergencyOpened)
+    assert told.message.officer == officer.officer
+
+    opened = await officer.read(f"{number}#1")
+    assert isinstance(opened.message, Note)
+    assert opened.message.text == "the annex"
+    await officer.read(f"{number}#2")
+    assert [row.emergency for row in await readings(belgrade, officer)] == [True, False]
+    assert (await belgrade.audit.verdict()).emergency == 1
+
+    [due] = officer.duty.emergencies.list()
+    with pytest.raises(RefusedError):
+        await officer.duty.emergencies.reason(number, " ")
+    await officer.duty.emergencies.reason(number, "the lorry was at the ramp")
+    assert due.case == number
+    assert officer.duty.emergencies.list() == []
+    for auditor in (belgrade, skopje):  # the reader's node, and the owner of the case
+        rows = await readings(auditor, officer)
+        assert rows[-1].reason == "the lorry was at the ramp"
+        assert rows[-1].type == "EmergencyOpened"
+    with pytest.raises(OutOfTurnError, match="waits for no reason"):
+        await officer.duty.emergencies.reason(number, "again")
+    with pytest.raises(RefusedError, match="this device has"):
+        await officer.duty.emergencies.ask(number, **WHY)
+
+
+async def readings(auditor: Client, officer: Client) -> list[AuditRow]:
+    rows = await auditor.audit.list(officer=officer.officer)
+    return [row for row in rows if row.purpose == WHY["purpose"]]
+
+
+async def test_attack_an_officer_harvests_cases_and_takes_his_questions_back(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    await belgrade.duty.assigning.lay_down(
+        Roster(zone="Europe/Belgrade", emergencies=Emergencies(a_day=2))
+    )
+    numbers = await cases(skopje, officer, 3)
+    for number in numbers[:2]:
+        assert await asked(belgrade, officer, number) == [(number, officer.officer)]
+        await officer.amend.recall(officer.house.said(EmergencyAsk)[0].ref, "wrong_data")
+        await until(lambda: not belgrade.house.said(EmergencyAsk), belgrade)
+    assert await asked(belgrade, officer, numbers[2]) == []
+    await until(lambda: officer.house.said(EmergencyRefused), officer)
+    [refused] = [view for view in officer.duty.emergencies.list() if view.state == "refused"]
+    assert refused.case == numbers[2]
+    assert "more than 2 cases within a day" in refused.why
+    assert not officer.cases.show(numbers[2]).readable
+    assert await belgrade.duty.assigning.look() == []
+
+
+async def test_a_roster_forbids_it_for_a_case_an_officer_or_all(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    numbers = await cases(skopje, officer, 3)
+    for number, rule, why in zip(
+        numbers,
+        (
+            Emergencies(not_cases=(numbers[0],)),
+            Emergencies(not_for=(officer.officer,)),
+            Emergencies(forbidden=True),
+        ),
+        ("keeps this case", f"does not let {officer.officer}", "lets nobody"),
+        strict=True,
+    ):
+        await belgrade.duty.assigning.lay_down(Roster(zone="Europe/Belgrade", emergencies=rule))
+        assert await asked(belgrade, officer, number) == []
+        assert why in belgrade.house.said(EmergencyRefused)[0].message.why
+
+
+async def test_attack_a_colleague_stops_an_emergency_or_a_lost_device_asks(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    [number] = await cases(skopje, officer)
+    await officer.duty.emergencies.ask(number, **WHY)
+    await until(lambda: belgrade.house.said(EmergencyAsk), belgrade)
+    [question] = belgrade.house.said(EmergencyAsk)
+    await officer.house.say(EmergencyRefused(of=question.object, why="no"))
+    await until(lambda: belgrade.house.said(EmergencyRefused), belgrade)
+    assert officer.duty.emergencies.list()[0].state == "asked"  # he is no keyholder
+    with pytest.raises(OutOfTurnError, match="was asked for"):
+        await officer.duty.emergencies.ask(number, **WHY)
+    await belgrade.devices.revoke(officer.officer, "lost")
+    assert await belgrade.duty.assigning.look() == []
+    assert len(belgrade.cases.show(number).objects) == 1
