@@ -18,8 +18,9 @@ from seefen.client.engine import Engine
 from seefen.client.house import House, Said
 from seefen.client.messaging import Messaging
 from seefen.client.reading import Reader, emergency_of, first_of
+from seefen.client.stating import SHIFT, remembered
 from seefen.client.values import Sent
-from seefen.client.views import SHIFT, Row, author_of, remembered, rows
+from seefen.client.views import Row, author_of, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (

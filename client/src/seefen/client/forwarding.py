@@ -9,17 +9,9 @@ from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging
 from seefen.client.requests import Find, Requests
+from seefen.client.stating import remembered
 from seefen.client.values import Sent
-from seefen.client.views import (
-    Row,
-    is_open,
-    recall_of,
-    ref_of,
-    remembered,
-    require_newest,
-    row_of,
-    rows,
-)
+from seefen.client.views import Row, is_open, recall_of, ref_of, require_newest, row_of, rows
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (
     Forwarded,

@@ -17,8 +17,9 @@ from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging
 from seefen.client.reading import Reader
+from seefen.client.stating import remembered
 from seefen.client.values import CaseView, Sent
-from seefen.client.views import Row, author_of, case_view, recall_of, remembered, rows
+from seefen.client.views import Row, author_of, case_view, recall_of, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError

@@ -19,9 +19,10 @@ from seefen.client import marks
 from seefen.client.engine import Engine
 from seefen.client.keying import signed_at
 from seefen.client.sender import Parcel, Sender
+from seefen.client.stating import SHIFT, remember, remembered
 from seefen.client.trust import Taken
 from seefen.client.values import Hit
-from seefen.client.views import SHIFT, Row, ref_of, remember, remembered
+from seefen.client.views import Row, ref_of
 from seefen.protocol.case_chain import CLOCK_SLACK
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import (

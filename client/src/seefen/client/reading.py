@@ -18,16 +18,14 @@ from seefen.client.engine import Engine
 from seefen.client.journal import Journal
 from seefen.client.opening import beside, open_behind
 from seefen.client.sender import Parcel, Sender
+from seefen.client.stating import SHIFT, remember, remembered
 from seefen.client.trust import Taken
 from seefen.client.values import ObjectView, Opened
 from seefen.client.views import (
-    SHIFT,
     Row,
     channels_of,
     corrections_of,
     object_view,
-    remember,
-    remembered,
     require_in_use,
     row_of,
     rows,

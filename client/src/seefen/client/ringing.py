@@ -13,9 +13,9 @@ from seefen.client.engine import Engine
 from seefen.client.house import House
 from seefen.client.messaging import Messaging
 from seefen.client.requests import Find
+from seefen.client.stating import SHIFT
 from seefen.client.values import Event, Sent
 from seefen.client.views import (
-    SHIFT,
     Row,
     answer_of,
     asks_flash,

@@ -1,15 +1,15 @@
 """From vault rows to what a person sees: covers in lists, steps, answers."""
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from seefen.client.assigned import holders
 from seefen.client.engine import Engine
+from seefen.client.stating import remembered
 from seefen.client.storing import object_of
 from seefen.client.values import CaseView, ChannelView, CorrectionView, Hit, ObjectView
 from seefen.protocol.case import CaseState
-from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
     TABLES,
@@ -31,9 +31,6 @@ ROW = (
     "SELECT object, case_id, n, idx, at, envelope, cover, sealed IS NOT NULL, body,"
     " superseded_by FROM object"
 )
-
-
-SHIFT: Final = 12 * 3600  # seconds
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -368,23 +365,6 @@ def state_of(engine: Engine, row: Row) -> str:
         if others and all(step_at(engine, row.object, node, step) for node in others):
             return step
     return "recorded"
-
-
-def remember(engine: Engine, case: bytes, why: tuple[str, str, str]) -> None:
-    """Keep purpose, basis and reason of a case for this shift, when purpose and basis are given."""
-    purpose, basis, reason = why
-    if purpose and basis:
-        value = encode([purpose, basis, reason, engine.now() + SHIFT])
-        engine.vault.put(f"basis/{case.hex()}", value)
-
-
-def remembered(engine: Engine, case: bytes) -> tuple[str, str, str]:
-    """Return purpose, basis and reason remembered for a case in this shift."""
-    value = engine.vault.get(f"basis/{case.hex()}")
-    if value is None:
-        return "", "", ""
-    purpose, basis, reason, until = decode(value, tuple[str, str, str, int])
-    return (purpose, basis, reason) if until > engine.now() else ("", "", "")
 
 
 def hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:

@@ -6,8 +6,9 @@ from seefen.client.accepting import OFF
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.reading import Reader
+from seefen.client.stating import SHIFT, remembered
 from seefen.client.values import WatchView
-from seefen.client.views import SHIFT, Row, recall_of, remembered, rows
+from seefen.client.views import Row, recall_of, rows
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import Push
