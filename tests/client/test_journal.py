@@ -327,3 +327,29 @@ async def test_attack_a_search_is_laid_to_another_purpose_or_left_out(line: Line
         assert verdict.problems or verdict.gaps
         honest(skopje)
     assert (await skopje.audit.verdict()).ok
+
+
+async def test_attack_an_officer_and_the_broker_enter_many_searches_as_one(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje = await line.place.client(SKOPJE)
+    for word in ("milosh", "trajanov"):
+        skopje.search(word, **WHY)
+
+    def always(_: list[journal.Line]) -> bool:
+        return True
+
+    def unheard(*_: object) -> None:
+        """Let everything pass, as a broker would that takes part in it."""
+
+    with monkeypatch.context() as together:
+        together.setattr(journal, "_together", always)
+        await skopje.journal.upload(patience=60)
+        assert skopje.journal.waiting == 2, "an honest broker refuses it, and nothing is lost"
+        assert "entry of its own" in str(skopje.alarm)
+        together.setattr("seefen.server.judging.check_search", unheard)
+        await skopje.journal.upload(patience=60)
+    assert skopje.journal.waiting == 0
+    verdict = await skopje.audit.verdict()
+    assert not verdict.ok
+    assert any("entry of its own" in problem for problem in verdict.problems)
