@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from seefen.client import marks, searching
+from seefen.client import listings, marks, searching
 from seefen.client.amending import Amending
 from seefen.client.auditing import Audit
 from seefen.client.casework import Casework
@@ -58,11 +58,6 @@ from seefen.protocol.messages import Message
 
 LOOK: Final = 60  # seconds between two looks while on line
 RETRY: Final = (1, 2, 5, 10, 20)  # seconds between two tries to reach the broker
-REMINDERS: Final = {
-    50: "half of the time is used",
-    80: "four fifths of the time are used: the duty desk looks after it",
-    100: "overdue: the head of the node is told",
-}
 
 
 class Client:
@@ -195,16 +190,7 @@ class Client:
 
     def nodes(self) -> list[NodeView]:
         """Return the nodes of the network."""
-        directory = self._engine.directory
-        return [
-            NodeView(
-                name,
-                directory.node(name).title,
-                directory.in_force(name, at=self._engine.now()),
-                len(directory.devices(name)),
-            )
-            for name in directory.nodes()
-        ]
+        return listings.nodes(self._engine)
 
     # --- in step ------------------------------------------------------------------
 
@@ -332,15 +318,7 @@ class Client:
 
     def queued(self) -> list[Sent]:
         """Return what waits in the outbox, with the last problem of each."""
-        drafts = [
-            Sent(None, queued=True, problem=problem, size=draft.body_size)
-            for _, draft, problem in self._outbox.waiting()
-        ]
-        to_seal = [
-            Sent(None, queued=True, problem=f"{path.name} is not sealed yet", size=0)
-            for path in self._outbox.attached()
-        ]
-        return drafts + to_seal
+        return listings.queued(self._outbox)
 
     def draft(self, name: str) -> bytes | None:
         """Return what was kept of a form that was not sent."""
@@ -396,9 +374,8 @@ class Client:
     def _remind(self) -> None:
         if not self._pushes.followed:
             return  # whoever reads the events next is told: a reminder counts once it is heard
-        for level, due in self.requests.reminders():
-            whose = "" if due.waits_for_us else f" at {due.node}"
-            self._pushes.tell("reminder", f"{REMINDERS[level]}{whose}: {due.subject}", "", due.ref)
+        for text, ref in listings.reminders(self.requests):
+            self._pushes.tell("reminder", text, "", ref)
 
     async def _keep_connected(self) -> None:
         tries, synced = 0, time.monotonic()

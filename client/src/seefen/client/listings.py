@@ -1,0 +1,49 @@
+"""What a device lists of itself: the nodes it knows, what waits in its queue, what is late."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from seefen.client.engine import Engine
+from seefen.client.outbox import Outbox
+from seefen.client.requests import Requests
+from seefen.client.values import NodeView, Sent
+
+_REMINDERS: Final = {
+    50: "half of the time is used",
+    80: "four fifths of the time are used: the duty desk looks after it",
+    100: "overdue: the head of the node is told",
+}
+
+
+def nodes(engine: Engine) -> list[NodeView]:
+    """Return the nodes of the network."""
+    directory = engine.directory
+    return [
+        NodeView(
+            name,
+            directory.node(name).title,
+            directory.in_force(name, at=engine.now()),
+            len(directory.devices(name)),
+        )
+        for name in directory.nodes()
+    ]
+
+
+def queued(outbox: Outbox) -> list[Sent]:
+    """Return what waits in the outbox, with the last problem of each."""
+    drafts = [
+        Sent(None, queued=True, problem=problem, size=draft.body_size)
+        for _, draft, problem in outbox.waiting()
+    ]
+    to_seal = [
+        Sent(None, queued=True, problem=f"{path.name} is not sealed yet", size=0)
+        for path in outbox.attached()
+    ]
+    return drafts + to_seal
+
+
+def reminders(requests: Requests) -> Iterator[tuple[str, str]]:
+    """Yield what somebody is reminded of now, and of which request; each once."""
+    for level, due in requests.reminders():
+        whose = "" if due.waits_for_us else f" at {due.node}"
+        yield f"{_REMINDERS[level]}{whose}: {due.subject}", due.ref
