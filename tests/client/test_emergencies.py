@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seefen.client import Client
-from seefen.client.values import AuditRow
+from seefen.client.findings import AuditRow
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
     Emergencies,
@@ -101,9 +101,7 @@ async def readings(auditor: Client, officer: Client) -> list[AuditRow]:
 async def test_attack_an_officer_harvests_cases_and_takes_his_questions_back(place: Site) -> None:
     skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
     officer = await night(place, belgrade)
-    await belgrade.duty.assigning.lay_down(
-        Roster(zone="Europe/Belgrade", emergencies=Emergencies(a_day=2))
-    )
+    await belgrade.house.lay(Roster(zone="Europe/Belgrade", emergencies=Emergencies(a_day=2)))
     numbers = await cases(skopje, officer, 3)
     for number in numbers[:2]:
         assert await asked(belgrade, officer, number) == [(number, officer.officer)]
@@ -132,7 +130,7 @@ async def test_a_roster_forbids_it_for_a_case_an_officer_or_all(place: Site) -> 
         ("keeps this case", f"does not let {officer.officer}", "lets nobody"),
         strict=True,
     ):
-        await belgrade.duty.assigning.lay_down(Roster(zone="Europe/Belgrade", emergencies=rule))
+        await belgrade.house.lay(Roster(zone="Europe/Belgrade", emergencies=rule))
         assert await asked(belgrade, officer, number) == []
         assert why in belgrade.house.said(EmergencyRefused)[0].message.why
 

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from seefen.client import Client, journal
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
-from seefen.client.values import AuditRow, Found
+from seefen.client.findings import AuditRow
+from seefen.client.values import Found
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import AuditPage
 from seefen.protocol.ledger.record import decode_core, encode_core

@@ -82,8 +82,11 @@ async def test_a_wrong_paper_is_named_to_the_admin(place: Site) -> None:
     for wrong, said in (
         (roster(RosterRow(officers=("o-0000",))), "o-0000 has no device"),
         (roster(RosterRow(officers=(own,), deputies=(auditor,))), f"{auditor} has no device"),
-        (roster(RosterRow(officers=(own,), types=("Letter",))), "no message of type Letter"),
-        (roster(RosterRow(officers=(own,), nodes=("atlantis-ffp",))), "no node atlantis-ffp"),
+        (roster(RosterRow(officers=(own,), types=("Letter",))), "there is no message Letter"),
+        (
+            roster(RosterRow(officers=(own,), nodes=("atlantis-ffp",))),
+            "there is no node atlantis-ffp",
+        ),
         (roster(away=(Away(officer="o-0000", until="2026-07-03T08:00Z"),)), "no officer o-0000"),
         (roster(away=(Away(officer=own, until="2026-13-03T08:00Z"),)), "no such time"),
         (roster(emergencies=Emergencies(not_for=("o-0000",))), "no officer o-0000"),
@@ -93,5 +96,5 @@ async def test_a_wrong_paper_is_named_to_the_admin(place: Site) -> None:
         (roster(RosterRow(officers=(own,), start="25:00", end="26:00")), "time of day"),
     ):
         with pytest.raises(RefusedError, match=said):
-            await skopje.duty.assigning.lay_down(wrong)
-    assert skopje.duty.assigning.roster() is None
+            await skopje.house.lay(wrong)
+    assert skopje.house.laid(Roster) is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seefen.client import values
+from seefen.client import findings, values
 from seefen.client.cli.views import audits, duty
 from tests.client.cli.test_views import printed
 
@@ -19,32 +19,32 @@ ROW: dict[str, Any] = {
     ("search", "shown"),
     [
         (
-            values.SearchView(
-                ROW["at"], False, 1, "", (values.SoughtView(0, "mark", "C-84417", 2),)
+            findings.SearchView(
+                ROW["at"], False, 1, "", (findings.SoughtView(0, "mark", "C-84417", 2),)
             ),
             'searched: mark "C-84417" (2 found)  trace',
         ),
         (
-            values.SearchView(
-                ROW["at"] - 7200, False, 1, "", (values.SoughtView(0, "words", "milosh", 0),)
+            findings.SearchView(
+                ROW["at"] - 7200, False, 1, "", (findings.SoughtView(0, "words", "milosh", 0),)
             ),
             'searched: words "milosh" (0 found), made ',
         ),
         (
-            values.SearchView(ROW["at"], False, 1, None, None),
+            findings.SearchView(ROW["at"], False, 1, None, None),
             "searched (what for: sealed to its node's auditors)",
         ),
         (
-            values.SearchView(
-                ROW["at"], True, 5, "", (values.SoughtView(0, "cross-check", "CASE#1", 1),) * 5
+            findings.SearchView(
+                ROW["at"], True, 5, "", (findings.SoughtView(0, "cross-check", "CASE#1", 1),) * 5
             ),
             "cross-checked 5, automated: CASE#1 (1 found), CASE#1 (1 found), CASE#1 (1 found)",
         ),
     ],
     ids=["officer", "later", "sealed", "many"],
 )
-def test_a_search_is_shown_to_who_may_see_it(search: values.SearchView, shown: str) -> None:
-    assert shown in printed(audits.listed([values.AuditRow(**ROW, search=search)], 0))
+def test_a_search_is_shown_to_who_may_see_it(search: findings.SearchView, shown: str) -> None:
+    assert shown in printed(audits.listed([findings.AuditRow(**ROW, search=search)], 0))
 
 
 def test_an_officer_is_told_where_his_search_stands_or_that_it_waits() -> None:

@@ -27,7 +27,7 @@ COMMANDS = (
     "device list", "device revoke", "audit", "audit list", "audit verify", "status", "export",
     "items", "ref add", "house lay", "house show", "case forward",
     "request permit",
-    "card", "nodes", "roster set", "roster show",
+    "card", "nodes",
     "case break-glass", "case reason", "action-day open", "action-day tally", "action-day list",
     "action-day show", "action-day close", "codelist list", "codelist adopt",
     "alert flash", "alert ring",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from seefen.client import values
+from seefen.client import findings, values
 from seefen.client.admitting import Request
 from seefen.client.cli import times
 from seefen.client.cli.plain import encode_json
@@ -115,9 +115,9 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda text: joining.invited({"invite": text}), str),
     (joining.admitted, tuple[joining.Admitted, ...]),
     (joining.founded, Founded),
-    (audits.verdict, values.Verdict),
-    (lambda rows: audits.listed(rows, 0), tuple[values.AuditRow, ...]),
-    (audits.verified, values.VerifyReport),
+    (audits.verdict, findings.Verdict),
+    (lambda rows: audits.listed(rows, 0), tuple[findings.AuditRow, ...]),
+    (audits.verified, findings.VerifyReport),
     (state.page, state.Status),
     (requests.listed, tuple[values.RequestView, ...]),
     (lambda view: requests.shown(view, node=view.asker), values.RequestView),
@@ -164,12 +164,12 @@ def test_an_empty_list_says_what_to_do_next(shown: Any, advice: str) -> None:
 @pytest.mark.parametrize(
     "shown",
     [
-        audits.verdict(one(values.Verdict, quorum=0)),
-        audits.verdict(one(values.Verdict, quorum=0, ok=False)),
-        audits.listed([filled(values.AuditRow, "x")], 0),
+        audits.verdict(one(findings.Verdict, quorum=0)),
+        audits.verdict(one(findings.Verdict, quorum=0, ok=False)),
+        audits.listed([filled(findings.AuditRow, "x")], 0),
         audits.listed([], 0),
-        audits.verified(one(values.VerifyReport, quorum=0)),
-        audits.verified(one(values.VerifyReport, quorum=0, problems=())),
+        audits.verified(one(findings.VerifyReport, quorum=0)),
+        audits.verified(one(findings.VerifyReport, quorum=0, problems=())),
         state.page(one(state.Status, quorum=0)),
     ],
 )
@@ -178,8 +178,8 @@ def test_without_witnesses_every_verdict_says_so(shown: Any) -> None:
 
 
 def test_with_witnesses_it_says_how_many() -> None:
-    assert "cosigned by 3 witnesses" in printed(audits.verdict(one(values.Verdict, quorum=3)))
-    assert "one broker" not in printed(audits.verified(one(values.VerifyReport, quorum=3)))
+    assert "cosigned by 3 witnesses" in printed(audits.verdict(one(findings.Verdict, quorum=3)))
+    assert "one broker" not in printed(audits.verified(one(findings.VerifyReport, quorum=3)))
 
 
 def test_an_alert_in_a_list() -> None:
@@ -367,12 +367,12 @@ def test_a_revoked_device_and_this_one() -> None:
 
 
 def test_a_problem_in_the_log_is_loud() -> None:
-    report = values.VerifyReport(("entry 7 was changed",), 48_233, 48_233, ("a hidden tail",), 0)
+    report = findings.VerifyReport(("entry 7 was changed",), 48_233, 48_233, ("a hidden tail",), 0)
     shown = printed(audits.verified(report))
     assert "THE LOG IS NOT IN ORDER: 1 problem" in shown
     assert "entry 7 was changed" in shown
     assert "a hidden tail" in shown
-    row = one(values.AuditRow, proved=False, problem="no proof")
+    row = one(findings.AuditRow, proved=False, problem="no proof")
     assert "NOT PROVED: no proof" in printed(audits.listed([row], 0))
 
 

@@ -20,13 +20,13 @@ from seefen.client.cli.views import (
     emergencies,
     handover,
     objects,
-    rosters,
+    papers,
 )
 from seefen.client.codelists import Adopted
 from seefen.client.emergencies import EmergencyView
 from seefen.client.handover import HandoverView
 from seefen.client.house import Said
-from seefen.protocol.messages import Emergencies, Roster, RosterRow
+from seefen.protocol.messages import Emergencies, Paper, Roster, RosterRow
 from tests.client.cli.hostile import HOSTILE, obeyed_in
 from tests.client.cli.test_views import OBJECT, one, printed
 from tests.client.cli.values import filled
@@ -43,12 +43,12 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda view: actions.exported(view, None), ActionDayView),
     (codelists.listed, tuple[Adopted, ...]),
     (handover.shown, HandoverView),
-    (lambda text: rosters.shown(_roster(text)), str),
+    (lambda text: papers.whole(_roster(text)), str),
     (cards.published, tuple[values.Sent, ...]),
 ]
 
 
-def _roster(text: str) -> Said[Roster]:
+def _roster(text: str) -> Said[Paper]:
     row = filled(RosterRow, text)
     row = replace(row, days=(1, 7), offences=("trafficking",))
     roster = replace(filled(Roster, text), rows=(row,))
@@ -117,15 +117,14 @@ def test_a_roster_as_officers_read_it() -> None:
     night = RosterRow(types=("TraceRequest",), days=(6, 7), start="19:00", end="07:00",
                       officers=("o-22bb",), deputies=("o-11d0",))  # fmt: skip
     roster = Roster(zone="Europe/Skopje", rows=(night, RosterRow(officers=("o-7f31",))))
-    shown = printed(rosters.shown(dataclasses.replace(said, message=roster)))
+    shown = printed(papers.whole(dataclasses.replace(said, message=roster)))
     for part in (
-        "hours of Europe/Skopje", "TraceRequest", "Sat, Sun 19:00-07:00", "o-11d0",
+        "Hours of Europe/Skopje", "TraceRequest", "Sat, Sun 19:00-07:00", "o-11d0",
         "anything", "every day", "Emergencies: 3 a day",
     ):  # fmt: skip
         assert part in shown
     closed = replace(roster, emergencies=Emergencies(forbidden=True))
-    assert "nobody opens" in printed(rosters.shown(dataclasses.replace(said, message=closed)))
-    assert "seefen roster set" in printed(rosters.shown(None))
+    assert "nobody opens" in printed(papers.whole(dataclasses.replace(said, message=closed)))
 
 
 def test_an_emergency_and_its_reason() -> None:

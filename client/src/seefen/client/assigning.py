@@ -18,13 +18,12 @@ from seefen.client.casework import Casework
 from seefen.client.connection import UnreachableError
 from seefen.client.emergencies import Granting
 from seefen.client.engine import Engine
-from seefen.client.house import House, Said
+from seefen.client.house import House
 from seefen.client.pushes import Pushes
 from seefen.client.rosters import Matter
-from seefen.client.values import Sent
 from seefen.client.views import Row, recall_of, rows
 from seefen.protocol.case import CaseState
-from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.errors import SeefenError
 from seefen.protocol.messages import Roster
 from seefen.protocol.statements import Device
 
@@ -63,34 +62,13 @@ class Assigning:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    # --- the paper ------------------------------------------------------------------
-
-    def roster(self) -> Said[Roster] | None:
-        """Return the roster that binds: the newest of an admin, or None."""
-        return next((said for said in self._house.said(Roster) if said.by_admin), None)
-
-    async def lay_down(self, roster: Roster) -> Sent:
-        """Lay a roster down in the house, as an admin of the node.
-
-        Raises:
-            UntrustedError: rule ``role``: this device is no admin.
-            RefusedError: rule ``roster`` or ``zone``: what is wrong in it, and where.
-        """
-        engine = self._engine
-        if "admin" not in engine.directory.device(engine.keys.device).roles:
-            raise UntrustedError("a roster binds from an admin alone", rule="role")
-        rosters.check(engine, roster)
-        return await self._house.say(roster)
-
-    # --- by it ------------------------------------------------------------------------
-
     async def look(self) -> Assignments:
         """Assign what came and has nobody; return case and officer of each.
 
         Raises:
             UnreachableError: The broker is away; the next look goes on.
         """
-        said, rank = self.roster(), self._rank()
+        said, rank = self._house.laid(Roster), self._rank()
         if rank is None:
             return []
         self._waits = False

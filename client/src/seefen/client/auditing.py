@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from seefen.client.engine import Engine
+from seefen.client.findings import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
 from seefen.client.trust import Taken
-from seefen.client.values import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
 from seefen.client.views import rows
 from seefen.protocol.access import open_reason
 from seefen.protocol.case import Position

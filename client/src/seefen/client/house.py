@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeAlias, TypeVar, cast
 
 from msgspec.structs import replace
 
+from seefen.client import rosters
 from seefen.client.casework import HOUSE, Casework
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
@@ -23,7 +24,7 @@ from seefen.client.views import Row, author_of, case_view, recall_of, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
-from seefen.protocol.messages import CATALOGUE, Message, Paper
+from seefen.protocol.messages import CATALOGUE, Message, Paper, Roster
 
 PURPOSE: Final = "house"
 BASIS: Final = "national-law"
@@ -120,7 +121,8 @@ class House:
 
         Raises:
             UntrustedError: rule ``role``: this device is no ``admin``.
-            RefusedError: It is filled in wrongly, or names a type of message there is not.
+            RefusedError: It is filled in wrongly, or names a type of message, a node or an officer
+                that there is not.
         """
         engine = self._engine
         if "admin" not in engine.directory.device(engine.keys.device).roles:
@@ -138,6 +140,8 @@ class House:
                 f"there is no node {strange[0]}; known: {', '.join(engine.directory.nodes())}",
                 rule="unknown-node",
             )
+        if isinstance(paper, Roster):
+            rosters.check(engine, paper)
         before = self.laid(type(paper))
         version = 1 if before is None else before.message.version + 1
         return await self.say(replace(paper, version=version))

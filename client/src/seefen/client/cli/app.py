@@ -29,7 +29,6 @@ from seefen.client.cli import (
     officer,
     ref,
     request,
-    roster,
     schema,
     status,
     trace,
@@ -44,7 +43,7 @@ from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
-    found, join, unlock, officer, roster, watch, channel, action_day, alert, case, request, trace,
+    found, join, unlock, officer, watch, channel, action_day, alert, case, request, trace,
     amend, file, export, work, ref, codelist, device, house, audit, status, nodes, schema,
 )  # fmt: skip
 

@@ -12,10 +12,14 @@ from seefen.client.cli.session import opened
 from seefen.client.cli.views import papers
 from seefen.client.cli.views.papers import InForce
 from seefen.client.house import House
-from seefen.protocol.messages import PairPolicy, Paper, Presets
+from seefen.protocol.messages import PairPolicy, Paper, Presets, Roster
 
-group = typer.Typer(help="Papers of your node: presets, pair policy.")
-PAPERS: Final[Mapping[str, type[Paper]]] = {"presets": Presets, "pair-policy": PairPolicy}
+group = typer.Typer(help="Papers of your node: presets, pair policy, roster.")
+PAPERS: Final[Mapping[str, type[Paper]]] = {
+    "presets": Presets,
+    "pair-policy": PairPolicy,
+    "roster": Roster,
+}
 
 
 def register(app: typer.Typer) -> None:

@@ -9,10 +9,10 @@ from msgspec import Meta
 from seefen.protocol.messages.cover import Said
 from seefen.protocol.messages.form import (
     Line,
-    Message,
     Moment,
     Nodes,
     Officer,
+    Paper,
     Piece,
     Story,
     coded,
@@ -79,7 +79,7 @@ class Emergencies(Piece, kw_only=True, frozen=True):
     not_cases: Annotated[tuple[Line, ...], Meta(max_length=256)] = ()
 
 
-class Roster(Message, kw_only=True, frozen=True):
+class Roster(Paper, kw_only=True, frozen=True):
     """A paper of the house. The first row that fits decides.
 
     Attributes:
@@ -88,7 +88,6 @@ class Roster(Message, kw_only=True, frozen=True):
 
     TYPE: ClassVar[str] = "Roster"
 
-    urgency: Annotated[str, coded("urgency")] = "ROUTINE"
     zone: Annotated[
         str,
         Meta(
@@ -115,6 +114,14 @@ class Roster(Message, kw_only=True, frozen=True):
             required(f"away[{n}].officer", away.officer)
             required(f"away[{n}].until", away.until)
             _check_moment(f"away[{n}].until", away.until)
+
+    def speaks_of(self) -> tuple[str, ...]:
+        """Return the types of messages that its rows name."""
+        return tuple(name for row in self.rows for name in row.types)
+
+    def nodes(self) -> tuple[str, ...]:
+        """Return the nodes that its rows name."""
+        return tuple(node for row in self.rows for node in row.nodes)
 
     def what(self) -> tuple[Said, ...]:
         """Return that it is one; who works when stays in the body."""

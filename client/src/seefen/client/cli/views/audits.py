@@ -8,7 +8,7 @@ from typing import Final
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
-from seefen.client.values import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
+from seefen.client.findings import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
 
 LATE: Final = 300  # seconds between a search and its entry that are worth a word
 MOST: Final = 3  # of the searches of one entry that are named

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
-from seefen.client.cli.views import messages
+from seefen.client.cli.views import messages, rosters
 from seefen.client.house import Said
 from seefen.client.values import Sent
-from seefen.protocol.messages import PairPolicy, Paper, Presets
+from seefen.protocol.messages import PairPolicy, Paper, Presets, Roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ def _rows(paper: Paper) -> tuple[Painted, ...]:
         return (_pairs(paper),)
     if isinstance(paper, Presets):
         return _presets(paper)
+    if isinstance(paper, Roster):
+        return rosters.rows_of(paper)
     return (messages.body(paper),)
 
 
