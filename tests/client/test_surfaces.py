@@ -169,7 +169,7 @@ async def test_attack_a_wrong_list_is_named_on_every_view_and_the_file_travels_a
     scan = packed(tmp_path / "breech.x3p", {**good, SUMS: b"0" * 32})
     skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
     case = (await skopje.cases.open("Pistols", (BELGRADE,))).number
-    wrong = "MD5 list does not match its description"
+    wrong = "MD5 list does not match main.xml"
     sent = await skopje.cases.send(case, "Scan", (scan,))
     assert [file.remark for file in sent.files] == [f"breech.x3p: {wrong}; it travels as it is"]
     await until(lambda: len(belgrade.cases.show(case).objects) == 2, belgrade)

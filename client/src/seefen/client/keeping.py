@@ -29,7 +29,7 @@ FOLDER: Final = "keeper"
 SHIFT: Final = 12 * 3600.0  # seconds
 IDLE: Final = 15 * 60.0  # seconds without a command, after which the PIN is asked for again
 DIGITS: Final = range(6, 13)
-LIMIT: Final = 3.0  # seconds in which a keeper answers, or is said not to
+LIMIT: Final = 5.0  # seconds in which a keeper answers, or is said not to
 
 State = Literal["none", "silent", "runs", "pin", "wrong", "forgotten", "keys", "locked"]
 _STATES: Final[dict[bytes, State]] = {

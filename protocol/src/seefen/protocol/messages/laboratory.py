@@ -57,9 +57,9 @@ SURFACE_KIND: Final[Codes] = {
 }
 SURFACE_SUMS: Final[Codes] = {
     "match": "MD5 list matches",
-    "main_differs": "MD5 list does not match its description",
-    "data_differs": "MD5 list does not match its data",
-    "both_differ": "MD5 list matches neither description nor data",
+    "main_differs": "MD5 list does not match main.xml",
+    "data_differs": "MD5 list does not match the measured data",
+    "both_differ": "MD5 list matches neither main.xml nor the measured data",
     "none": "no MD5 list in it",
     "unreadable": "no readable X3P",
 }
