@@ -61,7 +61,7 @@ def test_a_the_duty_officer(network: Stage, tmp_path: Path) -> None:
     for part in (
         "С-84417 has a Cyrillic С: kept as typed, also matched as C-84417",
         "H2, ask before sharing",
-        "TLP:AMBER+STRICT",
+        "H2, ask before sharing · AMBER+STRICT · A1 · URGENT · preliminary",
         "seefen-border#1",
         "recorded",
         "files 1/1",
@@ -219,8 +219,8 @@ def test_g_presets_of_a_node(network: Stage, tmp_path: Path) -> None:
     assert "Purpose: investigation · basis: national-law" in shown
     answered = ["not traced", "register 1960-1992, paper", "", "", "", "", "e", "amber b3", ""]
     shown = run(BELGRADE, "trace", "answer", f"{case}#2", typed=answered)
-    assert "H2, ask before sharing · TLP:AMBER · A2 · trace · un-iti" in shown
-    assert "TLP:AMBER · B3" in shown
+    assert "H2, ask before sharing · AMBER · A2 · trace · un-iti" in shown
+    assert "H2, ask before sharing · AMBER · B3" in shown
 
 
 def test_i_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None:
@@ -241,6 +241,7 @@ def test_i_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None
     asked = f"{ours}#2"
     shown = run(SKOPJE, "case", "show", asked, "--purpose", "trace", "--basis", "pcc-see")
     assert f"seefen request permit {asked}" in shown
+    assert f"About {ref}." in shown
     assert SARAJEVO in shown
     run(SKOPJE, "request", "permit", asked, "--conditions", "Ask before arrest.")
     eventually(lambda: run(BELGRADE, "case", "show", ours), "decision on passing on")

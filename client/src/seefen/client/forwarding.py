@@ -91,7 +91,9 @@ class Forwarding:
             purpose=purpose or stated[0],
             basis=basis or stated[1],
         )
-        return await self._requests.ask(ref.partition("#")[0], message)
+        asked = self._casework.find(ref.partition("#")[0])
+        # Beside the message it is about, so that its author sees which one is meant.
+        return await self._messaging.send(asked, message, reply_to=row.object)
 
     async def permit(
         self, ref: str, *, until: str = "", conditions: str = "", refused: str = ""

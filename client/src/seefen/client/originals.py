@@ -56,7 +56,7 @@ def require(engine: Engine, nodes: Iterable[str], forwarded: Forwarded) -> None:
         try:
             check_forwarded(forwarded, engine.directory, by=engine.node, reader=node, at=now)
         except SeefenError as err:
-            raise RefusedError(f"this is not passed on to {node}: {err}", rule=err.rule) from None
+            raise RefusedError(f"nothing was sent: {err}", rule=err.rule) from None
     _require_kept(engine, "what is passed on", (forwarded.original, *forwarded.permissions))
 
 

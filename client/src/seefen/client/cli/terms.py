@@ -26,10 +26,10 @@ _EVALUATION: Final = re.compile(r"([ABCX])([1-4])")
 
 
 def of(message: Message) -> str:
-    """Return the line: ``H2, ask before sharing · TLP:AMBER · A1 · trace · pcc-see``."""
+    """Return the line: ``H2, ask before sharing · AMBER · A1 · trace · pcc-see``."""
     parts = (
         codes.short_handling(message.handling),
-        message.tlp,
+        message.tlp.removeprefix("TLP:"),
         f"{message.source_eval}{message.info_eval}",
         message.purpose,
         message.basis,

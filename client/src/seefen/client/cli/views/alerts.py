@@ -66,8 +66,9 @@ def before_sending(alert: SeizureAlert) -> Painted:
         bold(alert.cover().subject or "alert"),
         messages.body(alert),
         *remarks,
+        line("  conditions: ", alert.conditions) if alert.conditions else None,
         line(
-            f"{codes.short_handling(alert.handling)} · {alert.tlp} · "
+            f"{codes.short_handling(alert.handling)} · {alert.tlp.removeprefix('TLP:')} · "
             f"{alert.source_eval}{alert.info_eval} · {_wanted(alert)} · {alert.status}"
         ),
     )

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.views import messages, surfaces
@@ -26,7 +28,9 @@ class Fetched:
 def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
     """Return a message whose body is open, with what may be done with it."""
     view = read.view
-    message = read.message if read.original is None else read.original.message
+    message = read.message
+    if read.original is not None:  # the stricter of what header and body say
+        message = replace(read.original.message, handling=read.original.handling)
     return stack(
         _title(view, ours=ours),
         _superseded(view),
@@ -34,6 +38,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _corrected(read),
         _flash(view, ours=ours),
         draft(lang),
+        dim(f"About {view.reply_to}.") if view.reply_to else None,
         _passed_on(read),
         messages.terms(message, lang),
         messages.body(message, lang),
