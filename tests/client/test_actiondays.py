@@ -100,7 +100,8 @@ def day_of(client: Client) -> bytes:
 
 def tally(client: Client, counts: dict[str, int], **change: Any) -> Tally:
     hour = datetime.fromtimestamp(FIRST, UTC).isoformat()
-    return Tally(**{"of": day_of(client), "hour": hour, "counts": counts, **change})
+    fields: dict[str, Any] = {"of": day_of(client), "hour": hour, "counts": counts, **change}
+    return Tally(**fields)
 
 
 async def say(client: Client, message: Message) -> None:
