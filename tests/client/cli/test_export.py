@@ -199,3 +199,29 @@ def test_a_draft_of_a_program_leaves_when_an_officer_has_seen_it(network: Stage,
         assert part in shown
     eventually(lambda: network.ok(SKOPJE, "request", "show", ref), "answered")
     assert "--draft" not in network.ok(BELGRADE, "request", "show", ref)
+
+
+def test_conditions_are_accepted_before_the_rest_is_shown(network: Stage, tmp_path: Path) -> None:
+    run = network.ok
+    case = run(SKOPJE, "case", "open", "--title", "Terms", "--member", BELGRADE).split()[1]
+    form = tmp_path / "note.json"
+    form.write_text(json.dumps({
+        "type": "Note", "text": "The buyer.", "handling": "H3", "conditions": "Not before Monday.",
+    }))  # fmt: skip
+    run(SKOPJE, "case", "send", case, "--form", form)
+    eventually(lambda: run(BELGRADE, "case", "show", case), "note")
+    show = ("case", "show", f"{case}#1")
+    shown = network.run(BELGRADE, *show, typed=["", "q"])
+    assert shown.code == 130
+    sentence = "H3: Other restrictions: see the conditions."
+    assert shown.out.index(sentence) < shown.out.index("Purpose: ")  # before it is opened
+    assert "conditions: Not before Monday." in shown.out
+    assert "The buyer." not in shown.out
+    refused = network.run(BELGRADE, *show, "--json")
+    assert refused.code == 1
+    assert "Not before Monday." in refused.err
+    assert "--accept" in refused.err.partition("hint: ")[2]
+    read = run(BELGRADE, *show, typed=[""])
+    assert "The buyer." in read
+    assert "Conditions accepted here" in read
+    assert json.loads(run(BELGRADE, *show, "--json"))["accepted_at"]

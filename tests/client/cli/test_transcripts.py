@@ -186,7 +186,7 @@ def test_c_a_request_with_its_clock(network: Stage, tmp_path: Path) -> None:
     assert "EXERCISE" in shown
 
 
-def test_g_presets_of_a_node(network: Stage, tmp_path: Path) -> None:
+def test_presets_of_a_node(network: Stage, tmp_path: Path) -> None:
     run = network.ok
     assert "No paper is laid down" in run(BELGRADE, "house", "show")
     assert "'seefen schema Presets'" in run(BELGRADE, "house", "show", "presets")
@@ -223,7 +223,7 @@ def test_g_presets_of_a_node(network: Stage, tmp_path: Path) -> None:
     assert "H2, ask before sharing · AMBER · B3" in shown
 
 
-def test_i_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None:
+def test_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None:
     run = network.ok
     ours = run(SKOPJE, "case", "open", "--title", "Ours", "--member", BELGRADE).split()[1]
     run(SKOPJE, "case", "send", ours, "--text", "The buyer drives a grey Passat.")
@@ -260,33 +260,7 @@ def test_i_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None
     assert "Ask before arrest." in pasted
 
 
-def test_j_conditions_are_accepted_before_the_rest_is_shown(network: Stage, tmp_path: Path) -> None:
-    run = network.ok
-    case = run(SKOPJE, "case", "open", "--title", "Terms", "--member", BELGRADE).split()[1]
-    form = tmp_path / "note.json"
-    form.write_text(json.dumps({
-        "type": "Note", "text": "The buyer.", "handling": "H3", "conditions": "Not before Monday.",
-    }))  # fmt: skip
-    run(SKOPJE, "case", "send", case, "--form", form)
-    eventually(lambda: run(BELGRADE, "case", "show", case), "note")
-    show = ("case", "show", f"{case}#1")
-    shown = network.run(BELGRADE, *show, typed=["", "q"])
-    assert shown.code == 130
-    sentence = "H3: Other restrictions: see the conditions."
-    assert shown.out.index(sentence) < shown.out.index("Purpose: ")  # before it is opened
-    assert "conditions: Not before Monday." in shown.out
-    assert "The buyer." not in shown.out
-    refused = network.run(BELGRADE, *show, "--json")
-    assert refused.code == 1
-    assert "Not before Monday." in refused.err
-    assert "--accept" in refused.err.partition("hint: ")[2]
-    read = run(BELGRADE, *show, typed=[""])
-    assert "The buyer." in read
-    assert "Conditions accepted here" in read
-    assert json.loads(run(BELGRADE, *show, "--json"))["accepted_at"]
-
-
-def test_h_a_pair_that_has_no_row(network: Stage, tmp_path: Path) -> None:
+def test_a_pair_that_has_no_row(network: Stage, tmp_path: Path) -> None:
     run = network.ok
     case = run(SKOPJE, "case", "open", "--title", "Pairs", "--member", BELGRADE).split()[1]
     note = tmp_path / "named.json"
