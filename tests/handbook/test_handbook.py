@@ -10,9 +10,9 @@ import pytest_asyncio
 
 from tests.handbook.__main__ import PAGES
 from tests.handbook.stage import BOOK, Cast, cast
-from tests.handbook.transcript import Page
+from tests.handbook.transcript import Names, Page, Step
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -21,6 +21,64 @@ async def raised() -> AsyncGenerator[Cast]:
         yield them
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_comes_out_as_it_stands(raised: Cast, name: str) -> None:
     await raised.play(Page.read(BOOK / f"{name}.md"), compare=True)
+
+
+# --- what it costs an officer: the budgets, counted where they were typed -----------------------
+
+
+def _steps(name: str, who: str) -> list[Step]:
+    return [step for step in Page.read(BOOK / f"{name}.md").steps if step.who == who]
+
+
+def _step(name: str, command: str) -> Step:
+    (found,) = (s for s in Page.read(BOOK / f"{name}.md").steps if command in " ".join(s.words))
+    return found
+
+
+def test_an_alert_is_raised_in_twelve_entries_after_the_photograph() -> None:
+    assert 0 < len(_step("duty-officer", "alert send --photo").typed) <= 12
+
+
+def test_an_alert_is_answered_in_two() -> None:
+    opened, answered = [
+        step
+        for step in _steps("duty-officer", "belgrade-ffp")
+        if step.words[:2] in (["alert", "show"], ["alert", "answer"])
+    ][:2]
+    assert (opened.words[1], answered.words[1]) == ("show", "answer")
+    assert opened.typed == answered.typed == []
+
+
+def test_three_nodes_are_asked_for_a_trace_and_no_field_is_typed_again() -> None:
+    asked = _step("investigator", "trace ask")
+    assert asked.words.count("--to") == 3
+    assert set(asked.typed) == {""}  # Enter, and nothing else
+
+
+def test_prompts_of_a_shift() -> None:
+    """One for the watch; for an investigator one in each case."""
+    (watch,) = (s for s in _steps("duty-officer", "skopje-duty") if s.words[:2] == ["watch", "on"])
+    assert watch.typed == []
+    reading = [
+        step
+        for step in _steps("investigator", "belgrade-ffp")
+        if step.words[0] in ("due", "case", "export", "ref", "search")
+    ]
+    assert len(reading) >= 6
+    assert sum(len(step.typed) for step in reading) == 1
+
+
+# --- the pages themselves ------------------------------------------------------------------------
+
+
+def test_a_page_that_is_wrong_is_noticed() -> None:
+    names = Names(year="2026")
+    expected = ["read 09:31, taken by o-7f31", "12 pistols"]
+    assert names.difference(expected, ["read 10:02, taken by o-0001", "12 pistols"]) == ""
+    assert "printed" in names.difference(expected, ["read 10:02, taken by o-0002", expected[1]])
+    assert "11 pistols" in names.difference(expected, [expected[0], "11 pistols"])
+    assert "only" in names.difference(expected, [*expected, "and one more line"])
