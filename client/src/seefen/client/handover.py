@@ -99,9 +99,10 @@ class HandingOver:
             OutOfTurnError: rule ``no-handover``: there is none, or it is taken.
         """
         said = next(iter(self._house.said(Handover)), None)
-        if said is None or (by := self._taken_by(said)):
-            why = "no watch was handed over" if said is None else f"{by} has taken it"
-            raise OutOfTurnError(why, rule="no-handover")
+        if said is None:
+            raise OutOfTurnError("no watch was handed over", rule="no-handover")
+        if by := self._taken_by(said):
+            raise OutOfTurnError(f"{by} has taken it", rule="no-handover")
         return await self._house.say(
             Answer(answer="taken", of=said.object, handling="H2"), reply_to=said.object
         )

@@ -15,6 +15,7 @@ from seefen.client.acknowledging import Acknowledging
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.opening import beside, open_behind
+from seefen.client.related import related
 from seefen.client.sender import Parcel, Sender
 from seefen.client.trust import Taken
 from seefen.client.values import ObjectView, Opened
@@ -119,6 +120,7 @@ class Reader:
                 known=found,
                 common=common,
                 channels=channels_of(engine, row),
+                related=related(engine, row),
             )
 
     async def take(self, state: CaseState, row: Row) -> None:

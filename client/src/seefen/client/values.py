@@ -88,7 +88,8 @@ class Opened:
 
     ``known`` says where its marks stand in the own vault, and ``common`` which of them stand
     in so many places that it says nothing. ``channels`` are those that it names itself, and
-    those that a note about it names which is open here as well.
+    those that a note about it names which is open here as well. ``related`` are alerts of the
+    same crossing within a week, from their covers.
     """
 
     view: ObjectView
@@ -98,6 +99,7 @@ class Opened:
     known: tuple["Hit", ...] = ()
     common: tuple[str, ...] = ()
     channels: tuple[ChannelView, ...] = ()
+    related: tuple[ObjectView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
