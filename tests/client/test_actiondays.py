@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.client.actiondays import HOUR
@@ -100,8 +101,7 @@ def day_of(client: Client) -> bytes:
 
 def tally(client: Client, counts: dict[str, int], **change: Any) -> Tally:
     hour = datetime.fromtimestamp(FIRST, UTC).isoformat()
-    fields: dict[str, Any] = {"of": day_of(client), "hour": hour, "counts": counts, **change}
-    return Tally(**fields)
+    return replace(Tally(of=day_of(client), hour=hour, counts=counts), **change)
 
 
 async def say(client: Client, message: Message) -> None:

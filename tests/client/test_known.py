@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from demo import case_a
-from seefen.client import marks
+from seefen.client import marks, related
 from seefen.client.values import Event
-from seefen.protocol.messages import Item, SeizureAlert
+from seefen.protocol.messages import Item, SeizureAlert, message_from_form
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, until
 from tests.protocol.messages.samples import SAMPLES
@@ -93,3 +94,32 @@ async def test_what_stands_everywhere_says_nothing(
     await skopje.alerts.send(found("AB-12345", "Q-77777"), CHANNEL)
     opened = await skopje.alerts.show(f"{CHANNEL}#5")
     assert (opened.known, opened.common) == ((), ("AB-12345",))
+
+
+def at(crossing: str, **change: Any) -> SeizureAlert:
+    made = message_from_form(
+        "SeizureAlert", {"bcp": crossing, "items": [{"category": "rifle"}], **change}
+    )
+    assert isinstance(made, SeizureAlert)
+    return made
+
+
+async def test_an_alert_shows_what_else_was_seized_at_its_crossing_within_days(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    sent = [
+        await skopje.alerts.send(one, CHANNEL)
+        for one in (
+            at("merdare"), at("tabanovce-presevo"), at("merdare", exercise=True), at("merdare"),
+            at("merdare"),
+        )
+    ]  # fmt: skip
+    await skopje.amend.recall(str(sent[3].ref), "wrong_data")
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 6, belgrade)
+    opened = await belgrade.alerts.show(f"{CHANNEL}#5", **WHY)
+    assert [one.ref for one in opened.related] == [f"{CHANNEL}#1"]
+    assert not opened.related[0].fetched  # its cover alone
+    monkeypatch.setattr(related, "WINDOW", -1)
+    assert (await belgrade.alerts.show(f"{CHANNEL}#5")).related == ()

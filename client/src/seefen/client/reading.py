@@ -17,6 +17,7 @@ from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.journal import Journal
 from seefen.client.opening import beside, open_behind
+from seefen.client.related import related
 from seefen.client.sender import Parcel, Sender
 from seefen.client.stating import SHIFT, remember, remembered
 from seefen.client.trust import Taken
@@ -132,6 +133,7 @@ class Reader:
                 corrections=corrections_of(engine, row),
                 original=original,
                 accepted_at=accepted or None,
+                related=related(engine, row),
             )
 
     async def take(self, state: CaseState, row: Row) -> None:

@@ -103,7 +103,8 @@ class Opened:
     in so many places that it says nothing. ``channels`` are those that it names itself, and
     those that a note about it names which is open here as well. ``corrections`` are what its
     own node said later was wrong in it. ``original`` is what was passed on in it, proved to be
-    its author's; ``accepted_at``, when its terms were accepted here.
+    its author's; ``accepted_at``, when its terms were accepted here. ``related`` are alerts of
+    the same crossing within a week, from their covers.
     """
 
     view: ObjectView
@@ -116,6 +117,7 @@ class Opened:
     corrections: tuple["CorrectionView", ...] = ()
     original: Original | None = None
     accepted_at: int | None = None
+    related: tuple[ObjectView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         messages.body(message, lang),
         _channels(read),
         _known(read),
+        _related(read, lang),
         files(read.files, lang),
         dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
         _accepted(read),
@@ -103,6 +104,17 @@ def _known(read: Opened) -> Painted | None:
         rows.painted() if read.known else None,
         dim(often) if read.common else None,
     )
+
+
+def _related(read: Opened, lang: str) -> Painted | None:
+    """Say what else was seized at the same crossing in these days."""
+    if not read.related:
+        return None
+    rows, now = Grid("", "", "", ""), times.now()
+    for one in read.related:
+        when = times.moment(one.recorded_at, now)
+        rows.row(f"  {one.ref}", when, one.sender, covered(one, lang) or one.subject)
+    return stack(bold("At the same crossing within a week (a lead, not proof):"), rows.painted())
 
 
 def files(views: Sequence[ObjectView], lang: str = ENGLISH) -> Painted | None:
