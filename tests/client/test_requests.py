@@ -13,6 +13,7 @@ from seefen.client.values import LifeView
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
     Bulletin,
+    ControlledDelivery,
     InfoReply,
     InfoRequest,
     Item,
@@ -301,3 +302,21 @@ async def test_a_form_without_a_refusal_of_its_own_is_refused_with_its_ground_al
     assert skopje.requests.show(ref).lives[0].said == "rejected, another authority must consent"
     with pytest.raises(RefusedError, match="goes with rejected"):
         await belgrade.requests.answer(ref, "taken", ground="ongoing")
+
+
+async def test_a_leg_that_nobody_takes_over_is_late_for_who_asked(place: Site) -> None:
+    delivery = SAMPLES["ControlledDelivery"]
+    assert isinstance(delivery, ControlledDelivery)
+    skopje, belgrade, _, ref = await asked(place, replace(delivery, to=(BELGRADE, PRISTINA)))
+    step = ControlledDelivery(
+        step="handover", of=skopje.cases.object_id(ref), leg=2, to=(BELGRADE, PRISTINA)
+    )
+    handover = str((await skopje.requests.ask(ref.partition("#")[0], step)).ref)
+    await until(lambda: all(x.delivered_at for x in skopje.requests.show(handover).lives), skopje)
+    await belgrade.requests.answer(handover, "taken")
+    await until(lambda: skopje.requests.show(handover).lives[0].state == "taken", skopje)
+    now = skopje._engine.now()
+    skopje._engine.now = lambda: now + 11 * 60  # type: ignore[method-assign]
+    late = [one for one in skopje.requests.due() if one.ref == handover]
+    assert [(one.node, one.used >= 100) for one in late] == [(PRISTINA, True)]
+    assert [level for level, due in skopje.requests.reminders() if due.ref == handover] == [100]

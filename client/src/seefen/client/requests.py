@@ -180,8 +180,10 @@ class Requests:
         found: Dues = []
         for row in self._requests():
             view, has = self._view(row), self._assigned(row)
-            # Of an alert we are owed nothing but what `alert reach` shows.
-            lives = view.lives if view.ours and _life(row) == "request" else self._own(view)
+            # Of an alert to many we are owed nothing but what `alert reach` shows; a leg that
+            # nobody takes over is an alarm.
+            owed = view.ours and view.type != "SeizureAlert"
+            lives = view.lives if owed else self._own(view)
             found += [_due(view, life, has) for life in lives if life.running and view.due_s]
             if view.ours:  # asked back: the clock stands, and the next word is ours
                 found += [

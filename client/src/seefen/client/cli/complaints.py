@@ -80,7 +80,8 @@ _HINTS: Final = {
     "not-yours": "ask its author for it: seefen case send CASE --text '...'",
     "number": "if it stays, this vault may have been copied: tell your administrator",
     "old-authority": _AGAIN,
-    "onward-permission": "ask its author: seefen case forward REF CASE --ask 'what for'",
+    "onward-permission": "ask its author: seefen case forward REF CASE --ask 'what for'; "
+    "if he has decided, open that first: seefen case show REF",
     "origin": "use seefen itself, not a browser",
     "outsider": 'or leave the node out of "to" in the form',
     "own-case": "name the case that it is to go into",
