@@ -79,10 +79,10 @@ async def test_a_correction_reaches_every_recipient(place: Site) -> None:
         shown = client.cases.show(CHANNEL).objects[1]
         assert (shown.reply_to, shown.subject) == (ALERT, "correction, it was misread")
         assert client.alerts.list()[0].corrected_by == f"{CHANNEL}#2"
-        (closed,) = (await client.alerts.show(ALERT, **WHY)).corrections
+        (closed,) = (await client.alerts.show(ALERT, **WHY, accept=True)).corrections
         assert (closed.ref, closed.was, closed.now) == (f"{CHANNEL}#2", "", "")
         await client.read(f"{CHANNEL}#2", **WHY)
-        (opened,) = (await client.alerts.show(ALERT, **WHY)).corrections
+        (opened,) = (await client.alerts.show(ALERT, **WHY, accept=True)).corrections
         assert (opened.was, opened.now) == ("nny 82", "headstamp ппу 82")
 
 
@@ -93,7 +93,7 @@ async def test_attack_a_member_corrects_what_another_said(place: Site) -> None:
     await belgrade._messaging.send(belgrade.find(ALERT)[0], message, reply_to=alert.object)
     await until(lambda: len(pristina.cases.show(CHANNEL).objects) == 2, pristina, skopje)
     assert pristina.alerts.list()[0].corrected_by == ""
-    assert (await pristina.alerts.show(ALERT, **WHY)).corrections == ()
+    assert (await pristina.alerts.show(ALERT, **WHY, accept=True)).corrections == ()
 
 
 async def test_what_is_taken_back_opens_no_more_and_each_node_confirms(

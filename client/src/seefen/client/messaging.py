@@ -78,11 +78,11 @@ class Messaging:
         engine = self._engine
         if isinstance(message, Paper) and not self._casework.is_house(state):
             raise RefusedError(f"{message.TYPE} is a paper of your node's house", rule="paper")
-        message = self.fill(message)
+        message = _leaving(self.fill(message))
         _check_addressees(state, message, engine.node)
         self.permit(state.members, message)
         async with engine.lock:
-            dated = self._dated(_leaving(message))
+            dated = self._dated(message)
             draft = self._outbox.add_message(
                 state.case,
                 dated,
