@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from demo.samples import write_samples
+from tests.support.faultbook import long
 from tests.system.running import ROOT, Run, after, scene
 
 REAL = ROOT.parent / "shared" / "samples"
@@ -35,6 +36,7 @@ def _write_files(folder: Path) -> None:
     (folder / "inner").mkdir()
 
 
+@long
 def test_files_of_all_kinds_travel_byte_for_byte(demo: Callable[..., Run], port: int) -> None:
     run = demo("--version-of-nothing")  # a place for this test's files, and a wrong word
     assert run.ended() == 2
