@@ -29,8 +29,9 @@ from seefen.protocol.messages import CATALOGUE, Message, Paper, Roster
 PURPOSE: Final = "house"
 BASIS: Final = "national-law"
 M = TypeVar("M", bound=Message)
-_CLOSED: Final = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
-_OPEN: Final = "case_id = ? AND body IS NOT NULL AND NOT file"
+# Of the own node alone: another one that was let in says nothing here, and lays down nothing.
+_CLOSED: Final = "case_id = ? AND node = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
+_OPEN: Final = "case_id = ? AND node = ? AND body IS NOT NULL AND NOT file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +72,53 @@ class House:
         self._messaging = messaging
         self._reader = reader
         self._kept: tuple[object, Kept] = (None, ())
+        self._let_in = tuple[str, ...]()
 
     def state(self) -> CaseState | None:
-        """Return the house, or None while this device knows none."""
+        """Return the house, or None while this device knows none, or it has other members."""
+        state = self._place()
+        if state is None or self._casework.is_house(state):
+            return state
+        if self._let_in != state.members:  # once, and again when others come
+            self._let_in = state.members
+            self._engine.alarm(self._why_not(state))
+        return None
+
+    def _place(self) -> CaseState | None:
+        """Return the house, also while other nodes are in it: papers of ours still bind us."""
         known = self._engine.vault.get("house")
         if known is not None:
             return self._engine.trust.require_state(known)
         if self._engine.named(HOUSE) is None:
             return None  # as on each push at a node without a house
-        for state in self._casework.states("channel"):
+        states = self._casework.states("channel")
+        for state in states:
             if self._casework.is_house(state):
                 self._engine.vault.put("house", state.case)
                 return state
-        return None
+        ours = (s for s in states if (s.number, s.owner) == (HOUSE, self._engine.node))
+        return next(ours, None)
+
+    def _why_not(self, state: CaseState) -> str:
+        others = [node for node in state.members if node != self._engine.node]
+        return (
+            f"{', '.join(others)} was let into your node's house and reads what is said there: "
+            f"a lead removes it first, `seefen channel remove {HOUSE} {others[0]}`"
+            if others
+            else "your node is no member of its house any more"
+        )
 
     async def open(self) -> CaseView:
         """Open the house; a second time changes nothing.
 
         Raises:
             UntrustedError: rule ``role``: this device is no ``lead``.
+            RefusedError: rule ``house``: other nodes were let in.
         """
         state = self.state()
         if state is None:
+            if (place := self._place()) is not None:
+                raise RefusedError(self._why_not(place), rule="house")
             device = self._engine.directory.device(self._engine.keys.device)
             if "lead" not in device.roles:
                 raise UntrustedError(
@@ -169,14 +195,14 @@ class House:
 
         Which rules are in force is not known then.
         """
-        state = self.state()
+        state = self._place()
         if state is None:
             return False
         laid = self.laid(type_)
         newest = -1 if laid is None else laid.index
         return any(
             row.index > newest and "admin" in author_of(self._engine, row).roles
-            for row in rows(self._engine, _CLOSED, state.case)
+            for row in rows(self._engine, _CLOSED, state.case, self._engine.node)
             if (cover := row.opened_cover) is not None and cover.type == type_.TYPE
         )
 
@@ -185,7 +211,7 @@ class House:
         state = self.state()
         if state is None or not self._holds_alerts():
             return
-        found = rows(self._engine, _CLOSED, state.case)
+        found = rows(self._engine, _CLOSED, state.case, self._engine.node)
         if found and not remembered(self._engine, state.case)[0]:
             self._reader.remember(state.case, PURPOSE, BASIS, "")
         for row in found:
@@ -206,7 +232,7 @@ class House:
         return [cast("Said[M]", one) for one in self._all() if isinstance(one.message, type_)]
 
     def _all(self) -> Kept:
-        state = self.state()
+        state = self._place()
         if state is None:
             return ()
         sql = (
@@ -215,7 +241,7 @@ class House:
         )
         mark = self._engine.vault.one(sql, state.case)
         if self._kept[0] != mark:
-            found = reversed(rows(self._engine, _OPEN, state.case))
+            found = reversed(rows(self._engine, _OPEN, state.case, self._engine.node))
             self._kept = (mark, tuple(filter(None, map(self._said, found))))
         return self._kept[1]
 
