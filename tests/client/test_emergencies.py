@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from seefen.client import Client
+from seefen.client.drafts import Draft
 from seefen.client.findings import AuditRow
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
@@ -150,3 +151,25 @@ async def test_attack_a_colleague_stops_an_emergency_or_a_lost_device_asks(place
     await belgrade.devices.revoke(officer.officer, "lost")
     assert await belgrade.duty.assigning.look() == []
     assert len(belgrade.cases.show(number).objects) == 1
+
+
+async def test_attack_the_key_leaves_while_the_word_to_the_members_waits(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    [number] = await cases(skopje, officer)
+
+    def stuck(draft: Draft) -> None:
+        if b"EmergencyOpened" in draft.plain:
+            raise RefusedError("a newer policy is closed", rule="paper-unread")
+
+    with monkeypatch.context() as held:
+        held.setattr(belgrade._outbox, "permit", stuck)
+        assert await asked(belgrade, officer, number) == []
+        assert await belgrade.duty.assigning.look() == []
+    assert not officer.cases.show(number).readable
+    assert len(belgrade.queued()) == 1
+    await belgrade.sync()
+    assert await belgrade.duty.assigning.look() == [(number, officer.officer)]
+    await until(lambda: len(skopje.cases.show(number).objects) == 2, skopje)

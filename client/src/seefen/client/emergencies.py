@@ -34,6 +34,7 @@ from seefen.protocol.messages import (
 DAY: Final = 86_400  # seconds: until the reason is due, and in which questions are counted
 _LOOK: Final = 0.5  # seconds
 _ASKS: Final = "case_id = ? AND at > ? AND idx <= ? AND cover IS NOT NULL AND instr(cover, ?)"
+_NOTICES: Final = "case_id = ? AND idx > ? AND cover IS NOT NULL AND NOT file AND instr(cover, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,14 +277,25 @@ class Granting:
                 purpose=said.message.purpose,
                 basis=said.message.basis,
             )
-            # Before the key leaves: whoever gets one so is known to all members.
-            sent = await self._messaging.send(state, message)
+            await self._messaging.send(state, message)
             engine.vault.put(_told(said), b"1")
-            if sent.queued:
-                return []  # it leaves first; then the key
+        # Before the key leaves: whoever gets one so is known to all members. In the queue
+        # nobody has read it, whatever holds it up there.
+        if not self._is_told(said, state):
+            self.waits = True
+            return []
         await self._casework.assign(name, (said.device,))
         engine.vault.put(_done(said), b"1")
         return [(name, said.officer)]
+
+    def _is_told(self, said: Said[EmergencyAsk], state: CaseState) -> bool:
+        """Tell whether what this device told the members stands in the log."""
+        found = rows(self._engine, _NOTICES, state.case, said.index, EmergencyOpened.TYPE.encode())
+        ours = (row for row in found if row.statement.device == self._engine.keys.device)
+        return any(
+            isinstance(row.message, EmergencyOpened) and row.message.device == said.device
+            for row in ours
+        )
 
     def _holds(self, state: CaseState) -> bool:
         engine = self._engine
