@@ -8,6 +8,7 @@ import pytest
 from seefen.client import Client
 from seefen.client.drafts import Draft
 from seefen.client.findings import AuditRow
+from seefen.client.views import rows
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
     Emergencies,
@@ -15,6 +16,7 @@ from seefen.protocol.messages import (
     EmergencyOpened,
     EmergencyRefused,
     Note,
+    Recall,
     Roster,
 )
 from tests.client.homes import Site, site
@@ -44,6 +46,7 @@ async def cases(skopje: Client, officer: Client, count: int = 1) -> list[str]:
         await skopje.cases.send(view.number, "the annex")
         numbers.append(view.number)
     await until(lambda: len(officer.cases.list()) == count, officer)
+    await until(lambda: all(officer.cases.show(n).objects for n in numbers), officer)
     return numbers
 
 
@@ -173,3 +176,30 @@ async def test_attack_the_key_leaves_while_the_word_to_the_members_waits(
     await belgrade.sync()
     assert await belgrade.duty.assigning.look() == [(number, officer.officer)]
     await until(lambda: len(skopje.cases.show(number).objects) == 2, skopje)
+
+
+async def test_attack_a_colleague_takes_a_question_back_or_an_officer_the_notice(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    thief = await place.client(BELGRADE, nth=2)
+    [number] = await cases(skopje, officer)
+    await officer.duty.emergencies.ask(number, **WHY)
+    await until(lambda: thief.house.said(EmergencyAsk), thief)
+    await thief.amend.recall(thief.house.said(EmergencyAsk)[0].ref, "wrong_data")
+    await until(lambda: belgrade.house.said(Recall), belgrade)
+    assert await belgrade.duty.assigning.look() == [(number, officer.officer)]
+
+    await until(lambda: officer.duty.emergencies.list()[0].state == "opened", officer)
+    with pytest.raises(RefusedError, match="stays") as stays:
+        await officer.amend.recall(f"{number}#2", "wrong_data")
+    assert stays.value.rule == "stays"
+    state = belgrade._engine.trust.require_state(skopje.cases._casework.find(number).case)
+    [notice] = rows(belgrade._engine, "case_id = ? AND n = 2", state.case)
+    recall = Recall(of=notice.object, recall_reason="wrong_data")
+    await belgrade._messaging.send(state, recall, reply_to=notice.object)
+    await until(lambda: len(skopje.cases.show(number).objects) == 3, skopje)
+    assert skopje.cases.show(number).objects[1].recalled_by == ""
+    await skopje.read(f"{number}#2", **WHY)

@@ -25,6 +25,7 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
 from seefen.protocol.messages import CATALOGUE, Message, Paper, Roster
+from seefen.protocol.statements import Device
 
 PURPOSE: Final = "house"
 BASIS: Final = "national-law"
@@ -32,6 +33,7 @@ M = TypeVar("M", bound=Message)
 # Of the own node alone: another one that was let in says nothing here, and lays down nothing.
 _CLOSED: Final = "case_id = ? AND node = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
 _OPEN: Final = "case_id = ? AND node = ? AND body IS NOT NULL AND NOT file"
+_REPLIES: Final = "case_id = ? AND reply_to = ? AND node = ? AND cover IS NOT NULL AND NOT file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Said(Generic[M]):
         officer: The author's pseudonym, ``o-7f31``.
         by_admin: Whether the author was an admin of the node when it was recorded.
         at: When it was recorded, in Unix seconds.
-        holds: Neither taken back nor replaced; ``binds``: not taken back by an admin.
+        holds: Neither taken back nor replaced, by the same officer or an admin.
+        binds: Not taken back by an admin; a paper always: only a newer one ends it.
     """
 
     ref: str
@@ -183,7 +186,11 @@ class House:
         """Return the newest paper of a form, with who laid it down and when, or None."""
         # Whoever may write here is no admin for it: a stolen field device makes no rules,
         # and takes back or replaces none.
-        return next((one for one in self._of(type_) if one.by_admin and one.binds), None)
+        return next(iter(self.bound(type_)), None)
+
+    def bound(self, type_: type[M]) -> list[Said[M]]:
+        """Return what admins of the node laid down in a form and what binds, the newest first."""
+        return [one for one in self._of(type_) if one.by_admin and one.binds]
 
     def paper(self, type_: type[M]) -> M | None:
         """Return the newest paper of a form: what an admin of the node laid down, or None."""
@@ -249,7 +256,12 @@ class House:
         message = row.message
         if message is None:
             return None
-        author, back = author_of(self._engine, row), recall_of(self._engine, row)
+        author = author_of(self._engine, row)
+        back = [author_of(self._engine, one) for one in self._recalls(row)]
+        newer = [
+            author_of(self._engine, one)
+            for one in rows(self._engine, "object = ?", row.superseded_by)
+        ]
         return Said(
             ref=f"{HOUSE}#{row.n}",
             object=row.object,
@@ -259,6 +271,20 @@ class House:
             at=row.at,
             index=row.index,
             message=message,
-            holds=back is None and row.superseded_by is None,
-            binds=back is None or "admin" not in author_of(self._engine, back).roles,
+            holds=not any(_may_end(author, one) for one in (*back, *newer)),
+            binds=isinstance(message, Paper) or not any("admin" in one.roles for one in back),
         )
+
+    def _recalls(self, row: Row) -> list[Row]:
+        if recall_of(self._engine, row) is None:
+            return []
+        replies = rows(self._engine, _REPLIES, row.case, row.object, self._engine.node)
+        return [
+            one for one in replies if (c := one.opened_cover) is not None and c.type == "Recall"
+        ]
+
+
+def _may_end(author: Device, by: Device) -> bool:
+    """Tell whether a device may take back what another said: a colleague stops no emergency."""
+    same = by.officer == author.officer if author.officer else by.device == author.device
+    return same or "admin" in by.roles
