@@ -2,19 +2,23 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seefen.client import Client
 from seefen.client.drafts import Draft
 from seefen.client.findings import AuditRow
+from seefen.client.values import Sent
 from seefen.client.views import rows
+from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
     Emergencies,
     EmergencyAsk,
     EmergencyOpened,
     EmergencyRefused,
+    Message,
     Note,
     Recall,
     Roster,
@@ -203,3 +207,54 @@ async def test_attack_a_colleague_takes_a_question_back_or_an_officer_the_notice
     await until(lambda: len(skopje.cases.show(number).objects) == 3, skopje)
     assert skopje.cases.show(number).objects[1].recalled_by == ""
     await skopje.read(f"{number}#2", **WHY)
+
+
+async def test_attack_an_emergency_is_granted_under_a_roster_that_a_newer_one_ended(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    [number] = await cases(skopje, officer)
+    laid = await belgrade.house.lay(
+        Roster(zone="Europe/Belgrade", emergencies=Emergencies(forbidden=True))
+    )
+    vault = belgrade._engine.vault
+    sql = "UPDATE object SET body = ? WHERE n = ? AND case_id = ?"
+    n, house = int(str(laid.ref).partition("#")[2]), vault.get("house")
+    body = vault.one("SELECT body FROM object WHERE n = ? AND case_id = ?", n, house)
+    assert body is not None
+    await officer.duty.emergencies.ask(number, **WHY)
+    await until(lambda: belgrade.house.said(EmergencyAsk), belgrade)
+    vault.run(sql, None, n, house)
+    assert belgrade.house.paper(Roster) is None
+    assert await belgrade.duty.assigning.look() == []
+    vault.run(sql, body[0], n, house)
+    assert belgrade.house.said(EmergencyRefused) == []
+    assert await belgrade.duty.assigning.look() == []
+    assert "lets nobody" in belgrade.house.said(EmergencyRefused)[0].message.why
+
+
+async def test_fault_a_question_that_fails_holds_up_no_other(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    barred, failing, good = await cases(skopje, officer, 3)
+    for number in (good, failing, barred):  # the newest is looked at first
+        await officer.duty.emergencies.ask(number, **WHY)
+    await until(lambda: len(belgrade.house.said(EmergencyAsk)) == 3, belgrade)
+    send, find = belgrade._messaging.send, belgrade.cases._casework.find
+    lost = {find(barred).case: RefusedError("not to them", rule="pair-policy"),
+            find(failing).case: OutOfTurnError("later", rule="number")}  # fmt: skip
+
+    async def sent(state: CaseState, message: Message, **more: Any) -> Sent:
+        if state.case in lost:
+            raise lost[state.case]
+        return await send(state, message, **more)
+
+    with monkeypatch.context() as held:
+        held.setattr(belgrade._messaging, "send", sent)
+        assert await belgrade.duty.assigning.look() == [(good, officer.officer)]
+    [refused] = belgrade.house.said(EmergencyRefused)
+    assert "not to them" in refused.message.why
+    assert await belgrade.duty.assigning.look() == [(failing, officer.officer)]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from seefen.client.casework import Casework
+from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.house import House, Said
 from seefen.client.messaging import Messaging
@@ -22,7 +23,7 @@ from seefen.client.stating import SHIFT, remembered
 from seefen.client.values import Sent
 from seefen.client.views import Row, author_of, rows
 from seefen.protocol.case import CaseState
-from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
     Emergencies,
     EmergencyAsk,
@@ -33,6 +34,7 @@ from seefen.protocol.messages import (
 
 DAY: Final = 86_400  # seconds: until the reason is due, and in which questions are counted
 _LOOK: Final = 0.5  # seconds
+_WORDS: Final = 200  # characters of a reason that another refusal gave
 _ASKS: Final = "case_id = ? AND at > ? AND idx <= ? AND cover IS NOT NULL AND instr(cover, ?)"
 _NOTICES: Final = "case_id = ? AND idx > ? AND cover IS NOT NULL AND NOT file AND instr(cover, ?)"
 
@@ -232,15 +234,21 @@ class Granting:
         self._house = house
         self._rule = EmergencyRule(engine, house)
         self.waits = False
+        self.failed: list[str] = []
 
     async def look(self, wait_s: int) -> list[tuple[str, str]]:
         """Answer what was asked; return case and officer of each that was opened.
 
         Args:
             wait_s: Seconds that are left to keyholders who come first; :attr:`waits` says
-                whether something is.
+                whether something is, and :attr:`failed` what went wrong.
+
+        Raises:
+            UnreachableError: The broker is away; the next look goes on.
         """
-        done, self.waits = list[tuple[str, str]](), False
+        done, self.waits, self.failed = list[tuple[str, str]](), False, []
+        if self._house.state() is None:
+            return done  # others are in it: nothing can be said there
         for said in self._open():
             if self._engine.now() - said.at < wait_s:
                 self.waits = True
@@ -248,7 +256,12 @@ class Granting:
             state = self._engine.trust.state(said.message.case)
             if state is None or not self._holds(state):
                 continue  # another keyholder may hold it
-            done += await self._answer(said, state)
+            try:
+                done += await self._answer(said, state)
+            except UnreachableError:
+                raise
+            except SeefenError as err:  # the next officer gets his all the same
+                self.failed.append(f"{self._engine.name_of(state)}: {err}")
         return done
 
     def _open(self) -> Iterator[Said[EmergencyAsk]]:
@@ -267,8 +280,7 @@ class Granting:
             engine.vault.put(_done(said), b"1")
             return []
         if why := self._rule.refusal(said, state):
-            await self._house.say(EmergencyRefused(of=said.object, why=why), reply_to=said.object)
-            engine.vault.put(_done(said), b"1")
+            await self._refuse(said, why)
             return []
         if engine.vault.get(_told(said)) is None:
             message = EmergencyOpened(
@@ -277,7 +289,11 @@ class Granting:
                 purpose=said.message.purpose,
                 basis=said.message.basis,
             )
-            await self._messaging.send(state, message)
+            try:
+                await self._messaging.send(state, message)
+            except RefusedError as err:  # as by the pair policy: nobody may be told
+                await self._refuse(said, str(err))
+                return []
             engine.vault.put(_told(said), b"1")
         # Before the key leaves: whoever gets one so is known to all members. In the queue
         # nobody has read it, whatever holds it up there.
@@ -287,6 +303,11 @@ class Granting:
         await self._casework.assign(name, (said.device,))
         engine.vault.put(_done(said), b"1")
         return [(name, said.officer)]
+
+    async def _refuse(self, said: Said[EmergencyAsk], why: str) -> None:
+        message = EmergencyRefused(of=said.object, why=why[:_WORDS])
+        await self._house.say(message, reply_to=said.object)
+        self._engine.vault.put(_done(said), b"1")
 
     def _is_told(self, said: Said[EmergencyAsk], state: CaseState) -> bool:
         """Tell whether what this device told the members stands in the log."""
