@@ -12,7 +12,7 @@ from seefen.client.findings import AuditRow
 from seefen.client.values import Sent
 from seefen.client.views import rows
 from seefen.protocol.case import CaseState
-from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.messages import (
     Emergencies,
     EmergencyAsk,
@@ -258,3 +258,25 @@ async def test_fault_a_question_that_fails_holds_up_no_other(
     [refused] = belgrade.house.said(EmergencyRefused)
     assert "not to them" in refused.message.why
     assert await belgrade.duty.assigning.look() == [(failing, officer.officer)]
+
+
+async def test_a_first_try_without_a_house_and_a_case_that_was_assigned_by_hand(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    officer = await place.client(BELGRADE, nth=1)
+    [number] = await cases(skopje, officer)
+    with pytest.raises(UntrustedError, match="no house yet"):
+        await officer.duty.emergencies.ask(number, **WHY)
+    assert officer.duty.emergencies.list() == []
+    await belgrade.house.say(Note(text="the house is open"))
+    await until(lambda: officer.house.said(Note), officer)
+    await officer.duty.emergencies.ask(number, **WHY)
+    await until(lambda: belgrade.house.said(EmergencyAsk), belgrade)
+    await belgrade.cases.assign(number, officer.officer)
+    assert await belgrade.duty.assigning.look() == []
+    await until(lambda: officer.cases.show(number).readable, officer)
+    assert officer.duty.emergencies.list() == []
+    await officer.read(f"{number}#1", **WHY)
+    assert [row.emergency for row in await readings(belgrade, officer)] == [False]

@@ -23,6 +23,7 @@ from seefen.client.stating import SHIFT, remembered
 from seefen.client.values import Sent
 from seefen.client.views import Row, author_of, rows
 from seefen.protocol.case import CaseState
+from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
     Emergencies,
@@ -31,6 +32,7 @@ from seefen.protocol.messages import (
     EmergencyRefused,
     Roster,
 )
+from seefen.protocol.statements import Assign
 
 DAY: Final = 86_400  # seconds: until the reason is due, and in which questions are counted
 _LOOK: Final = 0.5  # seconds
@@ -125,12 +127,28 @@ class Asking:
                 f"{number} was asked for: a keyholder's client opens it", rule="asked"
             )
         self._reader.remember(state.case, purpose, basis, reason)
-        with engine.vault.change():
+        vault, names = engine.vault, (emergency_of(state.case), first_of(state.case))
+        before = [(name, vault.get(name)) for name in names]
+        with vault.change():
             # Before it is said: whatever ends this process, his first reading is known as one.
-            engine.vault.put_number(emergency_of(state.case), engine.now())
-            engine.vault.put(first_of(state.case), b"1")
+            vault.put_number(names[0], engine.now())
+            vault.put(names[1], b"1")
         message = EmergencyAsk(case=state.case, purpose=purpose, basis=basis)
-        return await self._house.say(message)
+        try:
+            return await self._house.say(message)
+        except SeefenError:
+            if not self._waits_to_leave():  # nothing was said: he may try again at once
+                with vault.change():
+                    for name, value in before:
+                        vault.run("DELETE FROM setting WHERE name = ?", name)
+                        if value is not None:
+                            vault.put(name, value)
+            raise
+
+    def _waits_to_leave(self) -> bool:
+        house = self._house.state()
+        sql = "SELECT 1 FROM draft WHERE case_id = ?"
+        return house is not None and self._engine.vault.one(sql, house.case) is not None
 
     async def wait(self, number: str, seconds: float) -> EmergencyView:
         """Wait until a case that was asked for is opened or refused, or the time is over.
@@ -184,10 +202,35 @@ class Asking:
         return taken.index
 
     def _told(self, state: CaseState) -> Row | None:
-        named = EmergencyOpened.TYPE.encode()
-        sql = "case_id = ? AND node = ? AND cover IS NOT NULL AND instr(cover, ?)"
-        found = rows(self._engine, sql, state.case, self._engine.node, named)
-        return found[-1] if found else None
+        """Return with which object the members were told of the emergency of this device."""
+        given = self._given(state)
+        if given is None:
+            return None
+        upto, by = given
+        asked, named = self._asked(state.case), EmergencyOpened.TYPE.encode()
+        since = -1 if asked is None else asked.index
+        found = [
+            row
+            for row in rows(self._engine, _NOTICES, state.case, since, named)
+            if row.index < upto and row.statement.node == self._engine.node and self._is_ours(row)
+        ]
+        # While it is closed, whom it names is not known: the last of who handed over the key.
+        return max(found, key=lambda row: (row.statement.device == by, row.index), default=None)
+
+    def _is_ours(self, row: Row) -> bool:
+        message, ours = row.message, self._engine.keys.device
+        return not isinstance(message, EmergencyOpened) or message.device == ours
+
+    def _given(self, state: CaseState) -> tuple[int, bytes] | None:
+        """Return the entry that handed the case to this device, and the device that wrote it."""
+        for entry in reversed(list(self._engine.vault.entries(state.case, "assign"))):
+            if entry.envelope is None:
+                continue
+            assign = open_envelope(entry.envelope, "assign").statement
+            ours = self._engine.keys.device
+            if isinstance(assign, Assign) and ours in {one.device for one in assign.devices}:
+                return entry.index, assign.device
+        return None
 
     def _asked(self, case: bytes) -> Said[EmergencyAsk] | None:
         ours = self._engine.keys.device
@@ -200,7 +243,7 @@ class Asking:
         if not at:
             return None
         if engine.case_key(state.case, state.generation.gen) is not None:
-            return EmergencyView(name, "opened", "", at + DAY)
+            return self._had(state, EmergencyView(name, "opened", "", at + DAY))
         asked, why = self._asked(state.case), ""
         for said in refusals(engine, self._house):
             if asked is not None and said.message.of == asked.object:
@@ -211,6 +254,14 @@ class Asking:
         if at + DAY < engine.now():
             return None  # nobody answered, or it was refused yesterday
         return EmergencyView(name, "refused" if why else "asked", why, at + DAY)
+
+    def _had(self, state: CaseState, view: EmergencyView) -> EmergencyView | None:
+        if self._told(state) is not None:
+            return view
+        # It was assigned by hand meanwhile: it is his like any other.
+        for one in (emergency_of(state.case), first_of(state.case)):
+            self._engine.vault.run("DELETE FROM setting WHERE name = ?", one)
+        return None
 
 
 def refusals(engine: Engine, house: House) -> list[Said[EmergencyRefused]]:
