@@ -125,3 +125,18 @@ def test_two_codes_of_one_name_are_refused_and_a_broken_file_is_none(tmp_path: P
         codelists.check(update(row=same), 1)
     (tmp_path / codelists.NAME).write_bytes(b"[[[")
     assert codelists.read(tmp_path) == []
+
+
+async def test_attack_a_field_device_takes_adopted_codes_back_or_replaces_them(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await place.broker.take(place.network.enrol(SKOPJE, ("field",)))
+    field = await place.client(SKOPJE, nth=1)
+    await proposed(belgrade, skopje, update())
+    await skopje.duty.codelists.adopt(f"{CHANNEL}#1")
+    await until(lambda: field.house.said(CodelistUpdate), field)
+    ref = field.house.said(CodelistUpdate)[0].ref
+    await field.amend.replace(ref, update(row=ListRow(code="9", label="Nine", source="-")))
+    await until(lambda: len(skopje.house.said(CodelistUpdate)) == 2, skopje)
+    assert [one.code for one in skopje.duty.codelists.list()] == ["8x57"]

@@ -2,18 +2,25 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seefen.client import Client
+from seefen.client.drafts import Draft
 from seefen.client.findings import AuditRow
-from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.client.values import Sent
+from seefen.client.views import rows
+from seefen.protocol.case import CaseState
+from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.messages import (
     Emergencies,
     EmergencyAsk,
     EmergencyOpened,
     EmergencyRefused,
+    Message,
     Note,
+    Recall,
     Roster,
 )
 from tests.client.homes import Site, site
@@ -43,6 +50,7 @@ async def cases(skopje: Client, officer: Client, count: int = 1) -> list[str]:
         await skopje.cases.send(view.number, "the annex")
         numbers.append(view.number)
     await until(lambda: len(officer.cases.list()) == count, officer)
+    await until(lambda: all(officer.cases.show(n).objects for n in numbers), officer)
     return numbers
 
 
@@ -150,3 +158,125 @@ async def test_attack_a_colleague_stops_an_emergency_or_a_lost_device_asks(place
     await belgrade.devices.revoke(officer.officer, "lost")
     assert await belgrade.duty.assigning.look() == []
     assert len(belgrade.cases.show(number).objects) == 1
+
+
+async def test_attack_the_key_leaves_while_the_word_to_the_members_waits(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    [number] = await cases(skopje, officer)
+
+    def stuck(draft: Draft) -> None:
+        if b"EmergencyOpened" in draft.plain:
+            raise RefusedError("a newer policy is closed", rule="paper-unread")
+
+    with monkeypatch.context() as held:
+        held.setattr(belgrade._outbox, "permit", stuck)
+        assert await asked(belgrade, officer, number) == []
+        assert await belgrade.duty.assigning.look() == []
+    assert not officer.cases.show(number).readable
+    assert len(belgrade.queued()) == 1
+    await belgrade.sync()
+    assert await belgrade.duty.assigning.look() == [(number, officer.officer)]
+    await until(lambda: len(skopje.cases.show(number).objects) == 2, skopje)
+
+
+async def test_attack_a_colleague_takes_a_question_back_or_an_officer_the_notice(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    thief = await place.client(BELGRADE, nth=2)
+    [number] = await cases(skopje, officer)
+    await officer.duty.emergencies.ask(number, **WHY)
+    await until(lambda: thief.house.said(EmergencyAsk), thief)
+    await thief.amend.recall(thief.house.said(EmergencyAsk)[0].ref, "wrong_data")
+    await until(lambda: belgrade.house.said(Recall), belgrade)
+    assert await belgrade.duty.assigning.look() == [(number, officer.officer)]
+
+    await until(lambda: officer.duty.emergencies.list()[0].state == "opened", officer)
+    with pytest.raises(RefusedError, match="stays") as stays:
+        await officer.amend.recall(f"{number}#2", "wrong_data")
+    assert stays.value.rule == "stays"
+    state = belgrade._engine.trust.require_state(skopje.cases._casework.find(number).case)
+    [notice] = rows(belgrade._engine, "case_id = ? AND n = 2", state.case)
+    recall = Recall(of=notice.object, recall_reason="wrong_data")
+    await belgrade._messaging.send(state, recall, reply_to=notice.object)
+    await until(lambda: len(skopje.cases.show(number).objects) == 3, skopje)
+    assert skopje.cases.show(number).objects[1].recalled_by == ""
+    await skopje.read(f"{number}#2", **WHY)
+
+
+async def test_attack_an_emergency_is_granted_under_a_roster_that_a_newer_one_ended(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    [number] = await cases(skopje, officer)
+    laid = await belgrade.house.lay(
+        Roster(zone="Europe/Belgrade", emergencies=Emergencies(forbidden=True))
+    )
+    vault = belgrade._engine.vault
+    sql = "UPDATE object SET body = ? WHERE n = ? AND case_id = ?"
+    n, house = int(str(laid.ref).partition("#")[2]), vault.get("house")
+    body = vault.one("SELECT body FROM object WHERE n = ? AND case_id = ?", n, house)
+    assert body is not None
+    await officer.duty.emergencies.ask(number, **WHY)
+    await until(lambda: belgrade.house.said(EmergencyAsk), belgrade)
+    vault.run(sql, None, n, house)
+    assert belgrade.house.paper(Roster) is None
+    assert await belgrade.duty.assigning.look() == []
+    vault.run(sql, body[0], n, house)
+    assert belgrade.house.said(EmergencyRefused) == []
+    assert await belgrade.duty.assigning.look() == []
+    assert "lets nobody" in belgrade.house.said(EmergencyRefused)[0].message.why
+
+
+async def test_fault_a_question_that_fails_holds_up_no_other(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    barred, failing, good = await cases(skopje, officer, 3)
+    for number in (good, failing, barred):  # the newest is looked at first
+        await officer.duty.emergencies.ask(number, **WHY)
+    await until(lambda: len(belgrade.house.said(EmergencyAsk)) == 3, belgrade)
+    send, find = belgrade._messaging.send, belgrade.cases._casework.find
+    lost = {find(barred).case: RefusedError("not to them", rule="pair-policy"),
+            find(failing).case: OutOfTurnError("later", rule="number")}  # fmt: skip
+
+    async def sent(state: CaseState, message: Message, **more: Any) -> Sent:
+        if state.case in lost:
+            raise lost[state.case]
+        return await send(state, message, **more)
+
+    with monkeypatch.context() as held:
+        held.setattr(belgrade._messaging, "send", sent)
+        assert await belgrade.duty.assigning.look() == [(good, officer.officer)]
+    [refused] = belgrade.house.said(EmergencyRefused)
+    assert "not to them" in refused.message.why
+    assert await belgrade.duty.assigning.look() == [(failing, officer.officer)]
+
+
+async def test_a_first_try_without_a_house_and_a_case_that_was_assigned_by_hand(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    officer = await place.client(BELGRADE, nth=1)
+    [number] = await cases(skopje, officer)
+    with pytest.raises(UntrustedError, match="no house yet"):
+        await officer.duty.emergencies.ask(number, **WHY)
+    assert officer.duty.emergencies.list() == []
+    await belgrade.house.say(Note(text="the house is open"))
+    await until(lambda: officer.house.said(Note), officer)
+    await officer.duty.emergencies.ask(number, **WHY)
+    await until(lambda: belgrade.house.said(EmergencyAsk), belgrade)
+    await belgrade.cases.assign(number, officer.officer)
+    assert await belgrade.duty.assigning.look() == []
+    await until(lambda: officer.cases.show(number).readable, officer)
+    assert officer.duty.emergencies.list() == []
+    await officer.read(f"{number}#1", **WHY)
+    assert [row.emergency for row in await readings(belgrade, officer)] == [False]

@@ -7,8 +7,9 @@ import pytest
 
 from seefen.client import Client
 from seefen.client.house import PURPOSE
+from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError, UntrustedError
-from seefen.protocol.messages import Note
+from seefen.protocol.messages import Note, Roster
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, SKOPJE, WHY, until
 
@@ -79,6 +80,46 @@ async def test_attack_the_house_gets_no_other_member(place: Site) -> None:
     with pytest.raises(RefusedError, match="your node's alone") as refused:
         await skopje.channels.add("house", [BELGRADE])
     assert refused.value.rule == "house"
+
+
+async def test_attack_a_lead_with_an_altered_client_lets_another_node_into_the_house(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin, lead = await place.client(SKOPJE), await enrolled(place, "lead")
+    belgrade = await place.client(BELGRADE)
+    await admin.house.lay(Roster(zone="Europe/Skopje"))
+    await until(lambda: lead.house.paper(Roster), lead)
+    with monkeypatch.context() as altered:
+        altered.setattr(lead._casework, "is_house", _never)
+        await lead.channels.add("house", [BELGRADE])
+    await until(lambda: belgrade.channels.list(), belgrade)
+    [theirs] = belgrade._casework.states("channel")
+    with monkeypatch.context() as altered:
+        altered.setattr(belgrade._casework, "is_house", _always)
+        await belgrade._messaging.send(theirs, Roster(zone="Europe/Belgrade", version=2))
+    await admin.sync()
+
+    assert admin.house.state() is None
+    assert admin.alarm is not None
+    assert BELGRADE in admin.alarm
+    with pytest.raises(RefusedError, match=r"a lead removes it first") as refused:
+        await admin.house.say(Note(text="secret"))
+    assert refused.value.rule == "house"
+    await lead.channels.remove("house", [BELGRADE])
+    await admin.sync()
+    await admin.house.say(Note(text="ours again"))
+    assert not admin.house.is_unread(Roster)
+    paper = admin.house.paper(Roster)
+    assert paper is not None
+    assert paper.zone == "Europe/Skopje"
+
+
+def _never(_state: CaseState) -> bool:
+    return False
+
+
+def _always(_state: CaseState) -> bool:
+    return True
 
 
 async def test_what_its_author_took_back_or_replaced_does_not_count(place: Site) -> None:

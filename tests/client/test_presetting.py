@@ -148,9 +148,15 @@ async def test_attack_a_device_that_is_no_admin_takes_a_paper_back_or_replaces_i
         assert client.presets.fill(alert()).handling == "H1"
 
 
-async def test_an_admin_takes_a_paper_back(place: Site) -> None:
+async def test_a_paper_is_not_taken_back_but_followed_by_a_newer_one(place: Site) -> None:
     skopje = await place.client(SKOPJE)
     await skopje.house.lay(PRESETS)
-    await skopje.amend.recall("house#1", "wrong_data")
-    assert skopje.house.paper(Presets) is None
-    assert skopje.presets.fill(alert()).handling == "H2"
+    with pytest.raises(RefusedError, match="a newer one") as stays:
+        await skopje.amend.recall("house#1", "wrong_data")
+    assert stays.value.rule == "stays"
+    laid = skopje.house.laid(Presets)
+    assert laid is not None
+    # An admin's altered client: what is in force is the newest, and never an older one.
+    await skopje.house.say(Recall(of=laid.object, recall_reason="wrong_data"), reply_to=laid.object)
+    assert skopje.house.laid(Presets) is not None
+    assert skopje.presets.fill(alert()).handling == "H1"

@@ -20,8 +20,10 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
     Correction,
+    EmergencyOpened,
     ErasureConfirm,
     Message,
+    Paper,
     Recall,
     SeizureAlert,
     saying,
@@ -52,9 +54,11 @@ class Amending:
         """Send a newer version of a message of one's own node; lists show the newest.
 
         Raises:
-            RefusedError: It is another's, of another form, or replaced or taken back already.
+            RefusedError: It is another's, of another form, or replaced or taken back already; rule
+                ``stays``: a paper of the house, or word of an emergency.
         """
         state, row = self._own(ref)
+        _require_mendable(ref, row)
         cover = row.opened_cover
         if cover is None or cover.type != message.TYPE:
             kind = "sealed for this device" if cover is None else f"a {cover.type}"
@@ -92,8 +96,13 @@ class Amending:
         return await self._messaging.send(state, message, reply_to=row.object)
 
     async def recall(self, ref: str, reason: str, text: str = "") -> Sent:
-        """Take a message back: recipients open it no more, and owe a confirmation."""
+        """Take a message back: recipients open it no more, and owe a confirmation.
+
+        Raises:
+            RefusedError: rule ``stays``: a paper of the house, or word of an emergency.
+        """
         state, row = self._own(ref)
+        _require_mendable(ref, row)
         message = Recall(of=row.object, recall_reason=reason, text=text, **terms_of(row))
         return await self._messaging.send(state, message, reply_to=row.object)
 
@@ -137,3 +146,14 @@ class Amending:
         if recall_of(self._engine, row) is not None:
             raise OutOfTurnError(f"{ref} was taken back already", rule="recalled")
         return state, row
+
+
+def _require_mendable(ref: str, row: Row) -> None:
+    cover = row.opened_cover
+    if cover is None:
+        return
+    if cover.type in {type_.TYPE for type_ in Paper.__subclasses__()}:
+        raise RefusedError(f"{ref} binds until a newer one is laid down: lay that", rule="stays")
+    if cover.type == EmergencyOpened.TYPE:
+        # Whoever was seen to open a case does not undo that he was seen.
+        raise RefusedError(f"{ref} tells of an emergency and stays: write a note", rule="stays")

@@ -69,9 +69,10 @@ class Assigning:
             UnreachableError: The broker is away; the next look goes on.
         """
         said, rank = self._house.laid(Roster), self._rank()
-        if rank is None:
-            return []
         self._waits = False
+        # Under which roster is not known then; the newer one may forbid what the older allows.
+        if rank is None or self._house.is_unread(Roster):
+            return []
         done = await self._open_emergencies(rank)
         if said is None:
             return done
@@ -87,14 +88,10 @@ class Assigning:
         return done
 
     async def _open_emergencies(self, rank: int) -> Assignments:
-        try:
-            done = await self._granting.look(rank * IMPATIENCE)
-            self._waits |= self._granting.waits
-        except UnreachableError:
-            raise
-        except SeefenError as err:
-            self._complain(f"a case was not opened in an emergency: {err}")
-            return []
+        done = await self._granting.look(rank * IMPATIENCE)
+        self._waits |= self._granting.waits
+        for why in self._granting.failed:
+            self._complain(f"a case was not opened in an emergency: {why}")
         for name, officer in done:
             self._pushes.tell("assigned", f"to {officer}, in an EMERGENCY", name)
         return done

@@ -93,11 +93,11 @@ class Codelists:
 
     def _adopted(self) -> Iterator[Adopted]:
         versions = dict[str, int]()
-        for said in reversed(self._house.said(CodelistUpdate)):
+        for said in reversed(self._house.bound(CodelistUpdate)):
             update = said.message
             next_ = versions.get(update.table, SHIPPED) + 1
-            # A paper alone, and in order: what was skipped or comes twice changes nothing.
-            if said.by_admin and update.table in GROWING and update.version == next_:
+            # In order: what was skipped or comes twice changes nothing.
+            if update.table in GROWING and update.version == next_:
                 versions[update.table] = next_
                 for row in update.rows:
                     yield Adopted(update.table, row.code, row.label, row.source, next_)

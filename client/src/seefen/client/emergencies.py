@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from seefen.client.casework import Casework
+from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.house import House, Said
 from seefen.client.messaging import Messaging
@@ -22,7 +23,8 @@ from seefen.client.stating import SHIFT, remembered
 from seefen.client.values import Sent
 from seefen.client.views import Row, author_of, rows
 from seefen.protocol.case import CaseState
-from seefen.protocol.errors import OutOfTurnError, RefusedError
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
     Emergencies,
     EmergencyAsk,
@@ -30,10 +32,13 @@ from seefen.protocol.messages import (
     EmergencyRefused,
     Roster,
 )
+from seefen.protocol.statements import Assign
 
 DAY: Final = 86_400  # seconds: until the reason is due, and in which questions are counted
 _LOOK: Final = 0.5  # seconds
+_WORDS: Final = 200  # characters of a reason that another refusal gave
 _ASKS: Final = "case_id = ? AND at > ? AND idx <= ? AND cover IS NOT NULL AND instr(cover, ?)"
+_NOTICES: Final = "case_id = ? AND idx > ? AND cover IS NOT NULL AND NOT file AND instr(cover, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +127,28 @@ class Asking:
                 f"{number} was asked for: a keyholder's client opens it", rule="asked"
             )
         self._reader.remember(state.case, purpose, basis, reason)
-        with engine.vault.change():
+        vault, names = engine.vault, (emergency_of(state.case), first_of(state.case))
+        before = [(name, vault.get(name)) for name in names]
+        with vault.change():
             # Before it is said: whatever ends this process, his first reading is known as one.
-            engine.vault.put_number(emergency_of(state.case), engine.now())
-            engine.vault.put(first_of(state.case), b"1")
+            vault.put_number(names[0], engine.now())
+            vault.put(names[1], b"1")
         message = EmergencyAsk(case=state.case, purpose=purpose, basis=basis)
-        return await self._house.say(message)
+        try:
+            return await self._house.say(message)
+        except SeefenError:
+            if not self._waits_to_leave():  # nothing was said: he may try again at once
+                with vault.change():
+                    for name, value in before:
+                        vault.run("DELETE FROM setting WHERE name = ?", name)
+                        if value is not None:
+                            vault.put(name, value)
+            raise
+
+    def _waits_to_leave(self) -> bool:
+        house = self._house.state()
+        sql = "SELECT 1 FROM draft WHERE case_id = ?"
+        return house is not None and self._engine.vault.one(sql, house.case) is not None
 
     async def wait(self, number: str, seconds: float) -> EmergencyView:
         """Wait until a case that was asked for is opened or refused, or the time is over.
@@ -181,10 +202,35 @@ class Asking:
         return taken.index
 
     def _told(self, state: CaseState) -> Row | None:
-        named = EmergencyOpened.TYPE.encode()
-        sql = "case_id = ? AND node = ? AND cover IS NOT NULL AND instr(cover, ?)"
-        found = rows(self._engine, sql, state.case, self._engine.node, named)
-        return found[-1] if found else None
+        """Return with which object the members were told of the emergency of this device."""
+        given = self._given(state)
+        if given is None:
+            return None
+        upto, by = given
+        asked, named = self._asked(state.case), EmergencyOpened.TYPE.encode()
+        since = -1 if asked is None else asked.index
+        found = [
+            row
+            for row in rows(self._engine, _NOTICES, state.case, since, named)
+            if row.index < upto and row.statement.node == self._engine.node and self._is_ours(row)
+        ]
+        # While it is closed, whom it names is not known: the last of who handed over the key.
+        return max(found, key=lambda row: (row.statement.device == by, row.index), default=None)
+
+    def _is_ours(self, row: Row) -> bool:
+        message, ours = row.message, self._engine.keys.device
+        return not isinstance(message, EmergencyOpened) or message.device == ours
+
+    def _given(self, state: CaseState) -> tuple[int, bytes] | None:
+        """Return the entry that handed the case to this device, and the device that wrote it."""
+        for entry in reversed(list(self._engine.vault.entries(state.case, "assign"))):
+            if entry.envelope is None:
+                continue
+            assign = open_envelope(entry.envelope, "assign").statement
+            ours = self._engine.keys.device
+            if isinstance(assign, Assign) and ours in {one.device for one in assign.devices}:
+                return entry.index, assign.device
+        return None
 
     def _asked(self, case: bytes) -> Said[EmergencyAsk] | None:
         ours = self._engine.keys.device
@@ -197,7 +243,7 @@ class Asking:
         if not at:
             return None
         if engine.case_key(state.case, state.generation.gen) is not None:
-            return EmergencyView(name, "opened", "", at + DAY)
+            return self._had(state, EmergencyView(name, "opened", "", at + DAY))
         asked, why = self._asked(state.case), ""
         for said in refusals(engine, self._house):
             if asked is not None and said.message.of == asked.object:
@@ -208,6 +254,14 @@ class Asking:
         if at + DAY < engine.now():
             return None  # nobody answered, or it was refused yesterday
         return EmergencyView(name, "refused" if why else "asked", why, at + DAY)
+
+    def _had(self, state: CaseState, view: EmergencyView) -> EmergencyView | None:
+        if self._told(state) is not None:
+            return view
+        # It was assigned by hand meanwhile: it is his like any other.
+        for one in (emergency_of(state.case), first_of(state.case)):
+            self._engine.vault.run("DELETE FROM setting WHERE name = ?", one)
+        return None
 
 
 def refusals(engine: Engine, house: House) -> list[Said[EmergencyRefused]]:
@@ -231,15 +285,21 @@ class Granting:
         self._house = house
         self._rule = EmergencyRule(engine, house)
         self.waits = False
+        self.failed: list[str] = []
 
     async def look(self, wait_s: int) -> list[tuple[str, str]]:
         """Answer what was asked; return case and officer of each that was opened.
 
         Args:
             wait_s: Seconds that are left to keyholders who come first; :attr:`waits` says
-                whether something is.
+                whether something is, and :attr:`failed` what went wrong.
+
+        Raises:
+            UnreachableError: The broker is away; the next look goes on.
         """
-        done, self.waits = list[tuple[str, str]](), False
+        done, self.waits, self.failed = list[tuple[str, str]](), False, []
+        if self._house.state() is None:
+            return done  # others are in it: nothing can be said there
         for said in self._open():
             if self._engine.now() - said.at < wait_s:
                 self.waits = True
@@ -247,7 +307,12 @@ class Granting:
             state = self._engine.trust.state(said.message.case)
             if state is None or not self._holds(state):
                 continue  # another keyholder may hold it
-            done += await self._answer(said, state)
+            try:
+                done += await self._answer(said, state)
+            except UnreachableError:
+                raise
+            except SeefenError as err:  # the next officer gets his all the same
+                self.failed.append(f"{self._engine.name_of(state)}: {err}")
         return done
 
     def _open(self) -> Iterator[Said[EmergencyAsk]]:
@@ -266,8 +331,7 @@ class Granting:
             engine.vault.put(_done(said), b"1")
             return []
         if why := self._rule.refusal(said, state):
-            await self._house.say(EmergencyRefused(of=said.object, why=why), reply_to=said.object)
-            engine.vault.put(_done(said), b"1")
+            await self._refuse(said, why)
             return []
         if engine.vault.get(_told(said)) is None:
             message = EmergencyOpened(
@@ -276,14 +340,34 @@ class Granting:
                 purpose=said.message.purpose,
                 basis=said.message.basis,
             )
-            # Before the key leaves: whoever gets one so is known to all members.
-            sent = await self._messaging.send(state, message)
+            try:
+                await self._messaging.send(state, message)
+            except RefusedError as err:  # as by the pair policy: nobody may be told
+                await self._refuse(said, str(err))
+                return []
             engine.vault.put(_told(said), b"1")
-            if sent.queued:
-                return []  # it leaves first; then the key
+        # Before the key leaves: whoever gets one so is known to all members. In the queue
+        # nobody has read it, whatever holds it up there.
+        if not self._is_told(said, state):
+            self.waits = True
+            return []
         await self._casework.assign(name, (said.device,))
         engine.vault.put(_done(said), b"1")
         return [(name, said.officer)]
+
+    async def _refuse(self, said: Said[EmergencyAsk], why: str) -> None:
+        message = EmergencyRefused(of=said.object, why=why[:_WORDS])
+        await self._house.say(message, reply_to=said.object)
+        self._engine.vault.put(_done(said), b"1")
+
+    def _is_told(self, said: Said[EmergencyAsk], state: CaseState) -> bool:
+        """Tell whether what this device told the members stands in the log."""
+        found = rows(self._engine, _NOTICES, state.case, said.index, EmergencyOpened.TYPE.encode())
+        ours = (row for row in found if row.statement.device == self._engine.keys.device)
+        return any(
+            isinstance(row.message, EmergencyOpened) and row.message.device == said.device
+            for row in ours
+        )
 
     def _holds(self, state: CaseState) -> bool:
         engine = self._engine

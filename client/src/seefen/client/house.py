@@ -25,12 +25,15 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
 from seefen.protocol.messages import CATALOGUE, Message, Paper, Roster
+from seefen.protocol.statements import Device
 
 PURPOSE: Final = "house"
 BASIS: Final = "national-law"
 M = TypeVar("M", bound=Message)
-_CLOSED: Final = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
-_OPEN: Final = "case_id = ? AND body IS NOT NULL AND NOT file"
+# Of the own node alone: another one that was let in says nothing here, and lays down nothing.
+_CLOSED: Final = "case_id = ? AND node = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
+_OPEN: Final = "case_id = ? AND node = ? AND body IS NOT NULL AND NOT file"
+_REPLIES: Final = "case_id = ? AND reply_to = ? AND node = ? AND cover IS NOT NULL AND NOT file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class Said(Generic[M]):
         officer: The author's pseudonym, ``o-7f31``.
         by_admin: Whether the author was an admin of the node when it was recorded.
         at: When it was recorded, in Unix seconds.
-        holds: Neither taken back nor replaced; ``binds``: not taken back by an admin.
+        holds: Neither taken back nor replaced, by the same officer or an admin.
+        binds: Not taken back by an admin; a paper always: only a newer one ends it.
     """
 
     ref: str
@@ -71,28 +75,53 @@ class House:
         self._messaging = messaging
         self._reader = reader
         self._kept: tuple[object, Kept] = (None, ())
+        self._let_in = tuple[str, ...]()
 
     def state(self) -> CaseState | None:
-        """Return the house, or None while this device knows none."""
+        """Return the house, or None while this device knows none, or it has other members."""
+        state = self._place()
+        if state is None or self._casework.is_house(state):
+            return state
+        if self._let_in != state.members:  # once, and again when others come
+            self._let_in = state.members
+            self._engine.alarm(self._why_not(state))
+        return None
+
+    def _place(self) -> CaseState | None:
+        """Return the house, also while other nodes are in it: papers of ours still bind us."""
         known = self._engine.vault.get("house")
         if known is not None:
             return self._engine.trust.require_state(known)
         if self._engine.named(HOUSE) is None:
             return None  # as on each push at a node without a house
-        for state in self._casework.states("channel"):
+        states = self._casework.states("channel")
+        for state in states:
             if self._casework.is_house(state):
                 self._engine.vault.put("house", state.case)
                 return state
-        return None
+        ours = (s for s in states if (s.number, s.owner) == (HOUSE, self._engine.node))
+        return next(ours, None)
+
+    def _why_not(self, state: CaseState) -> str:
+        others = [node for node in state.members if node != self._engine.node]
+        return (
+            f"{', '.join(others)} was let into your node's house and reads what is said there: "
+            f"a lead removes it first, `seefen channel remove {HOUSE} {others[0]}`"
+            if others
+            else "your node is no member of its house any more"
+        )
 
     async def open(self) -> CaseView:
         """Open the house; a second time changes nothing.
 
         Raises:
             UntrustedError: rule ``role``: this device is no ``lead``.
+            RefusedError: rule ``house``: other nodes were let in.
         """
         state = self.state()
         if state is None:
+            if (place := self._place()) is not None:
+                raise RefusedError(self._why_not(place), rule="house")
             device = self._engine.directory.device(self._engine.keys.device)
             if "lead" not in device.roles:
                 raise UntrustedError(
@@ -157,7 +186,11 @@ class House:
         """Return the newest paper of a form, with who laid it down and when, or None."""
         # Whoever may write here is no admin for it: a stolen field device makes no rules,
         # and takes back or replaces none.
-        return next((one for one in self._of(type_) if one.by_admin and one.binds), None)
+        return next(iter(self.bound(type_)), None)
+
+    def bound(self, type_: type[M]) -> list[Said[M]]:
+        """Return what admins of the node laid down in a form and what binds, the newest first."""
+        return [one for one in self._of(type_) if one.by_admin and one.binds]
 
     def paper(self, type_: type[M]) -> M | None:
         """Return the newest paper of a form: what an admin of the node laid down, or None."""
@@ -169,14 +202,14 @@ class House:
 
         Which rules are in force is not known then.
         """
-        state = self.state()
+        state = self._place()
         if state is None:
             return False
         laid = self.laid(type_)
         newest = -1 if laid is None else laid.index
         return any(
             row.index > newest and "admin" in author_of(self._engine, row).roles
-            for row in rows(self._engine, _CLOSED, state.case)
+            for row in rows(self._engine, _CLOSED, state.case, self._engine.node)
             if (cover := row.opened_cover) is not None and cover.type == type_.TYPE
         )
 
@@ -185,7 +218,7 @@ class House:
         state = self.state()
         if state is None or not self._holds_alerts():
             return
-        found = rows(self._engine, _CLOSED, state.case)
+        found = rows(self._engine, _CLOSED, state.case, self._engine.node)
         if found and not remembered(self._engine, state.case)[0]:
             self._reader.remember(state.case, PURPOSE, BASIS, "")
         for row in found:
@@ -206,7 +239,7 @@ class House:
         return [cast("Said[M]", one) for one in self._all() if isinstance(one.message, type_)]
 
     def _all(self) -> Kept:
-        state = self.state()
+        state = self._place()
         if state is None:
             return ()
         sql = (
@@ -215,7 +248,7 @@ class House:
         )
         mark = self._engine.vault.one(sql, state.case)
         if self._kept[0] != mark:
-            found = reversed(rows(self._engine, _OPEN, state.case))
+            found = reversed(rows(self._engine, _OPEN, state.case, self._engine.node))
             self._kept = (mark, tuple(filter(None, map(self._said, found))))
         return self._kept[1]
 
@@ -223,7 +256,12 @@ class House:
         message = row.message
         if message is None:
             return None
-        author, back = author_of(self._engine, row), recall_of(self._engine, row)
+        author = author_of(self._engine, row)
+        back = [author_of(self._engine, one) for one in self._recalls(row)]
+        newer = [
+            author_of(self._engine, one)
+            for one in rows(self._engine, "object = ?", row.superseded_by)
+        ]
         return Said(
             ref=f"{HOUSE}#{row.n}",
             object=row.object,
@@ -233,6 +271,20 @@ class House:
             at=row.at,
             index=row.index,
             message=message,
-            holds=back is None and row.superseded_by is None,
-            binds=back is None or "admin" not in author_of(self._engine, back).roles,
+            holds=not any(_may_end(author, one) for one in (*back, *newer)),
+            binds=isinstance(message, Paper) or not any("admin" in one.roles for one in back),
         )
+
+    def _recalls(self, row: Row) -> list[Row]:
+        if recall_of(self._engine, row) is None:
+            return []
+        replies = rows(self._engine, _REPLIES, row.case, row.object, self._engine.node)
+        return [
+            one for one in replies if (c := one.opened_cover) is not None and c.type == "Recall"
+        ]
+
+
+def _may_end(author: Device, by: Device) -> bool:
+    """Tell whether a device may take back what another said: a colleague stops no emergency."""
+    same = by.officer == author.officer if author.officer else by.device == author.device
+    return same or "admin" in by.roles

@@ -17,6 +17,7 @@ from seefen.protocol.messages import (
     CaseTitle,
     Correction,
     Cover,
+    EmergencyOpened,
     FileNote,
     Message,
     Said,
@@ -262,6 +263,8 @@ def recall_of(engine: Engine, row: Row) -> Row | None:
             cover = reply.opened_cover
             if cover is None or cover.type != "Recall" or not cover.life:
                 continue
+            if (of := row.opened_cover) is not None and of.type == EmergencyOpened.TYPE:
+                return None  # whoever was seen to open a case does not undo that he was seen
             if not any(_withdraws(one) for one in rows(engine, replies, reply.object, row.case,
                                                        row.statement.node)):  # fmt: skip
                 return reply
