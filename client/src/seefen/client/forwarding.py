@@ -11,7 +11,7 @@ from seefen.client.messaging import Messaging
 from seefen.client.requests import Find, Requests
 from seefen.client.stating import remembered
 from seefen.client.values import Sent
-from seefen.client.views import Row, is_open, recall_of, ref_of, require_newest, row_of, rows
+from seefen.client.views import Row, is_open, recall_of, ref_of, require_newest, row_of, rows, terms_of
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (
     Forwarded,
@@ -90,10 +90,12 @@ class Forwarding:
             why=why,
             purpose=purpose or stated[0],
             basis=basis or stated[1],
+            **terms_of(row),
         )
         asked = self._casework.find(ref.partition("#")[0])
         # Beside the message it is about, so that its author sees which one is meant.
-        return await self._messaging.send(asked, message, reply_to=row.object)
+        said = saying(message, "handling", "tlp")  # presets may still say what for
+        return await self._messaging.send(asked, said, reply_to=row.object)
 
     async def permit(
         self, ref: str, *, until: str = "", conditions: str = "", refused: str = ""
