@@ -5,6 +5,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from seefen.client import originals
+from seefen.client.accepting import require_accepted
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging
@@ -150,10 +151,12 @@ class Forwarding:
         message = row.message
         if message is None or not is_open(self._engine, row):
             raise RefusedError(f"{ref} is not open here in this shift", rule="not-opened")
-        if isinstance(message, Forwarded):
-            originals.proven(self._engine, row, message)
-            return message.original
-        return _proof(self._engine, row)
+        if not isinstance(message, Forwarded):
+            require_accepted(self._engine, row, message, None, accept=False)
+            return _proof(self._engine, row)
+        proven = originals.proven(self._engine, row, message)
+        require_accepted(self._engine, row, proven.message, proven, accept=False)
+        return message.original
 
     def _forwarded(self, original: Proof, text: str) -> Forwarded:
         bare = Forwarded(original=original, text=text)
