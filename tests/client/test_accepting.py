@@ -7,6 +7,7 @@ import pytest
 
 from seefen.client import Client
 from seefen.client.accepting import ConditionsError
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Note
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, until
@@ -84,3 +85,26 @@ async def test_a_duty_officer_accepts_with_the_watch(place: Site) -> None:
     await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 2, belgrade)
     with pytest.raises(ConditionsError):
         await belgrade.read(f"{CHANNEL}#2")
+
+
+async def test_attack_conditions_are_stepped_round_by_a_file_or_by_forwarding(
+    place: Site, tmp_path: Path
+) -> None:
+    skopje, belgrade = await both(place)
+    case = (await skopje.cases.open("Terms", [BELGRADE])).number
+    annex = tmp_path / "annex.pdf"
+    annex.write_bytes(b"%PDF-1.7")
+    await skopje._messaging.send(skopje.cases._casework.find(case), bound("file"), (annex,))
+    await until(lambda: len(belgrade.cases.show(case).objects) == 2, belgrade)
+    for accept in (False, True):  # nobody accepts what he was not shown
+        with pytest.raises(RefusedError, match=f"open {case}#1 first") as refused:
+            await belgrade.files.get(f"{case}#2", tmp_path / "got", accept=accept)
+        assert refused.value.rule == "conditions"
+    with pytest.raises(ConditionsError):
+        await belgrade.read(f"{case}#1", **WHY)
+    back = await belgrade.cases.open("Back", [SKOPJE])
+    with pytest.raises(ConditionsError):
+        await belgrade.onward.forward(f"{case}#1", back.number)
+    await belgrade.read(f"{case}#1", accept=True)
+    assert (await belgrade.onward.forward(f"{case}#1", back.number)).ref
+    assert (await belgrade.files.get(f"{case}#2", tmp_path / "got")).exists()

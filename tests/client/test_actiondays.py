@@ -9,10 +9,20 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client import Client
-from seefen.client.actiondays import HOUR
+from seefen.client.actiondays import HOUR, ActionDayView, HourView
 from seefen.client.cli.views import actions
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
-from seefen.protocol.messages import ActionDay, ActionReport, Message, NodeSum, Tally
+from seefen.protocol.messages import (
+    ActionDay,
+    ActionReport,
+    Message,
+    NodeSum,
+    Tally,
+    decode_cover,
+    decode_message,
+    encode_cover,
+    encode_message,
+)
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, channel, until
 
@@ -151,3 +161,32 @@ async def test_what_is_sealed_here_is_said_and_stops_the_report(place: Site) -> 
     assert sums(belgrade) == {SKOPJE: {"firearm": 3}}
     with pytest.raises(RefusedError, match="opens no action day"):
         belgrade.duty.action_days.show(f"{CHANNEL}#2")
+
+
+async def test_attack_an_absurd_day_or_tally_stops_nothing(place: Site) -> None:
+    for wrong in ("9999-12-31T23:59-12:00", "2027-06-01T00:00Z"):
+        with pytest.raises(RefusedError, match="ends"):
+            replace(DAY, ends=wrong).check()
+    with pytest.raises(RefusedError, match="starts"):
+        replace(DAY, starts="0001-01-01T00:00+12:00").check()
+    with pytest.raises(RefusedError, match="hour"):
+        Tally(of=bytes(16), hour="9999-12-31T23:00-12:00", counts={}).check()
+    view = ActionDayView(
+        ref=REF, name="x", starts=-(10**14), ends=10**14, coordinator=BELGRADE, nodes=(),
+        counted=(), exercise=False, hours=(HourView(BELGRADE, 10**14, {}, REF),), sums={},
+        silent=(), closed=0, late=0, report="",
+    )  # fmt: skip
+    # Of a hostile client, whose form nobody checked.
+    assert "x" in str(actions.listed([view]))
+    assert BELGRADE in str(actions.shown(view)) + actions.table(view)
+
+    _, belgrade, pristina = await opened(place)
+    await say(pristina, tally(pristina, {"firearm": 1_000_000}))
+    await until(lambda: sums(belgrade) == {PRISTINA: {"firearm": 1_000_000}}, belgrade)
+    with pytest.raises(RefusedError):
+        await pristina.duty.action_days.tally(REF, {"firearm": 1_000_001}, FIRST)
+    most = NodeSum(node=PRISTINA, counts={"firearm": 10**9})
+    whole = ActionReport(of=bytes(16), sums=(most, replace(most, node=SKOPJE)))
+    assert decode_message(encode_message(whole)) == whole
+    assert decode_cover(encode_cover(whole.cover())).what[1].n == 10**9
+    assert (await belgrade.duty.action_days.close(REF)).ref

@@ -4,17 +4,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import Handover
+from seefen.protocol.suite import new_id
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, until
+from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, alert, until
+from tests.client.test_pairs import question
 
 
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Site]:
-    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+    async with site(tmp_path, SKOPJE, BELGRADE, PRISTINA) as place:
         yield place
 
 
@@ -66,3 +69,20 @@ async def test_the_newest_counts_and_nothing_waits_for_it(place: Site) -> None:
     assert view is not None
     assert view.text == "second"
     assert [due.ref for due in night.requests.waiting()] == [f"{CHANNEL}#1"]
+
+
+async def test_what_is_not_named_is_counted_once(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje = await place.client(SKOPJE)
+    others = [await place.client(node) for node in (BELGRADE, PRISTINA)]
+    await skopje.channels.open(CHANNEL, [BELGRADE, PRISTINA])
+    for _ in range(2):  # each is owed by two nodes
+        asked = replace(question(BELGRADE, PRISTINA), message_id=new_id())
+        await skopje.requests.ask(CHANNEL, asked)
+    await until(lambda: len(skopje.requests.due()) == 4, skopje, *others)
+    monkeypatch.setattr("seefen.client.handover.MOST", 1)
+    await skopje.duty.handover.give()
+    view = skopje.duty.handover.newest()
+    assert view is not None
+    assert (len(view.owed), view.more) == (1, 1)

@@ -378,3 +378,16 @@ def test_what_anyone_would_try_first(bad: str, home: Path, keys: DeviceKeys) -> 
     assert "first" in keeping.pin_problem(bad)
     with pytest.raises(ValueError, match="no PIN"):
         keeping.start(home, keys, bad)
+
+
+@LINUX
+def test_attack_the_passphrase_stands_in_the_environment_of_the_keeper(
+    home: Path, keys: DeviceKeys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEEFEN_PASSPHRASE", PASSPHRASE)
+    monkeypatch.setenv("SOMETHING_ELSE", PASSPHRASE)
+    keeping.start(home, keys, PIN)
+    said = Path(f"/proc/{pid_of(home)}/environ").read_bytes()
+    assert b"PATH=" in said
+    assert b"SEEFEN_" not in said
+    assert PASSPHRASE.encode() not in said

@@ -10,7 +10,15 @@ from msgspec.structs import replace
 from seefen.client import Client
 from seefen.client.connection import UnreachableError
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import InfoRequest, Message, Note, PairPolicy, PairRow
+from seefen.protocol.messages import (
+    EmergencyOpened,
+    Flash,
+    InfoRequest,
+    Message,
+    Note,
+    PairPolicy,
+    PairRow,
+)
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, alert, until
 from tests.protocol.messages.samples import SAMPLES
@@ -149,3 +157,21 @@ async def test_the_hours_of_a_pair_are_those_of_the_request(place: Site) -> None
     assert skopje.requests.show(str(both.ref)).due_s == 7 * 86_400  # the longer of the two
     lab = replace(SAMPLES["BallisticRequest"], to=(BELGRADE,))
     assert skopje.requests.show(str((await ask(case, lab)).ref)).due_s == 3 * 86_400
+
+
+async def test_what_was_let_through_may_be_corrected_and_may_ring(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    sent = await skopje.alerts.send(alert(), CHANNEL)
+    note = await skopje.cases.publish(CHANNEL, Note(text="x"))
+    row = PairRow(n=1, to="*", forms=("SeizureAlert",))
+    await skopje.house.lay(PairPolicy(rows=(row,)))
+    assert (await skopje.amend.correct(str(sent.ref), "misread", "CZ")).ref
+    with pytest.raises(RefusedError) as caught:
+        await skopje.amend.correct(str(note.ref), "misread", "y")
+    assert caught.value.rule == "pair-policy"
+    for message in (
+        Flash(of=bytes(16)),
+        EmergencyOpened(officer="o-0000", device=bytes(16), purpose="trace", basis="pcc-see"),
+    ):
+        assert (await skopje.cases.publish(CHANNEL, message)).ref

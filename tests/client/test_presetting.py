@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.messages import (
+    EmergencyOpened,
+    Flash,
     Message,
     Note,
+    OnwardDecision,
     Opening,
     Preset,
     Presets,
@@ -20,6 +24,7 @@ from seefen.protocol.messages import (
 )
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, until
+from tests.client.test_actiondays import DAY, FIRST
 
 PRESETS = Presets(
     rows=(
@@ -96,7 +101,7 @@ async def test_a_version_and_what_is_about_a_message_keep_its_terms(place: Site)
     assert note.handling == "H2"
     back = await sent_of(skopje, (await skopje.amend.recall(f"{CHANNEL}#2", "wrong_data")).ref)
     assert isinstance(back, Recall)
-    assert (back.handling, back.tlp) == ("H2", "TLP:AMBER")
+    assert terms(back)[:2] == terms(alert())[:2] == ("H2", "TLP:AMBER+STRICT")
 
 
 async def test_officers_open_under_what_is_preset(place: Site) -> None:
@@ -160,3 +165,24 @@ async def test_a_paper_is_not_taken_back_but_followed_by_a_newer_one(place: Site
     await skopje.house.say(Recall(of=laid.object, recall_reason="wrong_data"), reply_to=laid.object)
     assert skopje.house.laid(Presets) is not None
     assert skopje.presets.fill(alert()).handling == "H1"
+
+
+async def test_attack_a_preset_loosens_what_a_message_says(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    strict = replace(alert(), tlp="TLP:AMBER+STRICT", conditions="Not before Monday.")
+    await skopje.alerts.send(strict, CHANNEL)
+    await skopje.duty.action_days.open(CHANNEL, replace(DAY, coordinator=SKOPJE))
+    await skopje.house.lay(Presets(rows=(Preset(handling="H0", tlp="TLP:CLEAR"),)))
+
+    days, day = skopje.duty.action_days, f"{CHANNEL}#2"
+    for sent in (await days.tally(day, {"firearm": 1}, FIRST), await days.close(day)):
+        assert terms(await sent_of(skopje, sent.ref))[:2] == ("H2", "TLP:AMBER")
+    made = await sent_of(skopje, (await skopje.amend.correct(f"{CHANNEL}#1", "misread", "CZ")).ref)
+    assert terms(made)[:2] == ("H2", "TLP:AMBER+STRICT")
+    assert made.conditions == "Not before Monday."
+    decided = OnwardDecision(of=bytes(16), decision="permitted", recipient=BELGRADE)
+    for message in (
+        Flash(of=bytes(16)), decided, EmergencyOpened(officer="o-0000", device=bytes(16))
+    ):  # fmt: skip
+        assert skopje.presets.fill(message) is message

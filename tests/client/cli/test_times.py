@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from seefen.client.cli.times import date, due, local, moment, size, span
+from seefen.client.cli.times import date, due, local, moment, size, span, utc
 
 NOW = datetime(2026, 3, 14, 12, 0).astimezone()
 
@@ -59,3 +59,16 @@ def test_what_is_due() -> None:
 )
 def test_sizes(count: int, text: str) -> None:
     assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        10**14, -(10**14), datetime.fromisoformat("9999-12-31T23:59-12:00"),
+        datetime.fromisoformat("0001-01-01T00:00+12:00"),
+    ],
+)  # fmt: skip
+def test_a_time_beyond_all_calendars_stops_no_list(at: int | datetime) -> None:
+    assert moment(at, NOW)
+    assert due(at, NOW)
+    assert isinstance(at, datetime) or utc(at)

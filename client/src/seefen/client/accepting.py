@@ -66,6 +66,29 @@ def require_accepted(
     return engine.now()
 
 
+def require_file_accepted(engine: Engine, row: Row, *, accept: bool) -> None:
+    """Check that the terms of a file, which stand in its message, were accepted.
+
+    Raises:
+        ConditionsError: As :func:`require_accepted`.
+        RefusedError: rule ``conditions``: its message is not open here, and nobody accepts
+            what he was not shown.
+    """
+    obj, name = row.statement, "its message"
+    for of in rows(engine, "object = ? AND case_id = ?", obj.reply_to, row.case):
+        if of.message is not None:
+            require_accepted(engine, of, of.message, None, accept=accept)
+            return
+        name = ref_of(engine, of)
+    free = obj.handling != "H3" or obj.node == engine.node or _on_watch(engine, row.case)
+    if not free:
+        raise RefusedError(
+            f"{ref_of(engine, row)} is under conditions that stand in its message: "
+            f"open {name} first",
+            rule="conditions",
+        )
+
+
 def _is_ours(engine: Engine, row: Row, words: str) -> bool:
     """Tell whether these are conditions of the own node, which come back with an answer."""
     found = rows(engine, "object = ? AND case_id = ?", row.statement.reply_to, row.case)

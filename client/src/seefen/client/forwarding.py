@@ -5,13 +5,23 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from seefen.client import originals
+from seefen.client.accepting import require_accepted
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging
 from seefen.client.requests import Find, Requests
 from seefen.client.stating import remembered
 from seefen.client.values import Sent
-from seefen.client.views import Row, is_open, recall_of, ref_of, require_newest, row_of, rows
+from seefen.client.views import (
+    Row,
+    is_open,
+    recall_of,
+    ref_of,
+    require_newest,
+    row_of,
+    rows,
+    terms_of,
+)
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (
     Forwarded,
@@ -90,10 +100,12 @@ class Forwarding:
             why=why,
             purpose=purpose or stated[0],
             basis=basis or stated[1],
+            **terms_of(row),
         )
         asked = self._casework.find(ref.partition("#")[0])
         # Beside the message it is about, so that its author sees which one is meant.
-        return await self._messaging.send(asked, message, reply_to=row.object)
+        said = saying(message, "handling", "tlp")  # presets may still say what for
+        return await self._messaging.send(asked, said, reply_to=row.object)
 
     async def permit(
         self, ref: str, *, until: str = "", conditions: str = "", refused: str = ""
@@ -148,10 +160,12 @@ class Forwarding:
         message = row.message
         if message is None or not is_open(self._engine, row):
             raise RefusedError(f"{ref} is not open here in this shift", rule="not-opened")
-        if isinstance(message, Forwarded):
-            originals.proven(self._engine, row, message)
-            return message.original
-        return _proof(self._engine, row)
+        if not isinstance(message, Forwarded):
+            require_accepted(self._engine, row, message, None, accept=False)
+            return _proof(self._engine, row)
+        proven = originals.proven(self._engine, row, message)
+        require_accepted(self._engine, row, proven.message, proven, accept=False)
+        return message.original
 
     def _forwarded(self, original: Proof, text: str) -> Forwarded:
         bare = Forwarded(original=original, text=text)

@@ -75,7 +75,7 @@ class HandingOver:
             officer=officer,
             waiting=self._objects(waiting),
             owed=self._objects(owed),
-            more=max(0, len(waiting) - MOST) + max(0, len(owed) - MOST),
+            more=sum(max(0, len({due.ref for due in open_}) - MOST) for open_ in (waiting, owed)),
             queued=queued,
             drafts=drafts[0] if drafts else 0,
             text=text,

@@ -29,6 +29,10 @@ FOLDER: Final = "keeper"
 SHIFT: Final = 12 * 3600.0  # seconds
 IDLE: Final = 15 * 60.0  # seconds without a command, after which the PIN is asked for again
 DIGITS: Final = range(6, 13)
+# What Python needs to start, here and on Windows.
+_ENVIRONMENT: Final = frozenset(
+    ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
+)
 LIMIT: Final = 5.0  # seconds in which a keeper answers, or is said not to
 
 State = Literal["none", "silent", "runs", "pin", "wrong", "forgotten", "keys", "locked"]
@@ -125,6 +129,8 @@ def _run(folder: Path, handed: bytes, *, loopback: bool) -> bytes:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        # Not the passphrase: it would stand in the environment as long as the keeper lives.
+        env={name: value for name, value in os.environ.items() if name in _ENVIRONMENT},
         cwd=folder.anchor,
         start_new_session=True,  # it outlives the terminal
         creationflags=getattr(subprocess, "DETACHED_PROCESS", 0),

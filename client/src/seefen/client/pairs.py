@@ -15,10 +15,17 @@ from seefen.client.house import House
 from seefen.client.views import rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import FileNote, Forwarded, Message, PairPolicy, decode_message
+from seefen.protocol.messages import (
+    Correction,
+    FileNote,
+    Forwarded,
+    Message,
+    PairPolicy,
+    decode_message,
+)
 
-# They take back and erase, and hand nothing over: no table stands in their way.
-_ALWAYS: Final = frozenset(("Recall", "ErasureConfirm"))
+# They take back and erase, ring, or tell who opened: they hand nothing over that is not there.
+_ALWAYS: Final = frozenset(("EmergencyOpened", "ErasureConfirm", "Flash", "Recall"))
 _BY_THE_HOUR: Final = frozenset(("InfoRequest", "OnwardRequest", "TraceRequest"))
 
 
@@ -43,9 +50,11 @@ class Pairs:
         policy = self._house.paper(PairPolicy)
         if policy is None or message.TYPE in _ALWAYS:
             return  # one that is not open yet is asked for when it is sealed
-        persons = bool(getattr(message, "persons", ()))
+        persons, form = bool(getattr(message, "persons", ())), message.TYPE
+        if isinstance(message, Correction):
+            form, persons = self._corrected(message)
         for node in others:
-            _require(self._engine.node, node, policy, message.TYPE, persons, self._today())
+            _require(self._engine.node, node, policy, form, persons, self._today())
 
     def require_draft(self, draft: Draft) -> None:
         """Check the same for what is about to be sealed; a file counts as its message.
@@ -105,6 +114,14 @@ class Pairs:
         if not isinstance(made, Message):
             raise RefusedError("this draft holds no message", rule="form")
         return made
+
+    def _corrected(self, correction: Correction) -> tuple[str, bool]:
+        """Return as what a correction counts: as the own node's message that was wrong."""
+        for row in rows(self._engine, "object = ?", correction.of):
+            message = row.message and originals.inner(row.message)
+            if message is not None and row.statement.node == self._engine.node:
+                return message.TYPE, bool(getattr(message, "persons", ()))
+        return correction.TYPE, False
 
     def _names_persons(self, state: CaseState) -> bool:
         found = rows(self._engine, "case_id = ? AND body IS NOT NULL AND NOT file", state.case)

@@ -21,8 +21,11 @@ M = TypeVar("M", bound=Message)
 TERMS: Final = ("handling", "tlp", "source_eval", "info_eval", "purpose", "basis")
 # Their terms are those of the message that they are about.
 _ABOUT_ANOTHER: Final = frozenset(
-    ("Answer", "Closing", "Correction", "ErasureConfirm", "Extension", "Forwarded", "Recall")
-)
+    (
+        "ActionReport", "Answer", "Closing", "Correction", "EmergencyOpened", "ErasureConfirm",
+        "Extension", "Flash", "Forwarded", "OnwardDecision", "Recall", "Tally",
+    )
+)  # fmt: skip
 
 
 class Presetting:

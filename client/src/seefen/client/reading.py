@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from seefen.client import files, marks, originals, searching
-from seefen.client.accepting import require_accepted
+from seefen.client.accepting import require_accepted, require_file_accepted
 from seefen.client.acknowledging import Acknowledging
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
@@ -159,6 +159,7 @@ class Reader:
         Raises:
             RefusedError: It is no file, or this device may not read it.
             ConditionsError: Its message is open here, and its conditions are not accepted.
+            RefusedError: rule ``conditions``: they stand in its message, which is closed here.
         """
         engine = self._engine
         async with engine.lock:
@@ -167,9 +168,7 @@ class Reader:
             if not obj.file:
                 raise RefusedError(f"{state.number}#{number} is a message: open it", rule="no-file")
             require_in_use(engine, row)
-            for of in rows(engine, "object = ? AND case_id = ?", obj.reply_to, row.case):
-                if of.message is not None:
-                    require_accepted(engine, of, of.message, None, accept=accept)
+            require_file_accepted(engine, row, accept=accept)
             _, key = await self._release(state, row, emergency=False)
         # The entry stands; a gigabyte on its way must not hold up an alert.
         sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"

@@ -245,7 +245,7 @@ class Requests:
     async def _note(self, ref: str, move: str, text: str) -> Sent:
         row = self._row(ref)
         note = Note(text=text, about=row.object, move=move, **terms_of(row))
-        return await self.move(ref, saying(note, "handling"))
+        return await self.move(ref, saying(note, "handling", "tlp"))
 
     def _view(self, row: Row) -> RequestView:
         view, cover, now = object_view(self._engine, row), row.opened_cover, self._engine.now()

@@ -319,14 +319,14 @@ def require_in_use(engine: Engine, row: Row) -> None:
 def terms_of(row: Row) -> dict[str, Any]:
     """Return under which terms an answer to an object goes: those of the object.
 
-    H3 means conditions in words; where they are not open here, the answer is H2.
+    Its TLP mark and its conditions are known where it is open here. H3 means conditions in
+    words; where they are not, the answer is H2.
     """
     message, handling = row.message, row.statement.handling
-    if handling != "H3":
-        return {"handling": handling}
-    if message is None or not message.conditions:
-        return {"handling": "H2"}
-    return {"handling": handling, "conditions": message.conditions}
+    if message is None:
+        return {"handling": min(handling, "H2")}
+    handling = handling if message.conditions else min(handling, "H2")
+    return {"handling": handling, "conditions": message.conditions, "tlp": message.tlp}
 
 
 def require_newest(engine: Engine, row: Row) -> None:

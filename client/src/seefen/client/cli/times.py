@@ -20,14 +20,23 @@ _MONTHS: Final = (
     "Nov",
     "Dec",
 )
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
 def local(at: int | datetime) -> datetime:
-    """Return a time in the zone of this machine."""
-    if isinstance(at, datetime):
-        return at.astimezone()
-    return datetime.fromtimestamp(at).astimezone()
+    """Return a time in the zone of this machine; of one beyond all calendars, their end."""
+    try:
+        if isinstance(at, datetime):
+            return at.astimezone()
+        return datetime.fromtimestamp(at).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return _end(at)
+
+
+def _end(at: int | datetime) -> datetime:
+    # Somebody else wrote it: it must not stop the list it stands in.
+    return _LAST if (at.year - 1970 if isinstance(at, datetime) else at) > 0 else _FIRST
 
 
 def moment(at: int | datetime, now: datetime, *, seconds: bool = False) -> str:
@@ -87,7 +96,11 @@ def size(count: int) -> str:
 
 def utc(at: int) -> str:
     """Return a time for other programs: ``2026-05-09T05:00Z``."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%MZ")
+    try:
+        when = datetime.fromtimestamp(at, UTC)
+    except (OverflowError, ValueError, OSError):
+        when = _end(at)
+    return when.strftime("%Y-%m-%dT%H:%MZ")
 
 
 def now() -> datetime:

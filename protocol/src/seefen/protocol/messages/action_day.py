@@ -1,7 +1,7 @@
 """Joint action days: what is counted, the hourly tally of each node, the closing report."""
 
-from datetime import datetime
-from typing import Annotated, ClassVar, TypeAlias
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Final, TypeAlias
 
 from msgspec import Meta
 
@@ -20,10 +20,14 @@ from seefen.protocol.messages.form import (
 )
 from seefen.protocol.statements import Id, NodeName
 
+_Code: TypeAlias = Annotated[str, Meta(max_length=40)]
+# All hours of the longest day stay below what a sum holds: no tally stops the report.
 Counts: TypeAlias = Annotated[
-    dict[Annotated[str, Meta(max_length=40)], Annotated[int, Meta(ge=0, le=10_000_000)]],
-    counted_by("tally"),
+    dict[_Code, Annotated[int, Meta(ge=0, le=1_000_000)]], counted_by("tally")
 ]
+_MOST: Final = 10**9
+Sums: TypeAlias = Annotated[dict[_Code, Annotated[int, Meta(ge=0, le=_MOST)]], counted_by("tally")]
+_LONGEST: Final = timedelta(days=31)
 
 
 class ActionDay(Message, kw_only=True, frozen=True):
@@ -50,8 +54,11 @@ class ActionDay(Message, kw_only=True, frozen=True):
         """Check that it has a name, and hours that follow each other."""
         super().check()
         required("name", self.name.strip())
-        if moment("starts", self.starts) >= moment("ends", self.ends):
+        starts, ends = moment("starts", self.starts), moment("ends", self.ends)
+        if starts >= ends:
             refuse("ends", "it ends after it starts")
+        if ends - starts > _LONGEST:
+            refuse("ends", "it lasts 31 days at most")
 
     def what(self) -> tuple[Said, ...]:
         """Return that it is one; its name stays in the body."""
@@ -89,7 +96,7 @@ class NodeSum(Piece, kw_only=True, frozen=True):
     """What a node counted in all."""
 
     node: NodeName
-    counts: Counts
+    counts: Sums
 
 
 class ActionReport(Message, kw_only=True, frozen=True):
@@ -108,7 +115,7 @@ class ActionReport(Message, kw_only=True, frozen=True):
         for one in self.sums:
             for code, n in one.counts.items():
                 sums[code] = sums.get(code, 0) + n
-        said = (Said(table="tally", code=code, n=n) for code, n in sums.items() if n)
+        said = (Said(table="tally", code=code, n=min(n, _MOST)) for code, n in sums.items() if n)
         return (Said(table="form", code="action_report"), *said)
 
 
@@ -120,6 +127,9 @@ def moment(field: str, text: str) -> datetime:
     """
     required(field, text)
     try:
-        return datetime.fromisoformat(text)
+        at = datetime.fromisoformat(text)
     except ValueError:
         refuse(field, "there is no such time")
+    if not 2000 <= at.year < 2100:  # what no clock can show would stop every list it stands in
+        refuse(field, "a year from 2000 to 2099")
+    return at
