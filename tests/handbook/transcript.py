@@ -25,10 +25,8 @@ _MASKS: Final = tuple(
         (r"\b[a-z]+(?: · [a-z]+){5}\b", "<six words>"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?", "<moment>"),
         (r"\b\d{4}-\d\d-\d\d\b", "<date>"),
-        (
-            r"\b(?:today|tomorrow|overdue \d+ (?:min|h)|in \d+ (?:d|h|min)(?: \d+ (?:h|min))?)(?: \d\d:\d\d)?",
-            "<when>",
-        ),
+        (r"\boverdue \d+ (?:min|h)", "<late>"),
+        (r"\b(?:today|tomorrow|in \d+ (?:d|h|min)(?: \d+ (?:h|min))?)(?: \d\d:\d\d)?", "<when>"),
         (r"\b\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b", "<date>"),
         (r"\b\d\d:\d\d(?::\d\d)?\b", "<time>"),
         (r"\b[0-9a-f]{8,}\b", "<hex>"),
