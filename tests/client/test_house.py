@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from seefen.client import Client
+from seefen.client import Client, outbox
 from seefen.client.house import PURPOSE
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.messages import Note, Roster
+from seefen.protocol.objects import new_content_key, wrap_content_key
+from seefen.protocol.statements import Object
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, SKOPJE, WHY, until
 
@@ -149,3 +151,27 @@ async def test_an_open_house_is_opened_once(place: Site) -> None:
     skopje = await place.client(SKOPJE)
     first, second = await skopje.house.open(), await skopje.house.open()
     assert first.number == second.number == "house"
+
+
+async def test_attack_a_body_that_never_opens_is_asked_for_once(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin, field = await place.client(SKOPJE), await enrolled(place, "field")
+    await admin.house.say(Note(text="open"))
+    await until(lambda: texts(field), field)
+
+    def spoiled(obj: Object, key: bytes, _content: bytes) -> bytes:
+        return wrap_content_key(obj, key, new_content_key())
+
+    with monkeypatch.context() as altered:
+        altered.setattr(outbox, "wrap_content_key", spoiled)
+        await field.house.say(Note(text="spoiled"))
+    await field.house.say(Note(text="good"))
+    await until(lambda: "good" in texts(admin), admin)
+    assert admin.alarm is not None
+    assert "does not open" in admin.alarm
+    for _ in range(3):
+        await admin.sync()
+    asked = admin._engine.vault.run("SELECT count(*) FROM access")
+    assert asked == [(2,)]
+    assert texts(admin) == ["good", "open"]

@@ -1,5 +1,6 @@
 """FLASH: it leaves as URGENT, and rings by the word of a second officer alone."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from msgspec.structs import replace
 from seefen.client import Client
 from seefen.client.ringing import WHAT
 from seefen.client.values import Event, ObjectView
+from seefen.client.views import Row
+from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
-from seefen.protocol.messages import Flash, SeizureAlert
+from seefen.protocol.messages import Flash, Note, SeizureAlert
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, alert, channel, until
 
@@ -171,6 +174,36 @@ async def test_a_duty_desk_rings_its_own_devices_and_says_so_in_its_house(place:
     assert [said.officer for said in night.house.said(Flash)] == [belgrade.officer]
     assert seen(night).flash == ""
     assert own == elsewhere == []
+
+
+async def test_fault_a_word_of_the_house_that_opens_late_rings_then(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje = await channel(place)
+    night = await second(place, node=BELGRADE)
+    belgrade, _ = await on_watch(place, BELGRADE)
+    await until(night.channels.list, night)
+    await night.watch.on(**WHY)
+    heard = asyncio.Queue[Event]()
+    night.ringing.on_ring(heard.put_nowait)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: seen(belgrade), belgrade)
+    await until(lambda: seen(night), night)
+    take, held = night._reader.take, asyncio.Event()
+
+    async def late(state: CaseState, row: Row) -> None:
+        if not held.is_set():
+            held.set()
+            raise OutOfTurnError("not now", rule="number")
+        await take(state, row)
+
+    monkeypatch.setattr(night._reader, "take", late)
+    await belgrade.ringing.ring(REF)
+    await asyncio.wait_for(held.wait(), 20)  # by its push: who syncs looks anyway
+    assert not night.house.said(Flash)
+    await belgrade.house.say(Note(text="the next push"))
+    event = await asyncio.wait_for(heard.get(), 20)
+    assert "of your node alone" in event.text
 
 
 async def test_what_was_answered_taken_back_or_replaced_rings_no_more(place: Site) -> None:

@@ -202,23 +202,33 @@ class House:
 
         Which rules are in force is not known then.
         """
-        state = self._place()
-        if state is None:
-            return False
         laid = self.laid(type_)
         newest = -1 if laid is None else laid.index
         return any(
             row.index > newest and "admin" in author_of(self._engine, row).roles
-            for row in rows(self._engine, _CLOSED, state.case, self._engine.node)
-            if (cover := row.opened_cover) is not None and cover.type == type_.TYPE
+            for row in self._closed(type_)
         )
+
+    def keeps_closed(self, type_: type[Message]) -> bool:
+        """Tell whether anything of a form lies here that may still open."""
+        get = self._engine.vault.get
+        return any(get(_spoiled(row)) is None for row in self._closed(type_))
+
+    def _closed(self, type_: type[Message]) -> list[Row]:
+        state = self._place()
+        if state is None:
+            return []
+        found = rows(self._engine, _CLOSED, state.case, self._engine.node)
+        return [row for row in found if (c := row.opened_cover) and c.type == type_.TYPE]
 
     async def look(self) -> None:
         """Open what came; the engine's lock must be held. What cannot be opened now stays."""
         state = self.state()
         if state is None or not self._holds_alerts():
             return
-        found = rows(self._engine, _CLOSED, state.case, self._engine.node)
+        vault = self._engine.vault
+        closed = rows(self._engine, _CLOSED, state.case, self._engine.node)
+        found = [row for row in closed if vault.get(_spoiled(row)) is None]
         if found and not remembered(self._engine, state.case)[0]:
             self._reader.remember(state.case, PURPOSE, BASIS, "")
         for row in found:
@@ -230,6 +240,16 @@ class House:
             except SeefenError as err:
                 # One that a device of ours spoiled must not hold up what is to be sent.
                 self._engine.alarm(f"{HOUSE}#{row.n} does not open: {err}")
+            self._note_spoiled(row)
+
+    def _note_spoiled(self, row: Row) -> None:
+        """Remember what its key came for and did not open: asked for at each look, it floods."""
+        sql = (
+            "SELECT 1 FROM object JOIN access USING (object)"
+            " WHERE object = ? AND body IS NULL AND sealed IS NOT NULL"
+        )
+        if self._engine.vault.one(sql, row.object) is not None:
+            self._engine.vault.put(_spoiled(row), b"1")
 
     def _holds_alerts(self) -> bool:
         device = self._engine.directory.device(self._engine.keys.device)
@@ -282,6 +302,10 @@ class House:
         return [
             one for one in replies if (c := one.opened_cover) is not None and c.type == "Recall"
         ]
+
+
+def _spoiled(row: Row) -> str:
+    return f"spoiled/{row.object.hex()}"
 
 
 def _may_end(author: Device, by: Device) -> bool:

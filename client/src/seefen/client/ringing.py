@@ -112,7 +112,7 @@ class Ringing:
         """Return what is to ring now; each once, also after this device was started anew."""
         if not self.stirred:
             return []
-        self.stirred = False
+        self.stirred = self._house.keeps_closed(Flash)
         watched = {watch.channel for watch in self._watch.list()}
         found: Rings = []
         for row, how, text in self._candidates() if watched else ():
