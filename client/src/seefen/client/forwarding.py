@@ -12,7 +12,7 @@ from seefen.client.messaging import Messaging
 from seefen.client.requests import Find, Requests
 from seefen.client.stating import remembered
 from seefen.client.values import Sent
-from seefen.client.views import Row, is_open, recall_of, ref_of, require_newest, row_of, rows, terms_of
+from seefen.client.views import Row, corrections_of, is_open, recall_of, ref_of, require_newest, row_of, rows, terms_of
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (
     Forwarded,
@@ -97,6 +97,32 @@ class Forwarding:
         # Beside the message it is about, so that its author sees which one is meant.
         said = saying(message, "handling", "tlp")  # presets may still say what for
         return await self._messaging.send(asked, said, reply_to=row.object)
+
+    def require_about(self, ref: str, case: str) -> None:
+        """Check that a question in a case may say what a message says: it forwards its weapon.
+
+        Raises:
+            RefusedError: rule ``onward-permission``: a member was not let have it; rule
+                ``corrected``: what would be asked about is wrong; or as :meth:`forward`.
+        """
+        state, row = self._casework.find(case), self._row(ref)
+        original = self._original(ref, row)
+        object_, node = originals.header(original).object, originals.header(original).node
+        wrong = [one.ref for same in rows(self._engine, "object = ?", object_)
+                 for one in corrections_of(self._engine, same)]  # fmt: skip
+        if wrong:
+            raise RefusedError(
+                f"{ref} was corrected ({wrong[-1]}): ask with what is right, "
+                "`seefen trace ask` without --about",
+                rule="corrected",
+            )
+        others = [m for m in state.members if m not in (self._engine.node, node)]
+        if state.case == row.case or node == self._engine.node or not others:
+            return
+        made = self._forwarded(original, "")
+        carried = row.message.permissions if isinstance(row.message, Forwarded) else ()
+        permissions = (*carried, *self._permissions(original, made, others))
+        originals.require(self._engine, others, replace(made, permissions=permissions))
 
     async def permit(
         self, ref: str, *, until: str = "", conditions: str = "", refused: str = ""
