@@ -70,7 +70,7 @@ async def test_what_was_permitted_is_forwarded_and_read_as_its_authors(place: Si
     assert isinstance(original.message, SeizureAlert)
     assert original.message.items == alert().items
     assert original.conditions == ("Not in court.",)
-    assert pristina.check("\u0421-84417").exact
+    assert pristina.check("\u0421-84417", **WHY).exact
     exported = (await pristina.export.make(sent)).messages[0]
     assert (exported.type, exported.original_of) == ("SeizureAlert", SKOPJE)
     assert exported.conditions == "Not in court."

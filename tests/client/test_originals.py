@@ -32,7 +32,7 @@ async def test_attack_19_a_member_passes_on_what_he_may_not(place: Site) -> None
     with pytest.raises(UntrustedError, match="has not let it go to pristina-ffp") as refused:
         await pristina.read(sent, **WHY)
     assert refused.value.rule == "onward-permission"
-    assert not pristina.check("\u0421-84417").exact
+    assert not pristina.check("\u0421-84417", **WHY).exact
     assert pristina.search("Zastava").views == ()
     export = await pristina.export.make(case, **WHY)
     assert export.messages == ()
