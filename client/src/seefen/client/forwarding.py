@@ -12,7 +12,17 @@ from seefen.client.messaging import Messaging
 from seefen.client.requests import Find, Requests
 from seefen.client.stating import remembered
 from seefen.client.values import Sent
-from seefen.client.views import Row, corrections_of, is_open, recall_of, ref_of, require_newest, row_of, rows, terms_of
+from seefen.client.views import (
+    Row,
+    corrections_of,
+    is_open,
+    recall_of,
+    ref_of,
+    require_newest,
+    row_of,
+    rows,
+    terms_of,
+)
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (
     Forwarded,
@@ -127,7 +137,7 @@ class Forwarding:
     async def permit(
         self, ref: str, *, until: str = "", conditions: str = "", refused: str = ""
     ) -> Sent:
-        """Decide on a question to pass on: this message, to those that were named.
+        """Decide on a request to forward: this message, to those that were named.
 
         Args:
             until: The last day, like 2026-12-31.
@@ -141,7 +151,7 @@ class Forwarding:
         asked = row.message
         if not isinstance(asked, OnwardRequest):
             rule = "not-opened" if asked is None else "not-a-request"
-            raise RefusedError(f"{ref} is no question to pass on that is open here", rule=rule)
+            raise RefusedError(f"{ref} is no request to forward that is open here", rule=rule)
         for one in rows(self._engine, "object = ?", asked.of):
             if one.statement.node != self._engine.node:
                 why = f"{ref_of(self._engine, one)} is of {one.statement.node}: its node decides"
@@ -167,7 +177,7 @@ class Forwarding:
     def _original(self, ref: str, row: Row) -> Proof:
         """Return what is to be passed on: of what was passed on already, the original again."""
         if row.statement.file:
-            raise RefusedError(f"{ref} is a file: its message is passed on", rule="is-a-file")
+            raise RefusedError(f"{ref} is a file: forward its message", rule="is-a-file")
         require_newest(self._engine, row)
         back = recall_of(self._engine, row)
         if back is not None:
