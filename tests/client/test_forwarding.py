@@ -132,3 +132,19 @@ async def test_what_may_go_without_asking_and_what_never_goes(place: Site, tmp_p
     assert (await skopje.onward.forward(f"{case}#5", mine)).ref == f"{mine}#2"
     assert channel.number == CHANNEL
     assert skopje.cases.show(mine).objects[1].type == Forwarded.TYPE
+
+
+async def test_attack_a_weapon_goes_on_in_a_question_without_leave(place: Site) -> None:
+    skopje, belgrade, _, case = await scene(place)
+    with pytest.raises(RefusedError, match="has not let it go to pristina-ffp") as refused:
+        belgrade.onward.require_about(BOTH, case)
+    assert refused.value.rule == "onward-permission"
+    back = await belgrade.cases.open("Back", [SKOPJE])
+    belgrade.onward.require_about(BOTH, back.number)  # its author has it
+    await permitted(skopje, belgrade, case)
+    belgrade.onward.require_about(BOTH, case)
+    await skopje.amend.correct(BOTH, "misread", "C-84418")
+    await until(lambda: belgrade.cases.show(CHANNEL).objects[0].corrected_by, belgrade)
+    with pytest.raises(RefusedError, match="was corrected") as refused:
+        belgrade.onward.require_about(BOTH, back.number)
+    assert refused.value.rule == "corrected"

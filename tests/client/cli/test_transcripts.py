@@ -237,14 +237,14 @@ def test_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None:
     assert f"{SKOPJE} has not let it go to {SARAJEVO}" in refused.err
     assert "seefen case forward REF CASE --ask" in refused.err
     run(BELGRADE, "case", "forward", ref, theirs, "--ask", "He lives there.")
-    eventually(lambda: run(SKOPJE, "due"), "question to pass on")
+    eventually(lambda: run(SKOPJE, "due"), "request to forward")
     asked = f"{ours}#2"
     shown = run(SKOPJE, "case", "show", asked, "--purpose", "trace", "--basis", "pcc-see")
     assert f"seefen request permit {asked}" in shown
     assert f"About {ref}." in shown
     assert SARAJEVO in shown
     run(SKOPJE, "request", "permit", asked, "--conditions", "Ask before arrest.")
-    eventually(lambda: run(BELGRADE, "case", "show", ours), "decision on passing on")
+    eventually(lambda: run(BELGRADE, "case", "show", ours), "decision on forwarding")
     run(BELGRADE, "case", "show", f"{ours}#3", "--accept")
     run(BELGRADE, "case", "forward", ref, theirs, "--text", "As agreed")
     eventually(lambda: run(SARAJEVO, "case", "show", theirs), "forwarded message")

@@ -14,6 +14,7 @@ from seefen.client.stating import remembered
 from seefen.client.values import Sent
 from seefen.client.views import (
     Row,
+    corrections_of,
     is_open,
     recall_of,
     ref_of,
@@ -107,10 +108,36 @@ class Forwarding:
         said = saying(message, "handling", "tlp")  # presets may still say what for
         return await self._messaging.send(asked, said, reply_to=row.object)
 
+    def require_about(self, ref: str, case: str) -> None:
+        """Check that a question in a case may say what a message says: it forwards its weapon.
+
+        Raises:
+            RefusedError: rule ``onward-permission``: a member was not let have it; rule
+                ``corrected``: what would be asked about is wrong; or as :meth:`forward`.
+        """
+        state, row = self._casework.find(case), self._row(ref)
+        original = self._original(ref, row)
+        object_, node = originals.header(original).object, originals.header(original).node
+        wrong = [one.ref for same in rows(self._engine, "object = ?", object_)
+                 for one in corrections_of(self._engine, same)]  # fmt: skip
+        if wrong:
+            raise RefusedError(
+                f"{ref} was corrected ({wrong[-1]}): ask with what is right, "
+                "`seefen trace ask` without --about",
+                rule="corrected",
+            )
+        others = [m for m in state.members if m not in (self._engine.node, node)]
+        if state.case == row.case or node == self._engine.node or not others:
+            return
+        made = self._forwarded(original, "")
+        carried = row.message.permissions if isinstance(row.message, Forwarded) else ()
+        permissions = (*carried, *self._permissions(original, made, others))
+        originals.require(self._engine, others, replace(made, permissions=permissions))
+
     async def permit(
         self, ref: str, *, until: str = "", conditions: str = "", refused: str = ""
     ) -> Sent:
-        """Decide on a question to pass on: this message, to those that were named.
+        """Decide on a request to forward: this message, to those that were named.
 
         Args:
             until: The last day, like 2026-12-31.
@@ -124,7 +151,7 @@ class Forwarding:
         asked = row.message
         if not isinstance(asked, OnwardRequest):
             rule = "not-opened" if asked is None else "not-a-request"
-            raise RefusedError(f"{ref} is no question to pass on that is open here", rule=rule)
+            raise RefusedError(f"{ref} is no request to forward that is open here", rule=rule)
         for one in rows(self._engine, "object = ?", asked.of):
             if one.statement.node != self._engine.node:
                 why = f"{ref_of(self._engine, one)} is of {one.statement.node}: its node decides"
@@ -150,7 +177,7 @@ class Forwarding:
     def _original(self, ref: str, row: Row) -> Proof:
         """Return what is to be passed on: of what was passed on already, the original again."""
         if row.statement.file:
-            raise RefusedError(f"{ref} is a file: its message is passed on", rule="is-a-file")
+            raise RefusedError(f"{ref} is a file: forward its message", rule="is-a-file")
         require_newest(self._engine, row)
         back = recall_of(self._engine, row)
         if back is not None:

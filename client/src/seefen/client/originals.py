@@ -29,7 +29,7 @@ def proven(engine: Engine, row: Row, forwarded: Forwarded) -> Original:
         )
     except SeefenError as err:
         raise UntrustedError(
-            f"{name}, passed on by {node}, is not shown: {err} [{err.rule}]", rule=err.rule
+            f"{name}, forwarded by {node}, is not shown: {err} [{err.rule}]", rule=err.rule
         ) from None
     _require_kept(engine, name, (forwarded.original, *forwarded.permissions))
     return original
@@ -57,7 +57,7 @@ def require(engine: Engine, nodes: Iterable[str], forwarded: Forwarded) -> None:
             check_forwarded(forwarded, engine.directory, by=engine.node, reader=node, at=now)
         except SeefenError as err:
             raise RefusedError(f"nothing was sent: {err}", rule=err.rule) from None
-    _require_kept(engine, "what is passed on", (forwarded.original, *forwarded.permissions))
+    _require_kept(engine, "what is forwarded", (forwarded.original, *forwarded.permissions))
 
 
 def inner(message: Message) -> Message:

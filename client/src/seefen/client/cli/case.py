@@ -166,7 +166,7 @@ def forward(
     case: CaseName,
     text: Annotated[str, typer.Option("--text", "-t", help="Why it goes there.")] = "",
     ask: Annotated[
-        str, typer.Option(metavar="WHY", help="Ask its author for leave; nothing goes yet.")
+        str, typer.Option(metavar="WHY", help="Ask its author for permission; nothing goes yet.")
     ] = "",
     purpose: Purpose = None,
     basis: Basis = None,
@@ -174,7 +174,7 @@ def forward(
     """Take a message into another case: seefen case forward seefen-border#1 CASE."""
     words = sending.note(text)
     if ask and words:
-        raise UsageError("ask first, or pass it on?", "leave out --text, or --ask")
+        raise UsageError("ask first, or forward it?", "leave out --text, or --ask")
 
     async def send(client: Client) -> Sent:
         if ask:

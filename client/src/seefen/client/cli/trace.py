@@ -17,7 +17,7 @@ from seefen.client.cli.arguments import (
     node_name,
     reference,
 )
-from seefen.client.cli.conditions import Conditions, under
+from seefen.client.cli.conditions import Accept, Conditions, under
 from seefen.client.cli.session import Session, opened
 from seefen.protocol.messages import TraceReply, TraceRequest
 
@@ -53,6 +53,7 @@ def ask(
     ] = None,
     file: Files = None,
     original: Original = False,
+    accept: Accept = False,
 ) -> None:
     """Ask for a trace: seefen trace ask SF-2026-SKP-00418 --about seefen-border#1 --item 10."""
     files, asked = distinct(file, "file"), distinct(to, "node")
@@ -63,7 +64,7 @@ def ask(
     given = None if form is None else forms.trace_request(form)
     with opened(context) as session:
         if about is not None:
-            request = _about(session, about, item or 0, asked)
+            request = _about(session, case, about, item or 0, asked, accept)
         else:
             request = _asked(session) if given is None else given
         with session.screen.progress() as report:
@@ -73,13 +74,19 @@ def ask(
         sending.finish(session, sent)
 
 
-def _about(session: Session, about: Reference, item: int, to: tuple[str, ...]) -> TraceRequest:
+def _about(
+    session: Session, case: str, about: Reference, item: int, to: tuple[str, ...], accept: bool
+) -> TraceRequest:
     """Read a message, which leaves an entry where it was not read in this shift, and ask."""
+    ref = str(about)
     read = under(
         session,
-        Conditions(),
-        lambda client, terms: client.read(str(about), terms.purpose, terms.basis, terms.reason),
+        Conditions(accept=accept),
+        lambda client, terms: client.read(
+            ref, terms.purpose, terms.basis, terms.reason, accept=terms.accept
+        ),
     )
+    session.do(lambda client: client.onward.require_about(ref, case))
     given = trace_about.request(read.message, item, to, times.now())
     request = session.do(lambda client: client.presets.fill(given))
     if session.screen.can_ask:
