@@ -19,12 +19,16 @@ NEVER: Final = 1 << 30
 
 @dataclass
 class Key:
-    """A generation: the mailbox generation it went to at each node, and devices by name."""
+    """A generation: the mailbox generation it went to at each node, and devices by name.
+
+    Whom a node handed it by ``assign`` only that node and the broker know.
+    """
 
     box: str
     members: frozenset[str]
     by_box: dict[str, int] = field(default_factory=dict[str, int])
     named: set[bytes] = field(default_factory=set[bytes])
+    handed: set[bytes] = field(default_factory=set[bytes])
 
 
 class Policy:
@@ -50,6 +54,10 @@ class Policy:
 
     def has(self, device: bytes, key: Key) -> bool:
         """Tell whether a device can come to have a key."""
+        return device in key.handed or self.renews(device, key)
+
+    def renews(self, device: bytes, key: Key) -> bool:
+        """Tell whether every member sees that a device has a key."""
         needed = key.by_box.get(self.node_of[device], NEVER)
         return device in key.named or self.held.get((device, key.box), 0) >= needed
 
@@ -99,6 +107,7 @@ class Policy:
                 key.named |= self._holders(node, box)
         if linked and before is not None:
             key.named |= before.named
+            key.handed |= before.handed
             for node, gen in before.by_box.items():
                 key.by_box[node] = min(gen, key.by_box.get(node, gen))
         self.keys[case] = key

@@ -157,8 +157,10 @@ class World:
             and policy.has(by, policy.keys[case])
             and bool(policy.roles[by] & set(WRITERS))
         )
+        old_key = policy.keys[case]
         if old is not None and not careless:
             renewed = self._try("renew", by, lambda: renew_key(network, machine, case))
+            may = may and policy.renews(by, old_key)
             assert renewed or not may, "a reader could not renew the key"
         sent = self._try("send", by, lambda: self._message(machine, case))
         assert sent or not may or careless, "a reader could not write"
@@ -271,7 +273,7 @@ class World:
                 policy.key_issued(statement.case, statement.device, linked=linked)
             case Assign():
                 key = policy.keys[statement.case]
-                key.named |= {wrap.device for wrap in statement.devices}
+                key.handed |= {wrap.device for wrap in statement.devices}
             case Object():
                 policy.object_sent(statement.object, statement.case)
             case _:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from seefen.protocol.case_chain import apply
 from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.statements import NO_HASH, Access, Object, SealedReason
@@ -74,6 +75,46 @@ def test_who_writes_is_who_reads_in_a_writing_role(story: Story) -> None:
     story.object(officer)
     with refused("role", UntrustedError):
         story.object(auditor)
+
+
+def test_whom_another_node_assigned_is_its_own_affair(story: Story) -> None:
+    network = story.network
+    officer, auditor = story.add(AWAY, "field"), story.add(AWAY, "auditor")
+    word = open_envelope(message(network, officer, story.case).statements[0].envelope, "object")
+    at = here(network)
+    for strict in ("", AWAY):  # the broker and the own node see all assigns that matter
+        with refused("not-a-reader", RefusedError):
+            apply(story.state, word, network.directory, at, reader=strict)
+    taken = apply(story.state, word, network.directory, at, reader=HOME)
+    assert taken.last(officer.device).object_hash == word.hash
+    for writer, rule in ((auditor, "role"), (story.third, "not-a-reader")):
+        bundle = message(network, writer, story.case)
+        other = open_envelope(bundle.statements[0].envelope, "object")
+        with refused(rule):
+            apply(story.state, other, network.directory, at, reader=HOME)
+    network.take(network.revoke(officer))
+    with refused("revoked"):
+        apply(story.state, word, network.directory, here(network), reader=HOME)
+
+
+def test_a_node_that_got_no_key_has_nobody_who_writes(story: Story) -> None:
+    network = story.network
+    officer = story.add(AWAY, "field")
+    network.take(network.suspend(AWAY))
+    network.take(renew_key(network, story.home, story.case, "members"))
+    assert AWAY not in story.state.covered(2, network.directory)
+    word = open_envelope(message(network, officer, story.case).statements[0].envelope, "object")
+    with refused("suspended"):
+        apply(story.state, word, network.directory, here(network), reader=HOME)
+
+
+def test_attack_67_an_assigned_officers_key_is_refused_by_every_reader(story: Story) -> None:
+    network, officer = story.network, story.add(AWAY, "field")
+    network.take(assign(network, story.away, story.case, officer))
+    key = open_envelope(renew_key(network, officer, story.case).statements[0].envelope, "casekey")
+    for reader in ("", HOME, AWAY):
+        with refused("not-a-reader", RefusedError):
+            apply(story.state, key, network.directory, here(network), reader=reader)
 
 
 def test_an_object_is_written_in_sight_of_the_members(story: Story) -> None:

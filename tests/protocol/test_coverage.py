@@ -59,14 +59,16 @@ def test_two_desks_renew_and_one_is_first(story: Story) -> None:
         story.network.take(second)
 
 
-def test_who_reads_may_renew(story: Story) -> None:
+def test_who_all_see_to_read_may_renew(story: Story) -> None:
     network = story.network
     officer = story.add(AWAY, "field")
     for stranger in (story.third, officer):
         with refused("not-a-reader", RefusedError):
             _renew(story, stranger)
     network.take(assign(network, story.away, story.case, officer))
-    _renew(story, officer)
+    with refused("not-a-reader", RefusedError):
+        _renew(story, officer)
+    _renew(story, story.add(AWAY, "keyholder"))
 
 
 def test_the_first_key_and_the_key_of_a_change_are_of_who_made_it(story: Story) -> None:

@@ -263,7 +263,9 @@ class Engine:
                     self.alarm(f"entry {taken.index} has a wrong number in {state.number}")
                 found = self.keychain.open_cover(obj)
                 data = None if found is None else found.data
-                store_object(self.vault, taken, obj, data, item.body, state.object_count)
+                spoiled = found is None and self.case_key(obj.case, obj.gen) is not None
+                count = state.object_count
+                store_object(self.vault, taken, obj, data, item.body, count, spoiled=spoiled)
                 if found is not None:
                     return replace(taken, cover=found.cover)
             case Ack() as ack:
@@ -274,14 +276,14 @@ class Engine:
 
     def _follow(self, taken: Taken) -> CaseState:
         try:
-            return self.trust.follow(taken)
+            return self.trust.follow(taken, reader=self.node)
         except OutOfTurnError as err:
             stub = _stub(taken)
             if err.rule != "number" or self.vault.has_number(stub.case, stub.device, stub.case_n):
                 raise  # a number used twice: a cloned device (attack 36)
             # What was withheld must not take the next with it, nor be lost once it is shown.
             self.alarm(f"something was withheld beside entry {taken.index}: a number is missing")
-            return self.trust.follow(taken, past_gap=True)
+            return self.trust.follow(taken, reader=self.node, past_gap=True)
 
     def in_order(self, kind: str, entry: Entry, envelope: bytes) -> bool:
         """Tell whether what an entry must not overtake is known.

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.learning import key_for_device, key_from_mailbox
-from seefen.client.storing import object_of
+from seefen.client.storing import object_of, unreplace
 from seefen.client.trust import Trust
 from seefen.client.vault import Vault
 from seefen.protocol import keys as handed
@@ -91,11 +91,16 @@ class Keychain:
         rows = self._vault.run(
             "SELECT envelope FROM object WHERE case_id = ? AND cover IS NULL", case
         )
+        spoiled: list[Object] = []
         for (envelope,) in rows:
             obj = object_of(envelope)
             if (cover := self.open_cover(obj)) is not None:
                 sql = "UPDATE object SET cover = ? WHERE object = ?"
                 self._vault.run(sql, cover.data, obj.object)
+            elif self.case_key(case, obj.gen) is not None:
+                spoiled.append(obj)
+        for obj in spoiled:
+            unreplace(self._vault, obj)
 
     def learn_seed(self, item: AuthorityItem) -> None:
         """Learn the seed of a mailbox of the own node, if its wrap is for this device."""

@@ -14,7 +14,7 @@ from seefen.client.once import verified
 from seefen.client.sender import Parcel
 from seefen.client.tags import require_nothing_hidden
 from seefen.protocol import keys as handed
-from seefen.protocol.case import BOX_OF, CaseState, Position, stale
+from seefen.protocol.case import BOX_OF, CaseState, Position, may_read, seen_by_all, stale
 from seefen.protocol.case_chain import CLOCK_SLACK
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.statements import CaseKey, DeviceWrap, LeftOut, NodeWrap
@@ -99,14 +99,32 @@ def require_writer(engine: Engine, state: CaseState) -> bytes:
 
 
 def renewal_reason(engine: Engine, state: CaseState) -> str | None:
-    """Return why a new generation is due before the next object, or None."""
-    position = here(engine)
+    """Return why a new generation is due before the next object, or None.
+
+    Raises:
+        RefusedError: rule ``d-renew``: one is due, and this device was only assigned the case.
+    """
+    position, device, gen = here(engine), engine.keys.device, state.generation.gen
+    if not may_read(seen_by_all(state), engine.directory, device, gen, position):
+        _require_no_renewal(engine, state, position)
+        return None
     reason = stale(state, engine.directory, position)
     if reason is not None:
         return {"d": "members", "e": "revoked", "f": "age"}[reason[0]]
     since = state.generation.position.authority_size
     # A device of our own node left, for whatever reason: its copy of the key must age out.
     return "revoked" if engine.directory.revoked_since(engine.node, since) else None
+
+
+def _require_no_renewal(engine: Engine, state: CaseState, position: Position) -> None:
+    reason = stale(state, engine.directory, position, node=engine.node)
+    if reason is not None:
+        # Other nodes do not see who was assigned: they would refuse the key, and all after it.
+        raise RefusedError(
+            f"(d) the key of {engine.name_of(state)} must be renewed first ({reason}), and this "
+            "device, to which the case was assigned, cannot",
+            rule="d-renew",
+        )
 
 
 def add_renewal(engine: Engine, parcel: Parcel, state: CaseState, reason: str) -> bytes:

@@ -19,11 +19,22 @@ def object_of(envelope: bytes) -> Object:
 
 
 def store_object(
-    vault: Vault, taken: Taken, obj: Object, cover: bytes | None, body: bytes, n: int
+    vault: Vault,
+    taken: Taken,
+    obj: Object,
+    cover: bytes | None,
+    body: bytes,
+    n: int,
+    *,
+    spoiled: bool = False,
 ) -> None:
     """Keep an object under the number ``n``, with its cover when that was opened.
 
     It is counted here: the broker could name one number twice, and hide an object.
+
+    Args:
+        spoiled: The key is here and does not open the cover: such an object replaces nothing,
+            or a device without the key could take back what its node said.
     """
     vault.later(
         "INSERT OR IGNORE INTO object"
@@ -41,8 +52,21 @@ def store_object(
         obj.reply_to,
         obj.file,
     )
-    if obj.supersedes is not None:
+    if obj.supersedes is not None and not spoiled:
         _supersede(vault, obj, obj.supersedes)
+
+
+def unreplace(vault: Vault, obj: Object) -> None:
+    """Let stand what an object replaced, whose cover its key turned out not to open."""
+    if obj.supersedes is None:
+        return
+    sql = "UPDATE object SET superseded_by = NULL WHERE superseded_by = ?"
+    vault.run(sql, obj.object)
+    # It may have taken the place of one that was rightly there.
+    sql = "SELECT envelope FROM object WHERE case_id = ? AND node = ? AND cover IS NOT NULL"
+    for (envelope,) in vault.run(f"{sql} ORDER BY n", obj.case, obj.node):
+        if object_of(envelope).supersedes == obj.supersedes:
+            _supersede(vault, object_of(envelope), obj.supersedes)
 
 
 def store_step(vault: Vault, taken: Taken, ack: Ack) -> None:

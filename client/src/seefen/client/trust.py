@@ -270,10 +270,11 @@ class Trust:
         self.follow(taken)
         return taken
 
-    def follow(self, taken: Taken, *, past_gap: bool = False) -> CaseState:
+    def follow(self, taken: Taken, *, reader: str = "", past_gap: bool = False) -> CaseState:
         """Apply a checked statement to its case and keep both.
 
         Args:
+            reader: The own node, whose ``assign`` statements alone are shown here.
             past_gap: A number beside its own is missing, or this one was for a while.
         """
         case = _case_of(taken.opened.statement)
@@ -282,7 +283,7 @@ class Trust:
         known = Last(0, None) if before is None else before.last(device)
         if past_gap and before is not None:
             before = _counted(before, device, Last(taken.core.case_n - 1, None))
-        state = case_chain.apply(before, taken.opened, self.directory, position)
+        state = case_chain.apply(before, taken.opened, self.directory, position, reader=reader)
         if known.case_n > taken.core.case_n:
             state = _counted(state, device, known)
         self._keep(case, state, device)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from seefen.protocol.authority_rules import key_encrypts
 from seefen.protocol.directory import BOX_ROLES, Directory
@@ -243,6 +244,14 @@ def may_read(
     except SeefenError:
         return False
     return True
+
+
+def seen_by_all(state: CaseState) -> CaseState:
+    """Return a state without its assigns, which only their own node is shown.
+
+    Who may read by what is left may renew the key: every member must judge that alike.
+    """
+    return replace(state, assigned={})
 
 
 def members_after(

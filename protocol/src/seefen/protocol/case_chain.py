@@ -18,6 +18,7 @@ from seefen.protocol.case import (
     Last,
     Position,
     require_may_read,
+    seen_by_all,
     stale,
 )
 from seefen.protocol.coverage import check_coverage, link_allowed
@@ -49,7 +50,12 @@ WRITERS: Final = ("field", "keyholder", "lead")
 
 
 def apply(
-    state: CaseState | None, opened: Opened, directory: Directory, position: Position
+    state: CaseState | None,
+    opened: Opened,
+    directory: Directory,
+    position: Position,
+    *,
+    reader: str = "",
 ) -> CaseState:
     """Return the state after one more statement, all its rules checked.
 
@@ -57,6 +63,8 @@ def apply(
         state: The case so far; None when the statement opens it.
         opened: Its signatures are checked here, against the directory as of
             ``position.authority_size``.
+        reader: The node that ``state`` was computed at, which was shown its own ``assign``
+            statements only; empty for who is shown all, the broker.
 
     Raises:
         UntrustedError, OutOfTurnError, RefusedError: The rule it breaks.
@@ -77,7 +85,7 @@ def apply(
         if statement.case_n != state.last(statement.device).case_n + 1:
             # A gap hides a statement; a repeat is a cloned device (attacks 13 and 36).
             raise OutOfTurnError("not the device's next number in this case", rule="number")
-        changes = _follow(state, statement, opened.hash, directory, position)
+        changes = _follow(state, statement, opened.hash, directory, position, reader)
     return _numbered(state, statement, opened, position, changes)
 
 
@@ -153,11 +161,12 @@ def _follow(
     envelope_hash: bytes,
     directory: Directory,
     position: Position,
+    reader: str,
 ) -> dict[str, Any]:
     """Return what a statement changes in the state, once its rules are checked."""
     match statement:
         case Object():
-            _check_object(state, statement, directory, position)
+            _check_object(state, statement, directory, position, reader)
             return {"object_count": state.object_count + 1}
         case Case():
             _check_next_case(state, statement, directory, position)
@@ -264,7 +273,9 @@ def _check_case_key(
         if key.device != state.head.device:
             raise UntrustedError("the key comes from who changed the case", rule="not-a-reader")
     else:
-        require_may_read(state, directory, key.device, before.gen, position)
+        # All members must judge it alike, or the case falls apart; and a device that was not
+        # given the key would with its own get at what is written next.
+        require_may_read(seen_by_all(state), directory, key.device, before.gen, position)
     _check_authority_seen(key, state.members, directory, position)
     check_coverage(state, key, directory, position)
     if key.link and not link_allowed(state, key, directory, position):
@@ -285,7 +296,9 @@ def _check_assign(
             raise UntrustedError("a keyholder assigns devices of his own node", rule="wrong-node")
 
 
-def _check_object(state: CaseState, obj: Object, directory: Directory, position: Position) -> None:
+def _check_object(
+    state: CaseState, obj: Object, directory: Directory, position: Position, reader: str
+) -> None:
     """Check an object: its place in the author's chain and the key it is under."""
     if obj.gen != state.generation.gen:
         raise OutOfTurnError("written under an old key: renew it first", rule="stale-generation")
@@ -295,7 +308,10 @@ def _check_object(state: CaseState, obj: Object, directory: Directory, position:
     if (obj.case_version, obj.case_head) != (state.version, state.case_hash):
         raise OutOfTurnError("the case was changed meanwhile", rule="not-next")
     directory.require_role(obj.device, *WRITERS, size=position.authority_size, at=position.at)
-    require_may_read(state, directory, obj.device, obj.gen, position)
+    if reader in ("", obj.node) or obj.node not in state.covered(obj.gen, directory):
+        # Another node's assigns are not shown to us. That it was covered is, and no device
+        # of it that was not given the key seals a cover that opens under it.
+        require_may_read(state, directory, obj.device, obj.gen, position)
     _check_authority_seen(obj, state.members, directory, position)
     prev = _known_object(state.last(obj.device))
     if prev is not None and obj.prev != prev:

@@ -37,6 +37,7 @@ _HINTS: Final = {
     "conditions": "read them; then --accept opens it under them",
     "confirmed": "a newer version: seefen alert replace REF --form FILE.json",
     "consistency": _LOG,
+    "d-renew": "a keyholder of any member writes in the case first, then yours assigns it anew",
     "d-no-key": "a keyholder assigns it (seefen case assign); at once: case break-glass CASE",
     "expired": "a certificate has run out: ask your node's administrator for a new invite",
     "file-name": "nothing was sent: rename the file, or copy it under a shorter name",
