@@ -148,3 +148,7 @@ async def test_attack_a_weapon_goes_on_in_a_question_without_leave(place: Site) 
     with pytest.raises(RefusedError, match="was corrected") as refused:
         belgrade.onward.require_about(BOTH, back.number)
     assert refused.value.rule == "corrected"
+    correction = str(belgrade.cases.show(CHANNEL).objects[0].corrected_by)
+    await belgrade.read(correction, **WHY, accept=True)
+    with pytest.raises(RefusedError, match="was corrected"):  # what it was is not said
+        belgrade.onward.require_about(BOTH, back.number, "C-84417")

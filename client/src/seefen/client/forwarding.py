@@ -108,8 +108,12 @@ class Forwarding:
         said = saying(message, "handling", "tlp")  # presets may still say what for
         return await self._messaging.send(asked, said, reply_to=row.object)
 
-    def require_about(self, ref: str, case: str) -> None:
+    def require_about(self, ref: str, case: str, serial: str = "") -> None:
         """Check that a question in a case may say what a message says: it forwards its weapon.
+
+        Args:
+            serial: Of the weapon: a correction that is open here and about another thing is none
+                of it.
 
         Raises:
             RefusedError: rule ``onward-permission``: a member was not let have it; rule
@@ -119,10 +123,11 @@ class Forwarding:
         original = self._original(ref, row)
         object_, node = originals.header(original).object, originals.header(original).node
         wrong = [one.ref for same in rows(self._engine, "object = ?", object_)
-                 for one in corrections_of(self._engine, same)]  # fmt: skip
+                 for one in corrections_of(self._engine, same)
+                 if not (one.now and one.was and serial and serial not in one.was)]  # fmt: skip
         if wrong:
             raise RefusedError(
-                f"{ref} was corrected ({wrong[-1]}): ask with what is right, "
+                f"{ref} was corrected ({wrong[-1]}): open that, and ask with what is right, "
                 "`seefen trace ask` without --about",
                 rule="corrected",
             )

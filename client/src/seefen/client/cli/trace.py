@@ -86,8 +86,9 @@ def _about(
             ref, terms.purpose, terms.basis, terms.reason, accept=terms.accept
         ),
     )
-    session.do(lambda client: client.onward.require_about(ref, case))
     given = trace_about.request(read.message, item, to, times.now())
+    serial = given.item.serial_as_read
+    session.do(lambda client: client.onward.require_about(ref, case, serial))
     request = session.do(lambda client: client.presets.fill(given))
     if session.screen.can_ask:
         return trace_dialogue.confirmed(session.screen, request)
