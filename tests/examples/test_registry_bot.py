@@ -86,12 +86,12 @@ async def bot(place: Site, book: Path, *more: str) -> AsyncGenerator[asyncio.sub
     finally:
         if not more:  # else it ends by itself
             process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def said(process: asyncio.subprocess.Process) -> str:
     assert process.stdout is not None
-    line = await asyncio.wait_for(process.stdout.readline(), 20)
+    line = await asyncio.wait_for(process.stdout.readline(), 60)
     return line.decode().rstrip()
 
 
