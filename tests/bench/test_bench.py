@@ -8,8 +8,10 @@ import pytest
 from bench import catchup, latency, search, table, writes
 from bench.rows import Row
 from bench.stage import SCALES, stage
+from tests.support.faultbook import long
 
 
+@long
 @pytest.mark.timeout(300)
 async def test_rates_latency_and_catching_up_are_measured_on_a_real_broker() -> None:
     async with stage(SCALES["tiny"]) as place:
