@@ -176,11 +176,14 @@ def _plain(painted: str) -> str:
 
 
 class Stage:
-    """Starts processes in the demo's folder and ends them in order."""
+    """Starts processes in the demo's folder and ends them in order.
 
-    def __init__(self, folder: Path, passphrase: str) -> None:
+    What stands in ``environment`` is the same for all of them.
+    """
+
+    def __init__(self, folder: Path, passphrase: str, **environment: str) -> None:
         self._folder = folder
-        self._passphrase = passphrase
+        self._common = {"SEEFEN_PASSPHRASE": passphrase, **environment}
         self._processes: list[Process] = []
         self._broker: Process | None = None
         self.errors = folder / "stderr"
@@ -267,7 +270,7 @@ class Stage:
     def _environment(self) -> dict[str, str]:
         # Settings of a real device or broker of this user must not meet the demo.
         own = {key: value for key, value in os.environ.items() if not key.startswith("SEEFEN_")}
-        own |= {"SEEFEN_PASSPHRASE": self._passphrase, "PYTHONPATH": str(ROOT)}
+        own |= {"PYTHONPATH": str(ROOT), **self._common}
         own |= {"COLUMNS": str(WIDTH - 2), "LINES": "50", "PYTHONUTF8": "1"}
         return own if has_colours() else own | {"TERM": "dumb"}
 

@@ -75,6 +75,10 @@ def guess(home: Path, *pins: str) -> subprocess.Popen[str]:
     )
 
 
+def out_of_sight(_: int) -> int:
+    return 0
+
+
 def somebody_else(_: socket.socket) -> tuple[int, int]:
     return 1, os.getuid() + 1
 
@@ -124,6 +128,15 @@ def test_in_another_terminal_the_pin_is_asked_for(home: Path, keys: DeviceKeys) 
     keeping.start(home, keys, PIN)
     said = guess(home, " ", PIN, " ").communicate(timeout=30)[0]
     assert said.split() == ["pin", "keys", "keys"]
+
+
+@LINUX
+def test_a_session_that_began_outside_of_the_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system says 0 for a first process that is out of sight: the terminal remains."""
+    monkeypatch.setattr(os, "getsid", out_of_sight)
+    here, there = socket.socketpair()
+    with here, there:
+        assert keeper.session_of(there) == (0, int(Path("/proc/self/stat").read_text().split()[6]))
 
 
 @pytest.mark.parametrize("loopback", [False, True])

@@ -37,6 +37,7 @@ _LOOKS: Final = {
     ("case", "show"), ("case", "list"), ("request", "show"), ("request", "list"),
     ("device", "list"),
 }  # fmt: skip
+MORNING, DAY = 9 * 3600, 86_400  # seconds
 SETTLED, SETTLING = 1.5, 30  # seconds
 PATIENCE: Final = 300  # seconds a command may take while other tests use the cores
 
@@ -132,7 +133,7 @@ async def cast() -> AsyncGenerator[Cast]:
     # Not pytest's folder: under root PostgreSQL runs as nobody, who must pass through.
     folder = Path(tempfile.mkdtemp(prefix="seefen-handbook-", dir="/tmp"))
     folder.chmod(0o711)
-    stage = Stage(folder, PASSPHRASE)
+    stage = Stage(folder, PASSPHRASE, TZ=zone(int(time.time())))
     try:
         write_samples(folder)
         for form in BOOK.glob("forms/*"):
@@ -144,6 +145,17 @@ async def cast() -> AsyncGenerator[Cast]:
     finally:
         await stage.close(folder / "broker" / "postgres")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def zone(now: int) -> str:
+    """Return the time zone, after POSIX, in which this moment is nine in the morning.
+
+    So no shift ends after midnight: a date beside a time makes a column wider, and a page that
+    was written in the morning would not come out in the evening.
+    """
+    ahead = (MORNING - now % DAY) // 60  # minutes, less than a day to either side
+    sign = "-" if ahead >= 0 else "+"  # after POSIX a zone east of Greenwich has a minus
+    return f"<SEE>{sign}{abs(ahead) // 60}:{abs(ahead) % 60:02}"
 
 
 async def _terminals(stage: Stage, folder: Path) -> dict[str, Prompt]:

@@ -3,13 +3,15 @@
 One run of real processes is shared by all: each page goes on where the one before ended.
 """
 
+import subprocess
+import sys
 from collections.abc import AsyncGenerator
 
 import pytest
 import pytest_asyncio
 
 from tests.handbook.__main__ import PAGES
-from tests.handbook.stage import BOOK, Cast, cast
+from tests.handbook.stage import BOOK, Cast, cast, zone
 from tests.handbook.transcript import Names, Page, Step
 
 pytestmark = pytest.mark.timeout(900)
@@ -74,6 +76,14 @@ def test_prompts_of_a_shift() -> None:
 
 
 # --- the pages themselves ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", range(0, 86_400, 3599))
+def test_every_run_begins_at_nine_in_the_morning(at: int) -> None:
+    says = "import sys, time; print(time.strftime('%H:%M', time.localtime(int(sys.argv[1]))))"
+    argv = [sys.executable, "-c", says, str(at)]
+    told = subprocess.run(argv, env={"TZ": zone(at)}, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() in ("08:59", "09:00")
 
 
 def test_a_page_that_is_wrong_is_noticed() -> None:

@@ -49,6 +49,7 @@ ANSWER: Final = struct.Struct(">cBIH")
 _ROOM: Final = 4096
 _SUN_PATH: Final = 100  # bytes: what the path of a socket may have on every system, and a margin
 _PR_SET_DUMPABLE: Final = 4
+_TERMINAL, _BEGAN = 4, 19  # in what /proc/PID/stat says after the name (proc_pid_stat(5))
 
 
 @contextmanager
@@ -267,21 +268,26 @@ def peer_of(peer: socket.socket) -> tuple[int, int]:
 def session_of(peer: socket.socket) -> tuple[int, int] | None:
     """Return the terminal session a peer belongs to, None if nothing is known of it.
 
-    It is named by its first process and when that began: numbers of processes come again.
-    Where the system tells nothing, all programs of the user are one session.
+    It is named by its first process and when that began: numbers of processes come again. In
+    a container that was entered from its host the first process is out of sight, and only the
+    terminal names the session. Where the system tells nothing, all programs of the user are
+    one session.
     """
     if sys.platform != "linux" or peer.family != socket.AF_UNIX:
         return 0, 0
     try:
         pid = peer_of(peer)[0]
-        # 0 is a process this one cannot see, and would mean itself.
-        first = os.getsid(pid) if pid > 0 else 0
-        if first <= 0:
-            return None
-        fields = Path(f"/proc/{first}/stat").read_bytes().rpartition(b")")[2].split()
-        return first, int(fields[19])
+        if pid <= 0:
+            return None  # a process this one cannot see; 0 would mean itself
+        first = os.getsid(pid)
+        return (first, _told(first, _BEGAN)) if first > 0 else (0, _told(pid, _TERMINAL))
     except (OSError, IndexError, ValueError):
         return None
+
+
+def _told(pid: int, number: int) -> int:
+    # The name in brackets may hold anything, brackets too.
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[number])
 
 
 def answers(folder: Path) -> bool:
