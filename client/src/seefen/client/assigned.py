@@ -9,10 +9,10 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.statements import Assign
 
-Assignments: TypeAlias = tuple[AssignedView, ...]
+Holders: TypeAlias = tuple[AssignedView, ...]
 
 
-def holders(engine: Engine, state: CaseState) -> Assignments:
+def holders(engine: Engine, state: CaseState) -> Holders:
     """Return to whom of the own node a case is assigned under its newest key, newest first.
 
     Devices that are out of force are left out: nobody is waited for who cannot read it.

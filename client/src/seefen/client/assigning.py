@@ -33,7 +33,7 @@ IMPATIENCE: Final = 3  # seconds likewise, in an emergency
 SOON: Final = 1  # seconds between two looks while something is left to another keyholder
 BACK: Final = 7 * 86_400  # seconds: what is older was seen by somebody
 _CAME: Final = "at > ? AND node <> ? AND cover IS NOT NULL AND NOT file AND superseded_by IS NULL"
-Assignments: TypeAlias = list[tuple[str, str]]  # case and officer
+Done: TypeAlias = list[tuple[str, str]]  # case and officer of each that was assigned
 
 
 class Assigning:
@@ -62,7 +62,7 @@ class Assigning:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    async def look(self) -> Assignments:
+    async def look(self) -> Done:
         """Assign what came and has nobody; return case and officer of each.
 
         Raises:
@@ -78,8 +78,9 @@ class Assigning:
             return done
         roster, engine = said.message, self._engine
         for row in rows(engine, _CAME, engine.now() - BACK, engine.node):
-            state = self._open_case(row)
-            if state is None or not self._is_new(row, state):
+            state = engine.trust.require_state(row.case)
+            # Asked first: each push looks at a week of objects, and few are new.
+            if not self._is_new(row, state) or not self._waits_for_somebody(row, state):
                 continue
             if engine.now() - row.at < rank * PATIENCE:
                 self._waits = True  # another keyholder comes first
@@ -87,7 +88,7 @@ class Assigning:
             done += await self._assign(roster, row, state)
         return done
 
-    async def _open_emergencies(self, rank: int) -> Assignments:
+    async def _open_emergencies(self, rank: int) -> Done:
         done = await self._granting.look(rank * IMPATIENCE)
         self._waits |= self._granting.waits
         for why in self._granting.failed:
@@ -96,7 +97,7 @@ class Assigning:
             self._pushes.tell("assigned", f"to {officer}, in an EMERGENCY", name)
         return done
 
-    async def _assign(self, roster: Roster, row: Row, state: CaseState) -> Assignments:
+    async def _assign(self, roster: Roster, row: Row, state: CaseState) -> Done:
         engine = self._engine
         name, gen = engine.name_of(state), state.generation.gen
         if holders(engine, state):
@@ -127,20 +128,21 @@ class Assigning:
             if devices := rosters.devices_of(self._engine, officer):
                 yield officer, devices
 
-    def _open_case(self, row: Row) -> CaseState | None:
-        """Return the case of an object, if the roster is about it and this device holds it."""
+    def _waits_for_somebody(self, row: Row, state: CaseState) -> bool:
+        """Tell whether the roster is about an object, and this device holds its case."""
         engine, cover = self._engine, row.opened_cover
-        state = engine.trust.require_state(row.case)
-        if state.form != "case" or engine.node not in state.members or cover is None:
-            return None
+        if engine.node not in state.members or cover is None:
+            return False
         if state.owner == engine.node and not cover.life:
-            return None  # the lead who opened it has it: only a question needs another
+            return False  # the lead who opened it has it: only a question needs another
         if engine.case_key(state.case, state.generation.gen) is None:
-            return None
-        return None if recall_of(engine, row) is not None else state
+            return False
+        return recall_of(engine, row) is None
 
     def _is_new(self, row: Row, state: CaseState) -> bool:
-        """Tell whether nobody looked at an object since the members changed last."""
+        """Tell whether nobody looked at an object of a case since its members changed last."""
+        if state.form != "case":
+            return False
         # A new key without a link leaves all who were assigned behind.
         return self._engine.vault.get_number(_mark(row)) < state.generation.gen
 

@@ -6,8 +6,7 @@ What was never opened here stays closed, and what its author took back stays out
 """
 
 import json
-from collections.abc import Awaitable
-from typing import Annotated, Any, Final, Protocol, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from msgspec import Meta, Struct, to_builtins
 from msgspec import json as msgspec_json
@@ -15,7 +14,7 @@ from msgspec import json as msgspec_json
 from seefen.client.casework import Casework
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
-from seefen.client.reading import Reader
+from seefen.client.reading import Read, Reader
 from seefen.client.redacting import without_persons
 from seefen.client.values import ObjectView, Opened
 from seefen.client.views import Row, object_view, recall_of, ref_of, row_of, rows
@@ -107,14 +106,6 @@ class Export(Struct, frozen=True, kw_only=True):
     messages: tuple[ExportedMessage, ...]
     covers: tuple[ExportedCover, ...]
     left_out: tuple[LeftOut, ...]
-
-
-class Read(Protocol):
-    """Opens a message by its reference."""
-
-    def __call__(self, ref: str, *, accept: bool = False) -> Awaitable[Opened]:
-        """Open it."""
-        ...
 
 
 class Exporting:

@@ -1,9 +1,9 @@
 """The groups of commands: channels, cases, alerts, files."""
 
 import hashlib
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from seefen.client.cards import Cards
 from seefen.client.casework import Casework
@@ -12,7 +12,7 @@ from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
 from seefen.client.names import saved_name
 from seefen.client.outbox import Progress
-from seefen.client.reading import Reader
+from seefen.client.reading import Read, Reader
 from seefen.client.requests import Find, Requests
 from seefen.client.values import CaseView, ObjectView, Opened, Reach, Sent
 from seefen.client.views import case_view, object_view, ref_of, require_in_use, row_of, rows
@@ -28,22 +28,6 @@ from seefen.protocol.messages import (
 )
 
 Reaches: TypeAlias = list[Reach]
-
-
-class Read(Protocol):
-    """Opens a message by its reference."""
-
-    def __call__(
-        self,
-        ref: str,
-        purpose: str | None = None,
-        basis: str | None = None,
-        reason: str = "",
-        *,
-        accept: bool = False,
-    ) -> Awaitable[Opened]:
-        """Open it."""
-        ...
 
 
 class Channels:

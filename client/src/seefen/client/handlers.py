@@ -13,11 +13,12 @@ kill in the middle of a handler the message comes again.
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.pushes import Pushes
+from seefen.client.reading import Read
 from seefen.client.requests import Requests
 from seefen.client.values import Opened
 from seefen.client.views import Row, recall_of, ref_of, rows
@@ -31,22 +32,6 @@ _NEW: Final = (
     "cover IS NOT NULL AND NOT file AND node <> ? AND superseded_by IS NULL AND NOT EXISTS"
     " (SELECT 1 FROM setting WHERE name = 'handled/' || lower(hex(object)))"
 )
-
-
-class Read(Protocol):
-    """Opens a message by its reference."""
-
-    def __call__(
-        self,
-        ref: str,
-        purpose: str | None = None,
-        basis: str | None = None,
-        reason: str = "",
-        *,
-        accept: bool = False,
-    ) -> Awaitable[Opened]:
-        """Open it."""
-        ...
 
 
 class Handlers:

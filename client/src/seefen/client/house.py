@@ -33,7 +33,9 @@ M = TypeVar("M", bound=Message)
 # Of the own node alone: another one that was let in says nothing here, and lays down nothing.
 _CLOSED: Final = "case_id = ? AND node = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
 _OPEN: Final = "case_id = ? AND node = ? AND body IS NOT NULL AND NOT file"
-_REPLIES: Final = "case_id = ? AND reply_to = ? AND node = ? AND cover IS NOT NULL AND NOT file"
+_REPLIES: Final = (
+    "case_id = ? AND reply_to IS NOT NULL AND node = ? AND cover IS NOT NULL AND NOT file"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Said(Generic[M]):
 
 
 Kept: TypeAlias = tuple[Said[Message], ...]
+Recalls: TypeAlias = dict[bytes, list[Device]]  # who took an object back, by its id
 
 
 class House:
@@ -75,6 +78,7 @@ class House:
         self._messaging = messaging
         self._reader = reader
         self._kept: tuple[object, Kept] = (None, ())
+        self._messages = dict[bytes, Message | None]()  # by object: their bodies never change
         self._let_in = tuple[str, ...]()
 
     def state(self) -> CaseState | None:
@@ -269,19 +273,21 @@ class House:
         mark = self._engine.vault.one(sql, state.case)
         if self._kept[0] != mark:
             found = reversed(rows(self._engine, _OPEN, state.case, self._engine.node))
-            self._kept = (mark, tuple(filter(None, map(self._said, found))))
+            recalls = self._recalls(state)
+            said = (self._said(row, recalls.get(row.object, [])) for row in found)
+            self._kept = (mark, tuple(filter(None, said)))
         return self._kept[1]
 
-    def _said(self, row: Row) -> Said[Message] | None:
-        message = row.message
+    def _said(self, row: Row, back: list[Device]) -> Said[Message] | None:
+        if back and recall_of(self._engine, row) is None:
+            back = []  # withdrawn, or nothing that can be taken back
+        if row.object not in self._messages:
+            self._messages[row.object] = row.message
+        message = self._messages[row.object]
         if message is None:
             return None
         author = author_of(self._engine, row)
-        back = [author_of(self._engine, one) for one in self._recalls(row)]
-        newer = [
-            author_of(self._engine, one)
-            for one in rows(self._engine, "object = ?", row.superseded_by)
-        ]
+        newer = [author_of(self._engine, one) for one in self._newer(row)]
         return Said(
             ref=f"{HOUSE}#{row.n}",
             object=row.object,
@@ -295,13 +301,17 @@ class House:
             binds=isinstance(message, Paper) or not any("admin" in one.roles for one in back),
         )
 
-    def _recalls(self, row: Row) -> list[Row]:
-        if recall_of(self._engine, row) is None:
-            return []
-        replies = rows(self._engine, _REPLIES, row.case, row.object, self._engine.node)
-        return [
-            one for one in replies if (c := one.opened_cover) is not None and c.type == "Recall"
-        ]
+    def _newer(self, row: Row) -> list[Row]:
+        following = row.superseded_by
+        return [] if following is None else rows(self._engine, "object = ?", following)
+
+    def _recalls(self, state: CaseState) -> Recalls:
+        found: Recalls = {}
+        for row in rows(self._engine, _REPLIES, state.case, self._engine.node):
+            cover, target = row.opened_cover, row.statement.reply_to
+            if cover is not None and cover.type == "Recall" and target is not None:
+                found.setdefault(target, []).append(author_of(self._engine, row))
+        return found
 
 
 def _spoiled(row: Row) -> str:
