@@ -3,14 +3,19 @@
 
 import json
 import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
+from seefen.client import turns
+from seefen.protocol.errors import RefusedError
 from tests.client.cli.hostile import obeyed_in
-from tests.client.cli.stage import PASSPHRASE, Stage, stage
+from tests.client.cli.stage import PASSPHRASE, SEEFEN, Stage, stage
 
 pytestmark = pytest.mark.timeout(300)
 SKOPJE, BELGRADE, SARAJEVO = "skopje-border", "belgrade-ffp", "sarajevo-lab"
@@ -336,8 +341,42 @@ def test_json_everywhere(network: Stage) -> None:
         assert obeyed_in(out) == set()
 
 
-def test_tail_ends_by_itself(network: Stage) -> None:
+@contextmanager
+def tail_of(network: Stage, device: str) -> Generator[Callable[[], str]]:
+    """Let ``seefen tail`` run as a process of its own; what it has shown can be looked at."""
+    network.close(device)
+    argv = [*SEEFEN, "--home", str(network.home(device)), "tail"]
+    with (path := network.folder / "tail.txt").open("w") as out:
+        process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            yield path.read_text
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+    network.open(device)
+
+
+def opened(network: Stage, device: str) -> str:
+    """Open a device if its vault is free."""
+    with suppress(RefusedError):
+        network.open(device)
+    return "opened" if device in network.clients else ""
+
+
+def test_commands_work_beside_a_tail_and_it_misses_nothing(network: Stage) -> None:
     assert "Live" in network.ok(SKOPJE, "tail", "--seconds", "0.2")
+    with tail_of(network, BELGRADE) as shown:
+        eventually(shown, "Live")
+        assert network.alone(BELGRADE, "status").code == 0
+        with turns.taken(network.home(BELGRADE)):
+            # A command whose officer thinks for a while: what comes now, comes to it.
+            eventually(lambda: opened(network, BELGRADE), "opened")
+            typed = ["Tabanovce > Preševo, out", "3 grenades", "", "", "", "", "", ""]
+            network.ok(SKOPJE, "alert", "send", typed=typed)
+            eventually(lambda: network.ok(BELGRADE, "alert", "list"), "3 hand grenades")
+            network.close(BELGRADE)
+        eventually(shown, "3 hand grenades")
+        assert shown().count("3 hand grenades") == 1
 
 
 def test_a_vault_is_for_one_process(network: Stage) -> None:

@@ -11,7 +11,7 @@ and a sentence for a person.
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -47,7 +47,7 @@ from seefen.client.ringing import Ringing
 from seefen.client.sender import Sender
 from seefen.client.tags import Tags
 from seefen.client.trust import Trust
-from seefen.client.values import CheckResult, Event, Found, NodeView, Opened, Sent, Synced
+from seefen.client.values import CheckResult, Found, NodeView, Opened, Sent, Synced
 from seefen.client.vault import NAME as VAULT
 from seefen.client.vault import Vault
 from seefen.client.views import object_view, row_of
@@ -93,6 +93,7 @@ class Client:
         self.alerts = Alerts(self._casework, self._messaging, requests, cards, self.read, self.find)
         self.files = Files(engine, self._reader, self.find)
         self.export = Exporting(engine, self._casework, self._reader, self.read)
+        self.events, self.end_events = self._pushes.events, self._pushes.end_events
         self._handlers = Handlers(engine, self._pushes, self.requests, self.read)
         self._keeper: asyncio.Task[None] | None = None
 
@@ -235,17 +236,6 @@ class Client:
         self._online = True
         engine.vault.put("session", engine.connection.session())
         return Synced(new, tuple(engine.alarms))
-
-    async def events(self) -> AsyncIterator[Event]:
-        """Yield what happens, as it happens; goes on when the broker comes back."""
-        self._pushes.followed = self.ringing.stirred = True
-        self._pushes.ring()
-        self._pushes.work.set()
-        try:
-            while True:
-                yield await self._pushes.queue.get()
-        finally:
-            self._pushes.followed = False
 
     # --- for programs ---------------------------------------------------------------
 

@@ -6,13 +6,14 @@ fetch what it missed. Every arrival from another node is acknowledged as deliver
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from seefen.client import erasing
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.house import House
+from seefen.client.once import opened
 from seefen.client.reading import Reader
 from seefen.client.ringing import Ringing
 from seefen.client.trust import Taken
@@ -26,6 +27,12 @@ from seefen.protocol.messages import Cover
 from seefen.protocol.statements import Ack, Assign, Object
 
 LIMIT: Final = 1 << 23
+LONGEST: Final = 10_000  # events that wait for somebody to read them
+_END: Final = Event(0, "end", "", "", "")  # after it nobody is told anything
+_SINCE: Final = (
+    "SELECT kind, envelope FROM entry WHERE idx > ? AND device <> ? AND envelope IS NOT NULL"
+    " AND kind IN ('object', 'ack', 'assign') ORDER BY idx"
+)
 
 
 class Pushes:
@@ -44,7 +51,7 @@ class Pushes:
         self._house = house
         self._frames: asyncio.Queue[Frame] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
-        self.queue: asyncio.Queue[Event] = asyncio.Queue(10_000)
+        self.queue: asyncio.Queue[Event] = asyncio.Queue(LONGEST)
         self.news = asyncio.Event()  # set when objects came, for who looks into the vault itself
 
     def start(self) -> None:
@@ -70,9 +77,48 @@ class Pushes:
 
     def tell(self, what: str, text: str, case: str = "", ref: str = "") -> None:
         """Put an event into the queue; the oldest goes when nobody reads it."""
+        self._put(Event(self._engine.now(), what, case, ref, text))
+
+    def _put(self, event: Event) -> None:
         if self.queue.full():
             self.queue.get_nowait()
-        self.queue.put_nowait(Event(self._engine.now(), what, case, ref, text))
+        self.queue.put_nowait(event)
+
+    async def events(self, *, after: int | None = None) -> AsyncIterator[Event]:
+        """Yield what happens, as it happens; goes on when the broker comes back.
+
+        Args:
+            after: What :meth:`end_events` returned; what another process of this device took in
+                since then is told first.
+        """
+        self.followed = self._ringing.stirred = True
+        self.ring()
+        self.work.set()
+        if after is not None:
+            self._tell_since(after)
+        try:
+            while (event := await self.queue.get()) is not _END:
+                yield event
+        finally:
+            self.followed = False
+
+    def end_events(self) -> int:
+        """Let :meth:`events` end with what has come; return the newest entry that it knows."""
+        self._put(_END)
+        return self._engine.vault.newest()
+
+    def _tell_since(self, index: int) -> None:
+        engine = self._engine
+        for kind, envelope in engine.vault.run(_SINCE, index, engine.keys.device):
+            statement = opened(envelope, kind).statement
+            if isinstance(statement, Object):
+                for row in rows(engine, "object = ?", statement.object):
+                    name = engine.name_of(engine.trust.require_state(row.case))
+                    self._tell_of("arrived", name, row.n, row.opened_cover)
+            elif isinstance(statement, Ack):
+                self._tell_ack(statement)
+            elif isinstance(statement, Assign):
+                self._tell_assigned(statement)
 
     def ring(self) -> None:
         """Tell what rings here, if anybody hears it: it rings once."""

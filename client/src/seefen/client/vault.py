@@ -304,13 +304,16 @@ class Vault:
 
     # --- entries ------------------------------------------------------------
 
+    def newest(self) -> int:
+        """Return the index of the newest entry that was taken in, -1 without any."""
+        if self._newest is None:
+            row = self.one("SELECT ifnull(max(idx), -1) FROM entry")
+            self._newest = -1 if row is None else int(row[0])
+        return self._newest
+
     def has_entry(self, index: int) -> bool:
         """Tell whether the entry at an index was taken in."""
-        newest = self._newest
-        if newest is None:
-            row = self.one("SELECT ifnull(max(idx), -1) FROM entry")
-            newest = self._newest = -1 if row is None else int(row[0])
-        if index > newest:
+        if index > self.newest():
             return False  # what comes in order is asked for without the file
         return self.one("SELECT 1 FROM entry WHERE idx = ?", index) is not None
 
@@ -345,11 +348,14 @@ def _head(value: bytes) -> tuple[Head, str]:
 
 
 @contextmanager
-def held(path: Path) -> Generator[None]:
+def held(path: Path, *, patience: float = 0) -> Generator[None]:
     """Hold a lock file until the block ends; the system lets go of it however we end.
 
     Before there is a vault, nothing else keeps two processes apart: each would make keys, and
     the key file of one would stand beside the vault of the other.
+
+    Args:
+        patience: Seconds to wait for another process that holds it.
 
     Raises:
         RefusedError: Another process holds it.
@@ -357,6 +363,7 @@ def held(path: Path) -> Generator[None]:
     lock: Any = None
     try:
         lock = apsw.Connection(str(path))  # SQLite locks files on every system
+        lock.set_busy_timeout(round(patience * 1000))
         lock.execute("BEGIN EXCLUSIVE")
     except apsw.Error as err:
         if lock is not None:

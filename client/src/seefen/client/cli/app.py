@@ -31,6 +31,7 @@ from seefen.client.cli import (
     request,
     schema,
     status,
+    tail,
     trace,
     unlock,
     watch,
@@ -44,7 +45,7 @@ from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
     found, join, unlock, officer, watch, channel, action_day, alert, case, request, trace,
-    amend, file, export, work, ref, codelist, device, house, audit, status, nodes, schema,
+    amend, file, export, work, ref, codelist, device, house, audit, status, tail, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -118,7 +118,7 @@ _HINTS: Final = {
     "unknown-device": "'seefen device list' lists the devices of your node",
     "unknown-node": "'seefen status' lists the nodes of the network",
     "unknown-object": "'seefen case show CASE' lists what is in it, with the numbers",
-    "vault-busy": "end the other seefen command, desk or agent first",
+    "vault-busy": "end the other seefen command or program first; a tail gives way by itself",
     "version": "'seefen codelist list' shows what your node adopted",
     "words": _PHONE,
     "zone": "a city of the zone: Europe/Belgrade, Europe/Kyiv",

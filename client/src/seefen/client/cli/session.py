@@ -11,21 +11,29 @@ A process that holds an open client lends it with :func:`host`: commands that ru
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Coroutine, Generator
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import Future, wait
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar, overload
 
 import typer
 
-from seefen.client import Client
+from seefen.client import Client, turns
 from seefen.client.cli.paint import alarm, dim
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.settings import settings
 from seefen.client.cli.unlock import kept_keys, require_device
-from seefen.client.keyfile import DeviceKeys
+from seefen.client.keyfile import NAME, DeviceKeys, read_key_file
+from seefen.protocol.errors import RefusedError
 
 T = TypeVar("T")
 _LOOK: Final = 0.2  # seconds
@@ -88,11 +96,74 @@ def opened(context: typer.Context, *, synced: bool = True) -> Generator[Session]
         yield session
         return
     home = settings(context).home
-    with _living(Client.open(home, _secret(context, screen, home))) as living:
+    keys = _keys(context, screen, home)
+    with turns.taken(home), _living(_when_free(home, keys)) as living:
         session = Session(living.client, living.loop, screen)
         # Opening has fetched what is new, unless the broker did not let it.
         _prepare(session, synced=synced and not living.client.online)
         yield session
+
+
+def stay(
+    context: typer.Context, work: Callable[[Client, Path | None], Coroutine[Any, Any, bool]]
+) -> None:
+    """Let the client of this machine work on for hours, beside commands that come and go.
+
+    Args:
+        work: Ends when it is done (true), or when somebody wants the vault of the home it is
+            given; then it is called again, on another client, as soon as the vault is free.
+    """
+    screen = Screen.of(context)
+    if _lent.client is not None and _lent.loop is not None:
+        session = Session(_lent.client, _lent.loop, screen)
+        _prepare(session, synced=True)
+        session.do(lambda client: work(client, None))
+        return
+    home = settings(context).home
+    keys = _keys(context, screen, home)
+    over, first = False, True
+    while not over:
+        with _having_turn(home, keys) as living:
+            session = Session(living.client, living.loop, screen)
+            if first:
+                _prepare(session, synced=not living.client.online)
+            over, first = session.do(lambda client: work(client, home)), False
+
+
+@contextmanager
+def _having_turn(home: Path, keys: DeviceKeys) -> Generator[_Started]:
+    """Open the client when nobody else has the turn, and leave the turn to others again."""
+    with ExitStack() as turn:
+        _wait(home, turn)
+        with _living(_when_free(home, keys)) as living:
+            turn.close()
+            yield living
+
+
+def _wait(home: Path, turn: ExitStack) -> None:
+    while True:  # an officer may think for minutes at a question
+        try:
+            turn.enter_context(turns.taken(home))
+            return
+        except RefusedError as err:
+            if err.rule != "vault-busy":
+                raise
+
+
+@asynccontextmanager
+async def _when_free(home: Path, keys: DeviceKeys) -> AsyncGenerator[Client]:
+    """Open the client; who stays on the vault closes it within a moment."""
+    ends = time.monotonic() + turns.PATIENCE
+    async with AsyncExitStack() as stack:
+        while True:
+            try:
+                client = await stack.enter_async_context(Client.open(home, keys))
+                break
+            except RefusedError as err:
+                if err.rule != "vault-busy" or time.monotonic() > ends:
+                    raise
+            await asyncio.sleep(turns.LOOK)
+        yield client
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -111,16 +182,16 @@ def _prepare(session: Session, *, synced: bool) -> None:
         session.screen.say(dim("The broker cannot be reached: this is what the vault holds."))
 
 
-def _secret(context: typer.Context, screen: Screen, home: Path) -> str | DeviceKeys:
-    """Return what opens the vault: keys that a keeper holds for the shift, or the passphrase."""
+def _keys(context: typer.Context, screen: Screen, home: Path) -> DeviceKeys:
+    """Return what opens the vault: keys that a keeper holds for the shift, or the key file's."""
     require_device(home)
-    given = settings(context).passphrase()
-    if given is not None:
-        return given
-    kept = kept_keys(screen, home)
-    if kept is not None:
-        return kept
-    return screen.ask_hidden("Passphrase ('seefen unlock' asks for it once a shift):")
+    passphrase = settings(context).passphrase()
+    if passphrase is None:
+        kept = kept_keys(screen, home)
+        if kept is not None:
+            return kept
+        passphrase = screen.ask_hidden("Passphrase ('seefen unlock' asks for it once a shift):")
+    return read_key_file(home / NAME, passphrase)
 
 
 @contextmanager

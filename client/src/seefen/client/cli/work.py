@@ -1,12 +1,11 @@
-"""``seefen due``, ``check``, ``search`` and ``tail``: what waits, is known, happens now."""
+"""``seefen due``, ``check`` and ``search``: what waits, and what is known."""
 
-import asyncio
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
-from seefen.client import Client, ringing
+from seefen.client import Client
 from seefen.client.cli.arguments import serial
 from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.session import opened
@@ -19,7 +18,6 @@ def register(app: typer.Typer) -> None:
     app.command()(due)
     app.command()(check)
     app.command()(search)
-    app.command()(tail)
 
 
 def due(context: typer.Context) -> None:
@@ -70,29 +68,3 @@ def search(
 
     with opened(context) as session:
         session.screen.show(under(session, Conditions(purpose, basis, reason), look), duty.found)
-
-
-def tail(
-    context: typer.Context,
-    seconds: Annotated[
-        float | None, typer.Option(min=0, help="Stop after so long; else with Ctrl-C.")
-    ] = None,
-) -> None:
-    """Show live what arrives and who reads what: seefen tail --seconds 60."""
-    with opened(context) as session:
-
-        async def follow(client: Client) -> None:
-            async for event in client.events():
-                if event.what == ringing.WHAT:
-                    session.screen.ring()
-                session.screen.stream(event, duty.event)
-
-        async def limited(client: Client) -> None:
-            try:
-                async with asyncio.timeout(seconds):
-                    await follow(client)
-            except TimeoutError:
-                return
-
-        session.screen.say(duty.tailing(seconds))
-        session.do(limited)
