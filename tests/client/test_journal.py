@@ -147,6 +147,18 @@ async def test_what_cannot_be_looked_for_is_no_search(line: Line) -> None:
     assert skopje.journal.waiting == 0
 
 
+async def test_who_is_on_watch_searches_for_the_same_purpose(line: Line) -> None:
+    skopje = await channel(line.place, BELGRADE)
+    await skopje.watch.on(**WHY)
+    skopje.check("C-84417")
+    skopje.check("C-84417", "trace", "mla")
+    await skopje.watch.on(**WHY)
+    skopje.check("C-84417")  # what was stated for searches holds on
+    await skopje.journal.upload()
+    entered = [(row.purpose, row.basis) for row in await searched(skopje)]
+    assert list(dict.fromkeys(entered)) == [(WHY["purpose"], WHY["basis"]), ("trace", "mla")]
+
+
 async def test_another_module_enters_its_own_way_with_one_call(line: Line) -> None:
     skopje = await line.place.client(SKOPJE)
     result = Found((), (), more=False, searched=3, closed=0)

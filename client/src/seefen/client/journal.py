@@ -19,7 +19,7 @@ from seefen.client import marks
 from seefen.client.engine import Engine
 from seefen.client.keying import signed_at
 from seefen.client.sender import Parcel, Sender
-from seefen.client.stating import SHIFT, remember, remembered
+from seefen.client.stating import NO_CASE, SHIFT, remember, remembered
 from seefen.client.trust import Taken
 from seefen.client.values import Hit
 from seefen.client.views import Row, ref_of
@@ -43,7 +43,6 @@ READ: Final = 500  # lines looked at for a bundle
 PATIENCE: Final = 3.0  # seconds for which an officer waits for his entry
 CROSS_CHECK: Final = "cross-check"
 OWN_LAW: Final = "national-law"  # basis of what a node does with what nobody sent it
-NO_CASE: Final = b""  # under which purpose and basis of searches are remembered
 
 
 class Counted(Protocol):

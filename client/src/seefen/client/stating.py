@@ -6,6 +6,7 @@ from seefen.client.engine import Engine
 from seefen.protocol.encoding import decode, encode
 
 SHIFT: Final = 12 * 3600  # seconds
+NO_CASE: Final = b""  # under which purpose and basis of searches are remembered
 
 
 def remember(engine: Engine, case: bytes, why: tuple[str, str, str]) -> None:

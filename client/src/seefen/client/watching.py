@@ -6,7 +6,7 @@ from seefen.client.accepting import OFF
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
 from seefen.client.reading import Reader
-from seefen.client.stating import SHIFT, remembered
+from seefen.client.stating import NO_CASE, SHIFT, remember, remembered
 from seefen.client.values import WatchView
 from seefen.client.views import Row, recall_of, rows
 from seefen.protocol.envelope import open_envelope
@@ -33,6 +33,8 @@ class Watch:
     ) -> Watches:
         """Go on watch in channels (all, when none is named), for at most 12 hours.
 
+        Searches of the shift are for the same purpose, unless another was stated for them.
+
         Raises:
             RefusedError: No such channel, or this device is no holder of alerts.
         """
@@ -50,6 +52,9 @@ class Watch:
                 raise RefusedError("your node is in no channel yet", rule="no-channel")
             engine.vault.run("DELETE FROM setting WHERE name = ?", OFF)
             until = engine.now() + SHIFT
+            if not remembered(engine, NO_CASE)[0]:
+                # Said once a shift: a serial number is looked up for the same purpose.
+                remember(engine, NO_CASE, (purpose, basis, reason))
             for state in states:
                 self._reader.remember(state.case, purpose, basis, reason)
                 unread = self._unopened(state.case)

@@ -28,6 +28,7 @@ def on_watch(watches: Sequence[WatchView]) -> Painted:
         line("On watch"),
         rows.painted(),
         dim("Handling codes and conditions of what comes are accepted; each alert shows its own."),
+        dim("Searches are for the same purpose, unless you state another."),
     )
 
 
