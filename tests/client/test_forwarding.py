@@ -101,6 +101,32 @@ async def test_a_refusal_and_what_was_taken_back_are_not_passed_on(place: Site) 
     assert refused.value.rule == "recalled"
 
 
+async def test_what_its_author_corrects_follows_the_copy(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    pristina = await place.client(PRISTINA)
+    case = (await skopje.cases.open("One", [BELGRADE])).number
+    other = (await belgrade.cases.open("Other", [PRISTINA])).number
+    await skopje.cases.publish(case, Note(text="headstamp 11", handling="H0"))
+    await until(lambda: belgrade.cases.show(case).objects, belgrade)
+    await belgrade.read(f"{case}#1", **WHY)
+    copy = str((await belgrade.onward.forward(f"{case}#1", other)).ref)
+
+    await skopje.amend.correct(f"{case}#1", "misread", "17", "11")
+    # Pristina is in another case: whoever passed it on is told that his copy is wrong now.
+    async for event in belgrade.events():
+        if event.what == "passed-on":
+            assert event.ref == copy
+            assert event.text.startswith(f"{SKOPJE} corrected {case}#1")
+            break
+    await belgrade.read(f"{case}#2", **WHY)
+    correction = str((await belgrade.onward.forward(f"{case}#2", other)).ref)
+    await until(lambda: len(pristina.cases.show(other).objects) == 2, pristina)
+    assert (await pristina.read(copy, **WHY)).corrections == ()  # not opened yet
+    await pristina.read(correction, **WHY)
+    (said,) = (await pristina.read(copy, **WHY)).corrections
+    assert (said.ref, said.was, said.now) == (correction, "11", "17")
+
+
 async def test_what_may_go_without_asking_and_what_never_goes(place: Site, tmp_path: Path) -> None:
     skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
     case = (await skopje.cases.open("One", [BELGRADE])).number

@@ -64,7 +64,8 @@ class Forwarding:
     async def forward(self, ref: str, case: str, text: str = "") -> Sent:
         """Put a message that is open here into another case, whole and provably by its author.
 
-        Its files do not go with it. What is not H0 and of another node needs its permission for
+        Its files do not go with it, nor what its author corrected later: that is passed on after
+        it, and stands beneath it. What is not H0 and of another node needs its permission for
         each node that would read it; those that are open here are found and go along.
 
         Raises:
@@ -79,7 +80,13 @@ class Forwarding:
         readers = [node for node in state.members if node != self._engine.node]
         carried = row.message.permissions if isinstance(row.message, Forwarded) else ()
         made = replace(made, permissions=(*carried, *self._permissions(original, made, readers)))
-        return await self._messaging.send(state, saying(made, *made.__struct_fields__))
+        of = originals.header(original).reply_to
+        before = originals.copies_of(self._engine, of, state.case) if of is not None else []
+        return await self._messaging.send(
+            state,
+            saying(made, *made.__struct_fields__),
+            reply_to=before[-1].object if before else None,
+        )
 
     async def ask(self, ref: str, case: str, why: str, purpose: str = "", basis: str = "") -> Sent:
         """Ask the originator whether a message may go to the members of a case.

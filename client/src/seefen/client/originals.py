@@ -5,14 +5,19 @@ whether the original, or the permission, was taken back.
 """
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
+from seefen.client import views
 from seefen.client.engine import Engine
+from seefen.client.values import CorrectionView
 from seefen.client.views import Row, recall_of, ref_of, rows
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
-from seefen.protocol.messages import Forwarded, Message, Proof
+from seefen.protocol.messages import Correction, Forwarded, Message, Proof
 from seefen.protocol.onward import Original, check_forwarded, inside
 from seefen.protocol.statements import Object
+
+Corrections: TypeAlias = tuple[CorrectionView, ...]
 
 
 def proven(engine: Engine, row: Row, forwarded: Forwarded) -> Original:
@@ -43,6 +48,51 @@ def shown(engine: Engine, row: Row, message: Message) -> Message | None:
         return proven(engine, row, message).message
     except SeefenError:
         return None
+
+
+def copies_of(engine: Engine, object_: bytes, case: bytes | None = None) -> list[Row]:
+    """Return as what the own node passed an object on: into a case, or into any.
+
+    Only what is open here: what a copy is of stands in its body.
+    """
+    sql = "node = ? AND body IS NOT NULL AND NOT file AND superseded_by IS NULL"
+    return [
+        row
+        for row in rows(engine, sql, engine.node)
+        if case in (None, row.case)
+        and (cover := row.opened_cover) is not None
+        and cover.type == Forwarded.TYPE
+        and isinstance(row.message, Forwarded)
+        and header(row.message.original).object == object_
+        and recall_of(engine, row) is None
+    ]
+
+
+def corrections_of(engine: Engine, row: Row, original: Original | None) -> Corrections:
+    """Return what its author said later was wrong in a message: here, or passed on after it."""
+    found = views.corrections_of(engine, row)
+    if original is None:
+        return found
+    replies = "reply_to = ? AND case_id = ? AND body IS NOT NULL AND NOT file"
+    return (*found, *filter(None, (
+        _correction(engine, one, original) for one in rows(engine, replies, row.object, row.case)
+    )))  # fmt: skip
+
+
+def _correction(engine: Engine, row: Row, of: Original) -> CorrectionView | None:
+    message = row.message
+    if not isinstance(message, Forwarded) or recall_of(engine, row) is not None:
+        return None
+    try:
+        passed = proven(engine, row, message)
+    except SeefenError:
+        return None
+    said = passed.message
+    # Nobody corrects what another node said, neither here.
+    ours = header(message.original).reply_to == of.object and passed.node == of.node
+    if not ours or not isinstance(said, Correction):
+        return None
+    return CorrectionView(ref_of(engine, row), row.at, said.was, said.now)
 
 
 def require(engine: Engine, nodes: Iterable[str], forwarded: Forwarded) -> None:

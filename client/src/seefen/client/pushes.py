@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from seefen.client import erasing
+from seefen.client import erasing, originals
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.house import House
@@ -27,6 +27,7 @@ from seefen.protocol.messages import Cover
 from seefen.protocol.statements import Ack, Assign, Object
 
 LIMIT: Final = 1 << 23
+ENDS: Final = {"Correction": "corrected", "Recall": "took back"}
 LONGEST: Final = 10_000  # events that wait for somebody to read them
 _END: Final = Event(0, "end", "", "", "")  # after it nobody is told anything
 _SINCE: Final = (
@@ -208,9 +209,21 @@ class Pushes:
         if cover is None:
             return
         self._ringing.stirred |= cover.type == "Flash"
+        if cover.type in ENDS and obj.reply_to is not None:
+            self._tell_copies(obj, cover)
         if cover.type == "ErasureConfirm":
             for row in rows(self._engine, "object = ?", obj.object):
                 erasing.hear(self._engine, row)
+
+    def _tell_copies(self, obj: Object, cover: Cover) -> None:
+        """Tell which copies of the own node are wrong now: those who have them are not told."""
+        engine = self._engine
+        for row in rows(engine, "object = ? AND node = ?", obj.reply_to, obj.node):
+            for copy in originals.copies_of(engine, row.object):
+                did = ENDS[cover.type]
+                text = f"{obj.node} {did} {ref_of(engine, row)}, which your node passed on as this"
+                state = engine.trust.require_state(copy.case)
+                self.tell("passed-on", text, engine.name_of(state), ref_of(engine, copy))
 
     def _tell_ack(self, ack: Ack) -> None:
         for row in rows(self._engine, "object = ?", ack.object):

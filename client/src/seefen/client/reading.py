@@ -26,7 +26,6 @@ from seefen.client.values import ObjectView, Opened
 from seefen.client.views import (
     Row,
     channels_of,
-    corrections_of,
     object_view,
     require_in_use,
     row_of,
@@ -147,7 +146,7 @@ class Reader:
                 known=found,
                 common=common,
                 channels=channels_of(engine, row),
-                corrections=corrections_of(engine, row),
+                corrections=originals.corrections_of(engine, row, original),
                 original=original,
                 accepted_at=accepted or None,
                 related=related(engine, row),

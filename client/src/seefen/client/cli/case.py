@@ -23,6 +23,7 @@ from seefen.client.cli.arguments import (
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.conditions import reason as reason_text
+from seefen.client.cli.paint import warn
 from seefen.client.cli.screen import Report
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import cases, emergencies, objects
@@ -183,6 +184,9 @@ def forward(
 
     with opened(context) as session:
         sending.finish(session, session.do(send))
+        newer = session.do(lambda client: client.cases.look(str(ref))).corrected_by
+        if newer:
+            session.screen.say(warn(f"{ref} was corrected by {newer}: that goes on after it."))
 
 
 @group.command()
