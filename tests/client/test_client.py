@@ -12,7 +12,7 @@ from seefen.client.keyfile import NAME, read_key_file
 from seefen.client.vault import NAME as VAULT
 from seefen.client.vault import Vault
 from seefen.client.views import rows
-from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
 from seefen.protocol.messages import Note, SeizureAlert, message_from_form
 from seefen.protocol.suite import random_bytes
 from tests.client.homes import PASSPHRASE, Site, site
@@ -88,6 +88,8 @@ async def test_an_alert_is_recorded_delivered_read_and_answered(place: Site) -> 
     await belgrade.alerts.answer(ref, "taken")
     await until(lambda: skopje.alerts.reach(ref)[0].answer == "taken", skopje)
 
+    with pytest.raises(OutOfTurnError, match="has answered so already"):
+        await belgrade.alerts.answer(ref, "taken")
     reached, not_reached = skopje.alerts.reach(ref)
     assert (reached.node, not_reached.node) == (BELGRADE, PRISTINA)
     assert reached.delivered_at

@@ -1,12 +1,13 @@
 """Opening a case in an emergency: at once, never unseen, never often."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seefen.client import Client
+from seefen.client import Client, assigning
 from seefen.client.drafts import Draft
 from seefen.client.findings import AuditRow
 from seefen.client.values import Sent
@@ -101,6 +102,39 @@ async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
         await officer.duty.emergencies.ask(number, **WHY)
 
 
+async def test_a_keyholders_client_that_stays_answers_at_once(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    [number] = await cases(skopje, officer)
+    followed = asyncio.create_task(drained(belgrade))
+    try:
+        await officer.duty.emergencies.ask(number, **WHY)
+        # Far less than the time between two looks of a client to which nothing comes.
+        view = await officer.duty.emergencies.wait(number, assigning.LOOK / 3)
+    finally:
+        followed.cancel()
+    assert view.state == "opened"
+
+
+async def drained(client: Client) -> None:
+    async for _ in client.events():
+        pass
+
+
+async def test_who_works_on_no_case_gets_none_and_asks_for_none(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await place.broker.take(place.network.enrol(BELGRADE, ("auditor",)))
+    auditor = await place.client(BELGRADE, nth=1)
+    [number] = await cases(skopje, belgrade)
+    with pytest.raises(RefusedError, match="works on no case") as refused:
+        await belgrade.cases.assign(number, auditor.officer)
+    assert refused.value.rule == "role"
+    await until(lambda: [c.number for c in auditor.cases.list()], auditor)
+    with pytest.raises(RefusedError, match="works on no case"):
+        await auditor.duty.emergencies.ask(number, **WHY)
+    assert auditor.queued() == []
+
+
 async def readings(auditor: Client, officer: Client) -> list[AuditRow]:
     rows = await auditor.audit.list(officer=officer.officer)
     return [row for row in rows if row.purpose == WHY["purpose"]]
@@ -141,6 +175,12 @@ async def test_a_roster_forbids_it_for_a_case_an_officer_or_all(place: Site) -> 
         await belgrade.house.lay(Roster(zone="Europe/Belgrade", emergencies=rule))
         assert await asked(belgrade, officer, number) == []
         assert why in belgrade.house.said(EmergencyRefused)[0].message.why
+    await until(lambda: "lets nobody" in str(officer.duty.emergencies.list()), officer)
+    count = len(belgrade.house.said(EmergencyAsk))
+    with pytest.raises(OutOfTurnError, match=r"was refused: .*lets nobody"):
+        await officer.duty.emergencies.ask(numbers[2], **WHY)  # and not asked for ever
+    await officer.duty.emergencies.ask(numbers[2], **WHY, again=True)
+    await until(lambda: len(belgrade.house.said(EmergencyAsk)) == count + 1, belgrade)
 
 
 async def test_attack_a_colleague_stops_an_emergency_or_a_lost_device_asks(place: Site) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seefen.client import Client, outbox
+from seefen.client import Client, casework, outbox
 from seefen.client.house import PURPOSE
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError, UntrustedError
@@ -60,19 +60,26 @@ async def test_attack_a_device_that_is_no_admin_lays_down_rules_for_its_node(pla
 
 
 async def test_attack_another_node_opens_a_channel_that_is_named_like_the_house(
-    place: Site,
+    place: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
-    await belgrade.channels.open("house", [SKOPJE])
+    with pytest.raises(RefusedError, match="your node's own channel"):
+        await belgrade.channels.open("house", [SKOPJE])
+    with monkeypatch.context() as altered:
+        altered.setattr(casework, "HOUSE", "")
+        await belgrade.channels.open("house", [SKOPJE])
     await until(skopje.channels.list, skopje)
 
+    assert [view.number for view in skopje.channels.list()] == [f"house@{BELGRADE}"]
     assert skopje.house.state() is None
     assert skopje.house.paper(Note) is None
     await skopje.house.say(Note(text="ours"))
     state = skopje.house.state()
     assert state is not None
     assert state.members == (SKOPJE,)
-    assert texts(skopje) == ["ours"]
+    assert [(said.ref, said.message.text) for said in skopje.house.said(Note)] == [
+        ("house#1", "ours")
+    ]
 
 
 async def test_attack_the_house_gets_no_other_member(place: Site) -> None:
@@ -109,6 +116,7 @@ async def test_attack_a_lead_with_an_altered_client_lets_another_node_into_the_h
     assert refused.value.rule == "house"
     await lead.channels.remove("house", [BELGRADE])
     await admin.sync()
+    assert admin.alarm is None  # it was true as long as it was
     await admin.house.say(Note(text="ours again"))
     assert not admin.house.is_unread(Roster)
     paper = admin.house.paper(Roster)

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from seefen.client import files
+from seefen.client.drafts import FIRST, Attach
+from seefen.client.values import Sent
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.suite import random_bytes
 from seefen.server.blobs import Blobs
 from seefen.server.errors import FullError
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, channel, until
+from tests.client.test_photos import JPEG
 
 
 @pytest.fixture
@@ -131,6 +134,50 @@ async def test_a_file_with_too_long_a_name_is_named_before_anything_leaves(
     assert refused.value.rule == "file-name"
     assert skopje.queued() == []
     assert skopje.alerts.list() == []
+
+
+@pytest.mark.parametrize("name", ["cut.jpg", "zero\u200bwidth.jpg"])
+async def test_what_would_be_refused_later_is_refused_before_anything_leaves(
+    place: Site, tmp_path: Path, name: str
+) -> None:
+    skopje = await channel(place, BELGRADE)
+    bad = photo(tmp_path, name)
+    if name == "cut.jpg":
+        bad.write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF")
+    with pytest.raises(RefusedError):
+        await skopje.alerts.send(alert(), CHANNEL, [photo(tmp_path), bad])
+
+    assert skopje.queued() == []
+    assert skopje.alerts.list() == []
+
+
+async def test_who_is_told_that_a_file_stays_is_told_that_the_alert_left(
+    place: Site, tmp_path: Path
+) -> None:
+    skopje = await channel(place, BELGRADE)
+    gone, outbox = photo(tmp_path), skopje._outbox
+    flush = outbox.flush
+
+    async def and_gone() -> list[Sent]:
+        gone.unlink(missing_ok=True)
+        return await flush()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "flush", and_gone)
+        with pytest.raises(RefusedError, match=r"^seefen-border#1 leaves without one") as refused:
+            await skopje.alerts.send(alert(), CHANNEL, [gone])
+    assert refused.value.rule == "left-out"
+    assert len(skopje.alerts.list()) == 1
+
+
+async def test_the_close_up_of_the_serial_number_leaves_first(place: Site, tmp_path: Path) -> None:
+    skopje, belgrade = await channel(place, BELGRADE), await place.client(BELGRADE)
+    wheel, serial = photo(tmp_path, "wheel.jpg"), photo(tmp_path, "serial.jpg")
+    wheel.write_bytes(JPEG)
+    await skopje.alerts.send(alert(), CHANNEL, [wheel, Attach(serial, FIRST)])
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 3, belgrade)
+    covers = [one.cover for one in belgrade.cases.show(CHANNEL).objects]
+    assert [c.what[0].code for c in covers[1:] if c] == ["serial_closeup", "photograph"]
 
 
 async def test_an_alert_passes_a_file_that_is_on_its_way(

@@ -381,7 +381,7 @@ def test_state_of_the_network() -> None:
     status = one(
         state.Status,
         online=False,
-        alarm="rewound",
+        alarms=("rewound",),
         queued=(values.Sent(None, True, None, 3100),) * 2,
         nodes=nodes,
         watches=(),

@@ -4,11 +4,9 @@ Only the node that said it can do the first three. Nothing is undone: the log ke
 was sent and read, and every recipient says what became of his copy.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-
 from msgspec.structs import replace
 
+from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.erasing import forget
 from seefen.client.messaging import Messaging, silent
@@ -46,7 +44,7 @@ class Amending:
         self,
         ref: str,
         message: Message,
-        files: Sequence[Path] = (),
+        files: Attached = (),
         progress: Progress = silent,
         *,
         original: bool = False,

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
 
 from seefen.client import keying
-from seefen.client.engine import Engine
+from seefen.client.engine import HOUSE, Engine
+from seefen.client.rosters import WORK
 from seefen.client.sender import Parcel, Sender
 from seefen.client.values import CaseView
 from seefen.client.views import case_view, title_of
@@ -16,8 +16,6 @@ from seefen.protocol.messages import CaseTitle, encode_message
 from seefen.protocol.objects import seal_title
 from seefen.protocol.statements import Assign, Case, DeviceWrap, Member
 from seefen.protocol.suite import new_id, random_bytes, sha256
-
-HOUSE: Final = "house"  # the channel of a node alone, see house.py
 
 
 class Casework:
@@ -81,6 +79,10 @@ class Casework:
             RefusedError: No ``lead``, an unknown member, a name that is taken.
         """
         engine = self._engine
+        if (form, number) == ("channel", HOUSE) and members:
+            raise RefusedError(
+                f"{HOUSE} is the name of your node's own channel: choose another", rule="house"
+            )
         async with engine.lock:
             await keying.refresh(engine)
             self._check_members(members)
@@ -131,6 +133,13 @@ class Casework:
         async with engine.lock:
             await keying.refresh(engine)
             case = self.find(number, "case").case
+            for device in map(engine.directory.device, devices):
+                if not WORK & set(device.roles):
+                    raise RefusedError(
+                        f"{device.officer or device.device.hex()[:8]} is "
+                        f"{', '.join(device.roles)} and works on no case: a field device does",
+                        rule="role",
+                    )
 
             def make(parcel: Parcel) -> None:
                 _assign(engine, parcel, engine.trust.require_state(case), devices)

@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from seefen.client import listings, marks, searching
+from seefen.client import alarms, listings, marks, searching
 from seefen.client.amending import Amending
 from seefen.client.auditing import Audit
 from seefen.client.casework import Casework
@@ -175,10 +175,14 @@ class Client:
         return self._engine.directory.root.quorum
 
     @property
+    def alarms(self) -> tuple[str, ...]:
+        """All alarms, as sentences, the newest last; evidence is in the folder ``evidence``."""
+        return (*self.house.intruders(), *alarms.kept(self._engine.vault))
+
+    @property
     def alarm(self) -> str | None:
-        """The last alarm, as a sentence; evidence is in the folder ``evidence``."""
-        value = self._engine.vault.get("alarm")
-        return None if value is None else value.decode()
+        """The last alarm."""
+        return next(reversed(self.alarms), None)
 
     @property
     def checkpoint_at(self) -> int:
@@ -216,6 +220,7 @@ class Client:
                 # Before all else what was on its way when an earlier process ended.
                 await self._sender.settle()
                 await self.house.look()  # what leaves now leaves under the papers of now
+                self._pushes.work.set()
                 await self._outbox.flush()
                 await self.journal.owed()
                 await self._reader.acks.owed()

@@ -22,6 +22,8 @@ def describe(path: Path, kept: Attachment, at: int) -> tuple[Source, FileNote]:
         OSError: It cannot be read.
     """
     source = photos.source_of(path, original=kept.original)
+    with path.open("rb") as file:
+        picture = photos.kind_of(file.read(photos.HEAD))
     suffix = path.suffix.lower()
     media = _MEDIA.get(suffix) or mimetypes.guess_type(path.name)[0]
     is_surface = suffix == SURFACE
@@ -29,7 +31,7 @@ def describe(path: Path, kept: Attachment, at: int) -> tuple[Source, FileNote]:
         name=sayable(path.name),
         size=source.size,
         sha256=source.sha256,
-        role="surface_scan" if is_surface else "",
+        role=kept.role or ("surface_scan" if is_surface else "photograph" if picture else ""),
         conditions=conditions_of(kept),
         of=kept.of,
         handling=kept.handling,

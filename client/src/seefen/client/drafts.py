@@ -2,10 +2,12 @@
 
 import os
 import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
 
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import check_file_name
+from seefen.protocol.messages import FileNote, encode_message
 from seefen.protocol.statements import Count, Hash, Id, Part
 
 
@@ -29,6 +31,23 @@ class Draft(Part, frozen=True):
     plain: bytes
 
 
+class Attach(NamedTuple):
+    """A file to be sent, and what it shows: a code of ``file_role``, empty where it is not said."""
+
+    path: Path
+    role: str = ""
+
+
+Attached: TypeAlias = Sequence[Path | Attach]
+FIRST: Final = "serial_closeup"  # which leaves before the others: it is what is compared
+
+
+def in_order(files: Attached) -> list[Attach]:
+    """Return files in the order in which they leave: what shows a serial number first."""
+    all_ = [one if isinstance(one, Attach) else Attach(one) for one in files]
+    return sorted(all_, key=lambda one: one.role != FIRST)
+
+
 class Attachment(Part, frozen=True):
     """A file that is to follow a message: kept with it, so that no kill comes between.
 
@@ -40,6 +59,7 @@ class Attachment(Part, frozen=True):
     handling: str
     path: bytes
     original: bool
+    role: str = ""
 
 
 def conditions_of(kept: Attachment) -> str:
@@ -56,6 +76,6 @@ def sayable(name: str) -> str:
 def check_name(path: Path) -> None:
     """Refuse a file whose name cannot be sent now, or its message would leave without it."""
     try:
-        check_file_name(sayable(path.name))
+        encode_message(FileNote(name=sayable(path.name), size=0, sha256=bytes(32)))
     except RefusedError as err:
         raise RefusedError(f"{sayable(path.name)[:40]}: {err}", rule=err.rule) from None

@@ -19,6 +19,7 @@ from seefen.client.engine import Engine
 from seefen.client.house import House, Said
 from seefen.client.messaging import Messaging
 from seefen.client.reading import Reader, emergency_of, first_of
+from seefen.client.rosters import WORK
 from seefen.client.stating import SHIFT, remembered
 from seefen.client.values import Sent
 from seefen.client.views import Row, author_of, rows
@@ -111,21 +112,20 @@ class Asking:
         self._reader = reader
         self._house = house
 
-    async def ask(self, number: str, *, purpose: str, basis: str, reason: str = "") -> Sent:
+    async def ask(
+        self, number: str, *, purpose: str, basis: str, reason: str = "", again: bool = False
+    ) -> Sent:
         """Ask the keyholders of the own node for a case, by its number.
 
+        Args:
+            again: Also when it was refused within a day: the roster may be another by now.
+
         Raises:
-            RefusedError: rule ``assigned``: this device has it.
-            OutOfTurnError: rule ``asked``: it was asked for already.
+            RefusedError: rule ``assigned``: this device has it; ``role``: it works on no case.
+            OutOfTurnError: rule ``asked``: it was asked for already, or refused.
         """
         engine, state = self._engine, self._casework.find(number, "case")
-        view = self._view(state)
-        if engine.case_key(state.case, state.generation.gen) is not None:
-            raise RefusedError(f"this device has {number}: open what is in it", rule="assigned")
-        if view is not None and view.state == "asked":
-            raise OutOfTurnError(
-                f"{number} was asked for: a keyholder's client opens it", rule="asked"
-            )
+        self._require_new(state, again=again)
         self._reader.remember(state.case, purpose, basis, reason)
         vault, names = engine.vault, (emergency_of(state.case), first_of(state.case))
         before = [(name, vault.get(name)) for name in names]
@@ -144,6 +144,19 @@ class Asking:
                         if value is not None:
                             vault.put(name, value)
             raise
+
+    def _require_new(self, state: CaseState, *, again: bool) -> None:
+        engine, view, name = self._engine, self._view(state), self._engine.name_of(state)
+        if not WORK & set(engine.directory.device(engine.keys.device).roles):
+            raise RefusedError("this device works on no case: a colleague's does", rule="role")
+        if engine.case_key(state.case, state.generation.gen) is not None:
+            raise RefusedError(f"this device has {name}: open what is in it", rule="assigned")
+        if view is not None and view.state == "asked":
+            raise OutOfTurnError(
+                f"{name} was asked for: a keyholder's client opens it", rule="asked"
+            )
+        if view is not None and view.state == "refused" and not again:
+            raise OutOfTurnError(f"{name} was refused: {view.why}", rule="asked")
 
     def _waits_to_leave(self) -> bool:
         house = self._house.state()

@@ -14,6 +14,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from seefen.client import alarms
 from seefen.client.ahead import ahead
 from seefen.client.connection import Connection
 from seefen.client.heads import SeenHeads
@@ -42,6 +43,7 @@ from seefen.protocol.ledger.record import Record, decode_core
 from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Ack, Activity, Assign, Case, CaseKey, Object
 
+HOUSE: Final = "house"  # the channel of a node alone, see house.py
 PAGE: Final = 500
 
 
@@ -79,7 +81,7 @@ class Engine:
     def alarm(self, sentence: str) -> None:
         """Keep an alarm: it is shown until the vault is gone."""
         self.alarms.append(sentence)
-        self.vault.put("alarm", sentence.encode())
+        alarms.keep(self.vault, sentence)
 
     # --- both logs -------------------------------------------------------------
 
@@ -323,7 +325,10 @@ class Engine:
         return number == statement.case_n and self.in_order(kind, entry, envelope)
 
     def _keep_name(self, case: Case) -> None:
-        # The first of a name keeps it: nobody takes over a channel by opening another one.
+        # The first of a name keeps it: nobody takes over a channel by opening another one. The
+        # house is our own, whoever was the first.
+        if case.number == HOUSE and case.node != self.node:
+            return
         if self.named(case.number) is None:
             self.vault.put(f"name/{case.number}", case.case)
 
@@ -333,7 +338,8 @@ class Engine:
 
     def name_of(self, state: CaseState) -> str:
         """Return the number of a case or name of a channel; ``name@owner`` if one had it before."""
-        if self.named(state.number) in (None, state.case):
+        ours = state.number != HOUSE or state.owner == self.node
+        if ours and self.named(state.number) in (None, state.case):
             return state.number
         return f"{state.number}@{state.owner}"
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from seefen.client.cards import Cards
 from seefen.client.casework import Casework
 from seefen.client.devices import Devices
+from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
 from seefen.client.names import saved_name
@@ -114,7 +115,7 @@ class Cases:
         self,
         number: str,
         text: str,
-        files: Sequence[Path] = (),
+        files: Attached = (),
         progress: Progress = silent,
         *,
         original: bool = False,
@@ -130,7 +131,7 @@ class Cases:
         self,
         number: str,
         message: Message,
-        files: Sequence[Path] = (),
+        files: Attached = (),
         progress: Progress = silent,
         *,
         original: bool = False,
@@ -209,7 +210,7 @@ class Alerts:
         self,
         alert: SeizureAlert,
         channel: str,
-        photos: Sequence[Path] = (),
+        photos: Attached = (),
         progress: Progress = silent,
         *,
         original: bool = False,
@@ -240,7 +241,11 @@ class Alerts:
         return opened
 
     async def answer(self, ref: str, answer: str, cause: str = "") -> Sent:
-        """Answer: taken, passed_on, not_ours or rejected."""
+        """Answer: taken, passed_on, not_ours or rejected.
+
+        Raises:
+            OutOfTurnError: rule ``answered``: somebody of the own node has said the same.
+        """
         return await self._requests.answer(ref, answer, cause)
 
     def reach(self, ref: str) -> Reaches:

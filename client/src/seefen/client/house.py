@@ -13,14 +13,14 @@ from typing import Final, Generic, TypeAlias, TypeVar, cast
 from msgspec.structs import replace
 
 from seefen.client import rosters
-from seefen.client.casework import HOUSE, Casework
+from seefen.client.casework import Casework
 from seefen.client.connection import LoginError, UnreachableError
-from seefen.client.engine import Engine
+from seefen.client.engine import HOUSE, Engine
 from seefen.client.messaging import Messaging
 from seefen.client.reading import Reader
 from seefen.client.stating import remembered
 from seefen.client.values import CaseView, Sent
-from seefen.client.views import Row, author_of, case_view, recall_of, rows
+from seefen.client.views import Row, author_of, case_view, recall_of, ref_of, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import BOX_ROLES
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
@@ -79,17 +79,17 @@ class House:
         self._reader = reader
         self._kept: tuple[object, Kept] = (None, ())
         self._messages = dict[bytes, Message | None]()  # by object: their bodies never change
-        self._let_in = tuple[str, ...]()
 
     def state(self) -> CaseState | None:
         """Return the house, or None while this device knows none, or it has other members."""
         state = self._place()
-        if state is None or self._casework.is_house(state):
-            return state
-        if self._let_in != state.members:  # once, and again when others come
-            self._let_in = state.members
-            self._engine.alarm(self._why_not(state))
-        return None
+        return state if state is not None and self._casework.is_house(state) else None
+
+    def intruders(self) -> tuple[str, ...]:
+        """Return what is wrong with the house, as long as it is: a sentence, or none."""
+        state = self._place()
+        ours = state is None or self._casework.is_house(state)
+        return () if state is None or ours else (self._why_not(state),)
 
     def _place(self) -> CaseState | None:
         """Return the house, also while other nodes are in it: papers of ours still bind us."""
@@ -243,7 +243,7 @@ class House:
                 raise
             except SeefenError as err:
                 # One that a device of ours spoiled must not hold up what is to be sent.
-                self._engine.alarm(f"{HOUSE}#{row.n} does not open: {err}")
+                self._engine.alarm(f"{ref_of(self._engine, row)} does not open: {err}")
             self._note_spoiled(row)
 
     def _note_spoiled(self, row: Row) -> None:
@@ -289,7 +289,7 @@ class House:
         author = author_of(self._engine, row)
         newer = [author_of(self._engine, one) for one in self._newer(row)]
         return Said(
-            ref=f"{HOUSE}#{row.n}",
+            ref=ref_of(self._engine, row),
             object=row.object,
             device=row.statement.device,
             officer=author.officer,

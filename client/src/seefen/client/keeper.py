@@ -13,6 +13,7 @@ however it ends, forgets the keys with it.
 import ctypes
 import hashlib
 import hmac
+import math
 import mmap
 import os
 import secrets
@@ -24,7 +25,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 TRIES: Final = 5
 LOOK: Final = 1.0  # seconds between two looks whether the home still stands
@@ -46,10 +47,15 @@ HANDED: Final = struct.Struct(">II16s32sH")
 # still live, length of what follows.
 ANSWER: Final = struct.Struct(">cBIH")
 
+Session: TypeAlias = tuple[int, ...]
 _ROOM: Final = 4096
 _SUN_PATH: Final = 100  # bytes: what the path of a socket may have on every system, and a margin
 _PR_SET_DUMPABLE: Final = 4
-_TERMINAL, _BEGAN = 4, 19  # in what /proc/PID/stat says after the name (proc_pid_stat(5))
+_PARENT, _TERMINAL, _BEGAN = (
+    1,
+    4,
+    19,
+)  # in what /proc/PID/stat says after the name (proc_pid_stat(5))
 
 
 @contextmanager
@@ -71,14 +77,19 @@ def proof(secret: bytes, side: bytes, nonce: bytes) -> bytes:
     return hmac.digest(secret, b"seefen/1/keeper/" + side + nonce, "sha256")
 
 
-def exactly(line: socket.socket, count: int) -> bytes:
+def exactly(line: socket.socket, count: int, ends: float = math.inf) -> bytes:
     """Return so many bytes.
+
+    Args:
+        ends: When all of them must be there, by :func:`now`.
 
     Raises:
         OSError: The other side said less, or took too long.
     """
     data = bytearray()
     while len(data) < count:
+        if now() > ends:  # a byte now and then keeps no line
+            raise TimeoutError
         piece = line.recv(count - len(data))
         if not piece:
             raise ConnectionError("cut")
@@ -161,7 +172,7 @@ class Door:
         except OSError:
             return False
 
-    def admit(self, peer: socket.socket) -> bool:
+    def admit(self, peer: socket.socket, ends: float) -> bool:
         """Let the peer show that it is of this user.
 
         A Unix socket asks the system; a loopback port can be reached by every user of the
@@ -170,8 +181,8 @@ class Door:
         if not self._secret:
             return peer_of(peer)[1] == os.getuid()
         mine = secrets.token_bytes(32)
-        peer.sendall(proof(self._secret, b"keeper", exactly(peer, 32)) + mine)
-        return hmac.compare_digest(exactly(peer, 32), proof(self._secret, b"client", mine))
+        peer.sendall(proof(self._secret, b"keeper", exactly(peer, 32, ends)) + mine)
+        return hmac.compare_digest(exactly(peer, 32, ends), proof(self._secret, b"client", mine))
 
     def close(self) -> None:
         """Take the door away, unless it is another's by now."""
@@ -190,7 +201,7 @@ class Keeper:
         self._end = now() + life
         self._idle = idle
         self._left = TRIES
-        self._shown: dict[tuple[int, int], float] = {}
+        self._shown: dict[Session, float] = {}
         self._over = False
 
     def serve(self) -> None:
@@ -200,18 +211,19 @@ class Keeper:
                 peer, _ = self._door.line.accept()
                 with peer:
                     peer.settimeout(PATIENCE)
-                    if self._door.admit(peer):
-                        self._answer(peer)
+                    ends = now() + PATIENCE
+                    if self._door.admit(peer, ends):
+                        self._answer(peer, ends)
 
-    def _answer(self, peer: socket.socket) -> None:
-        verb = exactly(peer, 1)
+    def _answer(self, peer: socket.socket, ends: float) -> None:
+        verb = exactly(peer, 1, ends)
         if verb == STATUS:
             self._say(peer, RUNS, self._left)
         elif verb == LOCK:
             self._forget()
             self._say(peer, LOCKED)
         elif verb == OPEN:
-            pin = exactly(peer, exactly(peer, 1)[0])
+            pin = exactly(peer, exactly(peer, 1, ends)[0], ends)
             session = session_of(peer)
             if pin:
                 self._try(peer, pin, session)
@@ -220,7 +232,7 @@ class Keeper:
             else:
                 self._say(peer, PIN, self._left)
 
-    def _try(self, peer: socket.socket, pin: bytes, session: tuple[int, int] | None) -> None:
+    def _try(self, peer: socket.socket, pin: bytes, session: Session | None) -> None:
         # Before it is compared: whoever cuts the line off now has had his try.
         self._left -= 1
         if self._page.is_pin(pin):
@@ -232,7 +244,7 @@ class Keeper:
             self._forget()
             self._say(peer, FORGOTTEN)
 
-    def _give(self, peer: socket.socket, session: tuple[int, int] | None, wrong: int = 0) -> None:
+    def _give(self, peer: socket.socket, session: Session | None, wrong: int = 0) -> None:
         if session is not None:
             self._shown[session] = now()
         self._say(peer, KEYS, wrong, self._page.keys)
@@ -265,13 +277,13 @@ def peer_of(peer: socket.socket) -> tuple[int, int]:
     return pid, uid
 
 
-def session_of(peer: socket.socket) -> tuple[int, int] | None:
+def session_of(peer: socket.socket) -> Session | None:
     """Return the terminal session a peer belongs to, None if nothing is known of it.
 
     It is named by its first process and when that began: numbers of processes come again. In
-    a container that was entered from its host the first process is out of sight, and only the
-    terminal names the session. Where the system tells nothing, all programs of the user are
-    one session.
+    a container that was entered from its host the first process is out of sight: the oldest
+    one in sight and the terminal name the session there. Where the system tells nothing, all
+    programs of the user are one session.
     """
     if sys.platform != "linux" or peer.family != socket.AF_UNIX:
         return 0, 0
@@ -280,9 +292,16 @@ def session_of(peer: socket.socket) -> tuple[int, int] | None:
         if pid <= 0:
             return None  # a process this one cannot see; 0 would mean itself
         first = os.getsid(pid)
-        return (first, _told(first, _BEGAN)) if first > 0 else (0, _told(pid, _TERMINAL))
+        if first > 0:
+            return first, _told(first, _BEGAN)
+        return *_oldest(pid), _told(pid, _TERMINAL)
     except (OSError, IndexError, ValueError):
         return None
+
+
+def _oldest(pid: int) -> tuple[int, int]:
+    parent = _told(pid, _PARENT)
+    return _oldest(parent) if parent > 0 else (pid, _told(pid, _BEGAN))
 
 
 def _told(pid: int, number: int) -> int:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace as replaced
-from pathlib import Path
 from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from seefen.client import describing, originals
 from seefen.client.casework import Casework
+from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox, Progress
 from seefen.client.values import ObjectView, Reach, Sent
@@ -59,7 +59,7 @@ class Messaging:
         self,
         state: CaseState,
         message: Message,
-        files: tuple[Path, ...] = (),
+        files: Attached = (),
         *,
         reply_to: bytes | None = None,
         supersedes: bytes | None = None,
@@ -102,7 +102,11 @@ class Messaging:
         async with engine.lock:
             more = await self._outbox.flush()
         if problem is not None:
-            raise problem
+            # Whoever reads only that something was refused sends it all a second time.
+            raise RefusedError(
+                f"{first.ref or 'the message'} leaves without one of its files: {problem}",
+                rule="left-out",
+            )
         return replaced(first, files=self._files_of(message_object, more))
 
     def _files_of(self, message: bytes, flushed: list[Sent]) -> tuple[Sent, ...]:

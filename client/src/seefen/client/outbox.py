@@ -15,7 +15,7 @@ from msgspec.structs import replace as replaced
 
 from seefen.client import describing, files, keying, marks, photos, searching
 from seefen.client.answers import FullError, UnreachableError
-from seefen.client.drafts import Attachment, Draft, check_name
+from seefen.client.drafts import Attached, Attachment, Draft, check_name, in_order
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
 from seefen.client.values import Sent
@@ -65,7 +65,7 @@ class Outbox:
         *,
         reply_to: bytes | None = None,
         supersedes: bytes | None = None,
-        attach: tuple[Path, ...] = (),
+        attach: Attached = (),
         original: bool = False,
         due_s: int | None = None,
     ) -> int:
@@ -76,12 +76,13 @@ class Outbox:
             name is too long. Nothing is kept then.
         """
         plain = encode_message(message)  # checks it
-        for path in attach:
+        attached = in_order(attach)
+        for path, _ in attached:
             if not path.is_file():
                 raise RefusedError(f"{path} cannot be read: there is no such file", rule="file")
             check_name(path)
             if not original:
-                photos.check(path)  # now, not when the message has left
+                photos.cleaned(path)  # now, not when the message has left
         bare, cover = self._bare(case, file=False), message.cover()
         key = new_content_key()
         body = seal(key, body_context(bare), pad(plain))
@@ -104,9 +105,9 @@ class Outbox:
         )
         vault = self._engine.vault
         with vault.soon():  # synced with what is about to leave, or before it is said to wait
-            for path in attach:
+            for path, role in attached:
                 place = os.fsencode(path.absolute())
-                kept = Attachment(case, bare.object, message.handling, place, original)
+                kept = Attachment(case, bare.object, message.handling, place, original, role)
                 vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
             return self._keep(draft)
 

@@ -68,7 +68,7 @@ def check(path: Path) -> str:
         OSError: It cannot be read.
     """
     with path.open("rb") as file:
-        kind = _kind(file.read(HEAD))
+        kind = kind_of(file.read(HEAD))
     if kind and kind not in _CLEANERS:
         raise _refused(path, f"a {kind} file says where and with what it was taken")
     return kind
@@ -100,7 +100,7 @@ def _refused(path: Path, why: str) -> RefusedError:
     )
 
 
-def _kind(head: bytes) -> str:
+def kind_of(head: bytes) -> str:
     """Return what kind of picture a file is; empty for anything else."""
     if head.startswith(_JPEG):
         return "JPEG"

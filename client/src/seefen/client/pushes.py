@@ -143,6 +143,7 @@ class Pushes:
                     await asyncio.sleep(0)
                     await self._reader.acks.owed()
                     await self._house.look()
+                    self.work.set()  # what was asked there is open now
                     self.ring()
                     self._engine.vault.sync()
             except UnreachableError:

@@ -17,6 +17,7 @@ from seefen.client.outbox import Progress
 from seefen.client.values import DueView, LifeView, RequestView, Sent
 from seefen.client.views import (
     Row,
+    answer_of,
     clock_s,
     flash_of,
     object_view,
@@ -106,6 +107,9 @@ class Requests:
     async def answer(self, ref: str, answer: str, cause: str = "", *, ground: str = "") -> Sent:
         """Answer an alert or request: taken, passed on, not ours, rejected or refused."""
         row = self._row(ref)
+        said, by, _ = answer_of(self._engine, row, self._engine.node)
+        if said == answer:  # two keys pressed, or two officers of a node
+            raise OutOfTurnError(f"{by} has answered so already: {answer}", rule="answered")
         message = Answer(
             answer=answer, of=row.object, cause=cause, refusal_ground=ground, **terms_of(row)
         )

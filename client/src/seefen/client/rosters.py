@@ -12,8 +12,7 @@ from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Roster, RosterRow
 from seefen.protocol.statements import Device
 
-# Who can open what is in a case at all: an auditor or an admin alone gets no key by rule.
-_WORK: Final = BOX_ROLES["alert"]
+WORK: Final = BOX_ROLES["alert"]  # who works on cases at all: no auditor, no admin alone
 MIDNIGHT: Final = "24:00"
 
 
@@ -75,7 +74,7 @@ def devices_of(engine: Engine, officer: str) -> tuple[Device, ...]:
         for device in engine.directory.devices(engine.node)
         if officer
         and device.officer == officer
-        and _WORK & set(device.roles)
+        and WORK & set(device.roles)
         and engine.directory.is_active(device.device, at=at)
     )
 

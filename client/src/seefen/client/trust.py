@@ -16,6 +16,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from seefen.client import alarms
 from seefen.client.cores import agrees
 from seefen.client.evidence import keep_evidence
 from seefen.client.once import opened as opened_once
@@ -157,7 +158,7 @@ class Trust:
             ) from None
 
     def _keep_evidence(self, log: str, new: Checkpoint, note: str, err: UntrustedError) -> None:
-        self._vault.put("alarm", str(err).encode())
+        alarms.keep(self._vault, str(err))
         kept = self._vault.head(log)
         before = "" if kept is None else kept[1]
         value = {"log": log, "rule": err.rule, "what": str(err), "before": before, "now": note}

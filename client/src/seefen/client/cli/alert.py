@@ -16,11 +16,13 @@ from seefen.client.cli.arguments import (
     distinct,
     existing_file,
     handling,
+    photograph,
 )
 from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.dialogue import Answers
 from seefen.client.cli.session import Session, opened
 from seefen.client.cli.views import alerts, objects
+from seefen.client.drafts import Attach
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import SeizureAlert
 
@@ -35,12 +37,22 @@ ANSWERS: Final = {
 }
 
 Photos = Annotated[
-    list[Path] | None,
-    typer.Option("--photo", parser=existing_file, metavar="FILE", help="May be given often."),
+    list[Attach] | None,
+    typer.Option(
+        "--photo",
+        parser=photograph,
+        metavar="FILE",
+        help="May be given often; serial=FILE is a close-up of the number, and leaves first.",
+    ),
 ]
 Channel = Annotated[
     str | None,
-    typer.Option("--channel", parser=case_name, metavar="CHANNEL", help="Needed if you have two."),
+    typer.Option(
+        "--channel",
+        parser=case_name,
+        metavar="CHANNEL",
+        help="Needed if you watch two.",
+    ),
 ]
 Form = Annotated[
     Path | None,
@@ -129,6 +141,9 @@ def _only_channel(session: Session) -> str:
         return channels[0].number
     if not channels:
         raise RefusedError("your node is in no channel yet", rule="no-channel")
+    watched = [view.channel for view in session.do(lambda client: client.watch.list())]
+    if len(watched) == 1:
+        return watched[0]
     names = ", ".join(view.number for view in channels)
     raise UsageError("it is not said which channel", f"--channel, one of: {names}")
 

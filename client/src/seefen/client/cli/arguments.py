@@ -10,6 +10,7 @@ import typer
 
 from seefen.client.cli.answers import choose
 from seefen.client.cli.paint import safe
+from seefen.client.drafts import Attach
 from seefen.protocol.messages import TABLES
 
 ROLES: Final = {
@@ -179,6 +180,20 @@ def code_of(table: str) -> Callable[[str], str]:
         return code
 
     return parse
+
+
+def photograph(text: str) -> Attach:
+    """Return a photograph and what it shows: ``wheel.jpg``, ``serial=close.jpg``."""
+    word, mark, name = text.partition("=")
+    if not mark or Path(text).expanduser().exists():
+        return Attach(existing_file(text))
+    roles = [code for code in TABLES["file_role"] if word and code.startswith(word)]
+    if not roles:
+        raise UsageError(
+            f"{_quoted(word)} is nothing that a photograph shows",
+            f"one of: {', '.join(TABLES['file_role'])}; their beginning does",
+        )
+    return Attach(existing_file(name), roles[0])
 
 
 def distinct(values: list[T] | None, what: str, *, least: int = 0) -> tuple[T, ...]:

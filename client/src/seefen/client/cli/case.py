@@ -217,6 +217,7 @@ def break_glass(
     wait: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Wait for a keyholder's client [30].")
     ] = 30,
+    again: Annotated[bool, typer.Option("--again", help="Ask once more after a refusal.")] = False,
 ) -> None:
     """Open a case in an emergency, not assigned: seefen case break-glass CASE --purpose trace."""
     given = Conditions(purpose or "", basis or "", reason)
@@ -229,7 +230,11 @@ def break_glass(
         asking = client.duty.emergencies
         try:
             await asking.ask(
-                case, purpose=given.purpose or "", basis=given.basis or "", reason=reason
+                case,
+                purpose=given.purpose or "",
+                basis=given.basis or "",
+                reason=reason,
+                again=again,
             )
         except (OutOfTurnError, RefusedError):
             if all(view.case != case for view in asking.list()):

@@ -177,7 +177,10 @@ def _prepare(session: Session, *, synced: bool) -> None:
     if synced:
         session.do(lambda client: client.sync())
     if session.client.alarm:
+        more = len(session.client.alarms) - 1
         session.screen.say(alarm("ALARM  ", session.client.alarm))
+        if more:
+            session.screen.say(alarm(f"and {more} more: seefen status"))
     if not session.client.online:
         session.screen.say(dim("The broker cannot be reached: this is what the vault holds."))
 

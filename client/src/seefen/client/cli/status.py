@@ -31,7 +31,7 @@ def _collected(client: Client) -> Status:
         checkpoint_at=client.checkpoint_at,
         queued=tuple(client.queued()),
         journal=client.journal.waiting,
-        alarm=client.alarm,
+        alarms=client.alarms,
         watches=tuple(client.watch.list()),
         nodes=tuple(client.nodes()),
     )

@@ -188,6 +188,7 @@ FILE_ROLE: Final[Codes] = {
     "left_view": "left side",
     "right_view": "right side",
     "serial_closeup": "serial number close-up",
+    "photograph": "photograph",
     "proof_marks": "proof marks",
     "magazine": "magazine",
     "bore": "bore",

@@ -11,7 +11,8 @@ def asked(view: EmergencyView) -> Painted:
     """Return what came of a question."""
     if view.state == "refused":
         return alarm(
-            f"Refused: {view.why}. Ask a keyholder: seefen case assign {view.case} OFFICER"
+            f"Refused: {view.why}. A keyholder may assign it: seefen case assign {view.case} "
+            "OFFICER; --again asks once more."
         )
     if view.state == "asked":
         return stack(

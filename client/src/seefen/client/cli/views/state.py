@@ -21,7 +21,7 @@ class Status:
     checkpoint_at: int
     queued: tuple[Sent, ...]
     journal: int
-    alarm: str | None
+    alarms: tuple[str, ...]
     watches: tuple[WatchView, ...]
     nodes: tuple[NodeView, ...]
 
@@ -32,7 +32,7 @@ def page(status: Status) -> Painted:
     roles = ", ".join(status.roles)
     broker = good("broker reachable") if status.online else warn("broker NOT reachable")
     return stack(
-        alarm("ALARM  ", status.alarm) if status.alarm else None,
+        *(alarm("ALARM  ", one) for one in reversed(status.alarms)),
         line(bold(status.node), f" · {status.officer or 'agent'} · {roles} · ", broker),
         line(f"Network {status.network} · log of {times.moment(status.checkpoint_at, now)} · ",
              codes.quorum(status.quorum)),

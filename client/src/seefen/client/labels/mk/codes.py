@@ -182,6 +182,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "left_view": "лева страна",
         "right_view": "десна страна",
         "serial_closeup": "сериски број одблиску",
+        "photograph": "фотографија",
         "proof_marks": "жигови за испитување",
         "magazine": "оквир за куршуми",
         "bore": "внатрешност на цевката",

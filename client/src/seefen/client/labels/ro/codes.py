@@ -182,6 +182,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "left_view": "partea stângă",
         "right_view": "partea dreaptă",
         "serial_closeup": "seria de aproape",
+        "photograph": "fotografie",
         "proof_marks": "mărci de probă",
         "magazine": "încărcător",
         "bore": "interiorul țevii",

@@ -182,6 +182,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "left_view": "ana e majtë",
         "right_view": "ana e djathtë",
         "serial_closeup": "numri serial nga afër",
+        "photograph": "fotografi",
         "proof_marks": "shenjat e provës",
         "magazine": "karikatori",
         "bore": "brendësia e tytës",

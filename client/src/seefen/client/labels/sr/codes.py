@@ -182,6 +182,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "left_view": "leva strana",
         "right_view": "desna strana",
         "serial_closeup": "serijski broj izbliza",
+        "photograph": "fotografija",
         "proof_marks": "žigovi ispitivanja",
         "magazine": "okvir za metke",
         "bore": "unutrašnjost cevi",

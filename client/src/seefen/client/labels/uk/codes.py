@@ -182,6 +182,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "left_view": "лівий бік",
         "right_view": "правий бік",
         "serial_closeup": "серійний номер зблизька",
+        "photograph": "фотографія",
         "proof_marks": "випробувальні клейма",
         "magazine": "магазин",
         "bore": "канал ствола",
