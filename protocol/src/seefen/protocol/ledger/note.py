@@ -101,6 +101,10 @@ class Line:
     key_id: bytes
     signature: bytes
 
+    def encode(self) -> str:
+        """Return the line as it stands in a note."""
+        return f"— {self.name} {_base64(self.key_id + self.signature)}\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -299,7 +303,7 @@ def _cosigned(text: str, time: int) -> bytes:
 
 
 def _line(key: VerifierKey, signature: bytes) -> str:
-    return f"— {key.name} {_base64(key.id + signature)}\n"
+    return Line(key.name, key.id, signature).encode()
 
 
 def _parse_line(line: str) -> Line:
