@@ -223,3 +223,9 @@ class Cosigned(Part, frozen=True):
 
     witnesses: Count
     quorum: Count
+
+
+class WitnessedHead(Part, frozen=True):
+    """The newest checkpoint that the quorum has signed, with its lines; empty if there is none."""
+
+    checkpoint: str

@@ -29,6 +29,7 @@ from seefen.protocol.frames import (
     Send,
     Span,
     ToCosign,
+    WitnessedHead,
 )
 from seefen.protocol.statements import Part
 from seefen.server.broker import Broker
@@ -83,8 +84,8 @@ async def _cosign(broker: Broker, device: bytes, signed: Cosignatures) -> Cosign
     return await broker.witnesses.take(device, signed.note)
 
 
-async def _witnessed(broker: Broker, _: bytes, ask: LogName) -> str:
-    return await broker.witnesses.newest(ask.log)
+async def _witnessed(broker: Broker, _: bytes, ask: LogName) -> WitnessedHead:
+    return WitnessedHead(await broker.witnesses.newest(ask.log))
 
 
 VERBS: Final[dict[str, Verb]] = {
@@ -98,7 +99,7 @@ VERBS: Final[dict[str, Verb]] = {
     "ping": Verb(None, str, _ping),
     "witness": Verb(ToCosign, HeadToCosign, _witness),
     "cosign": Verb(Cosignatures, Cosigned, _cosign),
-    "witnessed": Verb(LogName, str, _witnessed),
+    "witnessed": Verb(LogName, WitnessedHead, _witnessed),
 }
 
 
