@@ -1,6 +1,7 @@
 """``seefen status``: this device, its node, the network."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
@@ -34,14 +35,20 @@ def page(status: Status) -> Painted:
     return stack(
         alarm("ALARM  ", status.alarm) if status.alarm else None,
         line(bold(status.node), f" · {status.officer or 'agent'} · {roles} · ", broker),
-        line(f"Network {status.network} · log of {times.moment(status.checkpoint_at, now)} · ",
-             codes.quorum(status.quorum)),
+        line(f"Network {status.network} · {_log(status, now)} · ", codes.quorum(status.quorum)),
         line(f"Device {status.device}"),
         _queue(status.queued),
         _journal(status.journal),
         _watches(status.watches),
         _nodes(status.nodes),
     )  # fmt: skip
+
+
+def _log(status: Status, now: datetime) -> str:
+    if not status.checkpoint_at:
+        return "log not witnessed yet: nothing is sent" if status.quorum else "no log yet"
+    at = times.moment(status.checkpoint_at, now)
+    return f"log witnessed {at}" if status.quorum else f"log of {at}"
 
 
 def _queue(queued: tuple[Sent, ...]) -> Painted | None:
