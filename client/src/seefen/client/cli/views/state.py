@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
+from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
 from seefen.client.values import NodeView, Sent, WatchView
 
 
@@ -35,7 +35,7 @@ def page(status: Status) -> Painted:
     return stack(
         alarm("ALARM  ", status.alarm) if status.alarm else None,
         line(bold(status.node), f" · {status.officer or 'agent'} · {roles} · ", broker),
-        line(f"Network {status.network} · {_log(status, now)} · ", codes.quorum(status.quorum)),
+        line(f"Network {status.network} · ", *_log(status, now)),
         line(f"Device {status.device}"),
         _queue(status.queued),
         _journal(status.journal),
@@ -44,11 +44,12 @@ def page(status: Status) -> Painted:
     )  # fmt: skip
 
 
-def _log(status: Status, now: datetime) -> str:
-    if not status.checkpoint_at:
-        return "log not witnessed yet: nothing is sent" if status.quorum else "no log yet"
+def _log(status: Status, now: datetime) -> tuple[Piece, ...]:
+    if status.quorum and not status.checkpoint_at:
+        return (warn("the log is not witnessed yet: nothing is sent but alerts"),)
+    word = "log witnessed" if status.quorum else "log of"
     at = times.moment(status.checkpoint_at, now)
-    return f"log witnessed {at}" if status.quorum else f"log of {at}"
+    return f"{word} {at} · ", codes.quorum(status.quorum)
 
 
 def _queue(queued: tuple[Sent, ...]) -> Painted | None:
