@@ -15,10 +15,11 @@ from seefen.client.witnessing import Witness, watch
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import AuthorityItem, AuthorityPage, HeadToCosign, WitnessedHead
 from seefen.protocol.ledger.note import parse_note
+from seefen.protocol.ledger.record import decode_core
 from seefen.protocol.statements import Root
 from seefen.protocol.suite import WitnessKey
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, spoil
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, spoil
 from tests.support.network import Network
 from tests.support.witnesses import Leaves, lines_of, public_of
 
@@ -225,19 +226,54 @@ async def test_attack_11_nothing_is_sent_until_the_quorum_has_seen_the_log(
         await skopje.channels.open(CHANNEL, [BELGRADE])
     assert await cosign(skopje, two) == []
     await skopje.channels.open(CHANNEL, [BELGRADE])
-    sent = await skopje.alerts.send(alert(), CHANNEL)
-    assert not sent.queued
+    case = await skopje.cases.open("Pistols", [BELGRADE])
+    assert not (await skopje.cases.send(case.number, "one")).queued
     assert skopje.checkpoint_at > 0
 
     # A broker that holds back what the witnesses say has a day.
-    first = (await skopje._engine._ask_witnessed("activity"), skopje.checkpoint_at)
+    first = await skopje._engine._ask_witnessed("activity")
     await cosign(skopje, one, two, three)
-    spoil(skopje, "witnessed", lambda _: WitnessedHead(first[0]), once=False)
+    spoil(skopje, "witnessed", lambda _: WitnessedHead(first), once=False)
     shift_clock(skopje, DAY + 61)
-    waits = await skopje.alerts.send(alert(), CHANNEL)
+    waits = await skopje.cases.send(case.number, "two")
     assert waits.queued
     assert "a-unwitnessed" in str(skopje.queued()[0].problem)
     assert skopje.alarm is None
+
+
+async def test_an_alert_leaves_unwitnessed_and_the_next_good_log_names_who_was_lost_meanwhile(
+    place: tuple[Site, list[Witness]],
+) -> None:
+    at, (one, two, _) = place
+    network = at.network
+    skopje, belgrade = await at.client(SKOPJE), await at.client(BELGRADE)
+    await cosign(skopje, one, two)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    case = await skopje.cases.open("Pistols", [BELGRADE])
+    honest = skopje._engine.now
+    shift_clock(skopje, DAY + 61)
+    sent = await skopje.alerts.send(alert(), CHANNEL)
+    assert not sent.queued
+    assert (await skopje.cases.send(case.number, "waits")).queued
+    assert sent.ref is not None
+    spoil(belgrade, "witnessed", lambda _: WitnessedHead(""), once=False)
+    await belgrade.sync()
+    read = await belgrade.alerts.show(sent.ref, **WHY)
+    assert read.view.unwitnessed
+    leaves = await at.broker.services.broker._storage.activity(0, 10**6)
+    past = [leaf.kind for leaf in leaves if decode_core(leaf.core).emergency]
+    assert past == ["object", "access"]  # both acted past it, and the log says so
+    # A device that had the key by then is revoked; then the log is seen again.
+    lost = network.of(BELGRADE)
+    await at.broker.take(network.revoke(lost))
+    await skopje.sync()
+    assert skopje.alarm is None
+    engine: Any = skopje._engine
+    engine.now = honest
+    await cosign(skopje, one, two)
+    await skopje.sync()
+    assert sent.ref in str(skopje.alarm)
+    assert f"{lost.officer} of {BELGRADE}" in str(skopje.alarm)
 
 
 async def test_attack_10_a_witness_sees_a_log_that_went_back_or_was_changed(

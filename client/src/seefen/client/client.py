@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from seefen.client import listings, marks, searching
+from seefen.client import listings, marks, searching, unwitnessed
 from seefen.client.amending import Amending
 from seefen.client.auditing import Audit
 from seefen.client.casework import Casework
@@ -207,6 +207,7 @@ class Client:
         try:
             async with engine.lock:
                 new = await engine.sync()
+                unwitnessed.confirm(engine)
                 await self._tags.look()
                 # Before all else what was on its way when an earlier process ended.
                 await self._sender.settle()

@@ -124,7 +124,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         items=cover.items if cover else "",
         evaluation=f"{message.source_eval}{message.info_eval}" if message else "",
         tlp=message.tlp if message else "",
-        unwitnessed=False,
+        unwitnessed=obj.unwitnessed,
         fetched=row.body is not None,
         cover_open=cover is not None,
         cover=cover,

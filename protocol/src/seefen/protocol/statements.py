@@ -223,7 +223,10 @@ class Assign(Activity, frozen=True):
 
 
 class Object(Activity, frozen=True):
-    """One sealed thing in a case: a message or a file."""
+    """One sealed thing in a case: a message or a file.
+
+    ``unwitnessed``: an alert whose author had found no log that was seen lately.
+    """
 
     object: Id
     prev: Hash
@@ -239,6 +242,7 @@ class Object(Activity, frozen=True):
     cover: Annotated[bytes, Meta(max_length=4096)]
     body_size: Count
     body_root: Hash
+    unwitnessed: bool
 
 
 class Access(Activity, frozen=True):
