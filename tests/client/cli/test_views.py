@@ -182,23 +182,6 @@ def test_with_witnesses_it_says_how_many() -> None:
     assert "one broker" not in printed(audits.verified(one(findings.VerifyReport, quorum=3)))
 
 
-def test_one_witness_is_not_two() -> None:
-    quorum = 1
-    for shown in (
-        audits.verdict(one(findings.Verdict, quorum=quorum)),
-        audits.listed([], quorum),
-        audits.verified(one(findings.VerifyReport, quorum=quorum)),
-        state.page(one(state.Status, quorum=quorum)),
-    ):
-        assert "the broker together can split views" in printed(shown)
-
-
-def test_a_log_that_nobody_has_seen_yet() -> None:
-    shown = printed(state.page(one(state.Status, quorum=2, checkpoint_at=0)))
-    assert "not witnessed yet" in shown
-    assert "log witnessed" in printed(state.page(one(state.Status, quorum=2)))
-
-
 def test_an_alert_in_a_list() -> None:
     shown = printed(alerts.listed([OBJECT]))
     for part in (
