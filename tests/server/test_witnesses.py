@@ -9,9 +9,11 @@ from seefen.protocol.ledger.note import Checkpoint, cosign, decode_checkpoint, p
 from seefen.protocol.ledger.quorum import Witnessed, open_witnessed, quorum_of, witness_name
 from seefen.protocol.suite import WitnessKey
 from seefen.server import witnesses
+from tests.server.test_push import attach, watch
 from tests.support import casework
 from tests.support.network import Network
 from tests.support.served import Served, refused, served
+from tests.support.waiting import until
 from tests.support.witnesses import public_of, witness_key
 
 KEYS = [witness_key(number) for number in range(3)]
@@ -220,3 +222,20 @@ async def test_another_process_counts_the_same_and_opens_nothing_that_was_closed
     await sign(it, *KEYS, log="activity")  # one log that nobody signs is enough
     await it.broker.witnesses.look()
     assert it.broker.witnesses.closed
+
+
+async def test_fault_43_what_is_closed_is_not_pushed_to_a_watch_either() -> None:
+    async with served(*NODES, network=network(), unwitnessed=1) as it:
+        author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
+        case = await it.open_case(author, NODES[1])
+        channel = await it.open_case(author, NODES[1], form="channel")
+        await watch(it, reader, case, scope="case")
+        await watch(it, reader, channel)
+        line = attach(it, reader)
+        await it.broker.witnesses.look()
+        it.network.at += 2
+        await it.broker.witnesses.look()
+        for one in (case, channel):
+            await it.message(author, one)
+        await until(lambda: len(line.pushes) == 2)
+        assert [bool(push.key) for push in line.pushes] == [False, True]
