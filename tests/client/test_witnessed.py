@@ -232,7 +232,10 @@ async def test_attack_11_nothing_is_sent_until_the_quorum_has_seen_the_log(
 
     # A broker that holds back what the witnesses say has a day.
     first = await skopje._engine._ask_witnessed("activity")
+    assert skopje.cases.show(case.number).objects[0].state == "recorded"
     await cosign(skopje, one, two, three)
+    await skopje.sync()
+    assert skopje.cases.show(case.number).objects[0].state == "witnessed"
     spoil(skopje, "witnessed", lambda _: WitnessedHead(first), once=False)
     shift_clock(skopje, DAY + 61)
     waits = await skopje.cases.send(case.number, "two")

@@ -367,7 +367,7 @@ def state_of(engine: Engine, row: Row) -> str:
     for step in ("read", "delivered"):
         if others and all(step_at(engine, row.object, node, step) for node in others):
             return step
-    return "recorded"
+    return "witnessed" if engine.witnessed.covers(row.index) else "recorded"
 
 
 def hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:

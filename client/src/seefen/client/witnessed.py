@@ -45,6 +45,11 @@ class WitnessedHeads:
         except UntrustedError:
             return None  # the root has changed since, and other witnesses must say so
 
+    def covers(self, index: int) -> bool:
+        """Tell whether the quorum has seen an entry of the activity log."""
+        kept = self.newest("activity")
+        return kept is not None and index < _size(kept)
+
     def fresh_at(self, log: str) -> int:
         """Return until when all that was shown here is known to have been seen; 0 for never."""
         kept = self.newest(log)
