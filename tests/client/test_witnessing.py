@@ -66,6 +66,13 @@ def test_a_witness_may_have_one_kind_of_key(folder: Path) -> None:
     witness.close()
 
 
+def test_a_witness_that_has_lost_its_heads_does_not_begin_anew(folder: Path, root: Root) -> None:
+    (folder / HEADS).unlink()
+    assert Witness.create(folder) == root.witnesses[0]
+    with pytest.raises(RefusedError, match=r"new witness"):
+        Witness.open(folder, root)
+
+
 def test_the_key_is_made_once_and_is_its_owners_alone(folder: Path) -> None:
     public = Witness.create(folder)
     assert Witness.create(folder) == public
@@ -79,6 +86,7 @@ def test_the_key_is_made_once_and_is_its_owners_alone(folder: Path) -> None:
         (lambda folder: (folder / KEY).write_text("no key"), "witness-key"),
         (lambda folder: (folder / KEY).write_text("00" * 64), "no-witness"),
         (lambda folder: (folder / HEADS).write_bytes(b"no database" * 100), "witness-heads"),
+        (lambda folder: (folder / HEADS).unlink(), "witness-heads"),
     ],
 )
 def test_what_does_not_open_is_refused(folder: Path, root: Root, spoil: object, rule: str) -> None:

@@ -62,7 +62,7 @@ class Witness:
         self.name = witness_name(root.origin, self.public)
         self._logs = {f"{root.origin}/{log}": root.log_key for log in LOGS}
         self._origin = root.origin
-        self._db: Any = _opened(folder / HEADS)
+        self._db: Any = _opened(folder / HEADS, new=False)
 
     @staticmethod
     def create(folder: Path) -> bytes:
@@ -77,16 +77,18 @@ class Witness:
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / KEY
+        if path.exists():
+            # Nothing is made beside it: a witness without its heads would sign any log.
+            return _read_key(path).public
+        _opened(folder / HEADS, new=True).close()
+        key = WitnessKey.generate()
         try:
             # Never over one that is there: the network may know it already.
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return _read_key(path).public
         except OSError as err:
             raise RefusedError(
                 f"{path} cannot be written: {err.strerror}", rule="witness-key"
             ) from None
-        key = WitnessKey.generate()
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(key.secret.hex() + "\n")
             file.flush()
@@ -106,7 +108,7 @@ class Witness:
         Raises:
             RefusedError: rule ``witness-key`` (no key there, or it does not open),
                 ``no-witness`` (the root does not name it), ``witness-heads`` (the file of
-                heads does not open).
+                heads is gone or does not open: without it any log could be signed anew).
         """
         return cls(folder, _read_key(folder / KEY), root, clock)
 
@@ -245,15 +247,17 @@ def _read_key(path: Path) -> WitnessKey:
         raise RefusedError(f"{path} is not the key of a witness", rule="witness-key") from None
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path, *, new: bool) -> Any:
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if new else 0)
     try:
-        db: Any = apsw.Connection(str(path))
+        db: Any = apsw.Connection(str(path), flags=flags)
         db.set_busy_timeout(WAIT)
         db.pragma("synchronous", "FULL")
         db.execute(_SCHEMA)
     except apsw.Error as err:
         raise RefusedError(
-            f"{path} does not open: {err}. Never restore an older one: make a new witness",
+            f"{path}, the heads this witness has signed, does not open ({err}). Never put an older "
+            "copy there, nor an empty one: the network needs a new witness",
             rule="witness-heads",
         ) from None
     return db
