@@ -109,8 +109,9 @@ async def test_attack_09_a_split_view_never_has_a_quorum(
     assert answers == [422] * (3 - bad)
     assert await ours.fetch(honest, three.at) == three.at
     assert await theirs.fetch(forked, three.at) == 0
-    with pytest.raises(UntrustedError):
+    with pytest.raises(UntrustedError) as caught:
         await theirs.fetch(honest, three.at)
+    assert caught.value.rule == "split-view"
     (kept,) = (tmp_path / "b").glob("activity-*.json")
     evidence = json.loads(kept.read_text())
     assert parse_note(evidence["now"]).text == parse_note(honest).text

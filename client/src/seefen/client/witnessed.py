@@ -62,8 +62,8 @@ class WitnessedHeads:
         """Fetch what the quorum has signed since; nothing, in a network without one.
 
         Raises:
-            UntrustedError: rule ``fork``, ``rewind``: the quorum saw another log than the one
-                this device was shown. Evidence is kept.
+            UntrustedError: rule ``split-view``: the quorum saw another log than the one this
+                device was shown. Evidence is kept.
             UnreachableError: No broker.
         """
         if not self._trust.root.quorum:
@@ -94,10 +94,21 @@ class WitnessedHeads:
             return  # nobody has signed this: what was witnessed before is not fresher for it
         new, mine = found.signed.checkpoint, self._trust.head(log)
         if (new.size, new.root) != (mine.size, mine.root):
-            await self._trust.accept(log, note, (), prove)
+            try:
+                await self._trust.accept(log, note, (), prove)
+            except UntrustedError as err:
+                raise self._split(log) from err
         kept = self.newest(log)
         if kept is None or (_size(kept), kept.time) < (new.size, found.time):
             self._vault.put(f"witnessed/{log}", note.encode())
+
+    def _split(self, log: str) -> UntrustedError:
+        sentence = (
+            f"the witnesses have seen another {log} log than the one this device was shown: both "
+            "are kept as evidence"
+        )
+        self._vault.put("alarm", sentence.encode())
+        return UntrustedError(sentence, rule="split-view")
 
     def _open(self, log: str, note: str) -> Witnessed:
         root = self._trust.root

@@ -121,6 +121,7 @@ _HINTS: Final = {
     "unknown-object": "'seefen case show CASE' lists what is in it, with the numbers",
     "vault-busy": "end the other seefen command, desk or agent first",
     "version": "'seefen codelist list' shows what your node adopted",
+    "split-view": _LOG,
     "unwitnessed": "alerts go on; the case opens once the witnesses are back: tell your admin",
     "witness-card": "'seefen witness' writes it, on the machine that will run the witness",
     "witness-key": "seefen witness -o DIR makes one",
