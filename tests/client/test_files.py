@@ -90,6 +90,7 @@ def blank() -> Object:
     return Object(
         1, NET, "object", new_id(), new_id(), "skopje-border", new_id(), 1, 1, HEAD, HEAD,
         new_id(), NO_HASH, 1, 1, NO_HASH, 1_790_000_000, None, None, 0, "H2", True, b"", 0, NO_HASH,
+        False,
     )  # fmt: skip
 
 

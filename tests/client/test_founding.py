@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from seefen.client.founding import Founded, found
+from seefen.client.founding import Founded, found, make_witness
 from seefen.client.keyfile import read_key_file, read_root_key
+from seefen.client.witnessing import Witness
 from seefen.protocol.directory import Directory
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.suite import PlainKey
@@ -107,3 +108,44 @@ def test_a_file_that_is_no_card_is_refused(card: Path, text: str) -> None:
 def test_no_card_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="cannot be read"):
         make(tmp_path / "broker.json")
+
+
+def witnesses(folder: Path, count: int) -> list[Path]:
+    return [make_witness(folder / f"witness-{number}") for number in range(count)]
+
+
+@pytest.mark.parametrize(("count", "quorum"), [(1, 1), (2, 2), (3, 2), (5, 3)])
+def test_more_than_half_of_the_witnesses_must_see_the_log(
+    card: Path, count: int, quorum: int
+) -> None:
+    cards = witnesses(card.parent, count)
+    made = found(card, card.parent / "root", PASSPHRASE, witnesses=cards, memory_kib=CHEAP)
+    directory = Directory(bytes.fromhex(made.net))
+    directory.apply("root", made.statement.read_bytes())
+    root = directory.root
+    assert (root.quorum, made.quorum, made.witnesses) == (quorum, quorum, count)
+    for path, public in zip(cards, root.witnesses, strict=True):
+        witness = Witness.open(path.parent, root)
+        assert witness.public == public
+        witness.close()
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"witness": "00"}', '{"witness": 1}'])
+def test_what_is_no_card_of_a_witness_is_refused(card: Path, text: str) -> None:
+    path = card.parent / "witness.json"
+    path.write_text(text)
+    with pytest.raises(RefusedError) as caught:
+        found(card, card.parent / "root", PASSPHRASE, witnesses=[path], memory_kib=CHEAP)
+    assert caught.value.rule == "witness-card"
+    assert not (card.parent / "root").exists()
+
+
+def test_a_witness_is_named_once_and_the_quorum_can_be_met(card: Path) -> None:
+    (one,) = witnesses(card.parent, 1)
+    for named, quorum in (([one, one], 1), ([one], 2), ([], 1)):
+        with pytest.raises(RefusedError) as caught:
+            found(
+                card, card.parent / "root", PASSPHRASE,
+                witnesses=named, quorum=quorum, memory_kib=CHEAP,
+            )  # fmt: skip
+        assert caught.value.rule == "witnesses"

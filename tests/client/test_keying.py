@@ -45,9 +45,10 @@ async def test_an_old_log_is_fetched_before_anything_is_refused(place: Site) -> 
 
 
 async def test_fault_23_nothing_is_sent_on_a_log_that_is_too_old(place: Site) -> None:
-    skopje = await channel(place, BELGRADE)
+    skopje = await place.client(SKOPJE)
+    case = await skopje.cases.open("Pistols", [BELGRADE])
     shift_clock(skopje, DAY + 60)
-    sent = await skopje.alerts.send(alert(), CHANNEL)
+    sent = await skopje.cases.send(case.number, "not an alert")
 
     assert sent.queued
     assert "clock" in str(sent.problem)

@@ -17,7 +17,7 @@ from seefen.client.cli import answers, forms
 from seefen.client.cli.arguments import UsageError
 from seefen.protocol import bundle, encoding, envelope, frames, login, receipt, search, statements
 from seefen.protocol.errors import MalformedError, RefusedError, SeefenError, UntrustedError
-from seefen.protocol.ledger import note, record, tiles, tree
+from seefen.protocol.ledger import note, record, tiles, tree, witness
 from seefen.protocol.messages import catalogue, cover
 from seefen.protocol.statements import KINDS, Part
 from seefen.protocol.suite import PlainKey
@@ -203,6 +203,9 @@ def _ledger() -> Iterator[Decoder]:
                   (body.encode(),))  # fmt: skip
     yield Decoder("signed-checkpoint", f"{name}note.open_checkpoint", _text(opened),
                   (text.encode(),), refuses)  # fmt: skip
+    asked = witness.encode_addition(witness.Addition(5, (bytes(32),), text))
+    yield Decoder("add-checkpoint", f"{name}witness.parse_addition", _text(_addition),
+                  (asked.encode(),))  # fmt: skip
     yield Decoder("verifier-key", f"{name}note.VerifierKey.decode", _text(_vkey), (vkey.encode(),))
 
 
@@ -216,6 +219,10 @@ def _tile_path(text: str) -> None:
 
 def _note(text: str) -> None:
     note.parse_note(text)
+
+
+def _addition(text: str) -> str:
+    return witness.encode_addition(witness.parse_addition(text))
 
 
 def _checkpoint(text: str) -> str:

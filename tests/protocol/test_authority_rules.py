@@ -10,7 +10,7 @@ from seefen.protocol.envelope import Envelope, open_envelope, sign
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.ledger.tree import EMPTY_ROOT
 from seefen.protocol.statements import AUTHORITY_KINDS, NO_HASH, Head, Node
-from seefen.protocol.suite import SigningKey, new_id
+from seefen.protocol.suite import PlainKey, SigningKey, new_id
 from tests.protocol.authority import (
     AWAY,
     HOME,
@@ -112,6 +112,15 @@ def test_a_root_is_followed_by_the_thresholds_of_both() -> None:
             apply(network, "root", new_root(network, *signers, keys=keys, threshold=2))
     apply(network, "root", new_root(network, *old[:2], *new, keys=keys, threshold=2))
     assert network.directory.root.keys == keys
+
+
+def test_the_log_is_no_witness_of_itself(network: Network) -> None:
+    own, other = network.log_key.public, PlainKey.generate().public
+    with refused("witnesses"):
+        root = new_root(network, network.roots[0], witnesses=(other, own), quorum=1)
+        apply(network, "root", root)
+    apply(network, "root", new_root(network, network.roots[0], witnesses=(other,), quorum=1))
+    assert network.directory.root.quorum == 1
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,12 @@ def test_an_object_is_under_the_newest_key_and_version(story: Story) -> None:
     story.object(home)
 
 
+def test_only_an_alert_leaves_on_a_log_nobody_has_seen(story: Story) -> None:
+    with refused("unwitnessed", RefusedError):
+        story.object(story.home, unwitnessed=True)
+    story.object(story.home)
+
+
 def test_an_object_names_the_one_before(story: Story) -> None:
     network, home = story.network, story.home
     with refused("number", OutOfTurnError):

@@ -91,7 +91,7 @@ def _fits(name: str, wrong: object) -> bool:
         "name": ("\u2028",),
     }
     free |= {"emergency": (True,), "file": (True,), "origin": ("\u2028",), "suite": (-1,)}
-    free |= {"number": ("\u2028",), "under": ([1],), "automated": (True,)}
+    free |= {"number": ("\u2028",), "under": ([1],), "automated": (True,), "unwitnessed": (True,)}
     nothing = {"since", "object", "reply_to", "supersedes"} if wrong is None else set[str]()
     return wrong in free.get(name, ()) or name in nothing
 

@@ -234,6 +234,7 @@ def _object(network: Network, by: Machine, case: bytes) -> Object:
         cover=b"",
         body_size=0,
         body_root=bytes(32),
+        unwitnessed=False,
     )
 
 

@@ -35,11 +35,15 @@ class Served:
         self.store = store
         self.network = network
         self.broker: Broker
+        self.unwitnessed = 0
 
     async def start(self) -> None:
         """Open the broker on what is stored."""
         self.broker = await Broker.open(
-            self.store, log_key=self.network.log_key, clock=lambda: self.network.at
+            self.store,
+            log_key=self.network.log_key,
+            clock=lambda: self.network.at,
+            unwitnessed=self.unwitnessed,
         )
 
     async def restart(self) -> None:
@@ -138,10 +142,13 @@ class Served:
 
 
 @asynccontextmanager
-async def served(*nodes: str) -> AsyncGenerator[Served, None]:
+async def served(
+    *nodes: str, network: Network | None = None, unwitnessed: int = 0
+) -> AsyncGenerator[Served, None]:
     """Give a founded broker with ``nodes``, each with one machine of every role."""
     async with empty_database() as dsn, Store.open(dsn) as store:
-        everything = Served(dsn, store, Network())
+        everything = Served(dsn, store, network or Network())
+        everything.unwitnessed = unwitnessed
         await everything.start()
         try:
             await everything.broker.found(everything.network.found())

@@ -14,7 +14,7 @@ from tests.client.cli.hostile import obeyed_in
 from tests.client.cli.stage import Said, command
 
 COMMANDS = (
-    "found", "join", "unlock", "lock", "admit", "officer add", "watch on", "watch off",
+    "found", "witness", "join", "unlock", "lock", "admit", "officer add", "watch on", "watch off",
     "watch list", "watch hand-over", "watch take-over", "channel open", "channel list",
     "channel add", "channel remove",
     "alert send", "alert list", "alert show",
@@ -219,6 +219,8 @@ def test_more_must_sign_than_there_are(tmp_path: Path) -> None:
     refused("found", card, "--keys", "0")
     refused("found", card, "--keys", "17")
     refused("found", card, "-o", card)
+    assert "2 of 1" in refused("found", card, "--witness", card, "--quorum", "2").err
+    assert "1 of 0" in refused("found", card, "--quorum", "1").err
 
 
 def test_an_alert_twice_over(tmp_path: Path) -> None:

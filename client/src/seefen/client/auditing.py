@@ -19,6 +19,7 @@ from seefen.protocol.envelope import Opened, check_signed_by
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuditItem, AuditPage, LogFrom, RecordPage
 from seefen.protocol.ledger.note import Checkpoint
+from seefen.protocol.ledger.quorum import INDEPENDENT
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.ledger.tree import CompactRange, leaf_hash
 from seefen.protocol.search import check_search, open_account
@@ -145,7 +146,7 @@ class Audit:
         if entries:
             problems += self._gaps(entries)
         quorum = engine.directory.root.quorum
-        limits = LIMITS if quorum == 0 else LIMITS[2:]
+        limits = LIMITS if quorum == 0 else LIMITS[1 if quorum < INDEPENDENT else 2 :]
         head = engine.trust.head("activity").size
         return VerifyReport(tuple(dict.fromkeys(problems)), checked, head, limits, quorum)
 

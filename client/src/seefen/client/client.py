@@ -20,7 +20,7 @@ from typing import Final
 
 import msgspec
 
-from seefen.client import alarms, listings, marks, searching
+from seefen.client import alarms, listings, marks, searching, unwitnessed
 from seefen.client.amending import Amending
 from seefen.client.auditing import Audit
 from seefen.client.casework import Casework
@@ -35,8 +35,8 @@ from seefen.client.handlers import H, Handlers
 from seefen.client.house import House
 from seefen.client.invites import Invite
 from seefen.client.keyfile import NAME, DeviceKeys, read_key_file
+from seefen.client.keying import fresh_at
 from seefen.client.messaging import Messaging, silent
-from seefen.client.once import verified
 from seefen.client.outbox import Outbox
 from seefen.client.pairs import Pairs
 from seefen.client.presetting import Presetting
@@ -186,12 +186,8 @@ class Client:
 
     @property
     def checkpoint_at(self) -> int:
-        """When the broker signed the newest head of the log that was verified here."""
-        kept = self._engine.vault.head("activity")
-        if kept is None:
-            return 0
-        trust = self._engine.trust
-        return verified(kept[1], trust.origin("activity"), trust.root.log_key).time
+        """Until when the log was seen by the quorum, 0 for never; without one, signed."""
+        return fresh_at(self._engine).get("activity", 0)
 
     def nodes(self) -> list[NodeView]:
         """Return the nodes of the network."""
@@ -216,6 +212,7 @@ class Client:
         try:
             async with engine.lock:
                 new = await engine.sync()
+                unwitnessed.confirm(engine)
                 await self._tags.look()
                 # Before all else what was on its way when an earlier process ended.
                 await self._sender.settle()

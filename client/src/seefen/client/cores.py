@@ -18,6 +18,8 @@ def agrees(core: Core, statement: Statement) -> bool:
     why = ("", "", 0)
     if isinstance(statement, Access):
         why = (statement.purpose, statement.basis, int(statement.emergency))
+    elif isinstance(statement, Object):
+        why = ("", "", int(statement.unwitnessed))
     return (
         (core.purpose, core.basis, core.emergency) == why
         and core.node == statement.node

@@ -24,6 +24,7 @@ from seefen.client.once import opened
 from seefen.client.storing import store_object, store_step
 from seefen.client.trust import STRUCTURE, Taken, Trust
 from seefen.client.vault import Vault
+from seefen.client.witnessed import WitnessedHeads
 from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
@@ -33,10 +34,12 @@ from seefen.protocol.frames import (
     FeedFrom,
     Item,
     LogFrom,
+    LogName,
     Page,
     Proof,
     Span,
     Stub,
+    WitnessedHead,
 )
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.ledger.record import Record, decode_core
@@ -60,6 +63,7 @@ class Engine:
         self.connection = connection
         self.keychain = Keychain(vault, keys, trust, self.alarm)
         self.lock = asyncio.Lock()
+        self.witnessed = WitnessedHeads(vault, trust)
         self._heads = SeenHeads(keys.device, home / "evidence")
         self.alarms: list[str] = []
         self.arrived: Callable[[Sequence[Taken]], None] = lambda _: None
@@ -93,7 +97,9 @@ class Engine:
             UntrustedError: The broker shows something that cannot be; evidence is kept.
         """
         await self.sync_authority()
-        return await self._sync_feed()
+        count = await self._sync_feed()
+        await self.witnessed.fetch(self._ask_witnessed, self.prove, self.now())
+        return count
 
     async def sync_authority(self) -> None:
         """Replay what is new in the authority log."""
@@ -377,6 +383,10 @@ class Engine:
     async def prove(self, log: str, old: int, new: int) -> tuple[bytes, ...]:
         """Ask the broker for a consistency proof."""
         return (await self.connection.request("consistency", Span(log, old, new), Proof)).hashes
+
+    async def _ask_witnessed(self, log: str) -> str:
+        asked = self.connection.request("witnessed", LogName(log), WitnessedHead)
+        return (await asked).checkpoint
 
 
 def _index(piece: Item | Stub) -> int:

@@ -1,23 +1,27 @@
 """Founding a network: root keys, and the root statement that a threshold of them signs."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from seefen.client.keyfile import MEMORY_KIB, replace_file, write_root_key
+from seefen.client.witnessing import Witness
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import RefusedError
+from seefen.protocol.ledger.quorum import check_witnesses
 from seefen.protocol.ledger.tree import EMPTY_ROOT
 from seefen.protocol.statements import NO_HASH, NO_NET, Head, Root
 from seefen.protocol.suite import SUITE, SigningKey, new_id, sha256
 
 MAX_STALE: Final = 86_400  # seconds
 LIFE: Final = 5 * 365 * 86_400  # seconds
+T = TypeVar("T")
 Hash = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 
 
@@ -39,6 +43,14 @@ class Founded:
     keys: tuple[Path, ...]
     statement: Path
     threshold: int
+    witnesses: int
+    quorum: int
+
+
+class WitnessCard(Struct, frozen=True):
+    """``witness.json``, as ``seefen witness`` writes it: the public half of a witness's key."""
+
+    witness: Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}([0-9a-f]{2624})?\Z")]
 
 
 def found(
@@ -49,16 +61,33 @@ def found(
     keys: int = 3,
     threshold: int = 2,
     name: str | None = None,
+    witnesses: Sequence[Path] = (),
+    quorum: int | None = None,
     memory_kib: int = MEMORY_KIB,
 ) -> Founded:
     """Make root keys and root version 1, signed by ``threshold`` of them.
 
+    Args:
+        broker: The broker's card.
+        out: A new folder for the keys.
+        passphrase: For all of them.
+        keys: How many root keys.
+        threshold: How many must sign.
+        name: Of the network; the broker's, if None.
+        witnesses: The cards of its witnesses.
+        quorum: How many of them must have seen a head; more than half, if None.
+        memory_kib: What a passphrase costs.
+
     Raises:
-        RefusedError: The numbers do not fit, the folder is in use, or no broker's card.
+        RefusedError: The numbers do not fit, the folder is in use, no card of a broker or
+            of a witness, or rule ``witnesses``: they cannot be the witnesses of a network.
     """
     if not 1 <= threshold <= keys <= 16:
         raise RefusedError("1 to 16 keys, and a threshold they can reach", rule="threshold")
     card = _read_card(broker)
+    named = tuple(bytes.fromhex(_read_witness(path).witness) for path in witnesses)
+    needed = _majority(len(named)) if quorum is None else quorum
+    check_witnesses(card.origin, named, needed)
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
         raise RefusedError(f"{out} is not empty: keys there would be in danger", rule="folder")
@@ -78,8 +107,8 @@ def found(
         threshold,
         bytes.fromhex(card.log_key),
         (bytes.fromhex(card.pin),),
-        (),
-        0,
+        named,
+        needed,
         SUITE,
         MAX_STALE,
         now + LIFE,
@@ -90,13 +119,37 @@ def found(
     statement = out / "root.statement"
     replace_file(statement, sign(root, *roots[:threshold]))
     net = sha256(encode(root)).hex()
-    return Founded(root.name, net, tuple(paths), statement, threshold)
+    return Founded(root.name, net, tuple(paths), statement, threshold, len(named), needed)
+
+
+def _majority(count: int) -> int:
+    return count // 2 + 1 if count else 0
+
+
+def make_witness(folder: Path) -> Path:
+    """Make the key of a witness, unless it is there, and write its card; return that.
+
+    Raises:
+        RefusedError: rule ``witness-key``: the key there does not open, or none can be written.
+    """
+    public = Witness.create(folder)
+    path = folder / "witness.json"
+    replace_file(path, msgspec.json.encode(WitnessCard(public.hex())) + b"\n")
+    return path
 
 
 def _read_card(path: Path) -> BrokerCard:
+    return _read(path, BrokerCard, "a broker's card", "broker-card")
+
+
+def _read_witness(path: Path) -> WitnessCard:
+    return _read(path, WitnessCard, "the card of a witness", "witness-card")
+
+
+def _read(path: Path, type_: type[T], what: str, rule: str) -> T:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=BrokerCard)
+        return msgspec.json.decode(path.read_bytes(), type=type_)
     except OSError as err:
-        raise RefusedError(f"{path} cannot be read: {err.strerror}", rule="broker-card") from None
+        raise RefusedError(f"{path} cannot be read: {err.strerror}", rule=rule) from None
     except (ValueError, RecursionError) as err:
-        raise RefusedError(f"{path} is not a broker's card: {err}", rule="broker-card") from None
+        raise RefusedError(f"{path} is not {what}: {err}", rule=rule) from None

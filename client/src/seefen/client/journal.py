@@ -17,7 +17,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 
 from seefen.client import marks
 from seefen.client.engine import Engine
-from seefen.client.keying import signed_at
+from seefen.client.keying import heard_at
 from seefen.client.sender import Parcel, Sender
 from seefen.client.stating import NO_CASE, SHIFT, remember, remembered
 from seefen.client.trust import Taken
@@ -149,7 +149,7 @@ class Journal:
         oldest = engine.vault.one("SELECT min(made_at) FROM journal")
         waits = [] if oldest is None or oldest[0] is None else [int(oldest[0])]
         now = engine.now()
-        for at in (*signed_at(engine), *waits):
+        for at in (*heard_at(engine).values(), *waits):
             if now - at > LEASE:
                 raise RefusedError(
                     f"this device was {(now - at) // 3600} h without the broker, and searching is "

@@ -13,6 +13,7 @@ from seefen.client.engine import Engine
 from seefen.client.once import verified
 from seefen.client.sender import Parcel
 from seefen.client.tags import require_nothing_hidden
+from seefen.client.witnessed import LOGS
 from seefen.protocol import keys as handed
 from seefen.protocol.case import BOX_OF, CaseState, Position, may_read, seen_by_all, stale
 from seefen.protocol.case_chain import CLOCK_SLACK
@@ -30,9 +31,9 @@ async def refresh(engine: Engine) -> None:
     """Bring an old log up to date, then check letter (a).
 
     Raises:
-        RefusedError: rule ``a-stale-log``, ``a-clock``.
+        RefusedError: rule ``a-stale-log``, ``a-unwitnessed``, ``a-clock``.
     """
-    ages = [engine.now() - at for at in signed_at(engine)]
+    ages = [engine.now() - at for at in fresh_at(engine).values()]
     if ages and max(ages) > engine.directory.root.max_stale // 2:
         await engine.sync()
     require_fresh_log(engine)
@@ -42,12 +43,15 @@ def require_fresh_log(engine: Engine) -> None:
     """Check letter (a): the newest checkpoint is younger than the root allows.
 
     Raises:
-        RefusedError: rule ``a-stale-log``. A broker that hides a revocation can do so
-            only this long (attack 11).
+        RefusedError: rule ``a-stale-log``; with witnesses ``a-unwitnessed``. A broker that hides
+            a revocation can do so only this long (attack 11).
     """
-    for at in signed_at(engine):
+    quorum = engine.directory.root.quorum
+    for log, at in fresh_at(engine).items():
         age = engine.now() - at
         if age > engine.directory.root.max_stale:
+            if quorum:
+                raise _unwitnessed(log, at, age)
             raise RefusedError(
                 f"(a) the newest checkpoint is {age // 3600} h old: nothing is sent until the log "
                 "is fresh; if it is, this machine's clock is wrong",
@@ -61,15 +65,35 @@ def require_fresh_log(engine: Engine) -> None:
             )
 
 
-def signed_at(engine: Engine) -> list[int]:
-    """Return when the newest heads of both logs were signed: either could be held back."""
+def _unwitnessed(log: str, at: int, age: int) -> RefusedError:
+    since = f"for {age // 3600} h" if at else "yet"
+    return RefusedError(
+        f"(a) no quorum of witnesses has seen this device's {log} log {since}: nothing is sent "
+        "until one has; ask whoever runs the witnesses, and another node whether it sends",
+        rule="a-unwitnessed",
+    )
+
+
+def fresh_at(engine: Engine) -> dict[str, int]:
+    """Return how fresh each log is: either could be held back.
+
+    With a quorum it is when that many witnesses saw it last, 0 for never; without one the time
+    in the log's own line.
+    """
+    if engine.directory.root.quorum:
+        return {log: engine.witnessed.fresh_at(log) for log in LOGS}
+    return heard_at(engine)
+
+
+def heard_at(engine: Engine) -> dict[str, int]:
+    """Return when the broker signed the newest head of each log that this device has."""
     trust = engine.trust
-    kept = [(log, engine.vault.head(log)) for log in ("authority", "activity")]
-    return [
-        verified(head[1], trust.origin(log), trust.root.log_key).time
+    kept = [(log, engine.vault.head(log)) for log in LOGS]
+    return {
+        log: verified(head[1], trust.origin(log), trust.root.log_key).time
         for log, head in kept
         if head is not None
-    ]
+    }
 
 
 def require_writer(engine: Engine, state: CaseState) -> bytes:

@@ -18,6 +18,7 @@ from seefen.client.answers import FullError, UnreachableError
 from seefen.client.drafts import Attached, Attachment, Draft, check_name, in_order
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
+from seefen.client.unwitnessed import may_leave
 from seefen.client.values import Sent
 from seefen.protocol.bundle import Content
 from seefen.protocol.encoding import decode, encode
@@ -260,15 +261,15 @@ class Outbox:
         await self._sender.settle()
         if engine.vault.one("SELECT 1 FROM object WHERE object = ?", draft.object):
             return self._finish(id_, draft)
-        await keying.refresh(engine)
+        mark = await may_leave(engine, draft)
         self._uploaded.discard(draft.object)  # if it is refused, the parts are looked at again
-        await self._sender.send(lambda parcel: self._add(parcel, draft))
+        await self._sender.send(lambda parcel: self._add(parcel, draft, mark))
         return self._finish(id_, draft)
 
-    def _add(self, parcel: Parcel, draft: Draft) -> None:
+    def _add(self, parcel: Parcel, draft: Draft, mark: bool) -> None:
         # Each time it is sealed: meanwhile others may read it, and under another policy.
         self.permit(draft)
-        _add_object(self._engine, parcel, draft)
+        _add_object(self._engine, parcel, draft, mark)
 
     def _finish(self, id_: int, draft: Draft) -> Sent:
         """Keep the author's own words, which need no access, and let the draft go."""
@@ -333,6 +334,7 @@ class Outbox:
             b"",
             0,
             bytes(32),
+            unwitnessed=False,
         )
 
     def _keep(self, draft: Draft) -> int:
@@ -346,7 +348,7 @@ class Outbox:
         return 0 if row is None else int(row[0])
 
 
-def _add_object(engine: Engine, parcel: Parcel, draft: Draft) -> None:
+def _add_object(engine: Engine, parcel: Parcel, draft: Draft, mark: bool) -> None:
     state = engine.trust.require_state(draft.case)
     key = keying.require_writer(engine, state)
     gen = state.generation.gen
@@ -373,6 +375,7 @@ def _add_object(engine: Engine, parcel: Parcel, draft: Draft) -> None:
         cover=b"",
         body_size=draft.body_size,
         body_root=draft.body_root,
+        unwitnessed=mark,
     )
     obj = replaced(obj, cover=seal_cover(obj, key, draft.cover))
     parcel.add(obj, tag_key=key)

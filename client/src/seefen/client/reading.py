@@ -22,6 +22,7 @@ from seefen.client.related import related
 from seefen.client.sender import Parcel, Sender
 from seefen.client.stating import SHIFT, remember, remembered
 from seefen.client.trust import Taken
+from seefen.client.unwitnessed import stale
 from seefen.client.values import ObjectView, Opened
 from seefen.client.views import (
     Row,
@@ -251,7 +252,7 @@ class Reader:
         engine = self._engine
         purpose, basis, text = self.stated(state)
         first = engine.vault.get(first_of(state.case)) is not None
-        emergency = emergency or first
+        emergency = emergency or first or stale(engine)
         reason = commit_reason(text)
         key = engine.case_key(state.case, state.generation.gen)
         sealed = seal_reason(

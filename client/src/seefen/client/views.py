@@ -124,7 +124,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         items=cover.items if cover else "",
         evaluation=f"{message.source_eval}{message.info_eval}" if message else "",
         tlp=message.tlp if message else "",
-        unwitnessed=False,
+        unwitnessed=obj.unwitnessed,
         fetched=row.body is not None,
         cover_open=cover is not None,
         cover=cover,
@@ -367,7 +367,7 @@ def state_of(engine: Engine, row: Row) -> str:
     for step in ("read", "delivered"):
         if others and all(step_at(engine, row.object, node, step) for node in others):
             return step
-    return "recorded"
+    return "witnessed" if engine.witnessed.covers(row.index) else "recorded"
 
 
 def hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:

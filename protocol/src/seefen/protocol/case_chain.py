@@ -300,6 +300,8 @@ def _check_object(
     state: CaseState, obj: Object, directory: Directory, position: Position, reader: str
 ) -> None:
     """Check an object: its place in the author's chain and the key it is under."""
+    if obj.unwitnessed and state.form != "channel":
+        raise RefusedError("only an alert leaves on a log nobody has seen", rule="unwitnessed")
     if obj.gen != state.generation.gen:
         raise OutOfTurnError("written under an old key: renew it first", rule="stale-generation")
     reason = stale(state, directory, position, node=obj.node)

@@ -49,7 +49,8 @@ async def open_services(
     log_key = read_log_key(config)
     make_folder(config.blobs)
     async with _opened(dsn) as store:
-        broker = await Broker.open(store, log_key=log_key, clock=clock)
+        limit = config.unwitnessed_seconds
+        broker = await Broker.open(store, log_key=log_key, clock=clock, unwitnessed=limit)
         try:
             yield _services(config, store, broker, clock)
         finally:

@@ -40,6 +40,7 @@ from seefen.server.recovery import LedgerChangedError, recover
 from seefen.server.releases import Watches
 from seefen.server.rows import Heads, LogHead, Storage
 from seefen.server.sequencer import Sequencer
+from seefen.server.witnesses import Witnesses
 
 LOOK_SECONDS: Final = 0.5
 
@@ -56,6 +57,7 @@ class Broker:
         *,
         log_key: PlainKey,
         clock: Callable[[], float],
+        unwitnessed: int,
     ) -> None:
         """Put the parts together."""
         self._storage = storage
@@ -66,12 +68,21 @@ class Broker:
         self._clock = clock
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
-        self._push = Push(sequencer, prover, storage, self._feed, watches, clock, self._sign)
+        self.witnesses = Witnesses(
+            storage.cosignatures, prover, sequencer, self._heads, clock, closes_after=unwitnessed
+        )
+        shut, sign = self.witnesses.shut, self._sign
+        self._push = Push(sequencer, prover, storage, self._feed, watches, clock, sign, shut)
         self._looking: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(
-        cls, store: Storage, *, log_key: PlainKey, clock: Callable[[], float]
+        cls,
+        store: Storage,
+        *,
+        log_key: PlainKey,
+        clock: Callable[[], float],
+        unwitnessed: int = 0,
     ) -> "Broker":
         """Check the ledger, and begin to take bundles.
 
@@ -79,6 +90,7 @@ class Broker:
             store: Where the ledger is.
             log_key: Signs checkpoints; the root statement names it.
             clock: Unix seconds.
+            unwitnessed: Seconds without a quorum until bodies of cases stay closed, or 0.
 
         Raises:
             LedgerChangedError: The ledger was changed outside.
@@ -90,7 +102,10 @@ class Broker:
             _check_log_key(known.directory.root, log_key)
         watches = Watches(await store.open_accesses(int(clock())))
         sequencer = Sequencer(store, known, prover, clock)
-        broker = cls(store, sequencer, prover, watches, log_key=log_key, clock=clock)
+        broker = cls(
+            store, sequencer, prover, watches,
+            log_key=log_key, clock=clock, unwitnessed=unwitnessed,
+        )  # fmt: skip
         broker._begin()
         return broker
 
@@ -100,6 +115,7 @@ class Broker:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._looking
+        await self.witnesses.close()
         await self._push.close()
         await self._sequencer.close()
 
@@ -158,6 +174,7 @@ class Broker:
         """
         opened = open_envelope(ask.envelope, "access")
         job = AskJob(device, opened, ask.tag, ask.objects)
+        await self.witnesses.check(job.access.case)
         try:
             done = await self._sequencer.write(job)
         except UnreachableError:
@@ -250,6 +267,7 @@ class Broker:
     def _begin(self) -> None:
         self._sequencer.start()
         self._push.start()
+        self.witnesses.start()
         self._looking = asyncio.create_task(self._look(), name="look")
 
     async def _look(self) -> None:

@@ -159,7 +159,9 @@ def act_of(statement: Activity, state: CaseState, layer: Layer, facts: ObjectFac
     match statement:
         case Object():
             readers = state.covered(statement.gen, layer.directory)
-            return Act(tuple(sorted(readers)), statement.object, state.object_count)
+            past = statement.unwitnessed
+            place = (statement.object, state.object_count)
+            return Act(tuple(sorted(readers)), *place, emergency=past)
         case Case():
             return Act(to=tuple(sorted(state.members)))
         case CaseKey():

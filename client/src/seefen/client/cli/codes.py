@@ -59,6 +59,7 @@ LEFT_OUT: Final = {
     "no-holder": "no device of it could read this",
 }
 NO_WITNESS: Final = "one broker, no witness: split views possible"
+ONE_WITNESS: Final = "one witness in the quorum: it and the broker together can split views"
 
 
 def short_handling(code: str) -> str:
@@ -99,4 +100,4 @@ def quorum(size: int) -> str:
     """Return what stands behind a verdict."""
     if size == 0:
         return NO_WITNESS
-    return f"cosigned by {size} witnesses" if size > 1 else "cosigned by one witness"
+    return f"cosigned by {size} witnesses" if size > 1 else ONE_WITNESS

@@ -25,6 +25,7 @@ _INVITE: Final = "an invite opens once and for 48 hours: ask for a new one"
 _TRUST: Final = "do not go on: somebody may stand before the broker; tell your administrator"
 _HINTS: Final = {
     "a-stale-log": "check the connection with 'seefen status', and this machine's clock",
+    "a-unwitnessed": "'seefen status' shows since when; what waits leaves by itself once seen",
     "a-clock": "set it, then run the command again",
     "acknowledged": "somebody of your node was faster; 'seefen due' shows who took it",
     "assigned": "'seefen case show CASE' opens it",
@@ -121,6 +122,11 @@ _HINTS: Final = {
     "unknown-object": "'seefen case show CASE' lists what is in it, with the numbers",
     "vault-busy": "end the other seefen command or program first; a tail gives way by itself",
     "version": "'seefen codelist list' shows what your node adopted",
+    "split-view": _LOG,
+    "unwitnessed": "alerts go on; the case opens once the witnesses are back: tell your admin",
+    "witness-card": "'seefen witness' writes it, on the machine that will run the witness",
+    "witness-key": "seefen witness -o DIR makes one",
+    "witnesses": "name each witness once, with its own card from 'seefen witness'",
     "words": _PHONE,
     "zone": "a city of the zone: Europe/Belgrade, Europe/Kyiv",
 }

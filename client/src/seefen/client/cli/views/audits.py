@@ -9,6 +9,7 @@ from typing import Final
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
 from seefen.client.findings import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
+from seefen.protocol.ledger.quorum import INDEPENDENT
 
 LATE: Final = 300  # seconds between a search and its entry that are worth a word
 MOST: Final = 3  # of the searches of one entry that are named
@@ -82,7 +83,7 @@ def _counts(value: Verdict) -> Painted:
 
 def _limits(limits: Sequence[str], quorum: int) -> Painted:
     """Say what nobody could see: a verdict that is silent about it promises too much."""
-    own = [codes.NO_WITNESS] if quorum == 0 else []
+    own = [codes.quorum(quorum)] if quorum < INDEPENDENT else []
     others = [text for text in limits if not text.startswith(codes.NO_WITNESS[:22])]
     said = (*own, *others)
     if not said:

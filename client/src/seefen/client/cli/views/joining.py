@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seefen.client.admitting import Request
-from seefen.client.cli import times
+from seefen.client.cli import codes, times
 from seefen.client.cli.arguments import ROLES
 from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
 from seefen.client.founding import Founded
@@ -84,6 +84,23 @@ def founded(made: Founded) -> Painted:
         *(line(f"  {path}") for path in made.keys),
         line(f"  {made.statement}"),
         line(f"Its hash, to be compared on paper: {made.net}"),
+        _witnesses(made),
         warn("Give each root key to another person, on a stick of its own, and delete it here."),
         dim(f"Next: seefen-server init --data FOLDER --root {made.statement}"),
+    )
+
+
+def _witnesses(made: Founded) -> Painted:
+    if not made.quorum:
+        return warn(codes.NO_WITNESS)
+    text = f"{made.quorum} of {made.witnesses} witnesses must see the log before anybody writes."
+    return stack(line(text), warn(codes.ONE_WITNESS) if made.quorum == 1 else None)
+
+
+def witness(made: Mapping[str, object]) -> Painted:
+    """Return where the card of a witness is, and where the key stays."""
+    return stack(
+        line("Card of this witness: ", bold(str(made["card"]))),
+        line(f"Who founds the network runs: seefen found broker.json --witness {made['card']}"),
+        dim("The key beside it stays on this machine, alone. Never put an older copy back."),
     )

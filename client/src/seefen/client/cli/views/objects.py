@@ -35,6 +35,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _title(view, ours=ours),
         _superseded(view),
         _recalled(view),
+        _unwitnessed(view),
         _corrected(read),
         _flash(view, ours=ours),
         draft(lang),
@@ -193,6 +194,12 @@ def _recalled(view: ObjectView) -> Painted | None:
     if not view.recalled_by:
         return None
     return alarm(f"Taken back by its author: {view.recalled_by}. It must not be used.")
+
+
+def _unwitnessed(view: ObjectView) -> Painted | None:
+    if not view.unwitnessed:
+        return None
+    return warn(f"Unwitnessed: {view.sender} sent it while nobody had seen the log lately.")
 
 
 def _corrected(read: Opened) -> Painted | None:

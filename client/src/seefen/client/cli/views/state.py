@@ -1,9 +1,10 @@
 """``seefen status``: this device, its node, the network."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
+from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
 from seefen.client.values import NodeView, Sent, WatchView
 
 
@@ -34,14 +35,21 @@ def page(status: Status) -> Painted:
     return stack(
         *(alarm("ALARM  ", one) for one in reversed(status.alarms)),
         line(bold(status.node), f" · {status.officer or 'agent'} · {roles} · ", broker),
-        line(f"Network {status.network} · log of {times.moment(status.checkpoint_at, now)} · ",
-             codes.quorum(status.quorum)),
+        line(f"Network {status.network} · ", *_log(status, now)),
         line(f"Device {status.device}"),
         _queue(status.queued),
         _journal(status.journal),
         _watches(status.watches),
         _nodes(status.nodes),
     )  # fmt: skip
+
+
+def _log(status: Status, now: datetime) -> tuple[Piece, ...]:
+    if status.quorum and not status.checkpoint_at:
+        return (warn("the log is not witnessed yet: nothing is sent but alerts"),)
+    word = "log witnessed" if status.quorum else "log of"
+    at = times.moment(status.checkpoint_at, now)
+    return f"{word} {at} · ", codes.quorum(status.quorum)
 
 
 def _queue(queued: tuple[Sent, ...]) -> Painted | None:

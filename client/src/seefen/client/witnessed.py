@@ -1,0 +1,120 @@
+"""What the quorum has seen: the newest witnessed head of each log, kept for ever.
+
+A broker can show one device another log than the rest, and sign it. It cannot have it signed by
+the quorum. So what counts as fresh is the time of the witnesses (attack 11): the log's own time
+counts only in a network without any. And what was shown here beyond the witnessed head must be
+witnessed in its turn: a tail for this device alone would never be.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Final
+
+from seefen.client.trust import Prove, Trust
+from seefen.client.vault import Vault
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.ledger.quorum import Quorum, Witnessed, open_witnessed, quorum_of
+
+LOGS: Final = ("authority", "activity")
+YOUNG: Final = 10  # seconds for which a witnessed head is new enough: a broker's round
+
+Ask = Callable[[str], Awaitable[str]]
+
+
+@lru_cache(maxsize=8)
+def opened(note: str, origin: str, log_public: bytes, quorum: Quorum) -> Witnessed:
+    """Return the head in a note, checked; see :func:`open_witnessed`. A refusal is not kept."""
+    return open_witnessed(note, origin, log_public, quorum)
+
+
+class WitnessedHeads:
+    """The newest head of each log that the quorum signed."""
+
+    def __init__(self, vault: Vault, trust: Trust) -> None:
+        self._vault = vault
+        self._trust = trust
+
+    def newest(self, log: str) -> Witnessed | None:
+        """Return the newest witnessed head; None if today's quorum has signed none."""
+        note = self._vault.get(f"witnessed/{log}")
+        if note is None:
+            return None
+        try:
+            return self._open(log, note.decode())
+        except UntrustedError:
+            return None  # the root has changed since, and other witnesses must say so
+
+    def covers(self, index: int) -> bool:
+        """Tell whether the quorum has seen an entry of the activity log."""
+        kept = self.newest("activity")
+        return kept is not None and index < _size(kept)
+
+    def fresh_at(self, log: str) -> int:
+        """Return until when all that was shown here is known to have been seen; 0 for never."""
+        kept = self.newest(log)
+        if kept is None:
+            return 0
+        waiting = self._waiting(log)
+        return kept.time if waiting is None else min(kept.time, waiting[1])
+
+    async def fetch(self, ask: Ask, prove: Prove, now: int) -> None:
+        """Fetch what the quorum has signed since; nothing, in a network without one.
+
+        Raises:
+            UntrustedError: rule ``split-view``: the quorum saw another log than the one this
+                device was shown. Evidence is kept.
+            UnreachableError: No broker.
+        """
+        if not self._trust.root.quorum:
+            return
+        for log in LOGS:
+            kept = self.newest(log)
+            head = self._trust.head(log)
+            if kept is None or kept.time <= now - YOUNG or _size(kept) < head.size:
+                await self._take(log, await ask(log), prove)
+            self._wait(log, now)
+
+    def _wait(self, log: str, now: int) -> None:
+        """Note since when a head of this device waits to be witnessed."""
+        kept, waiting, size = self.newest(log), self._waiting(log), self._trust.head(log).size
+        seen = -1 if kept is None else _size(kept)
+        if waiting is None or waiting[0] <= seen:
+            self._vault.put(f"unwitnessed/{log}", encode((size, now) if size > seen else (0, 0)))
+
+    def _waiting(self, log: str) -> tuple[int, int] | None:
+        value = self._vault.get(f"unwitnessed/{log}")
+        waiting = (0, 0) if value is None else decode(value, tuple[int, int])
+        return waiting if waiting[1] else None
+
+    async def _take(self, log: str, note: str, prove: Prove) -> None:
+        try:
+            found = self._open(log, note)
+        except SeefenError:
+            return  # nobody has signed this: what was witnessed before is not fresher for it
+        new, mine = found.signed.checkpoint, self._trust.head(log)
+        if (new.size, new.root) != (mine.size, mine.root):
+            try:
+                await self._trust.accept(log, note, (), prove)
+            except UntrustedError as err:
+                raise self._split(log) from err
+        kept = self.newest(log)
+        if kept is None or (_size(kept), kept.time) < (new.size, found.time):
+            self._vault.put(f"witnessed/{log}", note.encode())
+
+    def _split(self, log: str) -> UntrustedError:
+        sentence = (
+            f"the witnesses have seen another {log} log than the one this device was shown: both "
+            "are kept as evidence"
+        )
+        self._vault.put("alarm", sentence.encode())
+        return UntrustedError(sentence, rule="split-view")
+
+    def _open(self, log: str, note: str) -> Witnessed:
+        root = self._trust.root
+        quorum = quorum_of(root.origin, root.witnesses, root.quorum)
+        return opened(note, self._trust.origin(log), root.log_key, quorum)
+
+
+def _size(witnessed: Witnessed) -> int:
+    return witnessed.signed.checkpoint.size

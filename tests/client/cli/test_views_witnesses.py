@@ -1,0 +1,46 @@
+"""What the pages say of witnesses: none, one, two; and of a log that nobody has seen."""
+
+import dataclasses
+from typing import Any
+
+from seefen.client import findings, values
+from seefen.client.cli.views import audits, joining, objects, state
+from seefen.client.founding import Founded
+from tests.client.cli.test_views import one, printed
+
+
+def test_one_witness_is_not_two() -> None:
+    for shown in (
+        audits.verdict(one(findings.Verdict, quorum=1)),
+        audits.listed([], 1),
+        audits.verified(one(findings.VerifyReport, quorum=1)),
+        state.page(one(state.Status, quorum=1)),
+        joining.founded(one(Founded, quorum=1)),
+    ):
+        assert "the broker together can split views" in printed(shown)
+
+
+def test_who_founds_a_network_without_witnesses_is_told_so() -> None:
+    assert "split views possible" in printed(joining.founded(one(Founded, quorum=0)))
+    shown = printed(joining.founded(one(Founded, quorum=2, witnesses=3)))
+    assert "2 of 3 witnesses must see the log" in shown
+    assert "split" not in shown
+
+
+def test_a_log_that_nobody_has_seen_yet() -> None:
+    shown = printed(state.page(one(state.Status, quorum=2, checkpoint_at=0)))
+    assert "not witnessed yet" in shown
+    assert "log witnessed" in printed(state.page(one(state.Status, quorum=2)))
+
+
+def test_an_alert_that_left_unwitnessed_says_so_before_its_words() -> None:
+    read: Any = one(values.Opened)
+    for mark in (True, False):
+        view = dataclasses.replace(read.view, unwitnessed=mark)
+        shown = printed(objects.opened(dataclasses.replace(read, view=view)))
+        assert ("Unwitnessed" in shown) is mark
+
+
+def test_a_witness_is_told_where_its_card_goes() -> None:
+    shown = printed(joining.witness({"card": "w/witness.json"}))
+    assert "--witness w/witness.json" in shown
