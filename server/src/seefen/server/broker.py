@@ -32,11 +32,12 @@ from seefen.protocol.suite import PlainKey
 from seefen.server.alarms import alarm
 from seefen.server.errors import UnreachableError
 from seefen.server.feed import Feed
+from seefen.server.high_water import HighWater
 from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
 from seefen.server.pages import Pages
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
-from seefen.server.recovery import LedgerChangedError, recover
+from seefen.server.recovery import LedgerChangedError, resume
 from seefen.server.releases import Watches
 from seefen.server.rows import Heads, LogHead, Storage
 from seefen.server.sequencer import Sequencer
@@ -71,7 +72,12 @@ class Broker:
 
     @classmethod
     async def open(
-        cls, store: Storage, *, log_key: PlainKey, clock: Callable[[], float]
+        cls,
+        store: Storage,
+        *,
+        log_key: PlainKey,
+        clock: Callable[[], float],
+        high_water: HighWater | None = None,
     ) -> "Broker":
         """Check the ledger, and begin to take bundles.
 
@@ -79,13 +85,15 @@ class Broker:
             store: Where the ledger is.
             log_key: Signs checkpoints; the root statement names it.
             clock: Unix seconds.
+            high_water: How far the logs were signed before. Where the database is not that
+                far, or nothing shows that it is, the broker is frozen: it signs nothing.
 
         Raises:
             LedgerChangedError: The ledger was changed outside.
             RefusedError: The network names another log key.
         """
-        prover = Prover(store, log_key)
-        known = await recover(store, prover)
+        prover = Prover(store, log_key, high_water)
+        known = await resume(store, prover)
         if known.directory.size:
             _check_log_key(known.directory.root, log_key)
         watches = Watches(await store.open_accesses(int(clock())))
@@ -107,6 +115,12 @@ class Broker:
     def directory(self) -> Directory:
         """The directory as committed; empty (``size`` 0) before the network is founded."""
         return self._sequencer.known.directory
+
+    @property
+    def frozen(self) -> str:
+        """Why nothing is signed, in a sentence with what to do; empty if all is well."""
+        mark = self._prover.high_water
+        return "" if mark is None else mark.frozen
 
     @property
     def heads(self) -> Heads:
@@ -345,11 +359,17 @@ class Broker:
 
     async def _heads(self) -> Heads:
         """Return the heads in the database, caught up with if another process wrote them."""
+        mark = self._prover.high_water
+        floor = None if mark is None else mark.read()
         heads = await self._storage.heads()
         known = self._sequencer.known.heads
         if heads.activity.size > known.activity.size or heads.authority.size > known.authority.size:
             with suppress(SeefenError):
                 await self._sequencer.write(LookJob())
+                heads = self._sequencer.known.heads if mark is not None else heads
+        if mark is not None and floor is not None:
+            mark.require_not_below(floor, heads)
+            await self._sequencer.announcer.told()
         return heads
 
     def _sign(self, log: str, head: LogHead) -> str:

@@ -23,6 +23,8 @@ from seefen.protocol.ledger.tree import (
 )
 from seefen.protocol.receipt import Entry
 from seefen.protocol.suite import PlainKey
+from seefen.server.errors import FrozenError
+from seefen.server.high_water import HighWater
 from seefen.server.rows import LeafRow, LogHead, Reads
 
 TILES_KEPT: Final = 1024  # about 40 KB each
@@ -102,7 +104,10 @@ class Growth:
 class Prover:
     """Builds proofs and signs checkpoints for both logs."""
 
-    def __init__(self, reads: Reads, log_key: PlainKey) -> None:
+    def __init__(
+        self, reads: Reads, log_key: PlainKey, high_water: HighWater | None = None
+    ) -> None:
+        self.high_water = high_water
         self.authority = Log("authority")
         self.activity = Log("activity")
         self._reads = reads
@@ -111,6 +116,7 @@ class Prover:
 
     def checkpoint(self, origin: str, log: str, head: LogHead, at: int) -> str:
         """Return the signed checkpoint of a head, once a second at most."""
+        self._require_marked(log, head)
         key = (f"{origin}/{log}", head, at)
         note = self._checkpoints.get(key)
         if note is None:
@@ -122,8 +128,22 @@ class Prover:
 
     def published(self, origin: str, log: str, head: LogHead, at: int) -> str:
         """Return the checkpoint of a head as other tools read it."""
+        self._require_marked(log, head)
         checkpoint = Checkpoint(f"{origin}/{log}", head.size, head.root)
         return publish_checkpoint(checkpoint, self._log_key, at)
+
+    def require_thawed(self) -> None:
+        """Refuse to go on while the broker is frozen.
+
+        Raises:
+            FrozenError: It is.
+        """
+        if self.high_water is not None and self.high_water.frozen:
+            raise FrozenError(self.high_water.frozen)
+
+    def _require_marked(self, log: str, head: LogHead) -> None:
+        if self.high_water is not None:
+            self.high_water.require(log, head)
 
     async def entries(self, rows: Sequence[LeafRow], size: int) -> tuple[Entry, ...]:
         """Return entries with their proofs in the tree of ``size``.
