@@ -41,6 +41,7 @@ from seefen.server.recovery import LedgerChangedError, resume
 from seefen.server.releases import Watches
 from seefen.server.rows import Heads, LogHead, Storage
 from seefen.server.sequencer import Sequencer
+from seefen.server.tiled import Piece, Tiled
 
 LOOK_SECONDS: Final = 0.5
 
@@ -67,6 +68,7 @@ class Broker:
         self._clock = clock
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
+        self._tiled = Tiled(storage, prover)
         self._push = Push(sequencer, prover, storage, self._feed, watches, clock, self._sign)
         self._looking: asyncio.Task[None] | None = None
 
@@ -247,6 +249,12 @@ class Broker:
             raise MalformedError("there is no such log", rule="unknown-log")
         head = heads.authority if log == "authority" else heads.activity
         return self._prover.published(self.directory.root.origin, log, head, self._now())
+
+    async def piece(self, log: str, path: str) -> Piece:
+        """Return the tile or the bundle of entries at a C2SP path of a log."""
+        heads = await self._heads()
+        head = heads.authority if log == "authority" else heads.activity
+        return await self._tiled.read(log, path, head.size)
 
     def attach(
         self, device: bytes, deliver: Deliver, revoked: Callable[[], None]
