@@ -2,15 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seefen.protocol.bundle import Bundle
 from seefen.protocol.frames import LogFrom
 from seefen.protocol.suite import PlainKey
-from seefen.server import high_water
 from seefen.server.errors import FrozenError, UnreachableError
 from seefen.server.high_water import PLACE, HighWater
 from seefen.server.rows import Heads, LogHead
@@ -23,8 +24,8 @@ KEY = PlainKey.from_secret(bytes(32)).public
 
 def heads(authority: int, activity: int) -> Heads:
     """Return heads of these sizes, each root made of its size."""
-    logs = [LogHead(size, size.to_bytes(32, "big"), b"") for size in (authority, activity)]
-    return Heads(*logs, 0)
+    first, second = (LogHead(n, n.to_bytes(32, "big"), b"") for n in (authority, activity))
+    return Heads(first, second, 0)
 
 
 @pytest.fixture
@@ -157,12 +158,11 @@ async def test_nothing_is_signed_or_told_before_the_mark_is_written(
         asyncio.run_coroutine_threadsafe(flush.wait(), done).result()
         os.fsync(descriptor)
 
-    monkeypatch.setattr(high_water.os, "fdatasync", slow)
+    monkeypatch.setattr(os, "fdatasync", slow)
     bundle = casework.message(it.network, author, case, b"a body")
     sending = asyncio.create_task(it.broker.submit(author.device, bundle, 0))
     before = marked(it)
-    while (await it.store.heads()).activity.size == before:
-        await asyncio.sleep(0.01)
+    await until(lambda: _size(it), before + 1)
     asking = asyncio.create_task(it.broker.checkpoint("activity"))
     await asyncio.sleep(0.2)
     assert not sending.done()
@@ -176,6 +176,25 @@ async def test_nothing_is_signed_or_told_before_the_mark_is_written(
     assert f"\n{before + 1}\n" in recorded.checkpoint
 
 
+async def _tried(it: Served, device: bytes, bundle: Bundle) -> int:
+    with suppress(UnreachableError):
+        return len((await it.broker.submit(device, bundle, 0)).entries)
+    return 0
+
+
+async def _size(it: Served) -> int:
+    return (await it.store.heads()).activity.size
+
+
+async def until(found: Callable[[], Awaitable[int]], wanted: int) -> None:
+    """Wait for what must come to pass within 20 s."""
+    for _ in range(400):
+        if await found() == wanted:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{wanted} did not come to pass")
+
+
 async def test_fault_34_a_mark_that_cannot_be_written_stops_answers_and_loses_nothing(
     it: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,7 +205,7 @@ async def test_fault_34_a_mark_that_cannot_be_written_stops_answers_and_loses_no
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(high_water.os, "fdatasync", full)
+        patch.setattr(os, "fdatasync", full)
         bundle = casework.message(it.network, author, case, b"a body")
         with pytest.raises(UnreachableError) as caught:
             await it.broker.submit(author.device, bundle, 0)
@@ -194,8 +213,7 @@ async def test_fault_34_a_mark_that_cannot_be_written_stops_answers_and_loses_no
         await refused("high-water", it.broker.submit(author.device, bundle, 0))
         await refused("high-water", it.broker.checkpoint("activity"))
     # The very same bytes, as a device sends them again: one entry, and a receipt.
-    while marked(it) < (await it.store.heads()).activity.size:
-        await asyncio.sleep(0.05)
+    await until(lambda: _tried(it, author.device, bundle), 1)
     recorded = await it.broker.submit(author.device, bundle, 0)
     assert [entry.index for entry in recorded.entries] == [2]
     assert marked(it) == it.broker.heads.activity.size

@@ -66,7 +66,15 @@ class Machine:
 class Network:
     """Everybody's keys, and the state that follows from what was taken in."""
 
-    def __init__(self, *, at: int = AT, roots: int = 2, origin: str = "seefen.test") -> None:
+    def __init__(
+        self,
+        *,
+        at: int = AT,
+        roots: int = 2,
+        origin: str = "seefen.test",
+        witnesses: tuple[bytes, ...] = (),
+        quorum: int = 0,
+    ) -> None:
         self.at = at
         self.log_key = PlainKey.generate()
         self.roots = [SigningKey.generate() for _ in range(roots)]
@@ -84,8 +92,8 @@ class Network:
             threshold=max(1, roots - 1),
             log_key=self.log_key.public,
             tls_pins=(bytes(32),),
-            witnesses=(),
-            quorum=0,
+            witnesses=witnesses,
+            quorum=quorum,
             suite_min=1,
             max_stale=86_400,
             expires=at + 10 * YEAR,

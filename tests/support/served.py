@@ -38,6 +38,7 @@ class Served:
         self.network = network
         self.high_water: HighWater | None = None
         self.broker: Broker
+        self.unwitnessed = 0
 
     async def start(self) -> None:
         """Open the broker on what is stored."""
@@ -46,6 +47,7 @@ class Served:
             log_key=self.network.log_key,
             clock=lambda: self.network.at,
             high_water=self.high_water,
+            unwitnessed=self.unwitnessed,
         )
 
     async def restart(self) -> None:
@@ -144,14 +146,20 @@ class Served:
 
 
 @asynccontextmanager
-async def served(*nodes: str, mark: Path | None = None) -> AsyncGenerator[Served, None]:
+async def served(
+    *nodes: str, network: Network | None = None, unwitnessed: int = 0, mark: Path | None = None
+) -> AsyncGenerator[Served, None]:
     """Give a founded broker with ``nodes``, each with one machine of every role.
 
     Args:
+        nodes: Their names.
+        network: Whose keys; new ones by default.
+        unwitnessed: See :meth:`Broker.open`.
         mark: Where its high-water mark is; None keeps none.
     """
     async with empty_database() as dsn, Store.open(dsn) as store:
-        everything = Served(dsn, store, Network())
+        everything = Served(dsn, store, network or Network())
+        everything.unwitnessed = unwitnessed
         if mark is not None:
             everything.high_water = HighWater(mark, everything.network.log_key.public)
         await everything.start()

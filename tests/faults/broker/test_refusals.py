@@ -9,7 +9,17 @@ import asyncpg
 import pytest
 
 from seefen.protocol.encoding import encode
-from seefen.protocol.frames import Ask, FeedFrom, Frame, LogFrom, Send, Span
+from seefen.protocol.frames import (
+    Ask,
+    Cosignatures,
+    FeedFrom,
+    Frame,
+    LogFrom,
+    LogName,
+    Send,
+    Span,
+    ToCosign,
+)
 from seefen.protocol.suite import random_bytes
 from seefen.server.gate import Gate, GateError
 from seefen.server.web.routes import ROUTES
@@ -47,6 +57,8 @@ async def test_fault_37_no_route_gives_a_key_when_the_gate_fails(
             "send": Send(b"", 0), "access": asked, "feed": FeedFrom(0, 100, 0),
             "authority": LogFrom(0, 100, 0), "records": LogFrom(0, 100, 0),
             "audit": LogFrom(0, 100, 0), "consistency": Span("activity", 0, 1), "ping": b"",
+            "witness": ToCosign("activity", 0), "cosign": Cosignatures("no note\n"),
+            "witnessed": LogName("activity"),
         }  # fmt: skip
         assert bodies.keys() == VERBS.keys(), "a new verb needs its place here"
         heard: list[bytes] = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from seefen.protocol.envelope import Opened, Quorum, check_signed_by, check_signed_by_quorums
 from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
+from seefen.protocol.ledger.quorum import check_witnesses
 from seefen.protocol.statements import (
     Authority,
     Device,
@@ -75,8 +76,10 @@ def _check_root(directory: Directory, opened: Opened, root: Root) -> None:
     check_plain(root.log_key)
     if root.suite_min > SUITE:
         raise RefusedError("the network needs a newer suite: update seefen", rule="suite-min")
-    if root.quorum > len(root.witnesses):
-        raise RefusedError("the quorum asks for more witnesses than there are", rule="witnesses")
+    check_witnesses(root.origin, root.witnesses, root.quorum)
+    if any(public[: len(root.log_key)] == root.log_key for public in root.witnesses):
+        # It would vouch for itself, and its line pass for one of the log.
+        raise RefusedError("the log is no witness of itself", rule="witnesses")
     quorums = [Quorum(root.keys, root.threshold)]
     if root.version > 1:
         before = directory.root

@@ -190,3 +190,36 @@ class Renew(Part, frozen=True):
 
     token: str
     proof: str
+
+
+class LogName(Part, frozen=True):
+    """Names a log."""
+
+    log: Annotated[str, Meta(pattern=r"\A(authority|activity)\Z")]
+
+
+class ToCosign(Part, frozen=True):
+    """Asks for the head that all witnesses are to cosign now; ``old`` is what one has stored."""
+
+    log: Annotated[str, Meta(pattern=r"\A(authority|activity)\Z")]
+    old: Count
+
+
+class HeadToCosign(Part, frozen=True):
+    """A checkpoint, and the proof that it grew from what the witness has stored."""
+
+    checkpoint: str
+    consistency: tuple[Hash, ...]
+
+
+class Cosignatures(Part, frozen=True):
+    """The checkpoint again, with the lines of one or more witnesses below."""
+
+    note: str
+
+
+class Cosigned(Part, frozen=True):
+    """How many witnesses have signed this head by now, and how many must."""
+
+    witnesses: Count
+    quorum: Count

@@ -28,6 +28,7 @@ Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
 SignPublic: TypeAlias = Annotated[bytes, Meta(min_length=1984, max_length=1984)]
 KemPublic: TypeAlias = Annotated[bytes, Meta(min_length=1216, max_length=1216)]
 PlainPublic: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
+WitnessPublic: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=1344)]
 Role: TypeAlias = Annotated[str, Meta(pattern=r"\A(admin|auditor|field|keyholder|lead)\Z")]
 Box: TypeAlias = Annotated[str, Meta(pattern=r"\A(case|alert|audit)\Z")]
 Form: TypeAlias = Annotated[str, Meta(pattern=r"\A(case|channel)\Z")]
@@ -115,7 +116,7 @@ class Root(Authority, frozen=True):
     threshold: Number
     log_key: PlainPublic
     tls_pins: Annotated[tuple[Hash, ...], Meta(min_length=1, max_length=4)]
-    witnesses: Annotated[tuple[bytes, ...], Meta(max_length=64)]
+    witnesses: Annotated[tuple[WitnessPublic, ...], Meta(max_length=32)]
     quorum: Count
     suite_min: Number
     max_stale: Number

@@ -51,8 +51,13 @@ async def open_services(
     log_key = read_log_key(config)
     make_folder(config.blobs)
     async with _opened(dsn) as store:
-        high_water = HighWater(config.high_water_file, log_key.public)
-        broker = await Broker.open(store, log_key=log_key, clock=clock, high_water=high_water)
+        broker = await Broker.open(
+            store,
+            log_key=log_key,
+            clock=clock,
+            high_water=HighWater(config.high_water_file, log_key.public),
+            unwitnessed=config.unwitnessed_seconds,
+        )
         try:
             yield _services(config, store, broker, clock)
         finally:
@@ -106,7 +111,9 @@ def _services(config: Config, store: Store, broker: Broker, clock: Clock) -> Ser
 
 def make_app(services: Services) -> web.Application:
     """Return the web application over ``services``."""
-    app = web.Application(middlewares=[mark_requests, problems, limits, frozen], client_max_size=STATEMENTS)
+    app = web.Application(
+        middlewares=[mark_requests, problems, limits, frozen], client_max_size=STATEMENTS
+    )
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
     add_routes(app)

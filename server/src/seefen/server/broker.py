@@ -34,6 +34,7 @@ from seefen.server.errors import UnreachableError
 from seefen.server.feed import Feed
 from seefen.server.high_water import HighWater
 from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
+from seefen.server.newest import Newest
 from seefen.server.pages import Pages
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
@@ -42,6 +43,7 @@ from seefen.server.releases import Watches
 from seefen.server.rows import Heads, LogHead, Storage
 from seefen.server.sequencer import Sequencer
 from seefen.server.tiled import Piece, Tiled
+from seefen.server.witnesses import Witnesses
 
 LOOK_SECONDS: Final = 0.5
 
@@ -58,6 +60,7 @@ class Broker:
         *,
         log_key: PlainKey,
         clock: Callable[[], float],
+        unwitnessed: int,
     ) -> None:
         """Put the parts together."""
         self._storage = storage
@@ -68,8 +71,13 @@ class Broker:
         self._clock = clock
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
+        self._newest = Newest(storage, sequencer, prover.high_water)
         self._tiled = Tiled(storage, prover)
-        self._push = Push(sequencer, prover, storage, self._feed, watches, clock, self._sign)
+        self.witnesses = Witnesses(
+            storage.cosignatures, prover, sequencer, self._newest, clock, closes_after=unwitnessed
+        )
+        shut, sign = self.witnesses.shut, self._sign
+        self._push = Push(sequencer, prover, storage, self._feed, watches, clock, sign, shut)
         self._looking: asyncio.Task[None] | None = None
 
     @classmethod
@@ -80,6 +88,7 @@ class Broker:
         log_key: PlainKey,
         clock: Callable[[], float],
         high_water: HighWater | None = None,
+        unwitnessed: int = 0,
     ) -> "Broker":
         """Check the ledger, and begin to take bundles.
 
@@ -87,8 +96,8 @@ class Broker:
             store: Where the ledger is.
             log_key: Signs checkpoints; the root statement names it.
             clock: Unix seconds.
-            high_water: How far the logs were signed before. Where the database is not that
-                far, or nothing shows that it is, the broker is frozen: it signs nothing.
+            high_water: How far the logs were signed; below it the broker is frozen.
+            unwitnessed: Seconds without a quorum until bodies of cases stay closed, or 0.
 
         Raises:
             LedgerChangedError: The ledger was changed outside.
@@ -100,7 +109,10 @@ class Broker:
             _check_log_key(known.directory.root, log_key)
         watches = Watches(await store.open_accesses(int(clock())))
         sequencer = Sequencer(store, known, prover, clock)
-        broker = cls(store, sequencer, prover, watches, log_key=log_key, clock=clock)
+        broker = cls(
+            store, sequencer, prover, watches,
+            log_key=log_key, clock=clock, unwitnessed=unwitnessed,
+        )  # fmt: skip
         broker._begin()
         return broker
 
@@ -110,6 +122,7 @@ class Broker:
             self._looking.cancel()
             with suppress(asyncio.CancelledError):
                 await self._looking
+        await self.witnesses.close()
         await self._push.close()
         await self._sequencer.close()
 
@@ -174,6 +187,7 @@ class Broker:
         """
         opened = open_envelope(ask.envelope, "access")
         job = AskJob(device, opened, ask.tag, ask.objects)
+        await self.witnesses.check(job.access.case)
         try:
             done = await self._sequencer.write(job)
         except UnreachableError:
@@ -188,7 +202,7 @@ class Broker:
     async def feed(self, device: bytes, ask: FeedFrom) -> Page:
         """Return what a device's node is to receive from a cursor on."""
         certificate = self._active(device)
-        heads = await self._heads()
+        heads = await self._newest()
         size = heads.activity.size
         filled = await self._feed.fill(
             certificate, self.directory, cursor=ask.cursor, size=size, limit=ask.limit
@@ -201,7 +215,7 @@ class Broker:
         """Return leaves of the authority log; ``device`` None: the holder of an invite."""
         if device is not None:
             self._active(device)
-        head = (await self._heads()).authority
+        head = (await self._newest()).authority
         stop = min(ask.start + ask.limit, head.size)
         items = await self._pages.authority(device, start=ask.start, stop=stop)
         consistency = await self._prover.consistency("authority", ask.seen, head.size)
@@ -210,7 +224,7 @@ class Broker:
     async def records(self, device: bytes, ask: LogFrom) -> RecordPage:
         """Return records of the activity log: commitments, open to every node."""
         self._active(device)
-        heads = await self._heads()
+        heads = await self._newest()
         stop = min(ask.start + ask.limit, heads.activity.size)
         records = tuple(await self._storage.records(ask.start, stop))
         consistency = await self._grown(device, ask.seen, heads)
@@ -223,7 +237,7 @@ class Broker:
             UntrustedError: rule ``role``.
         """
         certificate = self.directory.require_role(device, "auditor", "admin", at=self._now())
-        heads = await self._heads()
+        heads = await self._newest()
         items, upto = await self._pages.audit(
             certificate.node, start=ask.start, size=heads.activity.size, limit=ask.limit
         )
@@ -236,7 +250,7 @@ class Broker:
         There is none beyond what the database holds now: memory must not cover up for a
         log that was rewound.
         """
-        heads = await self._heads()
+        heads = await self._newest()
         head = heads.authority if span.log == "authority" else heads.activity
         if span.new > head.size:
             return Proof(())
@@ -244,7 +258,7 @@ class Broker:
 
     async def checkpoint(self, log: str) -> str:
         """Return the checkpoint of the head that the database holds, signed for everybody."""
-        heads = await self._heads()
+        heads = await self._newest()
         if log not in ("authority", "activity"):
             raise MalformedError("there is no such log", rule="unknown-log")
         head = heads.authority if log == "authority" else heads.activity
@@ -252,7 +266,7 @@ class Broker:
 
     async def piece(self, log: str, path: str) -> Piece:
         """Return the tile or the bundle of entries at a C2SP path of a log."""
-        heads = await self._heads()
+        heads = await self._newest()
         head = heads.authority if log == "authority" else heads.activity
         return await self._tiled.read(log, path, head.size)
 
@@ -272,6 +286,7 @@ class Broker:
     def _begin(self) -> None:
         self._sequencer.start()
         self._push.start()
+        self.witnesses.start()
         self._looking = asyncio.create_task(self._look(), name="look")
 
     async def _look(self) -> None:
@@ -321,7 +336,7 @@ class Broker:
             known.directory.require_active(device, at=self._now())
         if any(row.device != device for row in activity):
             raise error
-        heads = await self._heads()
+        heads = await self._newest()
         return Done(tuple(row.idx for row in authority), tuple(activity), heads, {}, None)
 
     def _suspect(self, opened: tuple[Opened, ...], error: SeefenError) -> None:
@@ -364,21 +379,6 @@ class Broker:
         if device is not None:
             self._push.told(device, size)
         return await self._prover.consistency("activity", seen, size)
-
-    async def _heads(self) -> Heads:
-        """Return the heads in the database, caught up with if another process wrote them."""
-        mark = self._prover.high_water
-        floor = None if mark is None else mark.read()
-        heads = await self._storage.heads()
-        known = self._sequencer.known.heads
-        if heads.activity.size > known.activity.size or heads.authority.size > known.authority.size:
-            with suppress(SeefenError):
-                await self._sequencer.write(LookJob())
-                heads = self._sequencer.known.heads if mark is not None else heads
-        if mark is not None and floor is not None:
-            mark.require_not_below(floor, heads)
-            await self._sequencer.announcer.told()
-        return heads
 
     def _sign(self, log: str, head: LogHead) -> str:
         origin = self.directory.root.origin

@@ -60,6 +60,7 @@ class Config:
     sockets_per_device: Positive = 5
     free_disk_percent: Annotated[int, Meta(ge=0, le=90)] = 10
     quota_mebibytes_per_node: Positive = 1 << 20
+    unwitnessed_seconds: Annotated[int, Meta(ge=0)] = 14_400  # 0: never
     metrics_listen: str = ""
     high_water: str = ""
 

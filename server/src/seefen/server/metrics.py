@@ -6,7 +6,7 @@ address or anything that was sent. :mod:`seefen.server.web.watch` serves them, t
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 COUNTED: Final = CollectorRegistry()
 
@@ -33,3 +33,7 @@ PUSHED: Final = Counter("seefen_pushed", "Frames sent unasked.", registry=COUNTE
 BLOB_BYTES: Final = Counter(
     "seefen_blob_bytes", "Bytes of sealed files, by direction.", ("direction",), registry=COUNTED
 )
+WITNESSED_SECONDS: Final = Gauge(
+    "seefen_witnessed_seconds", "Since when the quorum has signed no head; 0 without a quorum.",
+    registry=COUNTED,
+)  # fmt: skip

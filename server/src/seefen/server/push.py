@@ -89,6 +89,7 @@ class Push:
         watches: Watches,
         clock: Callable[[], float],
         sign: Callable[[str, LogHead], str],
+        shut: Callable[[bytes], bool],
     ) -> None:
         self._sequencer = sequencer
         self._prover = prover
@@ -97,6 +98,7 @@ class Push:
         self._watches = watches
         self._clock = clock
         self._sign = sign
+        self._shut = shut
         self._lines: dict[bytes, list[_Line]] = defaultdict(list)
         self._on_line_of: dict[str, dict[bytes, None]] = defaultdict(dict)  # by node, in order
         self._told: dict[bytes, int] = {}
@@ -305,6 +307,8 @@ class Push:
 
     def _releases(self, place: Place, devices: list[bytes]) -> list[ReleaseJob]:
         by_node: dict[str, list[bytes]] = defaultdict(list)
+        if self._shut(place.case):
+            return []  # the device asks by itself, and is told why not
         for device in devices:
             if lines := self._lines.get(device):  # else it has hung up meanwhile
                 by_node[lines[0].node].append(device)

@@ -135,6 +135,23 @@ class CaseRows:
     last: ChainRow
 
 
+class RoundRow(Struct, frozen=True, gc=False):
+    """A head that all witnesses are shown, and since when (unix seconds)."""
+
+    log: str
+    size: int
+    at: int
+    note: str
+
+
+class CosignatureRow(Struct, frozen=True, gc=False):
+    """What a witness signed of a head: SHA-256 of its key, its time, its lines."""
+
+    witness: bytes
+    at: int
+    lines: str
+
+
 class Changes(Struct):
     """What a commit writes besides the head."""
 
@@ -235,8 +252,37 @@ class Writing(Reads, Protocol):
         ...
 
 
+class Cosignatures(Protocol):
+    """What witnesses sign, in tables of their own."""
+
+    async def rounds(self, log: str) -> list[RoundRow]:
+        """Return the heads that are kept, the longest first."""
+        ...
+
+    async def begin(self, row: RoundRow) -> None:
+        """Store a head to be shown, unless there is one of its size."""
+        ...
+
+    async def add(self, log: str, size: int, row: CosignatureRow) -> None:
+        """Store what a witness signed, unless it stands there from a later time."""
+        ...
+
+    async def found(self, log: str, size: int) -> list[CosignatureRow]:
+        """Return what witnesses signed of a head."""
+        ...
+
+    async def forget(self, log: str, sizes: Iterable[int]) -> None:
+        """Forget heads, and what was signed of them."""
+        ...
+
+
 class Storage(Reads, Protocol):
     """The store, outside a transaction."""
+
+    @property
+    def cosignatures(self) -> Cosignatures:
+        """What witnesses sign."""
+        ...
 
     def transaction(self) -> AbstractAsyncContextManager[Writing]:
         """Open a write transaction; it commits at the end of the block.

@@ -4,7 +4,8 @@ A checkpoint is a note of three lines (origin, size, root) with signature lines 
 The log signs the time and the text (type 0x04): that is what devices check, and what makes
 freshness provable. Where a checkpoint is published, a line over the text alone (type 0x01)
 by the same key stands before it, for tools that know no other.
-Witnesses add lines of type 0x04 under their own names. Lines of unknown keys are ignored.
+Witnesses add lines of type 0x04, and of type 0x06 with ML-DSA-44, under their own names
+(:mod:`seefen.protocol.ledger.quorum`). Lines of unknown keys are ignored.
 
 :func:`parse_note` and :func:`decode_checkpoint` read text that nobody vouches for;
 :func:`open_checkpoint` is the way from text to a head that may be relied on.
@@ -22,14 +23,17 @@ from typing import Final, Self
 
 from seefen.protocol.errors import MalformedError, UntrustedError
 from seefen.protocol.ledger.tree import EMPTY_ROOT, HASH_LENGTH, SIZE_LIMIT
-from seefen.protocol.suite import PlainKey, sha256, verify_plain
+from seefen.protocol.suite import PlainKey, WitnessKey, sha256, verify_lattice, verify_plain
 
 LOG: Final = 0x01  # an Ed25519 signature over the text of the note
 COSIGNATURE: Final = 0x04  # an Ed25519 signature over a time and the text of the note
+LATTICE: Final = 0x06  # an ML-DSA-44 signature over name, time, origin, size and root
+KEY_LENGTHS: Final = {LOG: 32, COSIGNATURE: 32, LATTICE: 1312}
 
 NOTE_LIMIT: Final = 128 * 1024  # characters: room for 16 signatures of the largest kind
 SIGNATURE_LIMIT: Final = 100
 TIME_LIMIT: Final = 2**63 - 1
+NAME_LIMIT: Final = 255  # bytes of a name or an origin, where its length takes one byte
 
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
 _KEY_ID: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
@@ -39,7 +43,7 @@ _NO_NAME: Final = re.compile(r"[+\s]")
 
 @dataclass(frozen=True)
 class VerifierKey:
-    """An Ed25519 key that signs notes, with the name and the type it signs under."""
+    """A key that signs notes, with the name and the type it signs under."""
 
     name: str
     type: int
@@ -47,10 +51,12 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         """Refuse what cannot stand in a signature line."""
-        if not _is_name(self.name) or self.type not in (LOG, COSIGNATURE):
+        if not _is_name(self.name) or self.type not in KEY_LENGTHS:
             raise ValueError("no name or no type of a key that signs notes")
-        if len(self.public) != 32:
-            raise ValueError("an Ed25519 key has 32 bytes")
+        if len(self.public) != KEY_LENGTHS[self.type]:
+            raise ValueError(f"a key of this type has {KEY_LENGTHS[self.type]} bytes")
+        if self.type == LATTICE and len(self.name.encode()) > NAME_LIMIT:
+            raise ValueError(f"the name of a witness has {NAME_LIMIT} bytes at most")
 
     @cached_property
     def id(self) -> bytes:
@@ -94,6 +100,10 @@ class Line:
     name: str
     key_id: bytes
     signature: bytes
+
+    def encode(self) -> str:
+        """Return the line as it stands in a note."""
+        return f"— {self.name} {_base64(self.key_id + self.signature)}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,14 +194,17 @@ def check_line(note: Note, key: VerifierKey) -> int:
     claimed = [line for line in note.lines if (line.name, line.key_id) == (key.name, key.id)]
     if len(claimed) != 1:
         raise UntrustedError(f"{len(claimed)} signatures of {key.name}", rule="note-signature")
-    signature, time = claimed[0].signature, 0
-    message = note.text.encode()
-    if key.type == COSIGNATURE:
-        time = int.from_bytes(signature[:8], "big")
-        signature, message = signature[8:], _cosigned(note.text, time)
+    signature = claimed[0].signature
+    if key.type == LOG:
+        verify_plain(key.public, note.text.encode(), signature)
+        return 0
+    time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
     if time > TIME_LIMIT:
         raise UntrustedError(f"{key.name} signed no time there is", rule="note-signature")
-    verify_plain(key.public, message, signature)
+    if key.type == COSIGNATURE:
+        verify_plain(key.public, _cosigned(note.text, time), signature)
+    else:
+        verify_lattice(key.public, head_message(key.name, note.text, time), signature)
     return time
 
 
@@ -229,6 +242,60 @@ def decode_checkpoint(text: str) -> Checkpoint:
     return Checkpoint(origin, size, root)
 
 
+def cosign(text: str, name: str, key: WitnessKey, at: int, *, lattice: bool) -> str:
+    """Return the lines of a witness under the text of a checkpoint.
+
+    Whoever calls this makes the witness's promise: the head MUST be stored before, and be
+    checked to have grown from the one stored then.
+
+    Args:
+        text: The three lines.
+        name: Of the witness.
+        key: Its key.
+        at: Unix seconds.
+        lattice: Whether the root names its ML-DSA-44 half too.
+
+    Raises:
+        MalformedError: The text is no checkpoint.
+    """
+    stamp, plain = at.to_bytes(8, "big"), verifier(name, COSIGNATURE, key.plain.public)
+    lines = _line(plain, stamp + key.plain.sign(_cosigned(text, at)))
+    if lattice:
+        hard = verifier(name, LATTICE, key.public[32:])
+        lines += _line(hard, stamp + key.sign_lattice(head_message(name, text, at)))
+    return lines
+
+
+def head_message(name: str, text: str, time: int) -> bytes:
+    """Return what a witness signs with ML-DSA-44: the tree, who saw it, and when.
+
+    Raises:
+        MalformedError: The text is no checkpoint, or its origin is too long.
+
+    Source:
+        C2SP tlog-cosignature, "ML-DSA-44 signed message", for a whole tree (``start`` 0).
+    """
+    head = decode_checkpoint(text)
+    return b"".join(
+        (
+            b"subtree/v1\n\0",
+            _short(name),
+            time.to_bytes(8, "big"),
+            _short(head.origin),
+            bytes(8),
+            head.size.to_bytes(8, "big"),
+            head.root,
+        )
+    )
+
+
+def _short(text: str) -> bytes:
+    data = text.encode()
+    if len(data) > NAME_LIMIT:
+        raise MalformedError(f"a name has {NAME_LIMIT} bytes at most", rule="checkpoint")
+    return bytes([len(data)]) + data
+
+
 def _cosigned(text: str, time: int) -> bytes:
     # No checkpoint can begin like this (its second line is a number), so a signature of
     # type 0x04 never counts as one of type 0x01 by the same key, nor the other way round.
@@ -236,7 +303,7 @@ def _cosigned(text: str, time: int) -> bytes:
 
 
 def _line(key: VerifierKey, signature: bytes) -> str:
-    return f"— {key.name} {_base64(key.id + signature)}\n"
+    return Line(key.name, key.id, signature).encode()
 
 
 def _parse_line(line: str) -> Line:

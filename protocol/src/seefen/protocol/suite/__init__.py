@@ -1,8 +1,9 @@
 """Suite 1: every use of cryptography in seefen, and the only suite there is.
 
 No other module imports ``cryptography`` or libsodium (``nacl``). Signatures are Ed25519, for what
-grants power Ed25519 and ML-DSA-65 together; keys travel in HPKE with ML-KEM-768 and
-X25519; content is sealed with Cobblestone-256; everything is hashed with SHA-256.
+grants power Ed25519 and ML-DSA-65 together, for witnesses Ed25519 and ML-DSA-44; keys travel in
+HPKE with ML-KEM-768 and X25519; content is sealed with Cobblestone-256; everything is hashed with
+SHA-256.
 
 The format is ``docs/spec/suite.md``; its vectors are ``tests/vectors/suite``.
 There is nothing to choose: an unknown suite is refused, and where the library lacks
@@ -13,6 +14,7 @@ that needs no attacker.
 from seefen.protocol.errors import SeefenError
 
 try:
+    from seefen.protocol.suite._cosigning import WitnessKey, verify_lattice
     from seefen.protocol.suite._hashing import (
         SUITE,
         P,
@@ -53,6 +55,7 @@ try:
 
     KemKey.from_secret(bytes(32))
     SigningKey.from_secret(bytes(64))
+    WitnessKey.from_secret(bytes(64))
 # UnsupportedAlgorithm, which an older OpenSSL gives, is an Exception of its own kind.
 except Exception as _err:
     raise SeefenError(
@@ -69,6 +72,7 @@ __all__ = [
     "PlainKey",
     "Sealer",
     "SigningKey",
+    "WitnessKey",
     "certificate_pin",
     "check_kem",
     "check_plain",
@@ -90,6 +94,7 @@ __all__ = [
     "unwrap",
     "verify",
     "verify_ahead",
+    "verify_lattice",
     "verify_plain",
     "wrap",
 ]

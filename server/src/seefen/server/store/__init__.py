@@ -13,6 +13,7 @@ import asyncpg
 
 from seefen.server.errors import UnreachableError
 from seefen.server.rows import Changes, Heads
+from seefen.server.store.cosignatures import CosignatureRows
 from seefen.server.store.feed import FeedReads
 from seefen.server.store.migrations import migrate
 from seefen.server.store.outage import AWAY, away
@@ -39,6 +40,7 @@ class Store(FeedReads):
         """Use ``pool``; :meth:`open` makes one."""
         super().__init__(pool)
         self.pool = pool
+        self.cosignatures = CosignatureRows(pool)
         self._writer: Proxy | None = None
         self._writing = asyncio.Lock()
 

@@ -15,8 +15,12 @@ from seefen.protocol.frames import (
     Ask,
     AuditPage,
     AuthorityPage,
+    Cosignatures,
+    Cosigned,
     FeedFrom,
+    HeadToCosign,
     LogFrom,
+    LogName,
     Page,
     Proof,
     Recorded,
@@ -24,6 +28,7 @@ from seefen.protocol.frames import (
     Released,
     Send,
     Span,
+    ToCosign,
 )
 from seefen.protocol.statements import Part
 from seefen.server.broker import Broker
@@ -70,6 +75,18 @@ async def _ping(broker: Broker, _: bytes, __: None) -> str:
     return await broker.checkpoint("activity")
 
 
+async def _witness(broker: Broker, device: bytes, ask: ToCosign) -> HeadToCosign:
+    return await broker.witnesses.to_cosign(device, ask)
+
+
+async def _cosign(broker: Broker, device: bytes, signed: Cosignatures) -> Cosigned:
+    return await broker.witnesses.take(device, signed.note)
+
+
+async def _witnessed(broker: Broker, _: bytes, ask: LogName) -> str:
+    return await broker.witnesses.newest(ask.log)
+
+
 VERBS: Final[dict[str, Verb]] = {
     "send": Verb(Send, Recorded, _send),
     "access": Verb(Ask, Released, _access),
@@ -79,6 +96,9 @@ VERBS: Final[dict[str, Verb]] = {
     "audit": Verb(LogFrom, AuditPage, _audit),
     "consistency": Verb(Span, Proof, _consistency),
     "ping": Verb(None, str, _ping),
+    "witness": Verb(ToCosign, HeadToCosign, _witness),
+    "cosign": Verb(Cosignatures, Cosigned, _cosign),
+    "witnessed": Verb(LogName, str, _witnessed),
 }
 
 
