@@ -86,6 +86,7 @@ def _services(config: Config, store: Store, broker: Broker, clock: Clock) -> Ser
 
     return Services(
         broker=broker,
+        reads=store,
         tokens=Tokens(
             TokenRows(store.pool),
             url=config.url,

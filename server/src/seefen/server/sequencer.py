@@ -320,7 +320,11 @@ def _wanted(group: _Group) -> tuple[dict[bytes, Protected], set[bytes]]:
     """Return the content keys that a group brings itself, closed, and which others it wants."""
     wanted = {o for job, _ in group.jobs for o in job.wanted}
     brought = group.layer.changes.objects if wanted else ()
-    own = {r.object: Protected(r.object, r.content_key) for r in brought if r.object in wanted}
+    own = {
+        r.object: Protected(r.object, r.content_key)
+        for r in brought
+        if r.object in wanted and r.content_key is not None
+    }
     return own, wanted - own.keys()
 
 
