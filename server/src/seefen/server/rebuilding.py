@@ -18,6 +18,7 @@ from seefen.protocol.ledger.mirror import Kept, merge_kept
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.ledger.record import Core, Record, decode_core
 from seefen.protocol.ledger.tree import EMPTY_ROOT, CompactRange, leaf_hash
+from seefen.protocol.objects import check_body
 from seefen.protocol.statements import Access, Ack, Case, Object
 from seefen.protocol.suite import commit, sha256
 from seefen.server.config import SetupError
@@ -45,6 +46,7 @@ class Rebuilt:
     filled: int = 0
     lost: list[int] = field(default_factory=list[int])
     keyless: int = 0
+    bodiless: int = 0
     marked: bool = False  # there was no mark to compare with
 
 
@@ -229,11 +231,12 @@ class Rebuilder:
         match statement:
             case Object():
                 place = (statement.object, index, statement.case, statement.gen, core.n)
-                body = None if statement.file else kept.body
+                body = None if statement.file else _body(statement, kept.body)
                 changes.objects.append(
                     ObjectRow(*place, statement.node, statement.expires, body, None)
                 )
                 rebuilt.keyless += 1
+                rebuilt.bodiless += body == b""
             case Access() if statement.scope != "object":
                 changes.accesses.append(access_row(statement, index))
             case Ack():
@@ -277,6 +280,15 @@ def _core(kept: Kept) -> Core | None:
     committed = commit(kept.salt, kept.core) == Record.decode(kept.record).core_commitment
     named = core.req == opened.hash.hex() and core.act == kept.kind
     return core if committed and named else None
+
+
+def _body(statement: Object, body: bytes) -> bytes:
+    """Return the sealed body if it is the one the author signed, else nothing."""
+    try:
+        check_body(statement, body)
+    except SeefenError:
+        return b""
+    return body
 
 
 def _leaf_row(kept: Kept, core: Core) -> LeafRow:

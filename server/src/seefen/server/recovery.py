@@ -71,6 +71,7 @@ async def resume(storage: Storage, prover: Prover) -> Known:
     high_water = prover.high_water
     if high_water is None:
         return await recover(storage, prover)
+    high_water.frozen = ""
     mark: Mark | None = None
     try:
         mark = high_water.read() if high_water.exists else None

@@ -45,6 +45,8 @@ def told(rebuilt: Rebuilt) -> list[str]:
             f"{rebuilt.keyless} messages lack the key to their body: who has read them keeps them; "
             "for others their authors send them again"
         )
+    if rebuilt.bodiless:
+        lines.append(f"{rebuilt.bodiless} messages lack their sealed body as well")
     if rebuilt.marked:
         lines.append(
             "there was no high-water mark to compare with: ask each node whether it agrees"

@@ -43,8 +43,9 @@ _SAME: Final = """
 """
 # What was lost with the database comes back when its author sends the same bundle again.
 _HEAL: Final = """
-    UPDATE object SET content_key = $3
-     WHERE object_id = $1 AND content_key IS NULL AND body IS NOT DISTINCT FROM $2
+    UPDATE object SET content_key = $3, body = $2
+     WHERE object_id = $1 AND content_key IS NULL
+       AND (body = ''::bytea OR body IS NOT DISTINCT FROM $2)
 """
 _WRAPS: Final = "SELECT hash, data FROM wrap WHERE hash = ANY($1::bytea[])"
 _BODIES: Final = """
