@@ -224,9 +224,10 @@ async def test_a_mirror_that_is_short_or_another_changes_nothing(it: Depot, tmp_
     with pytest.raises(SetupError, match=r"and the mirrors reach 11$"):
         await it.rebuild()
 
-    record = bytearray((whole / "activity/tile/entries/000").read_bytes())
-    record[91 * 200 + 30] ^= 1
-    (whole / "activity/tile/entries/000").write_bytes(record)
+    (bundle,) = (whole / "activity/tile/entries/000.p").iterdir()
+    records = bytearray(bundle.read_bytes())
+    records[-40] ^= 1
+    bundle.write_bytes(records)
     with pytest.raises(SetupError, match=r"is not the one that was signed"):
         await it.rebuild(whole)
     stranger = PlainKey.generate()
