@@ -14,7 +14,6 @@ import pytest
 from seefen.client.agent import durable
 from seefen.client.agent.mirror import LogMirror, MirrorError
 from seefen.client.agent.openings import Cursors, Openings
-from seefen.protocol.errors import MalformedError
 from seefen.protocol.ledger import mirror as format_
 from seefen.protocol.ledger.mirror import Kept
 from seefen.protocol.ledger.note import Checkpoint, open_checkpoint, sign_checkpoint
@@ -197,14 +196,6 @@ def test_what_two_sources_know_of_an_entry_is_put_together(tmp_path: Path) -> No
     assert Openings(tmp_path / "entries").block(1) == [fed]
     assert Openings(tmp_path / "entries").cursors() == Cursors(301, 301)
     assert openings.block(0) == []
-
-
-@pytest.mark.parametrize("data", [b"\x00", b"\x00\x05abc", b"\x00\x01a\x00"])
-def test_a_cut_bundle_is_no_bundle(data: bytes) -> None:
-    with pytest.raises(MalformedError, match=r"is cut"):
-        format_.decode_entries(data)
-    with pytest.raises(MalformedError):
-        format_.unpack(b"\x00\x00" + data)
 
 
 def test_the_same_bytes_are_not_written_twice(tmp_path: Path) -> None:

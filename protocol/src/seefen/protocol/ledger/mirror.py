@@ -4,7 +4,7 @@ A mirror holds both logs as C2SP tiles and bundles, and of its own node's entrie
 opens them. From it a broker that has lost the newest part is made whole again, bit for
 bit: every piece is checked against a root that was signed.
 
-The format is ``docs/spec/ledger.md``, section 8.
+The format is ``docs/spec/ledger.md``, section 9.
 """
 
 from collections.abc import Iterable, Iterator
