@@ -55,7 +55,7 @@ def invite(
     with opened(context) as session:
         path = out or new_file(f"{session.client.node}-agent.invite")
         made = session.do(lambda client: client.devices.invite(chosen, path, agent=True))
-        session.screen.show({"invite": made, "roles": chosen}, joining.invited)
+        session.screen.show({"invite": made, "roles": chosen, "agent": True}, joining.invited)
 
 
 @group.command()
