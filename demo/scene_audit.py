@@ -84,8 +84,8 @@ async def _remove(play: Play, villain: Intruder) -> None:
 
 
 async def _rewind(play: Play, villain: Intruder) -> None:
-    told("\n3. He rewinds the log by five entries, as from last night's backup.")
-    head, rows = await villain.rewind(5)
+    told("\n3. He rewinds the log by five entries, and the mark that holds an honest broker back.")
+    head, rows = await villain.rewind(5, play.broker_data)
     size = head["activity_size"]
     await _all_say(play, "rewound", str(size - 5), str(size))
     await villain.put_back("activity_leaf", rows)

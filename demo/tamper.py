@@ -6,13 +6,16 @@ is taken back by him, so that the next one is seen alone.
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 
 from seefen.protocol.ledger.record import Record
 from seefen.protocol.ledger.tree import CompactRange, leaf_hash
-from seefen.protocol.suite import commit
+from seefen.protocol.suite import PlainKey, commit
+from seefen.server.high_water import HighWater
+from seefen.server.rows import Heads, LogHead
 
 
 @asynccontextmanager
@@ -59,8 +62,14 @@ class Intruder:
             "DELETE FROM activity_leaf WHERE idx = $1 RETURNING *", index
         )
 
-    async def rewind(self, count: int) -> tuple[Any, Sequence[Any]]:
-        """Cut the newest entries off and write a head that fits; return head and rows."""
+    async def rewind(self, count: int, data: Path) -> tuple[Any, Sequence[Any]]:
+        """Cut the newest entries off and write a head that fits; return head and rows.
+
+        Args:
+            count: How many.
+            data: The broker's folder. Its high-water mark would hold the broker back, so it
+                is turned back too: whoever owns the machine can do that.
+        """
         head = await self._connection.fetchrow("SELECT * FROM ledger_head")
         size = head["activity_size"] - count
         rows = await self._connection.fetch(
@@ -73,6 +82,10 @@ class Intruder:
             "UPDATE ledger_head SET activity_size = $1, activity_root = $2, activity_range = $3",
             size, tree.root(), tree.encode(),
         )  # fmt: skip
+        authority = LogHead(head["authority_size"], head["authority_root"], b"")
+        activity = LogHead(size, tree.root(), b"")
+        key = PlainKey.from_secret(bytes.fromhex((data / "log.key").read_text().strip())).public
+        HighWater(data / "high-water", key).begin(Heads(authority, activity, 0))
         return head, rows
 
     async def set_head(self, head: Any) -> None:

@@ -71,6 +71,7 @@ async def test_a_node_and_an_officer_join_and_are_cut_off_on_the_way(registry: R
 
     async with Client.open(registry.folder / "node", PASSPHRASE) as admin:
         await _nobody_joins_as_another(registry, admin)
+        await _an_agent_has_no_officer_and_nobody_else(registry, admin)
         await _an_officer_joins(registry, admin)
 
 
@@ -199,6 +200,18 @@ async def _nobody_joins_as_another(registry: Registry, admin: Client) -> None:
     with pytest.raises(UntrustedError, match="who was not invited") as refused:
         await _joins(registry, admin, forged, new)
     assert refused.value.rule == "request"
+
+
+async def _an_agent_has_no_officer_and_nobody_else(registry: Registry, admin: Client) -> None:
+    agent = await admin.devices.invite(("auditor",), registry.folder / "a.invite", agent=True)
+    await _joins(registry, admin, agent, agent)
+    assert [one.roles for one in admin.devices.list() if not one.officer] == [("auditor",)]
+    # Who is invited as an officer does not come in as an agent, whom no name stands behind.
+    new = await admin.devices.invite(("field",), registry.folder / "b.invite")
+    forged = registry.folder / "nameless.invite"
+    write_invite(forged, msgspec.structs.replace(read_invite(new), agent=True))
+    with pytest.raises(UntrustedError, match="who was not invited"):
+        await _joins(registry, admin, forged, new)
 
 
 async def _joins(registry: Registry, admin: Client, theirs: Path, ours: Path) -> None:

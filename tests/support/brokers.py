@@ -214,6 +214,7 @@ def _configs(outer: Path, count: int, network: Network) -> list[Config]:
             bad_proofs_before_block=1_000_000,
             free_disk_percent=0,
             sockets_per_device=100,
+            high_water=str(outer / "high-water"),
         )  # fmt: skip
         if number == 0:
             config.data.mkdir(mode=0o711)  # nobody, who runs PostgreSQL, passes through

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -17,6 +18,7 @@ from seefen.protocol.ledger.tree import EMPTY_ROOT
 from seefen.protocol.receipt import Entry, Receipt, check_entry, check_receipt
 from seefen.protocol.statements import Head
 from seefen.server.broker import Broker
+from seefen.server.high_water import HighWater
 from seefen.server.store import Store
 from tests.support import casework
 from tests.support.database import empty_database
@@ -34,6 +36,7 @@ class Served:
         self.dsn = dsn
         self.store = store
         self.network = network
+        self.high_water: HighWater | None = None
         self.broker: Broker
         self.unwitnessed = 0
 
@@ -43,6 +46,7 @@ class Served:
             self.store,
             log_key=self.network.log_key,
             clock=lambda: self.network.at,
+            high_water=self.high_water,
             unwitnessed=self.unwitnessed,
         )
 
@@ -143,12 +147,21 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    *nodes: str, network: Network | None = None, unwitnessed: int = 0
+    *nodes: str, network: Network | None = None, unwitnessed: int = 0, mark: Path | None = None
 ) -> AsyncGenerator[Served, None]:
-    """Give a founded broker with ``nodes``, each with one machine of every role."""
+    """Give a founded broker with ``nodes``, each with one machine of every role.
+
+    Args:
+        nodes: Their names.
+        network: Whose keys; new ones by default.
+        unwitnessed: See :meth:`Broker.open`.
+        mark: Where its high-water mark is; None keeps none.
+    """
     async with empty_database() as dsn, Store.open(dsn) as store:
         everything = Served(dsn, store, network or Network())
         everything.unwitnessed = unwitnessed
+        if mark is not None:
+            everything.high_water = HighWater(mark, everything.network.log_key.public)
         await everything.start()
         try:
             await everything.broker.found(everything.network.found())

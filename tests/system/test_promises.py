@@ -45,7 +45,7 @@ async def test_attack_10_a_rewound_log_is_refused_also_after_a_restart(
 ) -> None:
     await belgrade.alerts.show(f"{CHANNEL}#1", **WHY)
     async with intruder(place.broker.dsn) as villain:
-        await villain.rewind(2)
+        await villain.rewind(2, place.broker.config.data)
     with pytest.raises(UntrustedError) as refused:
         await belgrade.sync()
     assert refused.value.rule == "rewind"

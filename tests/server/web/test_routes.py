@@ -58,7 +58,7 @@ def test_what_is_answered_as_bytes_is_a_body_a_hash_or_a_request() -> None:
     # Bytes are not typed further, so each place that answers with them is named here.
     untyped = (bytes, web.StreamResponse)
     found = {route.handler.__name__ for route in ROUTES if route.answer in untyped}
-    assert found == {"get_leaves", "get_part", "get_request"}
+    assert found == {"get_leaves", "get_part", "get_request", "get_tile"}
 
 
 def test_every_route_of_the_application_is_in_the_table() -> None:
@@ -78,6 +78,7 @@ def _example(path: str) -> str:
         ("{root:[0-9a-f]{64}}", "0" * 64),
         ("{id:[0-9a-f]{32}}", "0" * 32),
         ("{log:authority|activity}", "activity"),
+        ("{tile:tile/.*}", "tile/0/000"),
         ("{part}", "0"),
     ):
         path = path.replace(name, value)

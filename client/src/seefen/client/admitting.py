@@ -186,12 +186,13 @@ def _node_of(signed: Signed) -> str:
 
 
 def _check_officer(directory: Directory, device: Device, invite: Invite) -> None:
-    """Check that nobody joins as another officer, nor an officer as somebody else.
+    """Check that nobody joins as another officer, nor an officer as somebody else, or nobody.
 
     Where two officers are needed, the pseudonym alone tells them apart.
     """
     taken = device.officer in {known.officer for known in directory.devices(device.node)}
-    if device.officer != invite.officer and (invite.officer or taken):
+    other = device.officer != invite.officer and (invite.officer or taken)
+    if other or invite.agent != (device.officer == ""):
         raise UntrustedError(
             f"the request is for {device.officer or 'nobody'}, who was not invited: "
             "invite once more",

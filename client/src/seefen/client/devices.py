@@ -35,11 +35,14 @@ class Devices:
         engine = self._engine
         return [self._view(device) for device in engine.directory.devices(engine.node)]
 
-    async def invite(self, roles: tuple[str, ...], path: Path, *, officer: str = "") -> Path:
+    async def invite(
+        self, roles: tuple[str, ...], path: Path, *, officer: str = "", agent: bool = False
+    ) -> Path:
         """Write an invite for an officer's device and tell the broker its hash.
 
         Args:
             officer: Whose further device it is; without it the officer is a new one.
+            agent: It is the agent's, and no officer's.
 
         Raises:
             RefusedError: No admin, an unknown role, or no such officer.
@@ -69,6 +72,7 @@ class Devices:
             expires=engine.now() + INVITE_LIFE,
             roles=tuple(sorted(set(roles))),
             officer=officer,
+            agent=agent,
         )
         body = {
             "id": invite.id,

@@ -18,6 +18,7 @@ class Invite(Struct, frozen=True, kw_only=True):
 
     Attributes:
         officer: The pseudonym, for a further device of an officer; a new one gets his own.
+        agent: It is for the node's agent, a device without an officer.
     """
 
     v: Annotated[int, Meta(ge=1, le=1)]
@@ -33,6 +34,7 @@ class Invite(Struct, frozen=True, kw_only=True):
     expires: int
     roles: tuple[str, ...] = ()
     officer: Annotated[str, Meta(pattern=r"\A(o-[0-9a-f]{4,8})?\Z")] = ""
+    agent: bool = False
 
     @property
     def address(self) -> Address:

@@ -225,7 +225,7 @@ def _certificate(
         seen,
         invite.node,
         keys.device,
-        invite.officer or f"o-{random_bytes(2).hex()}",
+        "" if invite.agent else invite.officer or f"o-{random_bytes(2).hex()}",
         tuple(sorted(set(roles))),
         keys.sign.public,
         keys.auth.public,

@@ -358,6 +358,12 @@ class Reader:
         taken, keys = await self.access(
             state, "object", obj.object, (obj.object,), until, emergency=emergency
         )
+        if obj.object not in keys:
+            raise RefusedError(
+                f"the broker has lost the key of {state.number}#{row.n}: who wrote it, or has "
+                "read it, sends it once more",
+                rule="lost-key",
+            )
         return taken.index, unwrap_content_key(obj, generation_key, keys[obj.object])
 
     def _audits(self, state: CaseState) -> list[Mailbox]:

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Final
 
+from seefen.client import alarms
 from seefen.client.trust import Prove, Trust
 from seefen.client.vault import Vault
 from seefen.protocol.encoding import decode, encode
@@ -107,7 +108,7 @@ class WitnessedHeads:
             f"the witnesses have seen another {log} log than the one this device was shown: both "
             "are kept as evidence"
         )
-        self._vault.put("alarm", sentence.encode())
+        alarms.keep(self._vault, sentence)
         return UntrustedError(sentence, rule="split-view")
 
     def _open(self, log: str, note: str) -> Witnessed:

@@ -16,6 +16,7 @@ from seefen.server.broker import Broker
 from seefen.server.config import Config, SetupError, split_address
 from seefen.server.enrolment import Enrolment
 from seefen.server.files import make_folder
+from seefen.server.high_water import HighWater
 from seefen.server.lines import Lines
 from seefen.server.rates import Rates
 from seefen.server.store import Store
@@ -26,6 +27,7 @@ from seefen.server.store.outage import AWAY
 from seefen.server.store.tokens import TokenRows
 from seefen.server.tokens import Tokens
 from seefen.server.web.connections import listen, mark_requests
+from seefen.server.web.freezing import frozen
 from seefen.server.web.limits import STATEMENTS, add_headers, limits
 from seefen.server.web.problems import problems
 from seefen.server.web.routes import add_routes
@@ -49,8 +51,13 @@ async def open_services(
     log_key = read_log_key(config)
     make_folder(config.blobs)
     async with _opened(dsn) as store:
-        limit = config.unwitnessed_seconds
-        broker = await Broker.open(store, log_key=log_key, clock=clock, unwitnessed=limit)
+        broker = await Broker.open(
+            store,
+            log_key=log_key,
+            clock=clock,
+            high_water=HighWater(config.high_water_file, log_key.public),
+            unwitnessed=config.unwitnessed_seconds,
+        )
         try:
             yield _services(config, store, broker, clock)
         finally:
@@ -79,6 +86,7 @@ def _services(config: Config, store: Store, broker: Broker, clock: Clock) -> Ser
 
     return Services(
         broker=broker,
+        reads=store,
         tokens=Tokens(
             TokenRows(store.pool),
             url=config.url,
@@ -104,7 +112,9 @@ def _services(config: Config, store: Store, broker: Broker, clock: Clock) -> Ser
 
 def make_app(services: Services) -> web.Application:
     """Return the web application over ``services``."""
-    app = web.Application(middlewares=[mark_requests, problems, limits], client_max_size=STATEMENTS)
+    app = web.Application(
+        middlewares=[mark_requests, problems, limits, frozen], client_max_size=STATEMENTS
+    )
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
     add_routes(app)

@@ -32,14 +32,17 @@ from seefen.protocol.suite import PlainKey
 from seefen.server.alarms import alarm
 from seefen.server.errors import UnreachableError
 from seefen.server.feed import Feed
+from seefen.server.high_water import HighWater
 from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
+from seefen.server.newest import Newest
 from seefen.server.pages import Pages
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
-from seefen.server.recovery import LedgerChangedError, recover
+from seefen.server.recovery import LedgerChangedError, resume
 from seefen.server.releases import Watches
 from seefen.server.rows import Heads, LogHead, Storage
 from seefen.server.sequencer import Sequencer
+from seefen.server.tiled import Piece, Tiled
 from seefen.server.witnesses import Witnesses
 
 LOOK_SECONDS: Final = 0.5
@@ -68,8 +71,10 @@ class Broker:
         self._clock = clock
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
+        self._newest = Newest(storage, sequencer, prover.high_water)
+        self._tiled = Tiled(storage, prover)
         self.witnesses = Witnesses(
-            storage.cosignatures, prover, sequencer, self._heads, clock, closes_after=unwitnessed
+            storage.cosignatures, prover, sequencer, self._newest, clock, closes_after=unwitnessed
         )
         shut, sign = self.witnesses.shut, self._sign
         self._push = Push(sequencer, prover, storage, self._feed, watches, clock, sign, shut)
@@ -82,6 +87,7 @@ class Broker:
         *,
         log_key: PlainKey,
         clock: Callable[[], float],
+        high_water: HighWater | None = None,
         unwitnessed: int = 0,
     ) -> "Broker":
         """Check the ledger, and begin to take bundles.
@@ -90,14 +96,15 @@ class Broker:
             store: Where the ledger is.
             log_key: Signs checkpoints; the root statement names it.
             clock: Unix seconds.
+            high_water: How far the logs were signed; below it the broker is frozen.
             unwitnessed: Seconds without a quorum until bodies of cases stay closed, or 0.
 
         Raises:
             LedgerChangedError: The ledger was changed outside.
             RefusedError: The network names another log key.
         """
-        prover = Prover(store, log_key)
-        known = await recover(store, prover)
+        prover = Prover(store, log_key, high_water)
+        known = await resume(store, prover)
         if known.directory.size:
             _check_log_key(known.directory.root, log_key)
         watches = Watches(await store.open_accesses(int(clock())))
@@ -123,6 +130,12 @@ class Broker:
     def directory(self) -> Directory:
         """The directory as committed; empty (``size`` 0) before the network is founded."""
         return self._sequencer.known.directory
+
+    @property
+    def frozen(self) -> str:
+        """Why nothing is signed, in a sentence with what to do; empty if all is well."""
+        mark = self._prover.high_water
+        return "" if mark is None else mark.frozen
 
     @property
     def heads(self) -> Heads:
@@ -189,7 +202,7 @@ class Broker:
     async def feed(self, device: bytes, ask: FeedFrom) -> Page:
         """Return what a device's node is to receive from a cursor on."""
         certificate = self._active(device)
-        heads = await self._heads()
+        heads = await self._newest()
         size = heads.activity.size
         filled = await self._feed.fill(
             certificate, self.directory, cursor=ask.cursor, size=size, limit=ask.limit
@@ -202,7 +215,7 @@ class Broker:
         """Return leaves of the authority log; ``device`` None: the holder of an invite."""
         if device is not None:
             self._active(device)
-        head = (await self._heads()).authority
+        head = (await self._newest()).authority
         stop = min(ask.start + ask.limit, head.size)
         items = await self._pages.authority(device, start=ask.start, stop=stop)
         consistency = await self._prover.consistency("authority", ask.seen, head.size)
@@ -211,7 +224,7 @@ class Broker:
     async def records(self, device: bytes, ask: LogFrom) -> RecordPage:
         """Return records of the activity log: commitments, open to every node."""
         self._active(device)
-        heads = await self._heads()
+        heads = await self._newest()
         stop = min(ask.start + ask.limit, heads.activity.size)
         records = tuple(await self._storage.records(ask.start, stop))
         consistency = await self._grown(device, ask.seen, heads)
@@ -224,7 +237,7 @@ class Broker:
             UntrustedError: rule ``role``.
         """
         certificate = self.directory.require_role(device, "auditor", "admin", at=self._now())
-        heads = await self._heads()
+        heads = await self._newest()
         items, upto = await self._pages.audit(
             certificate.node, start=ask.start, size=heads.activity.size, limit=ask.limit
         )
@@ -237,7 +250,7 @@ class Broker:
         There is none beyond what the database holds now: memory must not cover up for a
         log that was rewound.
         """
-        heads = await self._heads()
+        heads = await self._newest()
         head = heads.authority if span.log == "authority" else heads.activity
         if span.new > head.size:
             return Proof(())
@@ -245,11 +258,17 @@ class Broker:
 
     async def checkpoint(self, log: str) -> str:
         """Return the checkpoint of the head that the database holds, signed for everybody."""
-        heads = await self._heads()
+        heads = await self._newest()
         if log not in ("authority", "activity"):
             raise MalformedError("there is no such log", rule="unknown-log")
         head = heads.authority if log == "authority" else heads.activity
         return self._prover.published(self.directory.root.origin, log, head, self._now())
+
+    async def piece(self, log: str, path: str) -> Piece:
+        """Return the tile or the bundle of entries at a C2SP path of a log."""
+        heads = await self._newest()
+        head = heads.authority if log == "authority" else heads.activity
+        return await self._tiled.read(log, path, head.size)
 
     def attach(
         self, device: bytes, deliver: Deliver, revoked: Callable[[], None]
@@ -317,7 +336,7 @@ class Broker:
             known.directory.require_active(device, at=self._now())
         if any(row.device != device for row in activity):
             raise error
-        heads = await self._heads()
+        heads = await self._newest()
         return Done(tuple(row.idx for row in authority), tuple(activity), heads, {}, None)
 
     def _suspect(self, opened: tuple[Opened, ...], error: SeefenError) -> None:
@@ -360,15 +379,6 @@ class Broker:
         if device is not None:
             self._push.told(device, size)
         return await self._prover.consistency("activity", seen, size)
-
-    async def _heads(self) -> Heads:
-        """Return the heads in the database, caught up with if another process wrote them."""
-        heads = await self._storage.heads()
-        known = self._sequencer.known.heads
-        if heads.activity.size > known.activity.size or heads.authority.size > known.authority.size:
-            with suppress(SeefenError):
-                await self._sequencer.write(LookJob())
-        return heads
 
     def _sign(self, log: str, head: LogHead) -> str:
         origin = self.directory.root.origin

@@ -16,11 +16,13 @@ import structlog
 
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.suite import derive, random_bytes
-from seefen.server import doctor, logs, setup, tls
+from seefen.server import doctor, logs, restoring, setup, tls
 from seefen.server.alarms import alarm
 from seefen.server.app import listening, now, open_services, read_log_key
 from seefen.server.config import DATABASE_URL, Config, SetupError, read_config
 from seefen.server.database import Database, any_database, own_database
+from seefen.server.fsck import keep_looking
+from seefen.server.mirrors import open_mirror
 from seefen.server.web.watch import watched
 
 DATA = "SEEFEN_DATA"
@@ -110,6 +112,36 @@ def examine(options: argparse.Namespace) -> int:
     return 0 if all(finding.good for finding in findings) else 1
 
 
+def put_back(options: argparse.Namespace) -> int:
+    """Put back from mirrors what an older backup lacks."""
+    config = read_config(options.data.absolute())
+    if not options.mirrors and not options.newest:
+        raise SetupError(
+            "no mirror is named",
+            hint="--from FOLDER; without any, and only if you know it: --this-is-the-newest",
+        )
+    mirrors = [open_mirror(text) for text in options.mirrors]
+    with own_database(config) as database:
+        rebuilt = _run(restoring.rebuild(config, database.dsn, mirrors))
+    for line in restoring.told(rebuilt):
+        print(line)  # noqa: T201
+    return 0
+
+
+def check(options: argparse.Namespace) -> int:
+    """Hash everything again, and name what differs."""
+    config = read_config(options.data.absolute())
+    with any_database(config) as database:
+        looked = _run(doctor.hash_again(database.dsn))
+    for problem in looked.problems:
+        print(f"!!  {problem}")  # noqa: T201
+    if looked.more:
+        print(f"!!  and {looked.more} more")  # noqa: T201
+    lost = f"; {looked.lost} without their text, as `recover` said" if looked.lost else ""
+    print(f"{looked.entries} entries of both logs were hashed{lost}")  # noqa: T201
+    return 1 if looked.problems else 0
+
+
 async def _serve(config: Config, database: Database) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -119,12 +151,23 @@ async def _serve(config: Config, database: Database) -> None:
         setup.require_open(config, services.broker.directory.size)
         async with watched(config, services), listening(config, services):
             watch = asyncio.create_task(_keep_running(database))
+            looking = asyncio.create_task(keep_looking(services.reads))
             _collect_seldom()
-            print(f"seefen-server: {config.name} is ready at {config.url}", flush=True)  # noqa: T201
-            structlog.get_logger().info("ready", url=config.url)
+            _say_ready(config, services.broker.frozen)
             await stop.wait()
             watch.cancel()
+            looking.cancel()
     structlog.get_logger().info("stopped")
+
+
+def _say_ready(config: Config, frozen: str) -> None:
+    if frozen:
+        # It stays up to say so: whoever asks is told why, and nobody believes it to be away.
+        alarm("frozen", text=frozen)
+        print(f"seefen-server: {config.name} is FROZEN at {config.url}: {frozen}", flush=True)  # noqa: T201
+        return
+    print(f"seefen-server: {config.name} is ready at {config.url}", flush=True)  # noqa: T201
+    structlog.get_logger().info("ready", url=config.url)
 
 
 def _collect_seldom() -> None:
@@ -185,6 +228,23 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, metavar="FILE", help="default: NODE.invite")
     one.add_argument("--hours", type=int, default=48, help="how long it may be used")
     _command(commands, "doctor", examine, "look for what is wrong")
+    _command(commands, "fsck", check, "hash both logs again, and name what differs")
+    text = "put back from mirrors what an older backup lacks"
+    one = _command(commands, "recover", put_back, text)
+    one.add_argument(
+        "--from",
+        dest="mirrors",
+        action="append",
+        default=[],
+        metavar="MIRROR",
+        help="folder `mirror` of an agent, a copy, or where it is served; several count together",
+    )
+    one.add_argument(
+        "--this-is-the-newest",
+        dest="newest",
+        action="store_true",
+        help="no mirror exists, the mark is lost, and nothing is missing",
+    )
     return parser
 
 

@@ -62,6 +62,7 @@ class Config:
     quota_mebibytes_per_node: Positive = 1 << 20
     unwitnessed_seconds: Annotated[int, Meta(ge=0)] = 14_400  # 0: never
     metrics_listen: str = ""
+    high_water: str = ""
 
     @property
     def host(self) -> str:
@@ -72,6 +73,11 @@ class Config:
     def log_key(self) -> Path:
         """The key that signs checkpoints."""
         return self.data / "log.key"
+
+    @property
+    def high_water_file(self) -> Path:
+        """How far the logs were signed; best on another disk than the database."""
+        return Path(self.high_water) if self.high_water else self.data / "high-water"
 
     @property
     def blobs(self) -> Path:
@@ -164,6 +170,8 @@ def _convert(path: Path, text: str, data: Path, database: str | None) -> Config:
 def _check(config: Config, path: Path) -> None:
     check_name(config.name)
     split_address(config.listen)
+    if config.high_water and not Path(config.high_water).is_absolute():
+        raise SetupError(f"{path}: high_water is {config.high_water!r}", hint="a path from / on")
     if config.metrics_listen:
         _check_own(config.metrics_listen)
     parts = urlsplit(config.url)

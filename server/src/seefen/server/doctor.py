@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Final
 
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.suite import KemKey, PlainKey, SigningKey, new_id, random_bytes, verify
+from seefen.protocol.suite import KemKey, SigningKey, new_id, random_bytes, verify
 from seefen.server import tls
 from seefen.server.app import now, read_log_key
 from seefen.server.bodies import is_whole, place
 from seefen.server.config import Config
-from seefen.server.errors import UnreachableError
+from seefen.server.errors import FrozenError, UnreachableError
 from seefen.server.files import write_durably
+from seefen.server.fsck import Fsck, Looked
+from seefen.server.high_water import HighWater, Mark
 from seefen.server.proofs import Prover
-from seefen.server.recovery import LedgerChangedError, recover
+from seefen.server.recovery import LedgerChangedError, recover, require_grown
+from seefen.server.rows import Heads
 from seefen.server.store import Store
 from seefen.server.store.soundness import Soundness, ask_soundness
 
@@ -60,7 +63,7 @@ async def examine_database(config: Config, dsn: str) -> list[Finding]:
             return [
                 _clock(sound),
                 _settings(sound),
-                await _ledger(store, read_log_key(config)),
+                *await _ledger(store, config),
                 await asyncio.to_thread(_bodies, config, sound),
             ]
     except UnreachableError as err:
@@ -131,14 +134,48 @@ def _settings(sound: Soundness) -> Finding:
     return Finding(good=True, text="database: what it commits outlives a power cut")
 
 
-async def _ledger(store: Store, log_key: PlainKey) -> Finding:
+async def _ledger(store: Store, config: Config) -> list[Finding]:
+    log_key = read_log_key(config)
+    prover, high_water = Prover(store, log_key), HighWater(config.high_water_file, log_key.public)
     try:
-        known = await recover(store, Prover(store, log_key))
+        mark = high_water.read()  # before the heads: a broker that runs moves both
+    except FrozenError as err:
+        mark, lost = None, str(err)
+    try:
+        known = await recover(store, prover)
     except (LedgerChangedError, SeefenError) as err:
-        return Finding(good=False, text=f"ledger: {err}")
+        return [Finding(good=False, text=f"ledger: {err}")]
     heads = known.heads
     sizes = f"{heads.authority.size} authority and {heads.activity.size} activity entries"
-    return Finding(good=True, text=f"ledger: {sizes} give the roots in the head row")
+    found = [Finding(good=True, text=f"ledger: {sizes} give the roots in the head row")]
+    if mark is not None:
+        return [*found, await _mark(prover, mark, heads, config)]
+    if heads.authority.size:
+        found.append(Finding(good=False, text=f"high-water mark: {lost}"))
+    return found
+
+
+async def _mark(prover: Prover, mark: Mark, heads: Heads, config: Config) -> Finding:
+    try:
+        await require_grown(prover, mark, heads)
+    except FrozenError as err:
+        return Finding(good=False, text=f"high-water mark: {err}")
+    beside = ""
+    if not config.high_water:
+        beside = (
+            "; it lies beside the database: `high_water` in seefen.toml moves it to another disk"
+        )
+    return Finding(good=True, text=f"high-water mark: nothing that was signed is missing{beside}")
+
+
+async def hash_again(dsn: str) -> Looked:
+    """Hash both logs again; return what differs.
+
+    Raises:
+        UnreachableError: The database does not answer.
+    """
+    async with Store.open(dsn) as store:
+        return await Fsck(store).whole()
 
 
 def _bodies(config: Config, sound: Soundness) -> Finding:

@@ -6,6 +6,7 @@
     ├── AbsentError      404  nothing of that name here
     ├── TooManyError     429  not so fast: it says when to come again
     ├── UnreachableError 503  the database is away; what was sent may or may not stand
+    │   └── FrozenError       the log is not the newest that was signed: nothing is added or signed
     └── FullError        507  no room for more
 """
 
@@ -38,6 +39,16 @@ class UnreachableError(SeefenError):
 
     status: ClassVar[int] = 503
     kind: ClassVar[str] = "unreachable"
+
+
+class FrozenError(UnreachableError):
+    """The database is older than what was signed, or nothing shows that it is not."""
+
+    kind: ClassVar[str] = "frozen"
+
+    def __init__(self, message: str, *, rule: str = "frozen") -> None:
+        """Make an error; the message says what its operator must do."""
+        super().__init__(message, rule=rule)
 
 
 class FullError(SeefenError):

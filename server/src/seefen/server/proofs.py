@@ -7,13 +7,14 @@ the log behind the broker's back, everyone must see it.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from seefen.protocol.ledger.note import Checkpoint, publish_checkpoint, sign_checkpoint
-from seefen.protocol.ledger.tiles import Edge, Tile, TileId, edge_rows
+from seefen.protocol.ledger.tiles import Edge, Tile, TileId, edge_rows, tile_width
 from seefen.protocol.ledger.tree import (
     CompactRange,
+    Node,
     Plan,
     Proof,
     Span,
@@ -23,6 +24,8 @@ from seefen.protocol.ledger.tree import (
 )
 from seefen.protocol.receipt import Entry
 from seefen.protocol.suite import PlainKey
+from seefen.server.errors import FrozenError
+from seefen.server.high_water import HighWater
 from seefen.server.rows import LeafRow, LogHead, Reads
 
 TILES_KEPT: Final = 1024  # about 40 KB each
@@ -102,7 +105,10 @@ class Growth:
 class Prover:
     """Builds proofs and signs checkpoints for both logs."""
 
-    def __init__(self, reads: Reads, log_key: PlainKey) -> None:
+    def __init__(
+        self, reads: Reads, log_key: PlainKey, high_water: HighWater | None = None
+    ) -> None:
+        self.high_water = high_water
         self.authority = Log("authority")
         self.activity = Log("activity")
         self._reads = reads
@@ -111,6 +117,7 @@ class Prover:
 
     def checkpoint(self, origin: str, log: str, head: LogHead, at: int) -> str:
         """Return the signed checkpoint of a head, once a second at most."""
+        self._require_marked(log, head)
         key = (f"{origin}/{log}", head, at)
         note = self._checkpoints.get(key)
         if note is None:
@@ -122,8 +129,22 @@ class Prover:
 
     def published(self, origin: str, log: str, head: LogHead, at: int) -> str:
         """Return the checkpoint of a head as other tools read it."""
+        self._require_marked(log, head)
         checkpoint = Checkpoint(f"{origin}/{log}", head.size, head.root)
         return publish_checkpoint(checkpoint, self._log_key, at)
+
+    def require_thawed(self) -> None:
+        """Refuse to go on while the broker is frozen.
+
+        Raises:
+            FrozenError: It is.
+        """
+        if self.high_water is not None and self.high_water.frozen:
+            raise FrozenError(self.high_water.frozen)
+
+    def _require_marked(self, log: str, head: LogHead) -> None:
+        if self.high_water is not None:
+            self.high_water.require(log, head)
 
     async def entries(self, rows: Sequence[LeafRow], size: int) -> tuple[Entry, ...]:
         """Return entries with their proofs in the tree of ``size``.
@@ -152,20 +173,45 @@ class Prover:
         built = await self._build(kept, consistency_plan(old, new))
         return built[0] if built else ()
 
+    async def tile(self, log: str, tile: TileId, width: int) -> bytes:
+        """Return the first ``width`` hashes of a tile; nothing when they are not there.
+
+        The caller has made sure that the tree is large enough.
+        """
+        kept = self.authority if log == "authority" else self.activity
+        if width > tile_width(tile, kept.size):
+            return b""
+        height, start = WIDTH_BITS * tile.level, tile.n << WIDTH_BITS
+        nodes = [(height, index) for index in range(start, start + width)]
+        if not await self._fetch(kept, lambda: nodes):
+            return b""
+        read = kept.edge.reader(kept.tiles)
+        data = b"".join([read(node) for node in nodes])
+        self._trim(kept)
+        return data
+
     async def _build(self, log: Log, plan: Plan) -> tuple[Proof, ...]:
         if len(log.spans) > SPANS_KEPT:
             log.spans.clear()
+        if not await self._fetch(log, lambda: plan.nodes(log.spans)):
+            return ()
+        proofs = plan.build(log.edge.reader(log.tiles), log.spans)
+        self._trim(log)
+        return proofs
+
+    async def _fetch(self, log: Log, nodes: Callable[[], Iterable[Node]]) -> bool:
         # Asked anew after each wait: others clear the spans and push tiles out meanwhile.
-        while missing := log.edge.missing(plan.nodes(log.spans), log.tiles.keys()):
+        while missing := log.edge.missing(nodes(), log.tiles.keys()):
             found = await self._reads.tiles(missing)
             if len(found) < len(missing):
-                return ()
+                return False
             log.tiles.update((tile, Tile.decode(data)) for tile, data in found.items())
-        proofs = plan.build(log.edge.reader(log.tiles), log.spans)
+        return True
+
+    def _trim(self, log: Log) -> None:
         if log is self.activity:
             while len(log.tiles) > TILES_KEPT:
                 log.tiles.popitem(last=False)
-        return proofs
 
 
 async def load_edge(reads: Reads, size: int) -> Edge:

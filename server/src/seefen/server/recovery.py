@@ -4,16 +4,19 @@ Nothing the database says is signed on trust: leaves are hashed from the stored 
 what comes out must be the root in the head row.
 """
 
+import asyncio
+
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.ledger.tiles import Edge
-from seefen.protocol.ledger.tree import leaf_hash
+from seefen.protocol.ledger.tree import check_consistency, leaf_hash
 from seefen.protocol.statements import Access
 from seefen.protocol.suite import sha256
 from seefen.server.alarms import alarm
 from seefen.server.entries import access_row
-from seefen.server.errors import UnreachableError
+from seefen.server.errors import FrozenError, UnreachableError
+from seefen.server.high_water import RECOVER, Mark, behind
 from seefen.server.proofs import Prover, load_edge
 from seefen.server.rows import (
     AccessRow,
@@ -58,6 +61,52 @@ async def recover(storage: Storage, prover: Prover) -> Known:
     growth.commit()
     prover.activity.edge, prover.activity.range = edge, range_
     return Known(heads, replay(unfounded(), rows))
+
+
+async def resume(storage: Storage, prover: Prover) -> Known:
+    """Do as :func:`recover`, and compare with how far the logs were signed.
+
+    The mark is read before the head row: a broker that runs beside this process moves both.
+    """
+    high_water = prover.high_water
+    if high_water is None:
+        return await recover(storage, prover)
+    high_water.frozen = ""
+    mark: Mark | None = None
+    try:
+        mark = high_water.read() if high_water.exists else None
+    except FrozenError as err:
+        high_water.frozen = str(err)
+    known = await recover(storage, prover)
+    if high_water.frozen:
+        return known
+    if mark is None and known.heads.activity.size == known.heads.authority.size == 0:
+        high_water.begin(known.heads)  # a new broker: nothing was ever signed
+        return known
+    try:
+        await require_grown(prover, high_water.read() if mark is None else mark, known.heads)
+        await asyncio.to_thread(high_water.advance, known.heads)
+    except FrozenError as err:
+        high_water.frozen = str(err)
+    return known
+
+
+async def require_grown(prover: Prover, mark: Mark, heads: Heads) -> None:
+    """Check that the logs begin with what was signed.
+
+    Raises:
+        FrozenError: They are shorter, or other ones.
+    """
+    if missing := behind(mark, heads):
+        raise FrozenError(f"{missing}: {RECOVER}")
+    for log, head in (("authority", heads.authority), ("activity", heads.activity)):
+        size, root = mark.of(log)
+        proof = await prover.consistency(log, size, head.size)
+        try:
+            check_consistency(size, root, head.size, head.root, proof)
+        except SeefenError:
+            text = f"the {log} log is another than the one that was signed up to entry {size}"
+            raise FrozenError(f"{text}: {RECOVER}") from None
 
 
 async def _edge(reads: Reads, size: int) -> Edge | None:

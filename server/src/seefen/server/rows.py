@@ -75,7 +75,7 @@ class ObjectRow(Struct, frozen=True, gc=False):
     node: str
     expires: int
     body: bytes | None
-    content_key: bytes
+    content_key: bytes | None  # None: lost with the database, and not in any mirror
 
 
 class ObjectFacts(Struct, frozen=True, gc=False):
@@ -207,6 +207,10 @@ class Reads(Protocol):
         """Return how many leaves stand in the authority and in the activity log."""
         ...
 
+    async def lost(self) -> dict[int, bytes]:
+        """Return the records whose openings were lost, by index."""
+        ...
+
     async def tiles(self, ids: Iterable[TileId]) -> dict[TileId, bytes]:
         """Return those full tiles of the activity log that are there."""
         ...
@@ -245,6 +249,10 @@ class Writing(Reads, Protocol):
         Raises:
             TakenError: An id or a number stands already.
         """
+        ...
+
+    async def drop_lost(self, indices: Iterable[int]) -> None:
+        """Delete entries that are marked as lost, to write them whole."""
         ...
 
     async def content_keys(self, objects: Iterable[bytes]) -> dict[bytes, Protected]:

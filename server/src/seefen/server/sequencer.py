@@ -14,11 +14,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, SeefenError
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.server.alarms import alarm
+from seefen.server.announcing import Announcer
 from seefen.server.errors import UnreachableError
 from seefen.server.gate import Gate, Protected
 from seefen.server.jobs import Done, Job
@@ -52,6 +54,7 @@ class Sequencer:
         self, storage: Storage, known: Known, prover: Prover, clock: Callable[[], float]
     ) -> None:
         self.known = known
+        self.announcer = Announcer(prover.high_water)
         self._storage = storage
         self._prover = prover
         self._clock = clock
@@ -67,6 +70,7 @@ class Sequencer:
 
     def start(self) -> None:
         """Begin to commit."""
+        self.announcer.start()
         self._task = asyncio.create_task(self._run(), name="sequencer")
 
     async def close(self) -> None:
@@ -80,6 +84,7 @@ class Sequencer:
             if group is not None and not group.settled.done():
                 self._fail(group, _stopping())
                 group.settled.set_result(None)
+        await self.announcer.close()
 
     def listen(self, listener: Listener) -> None:
         """Call ``listener`` with everything that was committed, in order, and by which jobs."""
@@ -117,6 +122,7 @@ class Sequencer:
     def _add(self, job: Job) -> None:
         if self._closed:
             raise _stopping()
+        self._prover.require_thawed()
         trial = self._judge(job, self._open)
         self._work.set()
         for companion in self._companions:
@@ -197,7 +203,7 @@ class Sequencer:
             heads = await writing.lock()
             if heads != self.known.heads:
                 foreign = await catch_up(self.known, self._prover, heads, writing)
-                self._tell(foreign, heads, ())
+                self.announcer.say(heads, partial(self._tell, foreign, heads, ()), _nobody)
                 await self._judge_again(group, writing)
             changes = group.layer.changes
             growths = self._growths(changes)
@@ -245,6 +251,10 @@ class Sequencer:
             growth.commit()
         self.known.absorb(group.layer, heads)
         group.committed = True
+        told = partial(self._told, group, heads, keys)
+        self.announcer.say(heads, told, partial(self._fail, group))
+
+    def _told(self, group: _Group, heads: Heads, keys: dict[bytes, Protected]) -> None:
         self._gate.committed(heads.activity.size)
         self._tell(group.layer.changes, heads, [job for job, _ in group.jobs])
         _measure(group)
@@ -310,7 +320,11 @@ def _wanted(group: _Group) -> tuple[dict[bytes, Protected], set[bytes]]:
     """Return the content keys that a group brings itself, closed, and which others it wants."""
     wanted = {o for job, _ in group.jobs for o in job.wanted}
     brought = group.layer.changes.objects if wanted else ()
-    own = {r.object: Protected(r.object, r.content_key) for r in brought if r.object in wanted}
+    own = {
+        r.object: Protected(r.object, r.content_key)
+        for r in brought
+        if r.object in wanted and r.content_key is not None
+    }
     return own, wanted - own.keys()
 
 
@@ -320,6 +334,10 @@ def _measure(group: _Group) -> None:
     for log, rows in (("authority", changes.authority), ("activity", changes.activity)):
         for kind, count in Counter([row.kind for row in rows]).items():
             LEAVES.labels(log, kind).inc(count)
+
+
+def _nobody(_: SeefenError) -> None:
+    """Answer nobody: another process wrote it, and answers."""
 
 
 def _heard(done: "asyncio.Future[Done]") -> None:

@@ -113,6 +113,8 @@ async def invite_node(config: Config, dsn: str, node: str, *, hours: int) -> dic
         directory = services.broker.directory
         if directory.size == 0:
             raise SetupError("the network is not open yet", hint=_next_step(config))
+        if services.broker.frozen:
+            raise SetupError(f"the broker is frozen: {services.broker.frozen}")
         invite = Invite(invite_id, sha256(secret), "node", node, (), expires)
         try:
             await services.enrolment.invite_node(invite)

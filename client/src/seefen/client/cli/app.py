@@ -13,6 +13,7 @@ import typer
 from seefen.client import codelists
 from seefen.client.cli import (
     action_day,
+    agent,
     alert,
     amend,
     audit,
@@ -45,7 +46,7 @@ from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
     found, join, unlock, officer, watch, channel, action_day, alert, case, request, trace,
-    amend, file, export, work, ref, codelist, device, house, audit, status, tail, nodes, schema,
+    amend, file, export, work, ref, codelist, device, house, agent, audit, status, tail, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -28,6 +28,7 @@ from seefen.protocol.ledger.tree import (
 HEIGHT: Final = 8
 WIDTH: Final = 1 << HEIGHT
 TILE_LENGTH: Final = WIDTH * HASH_LENGTH
+ENTRY_LIMIT: Final = 2**16 - 1  # what the length of an entry in a bundle can say
 
 _PATH: Final = re.compile(
     r"tile/(0|[1-9][0-9]?)/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?", re.ASCII
@@ -198,6 +199,32 @@ def tile_path(tile: TileId, width: int = WIDTH) -> str:
     groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
     number = "/".join([*(f"x{group}" for group in groups[:-1]), groups[-1]])
     return f"tile/{tile.level}/{number}" + (f".p/{width}" if width < WIDTH else "")
+
+
+def parse_bundle_path(path: str) -> tuple[int, int]:
+    """Return the number and the width of the entry bundle that a C2SP path names.
+
+    Raises:
+        MalformedError: It is not the one way to write them.
+    """
+    if not path.startswith("tile/entries/"):
+        raise MalformedError("this is not the path of a bundle of entries", rule="tile-path")
+    tile, width = parse_tile_path(path.replace("entries", "0", 1))
+    return tile.n, width
+
+
+def encode_entries(entries: Iterable[bytes]) -> bytes:
+    """Return a bundle of entries: each after its length in two bytes, big endian.
+
+    Raises:
+        MalformedError: An entry is longer than two bytes can say.
+    """
+    bundle = bytearray()
+    for entry in entries:
+        if len(entry) > ENTRY_LIMIT:
+            raise MalformedError("an entry is too long for a bundle", rule="entry-length")
+        bundle += len(entry).to_bytes(2, "big") + entry
+    return bytes(bundle)
 
 
 def parse_tile_path(path: str) -> tuple[TileId, int]:

@@ -42,6 +42,7 @@ _RECORDS: Final = """
 _COUNT: Final = """
     SELECT (SELECT count(*) FROM authority_leaf), (SELECT count(*) FROM activity_leaf)
 """
+_LOST: Final = "SELECT idx, record FROM activity_leaf WHERE kind = 'lost' ORDER BY idx"
 _TILES: Final = """
     SELECT level, n, data FROM log_tile
      WHERE (level, n) IN (SELECT * FROM unnest($1::smallint[], $2::bigint[]))
@@ -107,6 +108,11 @@ class LedgerReads:
         """Return how many leaves stand in the authority and in the activity log."""
         row = await self._database.fetchrow(_COUNT)
         return (0, 0) if row is None else (row[0], row[1])
+
+    @translated
+    async def lost(self) -> dict[int, bytes]:
+        """Return the records whose openings were lost, by index."""
+        return {row[0]: row[1] for row in await self._database.fetch(_LOST)}
 
     @translated
     async def tiles(self, ids: Iterable[TileId]) -> dict[TileId, bytes]:

@@ -54,8 +54,10 @@ _NUMBER: Final = "INSERT INTO case_number (owner, number, case_id) VALUES ($1, $
 _MEMBER: Final = "INSERT INTO case_member (case_id, node, joined) VALUES ($1, $2, $3)"
 _TILE: Final = "INSERT INTO log_tile (level, n, data) VALUES ($1, $2, $3)"
 _CONTENT_KEYS: Final = """
-    SELECT object_id, content_key FROM object WHERE object_id = ANY($1::bytea[])
+    SELECT object_id, content_key FROM object
+     WHERE object_id = ANY($1::bytea[]) AND content_key IS NOT NULL
 """
+_DROP_LOST: Final = "DELETE FROM activity_leaf WHERE kind = 'lost' AND idx = ANY($1::bigint[])"
 
 
 class LedgerWriting(LedgerReads):
@@ -98,6 +100,10 @@ class LedgerWriting(LedgerReads):
         except asyncpg.UniqueViolationError as err:
             raise TakenError(err.constraint_name) from err
         return status == "UPDATE 1"
+
+    async def drop_lost(self, indices: Iterable[int]) -> None:
+        """Delete entries that are marked as lost, to write them whole."""
+        await self._database.execute(_DROP_LOST, list(indices))
 
     async def content_keys(self, objects: Iterable[bytes]) -> dict[bytes, Protected]:
         """Return the wrapped content keys, still closed."""

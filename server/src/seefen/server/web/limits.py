@@ -36,7 +36,9 @@ HEADERS: Final = {
 
 async def add_headers(request: web.Request, answer: web.StreamResponse) -> None:
     """Put the headers of every answer on it, and take away what names the software."""
-    answer.headers.update(HEADERS)
+    # Of these a handler may set one itself: how long its answer is kept.
+    kept = answer.headers.get(hdrs.CACHE_CONTROL, HEADERS["Cache-Control"])
+    answer.headers.update({**HEADERS, "Cache-Control": kept})
     answer.headers["DPoP-Nonce"] = request.app[SERVICES].tokens.nonce()
     answer.headers.popall(hdrs.SERVER, None)
 

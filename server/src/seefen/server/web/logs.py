@@ -3,11 +3,15 @@
 from typing import Final
 
 import msgspec
+from aiohttp import web
 
 from seefen.protocol.errors import MalformedError
 from seefen.protocol.frames import AuthorityPage, LogFrom
 from seefen.server.web.services import Call
+from seefen.server.web.table import OCTETS
 
+# For ever, and in the reader's own cache alone: a shared one would ask nobody who he is.
+_FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 _DEFAULTS: Final = {"start": "0", "limit": "256", "seen": "0"}
 
 
@@ -25,6 +29,16 @@ async def get_authority(call: Call) -> AuthorityPage:
 async def get_checkpoint(call: Call) -> str:
     """Answer with the newest signed head of a log."""
     return await call.services.broker.checkpoint(call.request.match_info["log"])
+
+
+async def get_tile(call: Call) -> web.StreamResponse:
+    """Answer with a tile or a bundle of entries of a log (C2SP tlog-tiles)."""
+    log, url = call.request.match_info["log"], call.request.rel_url
+    # As it was sent: a path in another spelling is another file in somebody's cache.
+    path = url.raw_path_qs.removeprefix(f"/v1/log/{log}/")
+    piece = await call.services.broker.piece(log, path)
+    headers = _FOR_EVER if piece.full else {}
+    return web.Response(body=piece.data, content_type=OCTETS, headers=headers)
 
 
 def _number(call: Call, name: str, default: str) -> int:

@@ -90,6 +90,10 @@ ROUTES: Final = (
         "GET", "/v1/log/{log:authority|activity}/checkpoint", _EITHER, logs.get_checkpoint, str
     ),
     Route(
+        "GET", "/v1/log/{log:authority|activity}/{tile:tile/.*}", _EITHER, logs.get_tile,
+        web.StreamResponse, 200, OCTETS, fails=(404,),
+    ),
+    Route(
         "POST", "/v1/invites", _DEVICE, joins.post_invite, JSON, 201, takes=_WANTED,
         schema=_object(id=_HEX16), fails=(409, 422),
     ),

@@ -12,6 +12,7 @@ from seefen.server.broker import Broker
 from seefen.server.enrolment import Enrolment, Invite
 from seefen.server.lines import Lines
 from seefen.server.rates import Rates
+from seefen.server.rows import Reads
 from seefen.server.tokens import TokenRow, Tokens
 
 
@@ -24,6 +25,7 @@ class Services:
     """
 
     broker: Broker
+    reads: Reads
     tokens: Tokens
     rates: Rates
     enrolment: Enrolment

@@ -65,11 +65,15 @@ def admitted(done: Sequence[Admitted]) -> Painted:
 
 def invited(made: Mapping[str, object]) -> Painted:
     """Return where the invite is and how it travels."""
+    agent = bool(made.get("agent"))
+    who = "On the agent's machine run" if agent else "The officer runs"
     return stack(
         line("Invite, valid 48 h and once: ", bold(str(made["invite"]))),
-        line(f"The officer runs: seefen join {made['invite']}"),
-        line(f"and reads you six words. You run: seefen admit {made['invite']}"),
-        dim("Give your telephone number on paper, not with the file."),
+        line(f"{who}: seefen join {made['invite']}"),
+        line(f"and reads you six words. You run: seefen admit {made['invite']}")
+        if not agent
+        else line(f"It shows six words. Here you run: seefen admit {made['invite']}"),
+        dim("Give your telephone number on paper, not with the file.") if not agent else None,
     )
 
 

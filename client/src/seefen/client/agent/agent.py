@@ -1,0 +1,211 @@
+"""The agent: sees every new head, keeps all that it covers, and says what is wrong.
+
+It stands on the library alone. Whatever else shall see each head that was verified (a
+witness, say) is put on :attr:`Agent.on_checkpoint`.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, Alarms
+from seefen.client.agent.mirror import LogMirror, MirrorError
+from seefen.client.agent.openings import Openings
+from seefen.client.agent.own_keys import KIND, OwnKeys
+from seefen.client.client import Client
+from seefen.client.connection import LoginError, UnreachableError
+from seefen.client.evidence import keep_evidence
+from seefen.client.mirroring import LOGS, Newest
+from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.ledger.tree import check_consistency
+
+FOLDER: Final = "agent"  # in the home of the device
+ROUND_SECONDS: Final = 10.0
+RETRY: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
+STALE_SECONDS: Final = 600
+CHUNK: Final = 1 << 16  # leaves that are held in memory at once
+
+OnCheckpoint = Callable[[Newest], Awaitable[None]]
+
+
+class Agent:
+    """One agent on an open client."""
+
+    def __init__(
+        self, client: Client, folder: Path, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.on_checkpoint: list[OnCheckpoint] = []
+        self.folder = folder
+        self.alarms = Alarms(folder / "alarms.jsonl", lambda: int(clock()))
+        self.own_keys = OwnKeys(folder, client.node)
+        self.openings = Openings(folder / "mirror" / "entries")
+        self.mirrors = {log: LogMirror(folder / "mirror" / log) for log in LOGS}
+        self._client = client
+        self._clock = clock
+        self._told: dict[str, tuple[int, bytes]] = {}
+        self._newest_at = 0
+        self._tries = 0
+
+    def load(self) -> None:
+        """Take up the mirror; one that is not whole is put aside, and filled anew."""
+        for log, mirror in self.mirrors.items():
+            try:
+                mirror.load(partial(self._client.logs.verify, log))
+            except MirrorError as err:
+                aside = mirror.folder.with_name(f"{log}.damaged-{int(self._clock())}")
+                mirror.folder.rename(aside)
+                text = f"the mirror was damaged and is filled anew ({err}); it is in {aside}"
+                self.alarms.ring("mirror-damaged", WARNING, text, aside)
+                self.mirrors[log] = LogMirror(mirror.folder)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set; a broker that is away is asked again, less and less often."""
+        self.load()
+        while not stop.is_set():
+            pause = await self._try_round()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+
+    async def round(self) -> None:
+        """See what is new, keep it, and look whether all is well.
+
+        Raises:
+            SeefenError: What :meth:`run` makes an alarm of.
+            OSError: The mirror cannot be written.
+        """
+        logs = self._client.logs
+        await logs.sync()
+        for log in LOGS:
+            newest = logs.newest(log)
+            if newest is not None:
+                await self._take(newest)
+        self._watch_own_keys()
+        await self._open()
+
+    async def _try_round(self) -> float:
+        try:
+            await self.round()
+        except UnreachableError as err:
+            self._unreachable(err)
+        except LoginError as err:
+            self.alarms.ring("shut-out", CRITICAL, f"the broker does not let this agent in: {err}")
+        except SeefenError as err:
+            self._accuse(err)
+        except OSError as err:
+            text = f"the mirror cannot be written ({err.strerror}): make room on {self.folder}"
+            self.alarms.ring("mirror-disk", CRITICAL, text)
+        else:
+            self._tries = 0
+            for kind in ("broker-frozen", "shut-out", "mirror-disk"):
+                self.alarms.over(kind)
+            self._look_at_time()
+            return ROUND_SECONDS
+        self._look_at_time()
+        self._tries += 1
+        return RETRY[min(self._tries, len(RETRY)) - 1]
+
+    async def _take(self, newest: Newest) -> None:
+        """Mirror a verified head, then hand it on."""
+        self._newest_at = max(self._newest_at, newest.at)
+        await self._mirror(newest)
+        head = (newest.checkpoint.size, newest.checkpoint.root)
+        if self._told.get(newest.log) == head:
+            return
+        for told in self.on_checkpoint:
+            await told(newest)
+        self._told[newest.log] = head
+
+    async def _mirror(self, newest: Newest) -> None:
+        mirror, head = self.mirrors[newest.log], newest.checkpoint
+        while mirror.size < head.size:
+            stop = min(head.size, mirror.size + CHUNK)
+            leaves = await self._leaves(newest.log, mirror.size, stop)
+            staged = await asyncio.to_thread(mirror.stage, leaves)
+            if staged.size != stop:
+                raise UntrustedError(
+                    f"the {newest.log} log ends at {staged.size} entries, and {head.size} were "
+                    "signed",
+                    rule="withheld",
+                )
+            whole = stop == head.size
+            proof = () if whole else await self._client.logs.prove(newest.log, stop, head.size)
+            # Nothing is kept that is not a part of what was signed.
+            check_consistency(staged.size, staged.root, head.size, head.root, proof)
+            await asyncio.to_thread(mirror.keep, staged, newest.note if whole else "")
+
+    async def _leaves(self, log: str, start: int, stop: int) -> list[bytes]:
+        if log == "authority":
+            return [leaf.envelope for leaf in self._client.logs.authority(start, stop)]
+        return await self._client.logs.records(start, stop)
+
+    def _watch_own_keys(self) -> None:
+        newest = self._client.logs.newest("authority")
+        if newest is None:
+            return
+        size, start = newest.checkpoint.size, self.own_keys.size
+        if start < 0:
+            self._say_what_is_known(size)
+        for leaf in self._client.logs.authority(max(start, 0), size) if start >= 0 else ():
+            found = self.own_keys.judge(leaf, int(self._clock()))
+            if found is not None:
+                name = f"authority-{leaf.index}.json"
+                value = {
+                    "log": "authority", "index": leaf.index, "kind": leaf.kind,
+                    "envelope": leaf.envelope.hex(), "under": newest.note,
+                }  # fmt: skip
+                keep_evidence(self._client.logs.evidence, name, value)
+                self.alarms.ring(KIND, *found, self._client.logs.evidence / name)
+        self.own_keys.seen(size)
+
+    def _say_what_is_known(self, size: int) -> None:
+        devices = [d for d in self._client.devices.list() if not d.revoked]
+        names = ", ".join(f"{d.device[:8]} ({d.officer or 'agent'})" for d in devices)
+        text = (
+            f"from entry {size} of the authority log on; in force at {self._client.node}: {names}"
+        )
+        self.alarms.ring("watching-keys", NOTICE, text)
+
+    async def _open(self) -> None:
+        """Keep what opens the entries of the own node, as far as its role may see them."""
+        for source in ("fed", "audited"):
+            while True:
+                cursors = self.openings.cursors()
+                before = getattr(cursors, source)
+                found, upto = await getattr(self._client.logs, source)(before)
+                if upto <= before:
+                    break
+                setattr(cursors, source, upto)
+                await asyncio.to_thread(self.openings.keep, found, cursors)
+
+    def _unreachable(self, err: UnreachableError) -> None:
+        if err.rule not in ("frozen", "high-water"):
+            return  # the head grows old, and that is said when it is
+        self.alarms.ring("broker-frozen", CRITICAL, f"{err}. {self._offer()}")
+
+    def _accuse(self, err: SeefenError) -> None:
+        rule = err.rule or "untrusted"
+        found = sorted(self._client.logs.evidence.glob(f"*-{rule}-*.json"))
+        text = f"{err}. {self._offer()}" if rule in ("rewind", "consistency") else str(err)
+        self.alarms.ring(rule, CRITICAL, text, found[-1] if found else None)
+
+    def _offer(self) -> str:
+        sizes = ", ".join(f"{log} {mirror.size}" for log, mirror in self.mirrors.items())
+        return (
+            f"If its operator has put a backup back: the mirror here reaches {sizes}. Copy "
+            f"{self.folder / 'mirror'} to the broker, then there: seefen-server recover --from COPY"
+        )
+
+    def _look_at_time(self) -> None:
+        if self._clock() - self._newest_at <= STALE_SECONDS:
+            self.alarms.over("stale-head")
+            return
+        if self._newest_at:
+            at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self._newest_at))
+            text = f"nothing newer was signed than at {at}: a revocation may be withheld"
+        else:
+            text = "no signed head could be had since the start"
+        self.alarms.ring("stale-head", CRITICAL, text)

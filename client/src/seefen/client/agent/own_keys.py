@@ -1,0 +1,104 @@
+"""Watching the own keys: whatever is signed about the own node and was not expected.
+
+Whoever has stolen the keys of an admin signs like him. The log does not hinder it, but
+shows it to the one who knows better: the node itself. Before its admin lets somebody in he
+tells the agent, on its own machine; what comes without that is an alarm.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from seefen.client.agent.alarms import CRITICAL, NOTICE
+from seefen.client.agent.durable import Batch
+from seefen.client.mirroring import Leaf
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import SeefenError
+from seefen.protocol.statements import Device, Mailbox, Node, Revoke, Statement, Suspend
+
+KIND = "key-changed-mine"
+
+
+NEVER = -1
+
+
+class OwnKeys:
+    """What is known of the own node's keys, in two small files of a folder."""
+
+    def __init__(self, folder: Path, node: str) -> None:
+        self._seen = folder / "own-keys.json"
+        self._expected = folder / "expected.json"  # another process writes it
+        self._node = node
+
+    @property
+    def size(self) -> int:
+        """From which leaf on the authority log is to be looked at; -1 before the first look."""
+        return _number(self._seen, NEVER)
+
+    def expect(self, until: int) -> None:
+        """Take changes until then for those that the node makes itself."""
+        _write(self._expected, until)
+
+    def seen(self, size: int) -> None:
+        """Remember that the log was looked at up to ``size``."""
+        _write(self._seen, size)
+
+    def judge(self, leaf: Leaf, at: int) -> tuple[str, str] | None:
+        """Return severity and sentence about a new leaf; None if it is not about this node."""
+        try:
+            statement = open_envelope(leaf.envelope, leaf.kind).statement
+        except SeefenError:
+            return None  # it was no statement at all, and the sync said so
+        if getattr(statement, "node", None) != self._node:
+            return None
+        said = f"entry {leaf.index} of the authority log: {_said(statement)}"
+        if leaf.broken:
+            return CRITICAL, f"{said}. It breaks a rule and has no effect ({leaf.broken})"
+        if isinstance(statement, Mailbox):
+            # It follows from who is in force, and each of those was announced by itself.
+            return NOTICE, said
+        if isinstance(statement, Device | Revoke | Node) and at < _number(self._expected, 0):
+            return NOTICE, f"{said}, as expected"
+        return CRITICAL, f"{said}. {_advice(statement)}"
+
+
+def _number(path: Path, otherwise: int) -> int:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=int)
+    except (OSError, msgspec.MsgspecError):
+        return otherwise
+
+
+def _write(path: Path, number: int) -> None:
+    batch = Batch()
+    batch.write(path, msgspec.json.encode(number))
+    batch.sync()
+
+
+def _said(statement: Statement) -> str:
+    match statement:
+        case Device():
+            roles = ", ".join(statement.roles) or "no role"
+            who = statement.officer or "an agent"
+            device = statement.device.hex()[:8]
+            return f"device {device} ({who}: {roles}) was let in to {statement.node}"
+        case Revoke():
+            device = statement.device.hex()[:8]
+            return f"device {device} of {statement.node} was ended ({statement.reason})"
+        case Mailbox():
+            return f"mailbox {statement.box} of {statement.node} has a new key"
+        case Node():
+            return f"{statement.node} has version {statement.version} of its own statement"
+        case Suspend():
+            return f"{statement.node} was suspended, or let in again, by the holders of the root"
+        case _:
+            return f"something was signed about {getattr(statement, 'node', 'this node')}"
+
+
+def _advice(statement: Statement) -> str:
+    if isinstance(statement, Device):
+        return (
+            "If nobody of your node did this, an admin's key is stolen: `seefen device revoke "
+            f"{statement.device.hex()[:8]} --why compromised` at once, and that admin's device too"
+        )
+    return "If nobody of your node knows of it: telephone the admins and the holders of the root"

@@ -1,0 +1,149 @@
+"""What whoever mirrors the logs asks of the broker: both logs, and what opens the own entries.
+
+Heads come through :mod:`seefen.client.trust` alone; leaves are the caller's to compare
+with them before he keeps any.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from seefen.client.engine import Engine
+from seefen.client.once import verified
+from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.frames import AuditItem, AuditPage, FeedFrom, Item, LogFrom, Page, RecordPage
+from seefen.protocol.ledger.mirror import Kept
+from seefen.protocol.ledger.note import Checkpoint
+
+RECORDS: Final = 4096
+PAGE: Final = 200
+LOGS: Final = ("authority", "activity")
+SEES: Final = {"auditor", "admin"}  # roles that may open what devices of the node did
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest head of a log that was verified here, and the note that says so."""
+
+    log: str
+    checkpoint: Checkpoint
+    note: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A leaf of the authority log; ``broken`` names the rule by which it has no effect."""
+
+    index: int
+    kind: str
+    envelope: bytes
+    broken: str
+
+
+class Logs:
+    """Both logs, as this device has verified them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._published: dict[str, Newest] = {}
+
+    async def sync(self) -> None:
+        """Fetch what is new of both logs, and check it.
+
+        Raises:
+            UnreachableError: No broker, or rule ``frozen``: it has lost what it had signed.
+            LoginError: This device is not let in any more.
+            UntrustedError: The broker shows something that cannot be; evidence is kept.
+        """
+        engine = self._engine
+        async with engine.lock:
+            if engine.directory.size == 0:
+                await engine.sync_authority()
+            found: list[Newest] = []
+            for log in LOGS:
+                # As other tools read it, with the log's plain line too.
+                data = await engine.connection.http("GET", f"/v1/log/{log}/checkpoint")
+                note = data.decode("utf-8", "replace")
+                signed = await engine.trust.accept(log, note, (), engine.prove)
+                found.append(Newest(log, signed.checkpoint, note, signed.time))
+            await engine.sync()
+        self._published = {one.log: one for one in found}
+
+    def newest(self, log: str) -> Newest | None:
+        """Return the head of a log that the last sync has verified; None before the first."""
+        return self._published.get(log)
+
+    def verify(self, log: str, note: str) -> Checkpoint:
+        """Return the head in a note that was kept, its signature checked again.
+
+        Raises:
+            SeefenError: It is not of this log, or nobody signed it.
+        """
+        trust = self._engine.trust
+        return verified(note, trust.origin(log), trust.root.log_key).checkpoint
+
+    @property
+    def evidence(self) -> Path:
+        """Where lies of the broker are kept."""
+        return self._engine.home / "evidence"
+
+    def authority(self, start: int, stop: int) -> list[Leaf]:
+        """Return leaves of the authority log, which every device holds whole."""
+        sql = "SELECT idx, kind, envelope, broken FROM authority WHERE idx >= ? AND idx < ?"
+        rows = self._engine.vault.run(f"{sql} ORDER BY idx", start, stop)
+        return [Leaf(idx, kind, bytes(envelope), why or "") for idx, kind, envelope, why in rows]
+
+    async def records(self, start: int, stop: int) -> list[bytes]:
+        """Return records of the activity log, fewer where the broker shows fewer."""
+        found: list[bytes] = []
+        while start + len(found) < stop:
+            at = start + len(found)
+            ask = LogFrom(at, min(RECORDS, stop - at), 0)
+            page = await self._engine.connection.request("records", ask, RecordPage)
+            if not page.records:
+                break
+            found += page.records
+        return found[: stop - start]
+
+    async def prove(self, log: str, old: int, new: int) -> tuple[bytes, ...]:
+        """Return the broker's proof that a log grew from one size to another."""
+        return await self._engine.prove(log, old, new)
+
+    async def fed(self, cursor: int) -> tuple[list[Kept], int]:
+        """Return entries of the own cases from a cursor on, proved, and the next cursor."""
+        engine = self._engine
+        ask = FeedFrom(cursor, PAGE, engine.trust.head("activity").size)
+        page = await engine.connection.request("feed", ask, Page)
+        under = await self._under(page.checkpoint, page.consistency)
+        kept = [self._kept(item, item.wraps, item.body, under) for item in page.items]
+        return kept, min(page.upto, under.size)
+
+    async def audited(self, cursor: int) -> tuple[list[Kept], int]:
+        """Return what devices of the own node did; nothing where the role sees nothing."""
+        engine = self._engine
+        device = engine.directory.device(engine.keys.device)
+        if not SEES & set(device.roles):
+            return [], cursor
+        ask = LogFrom(cursor, PAGE, engine.trust.head("activity").size)
+        page = await engine.connection.request("audit", ask, AuditPage)
+        under = await self._under(page.checkpoint, page.consistency)
+        return [self._kept(item, (), b"", under) for item in page.items], min(page.upto, under.size)
+
+    async def _under(self, note: str, proof: tuple[bytes, ...]) -> Checkpoint:
+        engine = self._engine
+        async with engine.lock:
+            return (await engine.trust.accept("activity", note, proof, engine.prove)).checkpoint
+
+    def _kept(
+        self, item: Item | AuditItem, wraps: tuple[bytes, ...], body: bytes, under: Checkpoint
+    ) -> Kept:
+        try:
+            self._engine.trust.take_entry(item.kind, item.entry, item.envelope, under)
+        except SeefenError as err:
+            raise UntrustedError(
+                f"entry {item.entry.index} is not to be believed: {err}", rule=err.rule or "entry"
+            ) from None
+        entry = item.entry
+        opening = (entry.index, item.kind, entry.record, entry.core, entry.salt)
+        return Kept(*opening, item.envelope, wraps, body)

@@ -1,0 +1,123 @@
+"""Between commit and answer: what was committed is told once the high-water mark covers it.
+
+The sequencer goes on with the next group meanwhile, so the flush of the mark costs an
+answer its time and no group its turn; groups that are committed during one flush share the
+next.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+
+from seefen.protocol.errors import SeefenError
+from seefen.server.alarms import alarm
+from seefen.server.errors import FrozenError, UnreachableError
+from seefen.server.high_water import HighWater
+from seefen.server.rows import Heads
+
+AGAIN_SECONDS: Final = 0.5
+
+
+@dataclass(eq=False)
+class _Waiting:
+    heads: Heads
+    tell: Callable[[], None]
+    fail: Callable[[SeefenError], None]
+    told: "asyncio.Future[None]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+
+class Announcer:
+    """Tells of commits in their order, never before they are under the mark."""
+
+    def __init__(self, high_water: HighWater | None) -> None:
+        """Write the mark with ``high_water``; None: none is kept, and all is told at once."""
+        self._high_water = high_water
+        self._waiting: deque[_Waiting] = deque()
+        self._work = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to tell."""
+        self._task = asyncio.create_task(self._run(), name="announcer")
+
+    async def close(self) -> None:
+        """Stop; who waits for something untold is told to ask again."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        while self._waiting:
+            one = self._waiting.popleft()
+            one.fail(UnreachableError("the broker stops: ask again", rule="stopping"))
+            if not one.told.done():
+                one.told.set_result(None)
+
+    def say(
+        self, heads: Heads, tell: Callable[[], None], fail: Callable[[SeefenError], None]
+    ) -> None:
+        """Call ``tell`` when ``heads`` are under the mark; ``fail`` while that cannot be."""
+        if self._high_water is None:
+            tell()
+            return
+        self._waiting.append(_Waiting(heads, tell, fail))
+        self._work.set()
+
+    async def told(self) -> None:
+        """Return when all that is committed up to now was told.
+
+        Raises:
+            UnreachableError: rule ``high-water``: it cannot be at the moment.
+        """
+        if self._waiting:
+            last = self._waiting[-1]
+            await asyncio.shield(last.told)
+            if last in self._waiting:
+                raise _unwritten()
+
+    async def _run(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._waiting:
+                group = list(self._waiting)
+                try:
+                    await self._mark(group[-1].heads)
+                except (OSError, FrozenError) as err:
+                    self._fail(group, err)
+                    await asyncio.sleep(AGAIN_SECONDS)
+                    continue
+                for one in group:
+                    self._waiting.popleft()
+                    _tell(one)
+
+    async def _mark(self, heads: Heads) -> None:
+        if self._high_water is not None:
+            await asyncio.to_thread(self._high_water.advance, heads)
+
+    def _fail(self, group: list[_Waiting], err: OSError | FrozenError) -> None:
+        """Answer those who wait. Others are told later: what is committed stands."""
+        alarm("high-water", failed=type(err).__name__)
+        said = err if isinstance(err, FrozenError) else _unwritten()
+        for one in group:
+            one.fail(said)
+            if not one.told.done():
+                one.told.set_result(None)
+
+
+def _unwritten() -> UnreachableError:
+    return UnreachableError("the high-water mark cannot be written: ask again", rule="high-water")
+
+
+def _tell(one: _Waiting) -> None:
+    try:
+        one.tell()
+    except Exception as err:  # one that breaks must not keep the others from their answers
+        alarm("sequencer-failed", error=type(err).__name__)
+        one.fail(UnreachableError("the broker failed: ask again", rule="failed"))
+    if not one.told.done():
+        one.told.set_result(None)

@@ -1,0 +1,217 @@
+"""The high-water mark: how far both logs were ever signed, kept outside the database.
+
+Whoever puts an older backup of the database back finds a mark that is higher, and the
+broker signs nothing: it would be a rewind, and for every device that saw more the end of
+the network. The mark is written after COMMIT and before anything is signed: a crash in
+between leaves a database that is ahead of it, which is fine, and never a signature that
+is.
+
+The file has two places of 512 bytes that are written in turn, each with its own checksum:
+a power cut spoils at most the one that was being written, under which nothing was signed
+yet. Writing over bytes that are there costs one flush and no change of the folder.
+"""
+
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from seefen.protocol.suite import sha256
+from seefen.server.errors import FrozenError, UnreachableError
+from seefen.server.files import write_durably
+from seefen.server.rows import Heads, LogHead
+
+PLACE: Final = 512  # bytes
+MAGIC: Final = "seefen-high-water/1"
+RECOVER: Final = "see `seefen-server doctor`, then `seefen-server recover`"
+
+
+class Mark(Struct, frozen=True):
+    """The highest head of each log under which anything may have been signed.
+
+    Attributes:
+        turn: Counts how often a mark was written; the higher one is the newer.
+        key: Public key of the log: a mark of another network is refused.
+    """
+
+    turn: int
+    key: bytes
+    authority: int
+    authority_root: bytes
+    activity: int
+    activity_root: bytes
+
+    def covers(self, heads: Heads) -> bool:
+        """Tell whether both logs are at most as long as the mark."""
+        return heads.authority.size <= self.authority and heads.activity.size <= self.activity
+
+    def of(self, log: str) -> tuple[int, bytes]:
+        """Return size and root of a log."""
+        if log == "authority":
+            return self.authority, self.authority_root
+        return self.activity, self.activity_root
+
+    def risen(self, key: bytes, heads: Heads) -> "Mark":
+        """Return the next mark; a log that is not longer keeps its part."""
+        authority, activity = heads.authority, heads.activity
+        mine = (self.authority, self.authority_root), (self.activity, self.activity_root)
+        first = mine[0] if authority.size <= mine[0][0] else (authority.size, authority.root)
+        second = mine[1] if activity.size <= mine[1][0] else (activity.size, activity.root)
+        return Mark(self.turn + 1, key, *first, *second)
+
+
+class HighWater:
+    """The mark of one broker."""
+
+    def __init__(self, path: Path, log_key: bytes) -> None:
+        """Keep the mark at ``path``; it must be of the log with this key."""
+        self.path = path
+        self.frozen = ""
+        self._key = log_key
+        self._raw = b""
+        self._read: Mark | None = None
+        self._flushed: Mark | None = None  # what another has written may not be on the disk yet
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file."""
+        return self.path.exists()
+
+    def read(self) -> Mark:
+        """Return the mark as it stands on the disk now.
+
+        Raises:
+            FrozenError: rule ``high-water``: it is missing, spoiled, or of another log.
+        """
+        try:
+            raw = self.path.read_bytes()
+        except OSError as err:
+            raise self._lost(f"cannot be read ({err.strerror})") from None
+        if raw == self._raw and self._read is not None:
+            return self._read
+        marks = [mark for mark in map(_parse, _places(raw)) if mark is not None]
+        if not marks:
+            raise self._lost("is spoiled")
+        mark = max(marks, key=lambda one: one.turn)
+        if mark.key != self._key:
+            raise self._lost("belongs to another log")
+        self._raw, self._read = raw, mark
+        return mark
+
+    def begin(self, heads: Heads) -> None:
+        """Make the file of a broker that has signed nothing yet, or is told to begin anew."""
+        authority, activity = heads.authority, heads.activity
+        first = (authority.size, authority.root, activity.size, activity.root)
+        mark = Mark(1, self._key, *first)
+        write_durably(self.path, _encode(mark) + bytes(PLACE))
+        self._flushed = self.read()
+
+    def advance(self, heads: Heads) -> None:
+        """Return once the mark on the disk covers both heads. It blocks: call it in a thread.
+
+        Raises:
+            OSError: It could not be written: nothing may be signed.
+            FrozenError: It is gone, or spoiled.
+        """
+        if self._flushed is not None and self._flushed.covers(heads):
+            return
+        with _locked(self.path) as descriptor:
+            # Another process of this broker (an `invite`, say) may have been here meanwhile.
+            mark = self.read()
+            if not mark.covers(heads):
+                mark = mark.risen(self._key, heads)
+                os.pwrite(descriptor, _encode(mark), PLACE * (mark.turn % 2))
+            os.fdatasync(descriptor)  # also what it wrote, should it have died before its own
+            self._flushed = mark
+
+    def require(self, log: str, head: LogHead) -> None:
+        """Refuse to sign what is not under the mark: the last line before the log key.
+
+        Raises:
+            FrozenError: The broker is frozen, or another head of this size is marked.
+            UnreachableError: The mark is not as far.
+        """
+        if self.frozen:
+            raise FrozenError(self.frozen)
+        size, root = (0, b"") if self._flushed is None else self._flushed.of(log)
+        if head.size > size:
+            raise UnreachableError("this is not under the high-water mark yet", rule="high-water")
+        if head.size == size and head.root != root:
+            raise FrozenError(f"the {log} log is not the one that was marked: {RECOVER}")
+
+    def require_not_below(self, floor: Mark, heads: Heads) -> None:
+        """Refuse heads that are older than a mark read before them.
+
+        Raises:
+            FrozenError: The database was put back while the broker ran.
+        """
+        if heads.authority.size < floor.authority or heads.activity.size < floor.activity:
+            raise FrozenError(f"{_behind(floor, heads)}: {RECOVER}")
+
+    def _lost(self, what: str) -> FrozenError:
+        text = f"the high-water mark {self.path} {what}: nothing shows that this is the newest"
+        return FrozenError(f"{text} state of the log; {RECOVER}", rule="high-water")
+
+
+def behind(mark: Mark, heads: Heads) -> str:
+    """Return in a sentence what is missing below the mark; empty if nothing is."""
+    if heads.authority.size < mark.authority or heads.activity.size < mark.activity:
+        return _behind(mark, heads)
+    return ""
+
+
+def _behind(mark: Mark, heads: Heads) -> str:
+    parts = [
+        f"{log} has {head.size} entries and had {size}"
+        for log, head, size in (
+            ("authority", heads.authority, mark.authority),
+            ("activity", heads.activity, mark.activity),
+        )
+        if head.size < size
+    ]
+    return f"the database is older than what was signed ({', '.join(parts)})"
+
+
+def _encode(mark: Mark) -> bytes:
+    text = (
+        f"{MAGIC} {mark.turn} {mark.key.hex()} {mark.authority} {mark.authority_root.hex()} "
+        f"{mark.activity} {mark.activity_root.hex()} "
+    )
+    return f"{text}{sha256(text.encode()).hex()}".encode().ljust(PLACE - 1) + b"\n"
+
+
+def _places(raw: bytes) -> tuple[bytes, bytes]:
+    return raw[:PLACE], raw[PLACE : 2 * PLACE]
+
+
+def _parse(place: bytes) -> Mark | None:
+    """Return the mark in one place, None if it is empty, torn or rotten."""
+    try:
+        text, _, checksum = place.decode("ascii").rstrip().rpartition(" ")
+        if sha256(f"{text} ".encode()).hex() != checksum:
+            return None
+        magic, turn, key, *logs = text.split(" ")
+        sizes, roots = logs[0::2], [bytes.fromhex(root) for root in logs[1::2]]
+        if magic != MAGIC or len(logs) != 4:
+            return None
+        found = (int(sizes[0]), roots[0], int(sizes[1]), roots[1])
+        return Mark(int(turn), bytes.fromhex(key), *found)
+    except ValueError:
+        return None
+
+
+@contextmanager
+def _locked(path: Path) -> Generator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise FrozenError(f"the high-water mark {path} is gone: {RECOVER}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)

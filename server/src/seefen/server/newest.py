@@ -1,0 +1,42 @@
+"""The newest heads: as the database holds them, and never below what was signed."""
+
+from contextlib import suppress
+
+from seefen.protocol.errors import SeefenError
+from seefen.server.high_water import HighWater
+from seefen.server.jobs import LookJob
+from seefen.server.rows import Heads, Storage
+from seefen.server.sequencer import Sequencer
+
+
+class Newest:
+    """Reads the heads; call it."""
+
+    def __init__(
+        self, storage: Storage, sequencer: Sequencer, high_water: HighWater | None
+    ) -> None:
+        self._storage = storage
+        self._sequencer = sequencer
+        self._high_water = high_water
+
+    async def __call__(self) -> Heads:
+        """Return the heads in the database, caught up with if another process wrote them.
+
+        Raises:
+            FrozenError: They are older than what was signed: the database was put back.
+            UnreachableError: They are not under the high-water mark, and cannot be now.
+        """
+        mark = self._high_water
+        # Read before: what is committed meanwhile is above it, and what is below was signed.
+        floor = None if mark is None else mark.read()
+        heads = await self._storage.heads()
+        known = self._sequencer.known.heads
+        if heads.activity.size > known.activity.size or heads.authority.size > known.authority.size:
+            with suppress(SeefenError):
+                await self._sequencer.write(LookJob())
+                if mark is not None:
+                    heads = self._sequencer.known.heads
+        if mark is not None and floor is not None:
+            mark.require_not_below(floor, heads)
+            await self._sequencer.announcer.told()
+        return heads
