@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from seefen.client.bundling import Bundling, Exported
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
 from seefen.client.trust import Taken
@@ -82,6 +83,10 @@ class Audit:
             and node in (None, row.node)
             and officer in (None, row.officer)
         ]
+
+    async def export(self, *, case: str | None = None) -> Exported:
+        """Return entries as a ZIP that verifies without any of this, of one case or all."""
+        return await Bundling(self._engine).make(case=case)
 
     async def verdict(self) -> Verdict:
         """Return the audit on one page."""
