@@ -1,6 +1,5 @@
 """An export verifies with none of our code; damaged ones are refused, each with its reason."""
 
-import ast
 import hashlib
 import io
 import json
@@ -15,11 +14,17 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from seefen.client import Client, bundling
+from seefen.client import Client
 from seefen.client.bundling import Exported, Files, pack, tlog_proof
 from seefen.client.standalone import verify
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.ledger.note import Checkpoint, publish_checkpoint
+from seefen.protocol.ledger.note import (
+    COSIGNATURE,
+    LOG,
+    Checkpoint,
+    VerifierKey,
+    publish_checkpoint,
+)
 from seefen.protocol.ledger.tree import leaf_hash, root_of
 from seefen.protocol.suite import PlainKey
 from tests.client.homes import site
@@ -145,7 +150,7 @@ def test_the_same_is_the_same_bytes(exported: Exported, good: Files) -> None:
 
 # --- damaged -----------------------------------------------------------------------------
 
-Damage = Callable[[Files], None]
+Damage = Callable[[Files], object]
 
 
 def change(name: str, old: bytes, new: bytes) -> Damage:
@@ -227,7 +232,7 @@ def zeroed_quorum(made: Files) -> None:
 
 
 def want_witness(made: Files) -> None:
-    witness = bundling.VerifierKey("w.example", bundling.COSIGNATURE, PlainKey.generate().public)
+    witness = VerifierKey("w.example", COSIGNATURE, PlainKey.generate().public)
     lines = f"witness w1 {witness.encode()}\ngroup g 1 w1\nquorum g\n".encode()
     made["policy"] = made["policy"].replace(b"quorum none\n", lines)
 
@@ -293,7 +298,7 @@ def swapped(keys: bytes) -> bytes:
 
 def other_policy(policy: bytes) -> bytes:
     origin = policy.decode().split()[1].split("+")[0]
-    other = bundling.VerifierKey(origin, bundling.LOG, PlainKey.generate().public)
+    other = VerifierKey(origin, LOG, PlainKey.generate().public)
     return f"log {other.encode()}\nquorum none\n".encode()
 
 
@@ -326,67 +331,6 @@ def test_fault_54_a_broken_archive_is_refused(exported: Exported, tmp_path: Path
     archive.write_bytes({"half": data[: len(data) // 2], "end": data[:-30], "byte": data}[cut])
     code, said = by_python(archive)
     assert (code, "no whole ZIP archive" in said) == (1, True), said
-
-
-# --- what is given away --------------------------------------------------------------------
-
-
-def test_what_is_given_away_needs_python_3_9_and_nothing_else() -> None:
-    source = (STANDALONE / "verify.py").read_text(encoding="utf-8")
-    tree = ast.parse(source, feature_version=(3, 9))
-    named = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        for name in (
-            [alias.name for alias in node.names]
-            if isinstance(node, ast.Import)
-            else [node.module or "."]
-            if isinstance(node, ast.ImportFrom)
-            else []
-        )
-    }
-    assert named <= sys.stdlib_module_names
-
-
-def test_it_says_what_it_takes_when_it_is_asked_for_nothing(tmp_path: Path) -> None:
-    for argv in ((), ("--help",)):
-        code, said = run(sys.executable, "-I", STANDALONE / "verify.py", *argv)
-        assert (code, "python3 verify.py EXPORT.zip" in said) == (2, True)
-    code, said = by_python(tmp_path / "nothing.zip")
-    assert (code, "cannot be read" in said) == (1, True)
-    (tmp_path / "text.zip").write_bytes(b"no archive")
-    assert by_python(tmp_path / "text.zip")[0] == 1
-    assert by_python(tmp_path)[0] == 1
-
-
-def test_ed25519_is_that_of_rfc_8032() -> None:
-    """Section 7.1, tests 1 to 3; refused: another bit, S too large, a key of small order."""
-    for public, message, signature in RFC_8032:
-        key, text, good_ = (bytes.fromhex(one) for one in (public, message, signature))
-        assert verify.ed25519(key, text, good_)
-        assert not verify.ed25519(key, text + b"x", good_)
-        for place in (0, 31, 32, 63):
-            bad = bytearray(good_)
-            bad[place] ^= 1
-            assert not verify.ed25519(key, text, bytes(bad))
-        order = 2**252 + 27742317777372353535851937790883648493
-        larger = int.from_bytes(good_[32:], "little") + order
-        assert not verify.ed25519(key, text, good_[:32] + larger.to_bytes(32, "little"))
-    identity = b"\1" + bytes(31)
-    assert not verify.ed25519(identity, b"any", identity + bytes(32))
-
-
-RFC_8032 = (
-    ("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
-     "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
-     "d25bf5f0595bbe24655141438e7a100b"),
-    ("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
-     "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c"
-     "387b2eaeb4302aeeb00d291612bb0c00"),
-    ("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
-     "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc659"
-     "4a7c15e9716ed28dc027beceea1ec40a"),
-)  # fmt: skip
 
 
 def test_a_proof_without_hashes_has_its_empty_line() -> None:

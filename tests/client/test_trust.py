@@ -140,8 +140,8 @@ async def test_a_log_that_was_rewound_is_named_and_kept_as_evidence(device: Devi
         await device.accept()
     assert caught.value.rule == "rewind"
     (kept,) = [json.loads(path.read_text()) for path in device.evidence.iterdir()]
-    assert kept["before"].splitlines()[:3] == signed_before.splitlines()[:3]
-    assert kept["now"].splitlines()[1] == "2"
+    assert kept["heads"][0].splitlines()[:3] == signed_before.splitlines()[:3]
+    assert kept["heads"][1].splitlines()[1] == "2"
     assert device.trust.head("activity").size == 3
 
 

@@ -31,7 +31,7 @@ COMMANDS = (
     "case break-glass", "case reason", "action-day open", "action-day tally", "action-day list",
     "action-day show", "action-day close", "codelist list", "codelist adopt",
     "alert flash", "alert ring",
-    "audit export", "evidence check",
+    "audit export", "evidence check", "evidence save",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"
 BAD_REFS = ("SF-2026-SKP-00418", "x#0", "#3", "a#b", "SF\u202e#1", "")

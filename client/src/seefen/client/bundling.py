@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Final, TypeAlias
 
+from seefen.client.accusing import grown
 from seefen.client.engine import Engine
+from seefen.client.evidence import accusation
 from seefen.client.standalone import verify
 from seefen.protocol.access import open_committed as open_reason
 from seefen.protocol.encoding import encode
@@ -31,6 +33,7 @@ from seefen.protocol.statements import Access, Root, Search
 from seefen.protocol.suite import sha256
 
 PAGE: Final = 200
+LOGS: Final = ("authority", "activity")
 TOOLS: Final = ("README.txt", "verify.py", "verify.sh")
 MANIFEST: Final = "MANIFEST.sha256"
 _OLDEST: Final = (1980, 1, 1, 0, 0, 0)  # what a ZIP can say; a true time would tell exports apart
@@ -85,6 +88,30 @@ class Bundling:
         findings = tuple(checked.check())
         key = engine.directory.root.log_key.hex()
         return Exported(pack(made), len(found.items), checked.final.size, key, findings)
+
+    async def shown(self, size: int | None = None) -> Fields:
+        """Return what the log has signed for this device, as a file of evidence.
+
+        Args:
+            size: Prove its root at this size too: another node names it, and compares.
+
+        Raises:
+            RefusedError: rule ``size``: the log this device knows is not as long.
+        """
+        engine = self._engine
+        async with engine.lock:
+            notes = [kept[1] for log in LOGS if (kept := engine.vault.head(log)) is not None]
+            made = accusation(
+                "shown", "what this device was shown", engine.trust.root.log_key, notes
+            )
+            if size is not None:
+                if not 0 < size <= engine.trust.head("activity").size:
+                    raise RefusedError(
+                        "the log that this device knows has no such size", rule="size"
+                    )
+                parts = (engine.trust, engine.vault, engine.connection)
+                made["grown"] = [await grown(*parts, size, engine.prove)]
+            return made
 
     async def _collect(self) -> Collected:
         engine, start = self._engine, 0

@@ -1,5 +1,6 @@
 """``seefen audit export`` and ``seefen evidence check``: what others verify without us."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Final
@@ -72,6 +73,29 @@ def check(
     Screen.of(context).show(found, _evidence)
     if not found.good:
         raise typer.Exit(REFUSED)
+
+
+@group.command()
+def save(
+    context: typer.Context,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", parser=new_file, metavar="FILE.json", help="New file.")
+    ],
+    at: Annotated[
+        int | None, typer.Option("--at", min=1, metavar="N", help="Prove the root at this size.")
+    ] = None,
+) -> None:
+    """Save what the log signed for this device, for others: seefen evidence save -o ours.json."""
+    with opened(context) as session:
+        found = session.do(lambda client: client.audit.shown(at))
+        _save(output, f"{json.dumps(found, indent=1)}\n".encode())
+        session.screen.say(
+            stack(
+                line(bold(f"Saved the newest heads that this device was shown to {output}.")),
+                line("Give it to a node that was shown another log; with both files it runs"),
+                line("  seefen evidence check theirs.json ours.json"),
+            )
+        )
 
 
 def _save(path: Path, data: bytes) -> None:

@@ -101,7 +101,8 @@ def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return (a[0] * b[2] - b[0] * a[2]) % _P == 0 == (a[1] * b[2] - b[1] * a[2]) % _P
+    x, y = a[0] * b[2] - b[0] * a[2], a[1] * b[2] - b[1] * a[2]
+    return bool(x % _P == 0 and y % _P == 0)
 
 
 # --- notes and trees ---------------------------------------------------------------------
@@ -499,25 +500,37 @@ def proved(files: list[dict[str, Any]]) -> list[str]:
         check_inclusion(leaf_hash(record), entry["index"], head, proof)
         shown.append((entry["index"], record, head))
     heads = sorted({*heads, *(head for _, _, head in shown)}, key=lambda head: head.time)
-    return [*_two_heads(heads), *_two_records(shown), *_withheld(shown, heads)]
+    roots = [*heads, *(_grown(one, public) for file in files for one in file.get("grown", ()))]
+    return [*_two_roots(roots), *_two_times(heads), *_two_records(shown), *_withheld(shown, heads)]
 
 
-def _two_heads(heads: list[Head]) -> list[str]:
-    found: list[str] = []
-    for place, one in enumerate(heads):
-        for two in heads[place + 1 :]:
-            if one.origin == two.origin and one.size == two.size and one.root != two.root:
-                found.append(
-                    f"FORK: the key of {one.origin} signed two roots over {one.size} entries: "
-                    f"{one.root.hex()} and {two.root.hex()}; one log has one root at each size"
-                )
-            if one.origin == two.origin and one.time < two.time and one.size > two.size:
-                found.append(
-                    f"REWIND: the key of {one.origin} signed {one.size} entries at {one.time}, "
-                    f"and at {two.time} that its newest head has {two.size}: it got shorter, or "
-                    "one of these times is false"
-                )
-    return found
+def _grown(value: dict[str, Any], public: bytes) -> Head:
+    """Return what a log was at a size, as a later signed head of it fixes it."""
+    head = open_head(value["head"], public)
+    old = Head(head.origin, value["size"], bytes.fromhex(value["root"]), 0)
+    check_growth(old, head, [bytes.fromhex(one) for one in value["proof"]])
+    return old
+
+
+def _two_roots(roots: list[Head]) -> list[str]:
+    return [
+        f"FORK: the key of {one.origin} signed two logs: over {one.size} entries one has the root "
+        f"{one.root.hex()}, the other {two.root.hex()}; one log has one root at each size"
+        for place, one in enumerate(roots)
+        for two in roots[place + 1 :]
+        if one[:2] == two[:2] and one.root != two.root
+    ]
+
+
+def _two_times(heads: list[Head]) -> list[str]:
+    return [
+        f"REWIND: the key of {one.origin} signed {one.size} entries at {one.time}, and at "
+        f"{two.time} that its newest head has {two.size}: it got shorter, or one of these "
+        "times is false"
+        for place, one in enumerate(heads)
+        for two in heads[place + 1 :]
+        if one.origin == two.origin and one.time < two.time and one.size > two.size
+    ]
 
 
 def _two_records(shown: list[tuple[int, bytes, Head]]) -> list[str]:
