@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from seefen.client.standalone import verify
 
 STANDALONE = Path(verify.__file__).parent
@@ -45,6 +47,32 @@ def test_it_says_what_it_takes_when_it_is_asked_for_nothing(tmp_path: Path) -> N
     (tmp_path / "text.zip").write_bytes(b"no archive")
     assert run(tmp_path / "text.zip")[0] == 1
     assert run(tmp_path)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "shift", "said"),
+    [(1, -3600, "entry 1: it is dated before the one it follows"),
+     (2, +3600, "entry 2: it is dated after the checkpoint")],
+)  # fmt: skip
+def test_fault_11_12_an_entry_with_a_false_date_is_named(
+    number: int, shift: int, said: str
+) -> None:
+    """A broker that dates an entry back, or ahead, and commits to it as it commits to all."""
+    export = verify.Export({}, None)
+    times = [1_000_000 + n for n in range(3)]
+    export.final = verify.Head("seefen.test/activity", 3, bytes(32), times[-1])
+
+    def told() -> list[str]:
+        export.findings = []
+        export.entries = [
+            {"index": n, "core": f'{{"at":{at * 1000}}}'} for n, at in enumerate(times)
+        ]
+        export._times()
+        return export.findings
+
+    assert told() == []
+    times[number] += shift
+    assert told() == [said]
 
 
 def test_ed25519_is_that_of_rfc_8032() -> None:

@@ -33,6 +33,7 @@ from typing import Any, NamedTuple, NoReturn
 MARK = b"\xff" + b"seefen/1/"
 COMMIT_KEY = hashlib.sha256(b"seefen/1/audit-commit").digest()
 LOG, COSIGNATURE = 1, 4
+SLACK = 60  # seconds between the clocks of two processes
 
 
 class WrongError(Exception):
@@ -361,6 +362,7 @@ class Export:
             where = f"entry {entry.get('index')}: "
             self._try(where, check_entry, entry, self.keys)
             self._try(where, self._proof, entry)
+        self._try("", self._times)
         self._try("", self._whole)
         self._try("entries.csv: ", self._table)
         return self.findings
@@ -455,6 +457,18 @@ class Export:
             check_growth(head, self.final, [_base64(one) for one in growth])
         elif head.root != self.final.root:
             wrong(f"{name} leads to another root than the checkpoint")
+
+    def _times(self) -> None:
+        """The broker writes the times: along the log they never go back, nor past its head."""
+        before = 0
+        for entry in self.entries:
+            at = json.loads(entry["core"])["at"] // 1000
+            if at < before:
+                said = "it is dated before the one it follows"
+                self.findings.append(f"entry {entry['index']}: {said}")
+            if at > self.final.time + SLACK:
+                self.findings.append(f"entry {entry['index']}: it is dated after the checkpoint")
+            before = max(at, before)
 
     def _whole(self) -> None:
         wanted = {f"proofs/{entry['index']}.tlog-proof" for entry in self.entries}
