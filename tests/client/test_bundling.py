@@ -343,4 +343,4 @@ async def test_who_has_nothing_to_export_is_told(skopje: Client) -> None:
     assert one.entries > 0
     with pytest.raises(RefusedError) as caught:
         await skopje.audit.export(case="SF-2026-SKP-09999")
-    assert caught.value.rule == "nothing"
+    assert caught.value.rule == "no-entry"

@@ -1,6 +1,8 @@
 """What is given away with an export: it needs nothing of ours, and its Ed25519 is right."""
 
 import ast
+import base64
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from seefen.client.standalone import verify
+from tests.support.vectors import official
 
 STANDALONE = Path(verify.__file__).parent
 
@@ -47,6 +50,30 @@ def test_it_says_what_it_takes_when_it_is_asked_for_nothing(tmp_path: Path) -> N
     (tmp_path / "text.zip").write_bytes(b"no archive")
     assert run(tmp_path / "text.zip")[0] == 1
     assert run(tmp_path)[0] == 1
+
+
+def test_fault_48_verify_py_gives_the_official_proofs_the_verdict_they_ask_for() -> None:
+    """Else an export could be proved by what is no proof."""
+    for kind in ("inclusion", "consistency"):
+        for file in sorted(official(f"merkle/testdata/{kind}").rglob("*.json")):
+            case = json.loads(file.read_text())
+            proof = [base64.b64decode(one) for one in case["proof"] or ()]
+            try:
+                if kind == "inclusion":
+                    head = verify.Head("", case["treeSize"], base64.b64decode(case["root"]), 0)
+                    leaf = base64.b64decode(case["leafHash"])
+                    verify.check_inclusion(leaf, case["leafIdx"], head, proof)
+                else:
+                    heads = [
+                        verify.Head("", case[f"size{n}"], base64.b64decode(case[f"root{n}"]), 0)
+                        for n in (1, 2)
+                    ]
+                    verify.check_growth(heads[0], heads[1], proof)
+            except verify.WrongError:
+                # From the empty log nothing is to be proved here: no export has such a head.
+                assert case["wantErr"] or case.get("size1") == 0, file
+            else:
+                assert not case["wantErr"], file
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ class Bundling:
 
         Raises:
             UntrustedError: No auditor, or the log itself is not what was signed.
-            RefusedError: rule ``nothing``: there is no such entry.
+            RefusedError: rule ``no-entry``: there is no such entry.
         """
         engine = self._engine
         async with engine.lock:
@@ -82,7 +82,7 @@ class Bundling:
         if case is not None:
             found.items = [one for one in found.items if self._is_of(one[0], case)]
         if not found.items:
-            raise RefusedError("there is no entry to export", rule="nothing")
+            raise RefusedError("there is no entry to export", rule="no-entry")
         made = self._files(found)
         checked = verify.Export(made, engine.directory.root.log_key)
         findings = tuple(checked.check())
@@ -96,7 +96,7 @@ class Bundling:
             size: Prove its root at this size too: another node names it, and compares.
 
         Raises:
-            RefusedError: rule ``size``: the log this device knows is not as long.
+            RefusedError: rule ``no-such-size``: the log this device knows is not as long.
         """
         engine = self._engine
         async with engine.lock:
@@ -107,7 +107,7 @@ class Bundling:
             if size is not None:
                 if not 0 < size <= engine.trust.head("activity").size:
                     raise RefusedError(
-                        "the log that this device knows has no such size", rule="size"
+                        "the log that this device knows has no such size", rule="no-such-size"
                     )
                 parts = (engine.trust, engine.vault, engine.connection)
                 made["grown"] = [await grown(*parts, size, engine.prove)]

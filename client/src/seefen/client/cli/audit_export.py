@@ -3,7 +3,7 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -70,7 +70,8 @@ def check(
         found = verify.check_evidence(files, key)
     except verify.WrongError as err:
         raise RefusedError(str(err), rule="evidence") from None
-    Screen.of(context).show(found, _evidence)
+    screen = Screen.of(context)
+    screen.show({"proved": found.good, "lines": found.lines}, _evidence)
     if not found.good:
         raise typer.Exit(REFUSED)
 
@@ -109,8 +110,8 @@ def _save(path: Path, data: bytes) -> None:
         raise RefusedError(why, rule="file") from None
 
 
-def _evidence(found: verify.Verdict) -> Painted:
-    return stack(*(line(one) for one in found.lines))
+def _evidence(found: dict[str, Any]) -> Painted:
+    return stack(*(line(one) for one in found["lines"]))
 
 
 def _summary(made: Exported, output: Path) -> Painted:

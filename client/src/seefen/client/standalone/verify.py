@@ -193,7 +193,7 @@ def _right(here: int, last: int) -> tuple[int, int]:
 def check_inclusion(leaf: bytes, index: int, head: Head, proof: list[bytes]) -> None:
     """Check that a leaf stands in a tree (RFC 9162, section 2.1.3.2)."""
     here, last, found = index, head.size - 1, leaf
-    good = 0 <= index < head.size and all(len(one) == 32 for one in proof)
+    good = 0 <= index < head.size and {len(one) for one in (leaf, head.root, *proof)} == {32}
     for one in proof if good else ():
         good = good and last > 0
         if here & 1 or here == last:
@@ -208,16 +208,16 @@ def check_inclusion(leaf: bytes, index: int, head: Head, proof: list[bytes]) -> 
 
 def check_growth(old: Head, new: Head, proof: list[bytes]) -> None:
     """Check that a tree begins with all of an older one (RFC 9162, section 2.1.4.2)."""
-    if old.size == new.size:
+    if 0 < old.size == new.size:
         if old.root != new.root or proof:
             wrong("two checkpoints of one size have two roots")
         return
+    path = proof if old.size & (old.size - 1) else [old.root, *proof]
+    if not 0 < old.size < new.size or not proof or any(len(one) != 32 for one in path):
+        wrong("this cannot be a proof that the log only grew")
     here, last = old.size - 1, new.size - 1
     while here & 1:
         here, last = here >> 1, last >> 1
-    path = proof if old.size & (old.size - 1) else [old.root, *proof]
-    if not 0 < old.size < new.size or not path or any(len(one) != 32 for one in path):
-        wrong("this cannot be a proof that the log only grew")
     mine = theirs = path[0]
     for one in path[1:]:
         if here & 1 or here == last:
