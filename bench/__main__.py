@@ -23,6 +23,8 @@ PARTS = {
     "f": "memory",
     "g": "growth",
     "h": "search",
+    "l": "ledger",
+    "m": "hashing",
     "p": "protections",
 }
 

@@ -8,7 +8,7 @@ class Row:
     """One line of the table.
 
     Attributes:
-        section: Letter of the part it belongs to, ``a`` to ``h``.
+        section: Letter of the part it belongs to, ``a`` to ``m``.
         name: What was measured, in a few words.
         unit: Of ``ours`` and ``limit``.
         ours: The figure.

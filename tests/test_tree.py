@@ -10,6 +10,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [ROOT / part / "src" / "seefen" / part for part in ("protocol", "server", "client")]
 FOLDERS = [*PACKAGES, ROOT / "bench", ROOT / "demo", ROOT / "examples", ROOT / "tests"]
 LINES = 400
+# What is given away is one file, so that it can be read, run and checked where nothing else is.
+LONGER = {"client/src/seefen/client/standalone/verify.py": 700}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
 POSIX_ONLY = {"fcntl", "pwd", "grp", "resource", "termios", "tty", "pty", "syslog", "posix"}
 
@@ -23,7 +25,11 @@ def _name(path: Path) -> str:
 
 
 def test_no_file_is_longer_than_a_reader_can_hold() -> None:
-    long = {_name(path): _lines(path) for path in _sources(*FOLDERS) if _lines(path) > LINES}
+    long = {
+        _name(path): _lines(path)
+        for path in _sources(*FOLDERS)
+        if _lines(path) > LONGER.get(_name(path), LINES)
+    }
     assert long == {}
 
 

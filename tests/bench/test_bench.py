@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import catchup, latency, search, table, writes
+from bench import catchup, hashing, latency, ledger, search, table, writes
 from bench.rows import Row
 from bench.stage import SCALES, stage
 from tests.support.faultbook import long
@@ -19,6 +19,16 @@ async def test_rates_latency_and_catching_up_are_measured_on_a_real_broker() -> 
     assert [row.section for row in rows] == ["a", "a", "b", "b", "e", "h", "h", "h"]
     assert all(row.ours > 0 for row in rows)
     assert all(row.limit is not None and row.limit > row.ours for row in rows[:2])
+
+
+@long
+@pytest.mark.timeout(300)
+async def test_the_ledger_is_measured_in_a_real_broker_and_alone() -> None:
+    async with stage(SCALES["tiny"]) as place:
+        rows = [row for part in (ledger, hashing) for row in await part.run(place)]
+    assert [row.section for row in rows] == ["l"] * 4 + ["m"] * 6
+    assert all(row.ours > 0 for row in rows)
+    assert rows[0].must == ledger.RAW
 
 
 def test_a_run_is_kept_and_handed_to_the_bench_of_the_peers(

@@ -8,8 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client.trust import Trust
+from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuthorityItem
+from seefen.protocol.statements import Device as DeviceStatement
 from tests.client.logbook import LogBook
 from tests.client.shown import NODES, Device, founded, open_case, write
 
@@ -83,6 +85,30 @@ async def test_other_leaves_than_were_signed_are_a_fork(device: Device) -> None:
     assert caught.value.rule == "fork"
 
 
+async def test_fault_21_a_key_that_is_swapped_in_an_answer_disagrees_with_the_log(
+    device: Device,
+) -> None:
+    network, page = device.book.network, device.book.authority_page()
+    device.trust.learn_root(page)
+    signed = await device.trust.accept("authority", page.checkpoint, (), device.prove)
+    place = max(n for n, item in enumerate(page.items) if item.kind == "device")
+    true = open_envelope(page.items[place].envelope, "device").statement
+    assert isinstance(true, DeviceStatement)
+    # Its own node vouches for it: without the log nobody could tell the two apart.
+    other = network.machine(true.node, true.roles, true.officer)
+    other.device = true.device
+    swapped = network.certify(other, by=network.admin(true.node).sign)
+    items = list(page.items)
+    items[place] = replace(items[place], envelope=swapped)
+
+    with pytest.raises(UntrustedError) as caught:
+        device.trust.take_page(replace(page, items=tuple(items)), signed.checkpoint)
+    assert caught.value.rule == "fork"
+    assert device.trust.directory.size == 0
+    device.trust.take_page(page, signed.checkpoint)
+    assert device.trust.directory.device(true.device).kem == true.kem
+
+
 # --- heads -----------------------------------------------------------------------------
 
 
@@ -105,6 +131,23 @@ async def test_a_late_head_of_the_same_log_is_no_lie(device: Device) -> None:
 
     assert await device.accept(2) == 2
     assert device.trust.head("activity").size == 3
+    assert not device.evidence.exists()
+
+
+async def test_fault_14_an_old_checkpoint_shown_again_moves_nothing(device: Device) -> None:
+    """Neither back nor on: the time that counts is that of the newest head, not of the answer."""
+    await device.sync_authority()
+    case, _ = open_case(device)
+    old = device.book.activity.note(device.book.at)
+    await device.trust.accept("activity", old, (), device.prove)
+    write(device, case)
+    device.book.network.at += 3600
+    await device.accept()
+    kept = device.vault.head("activity")
+    for _ in range(2):
+        signed = await device.trust.accept("activity", old, (), device.prove)
+        assert signed.checkpoint.size == 2
+        assert device.vault.head("activity") == kept
     assert not device.evidence.exists()
 
 
@@ -140,8 +183,8 @@ async def test_a_log_that_was_rewound_is_named_and_kept_as_evidence(device: Devi
         await device.accept()
     assert caught.value.rule == "rewind"
     (kept,) = [json.loads(path.read_text()) for path in device.evidence.iterdir()]
-    assert kept["before"].splitlines()[:3] == signed_before.splitlines()[:3]
-    assert kept["now"].splitlines()[1] == "2"
+    assert kept["heads"][0].splitlines()[:3] == signed_before.splitlines()[:3]
+    assert kept["heads"][1].splitlines()[1] == "2"
     assert device.trust.head("activity").size == 3
 
 

@@ -58,7 +58,7 @@ async def test_the_same_entry_twice_counts_once(device: Device) -> None:
     assert device.trust.require_state(case) == device.book.network.cases[case]
 
 
-async def test_an_entry_that_is_not_in_the_log_is_refused(device: Device) -> None:
+async def test_fault_06_an_entry_that_is_not_in_the_log_is_refused(device: Device) -> None:
     # Attack 31: no proof, no entry.
     await device.sync_authority()
     case, entries = open_case(device)

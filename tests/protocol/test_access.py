@@ -4,11 +4,17 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.protocol import access
-from seefen.protocol.access import REASON_LIMIT, commit_reason, open_reason, seal_reason
+from seefen.protocol.access import (
+    REASON_LIMIT,
+    Reason,
+    commit_reason,
+    open_reason,
+    seal_reason,
+)
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.padding import pad
 from seefen.protocol.statements import Access, Mailbox, SealedReason, decode_statement
-from seefen.protocol.suite import commit, new_id, random_bytes, wrap
+from seefen.protocol.suite import KemKey, commit, new_id, random_bytes, wrap
 from tests.protocol.builder import flips, refused
 from tests.support.specs import spec
 from tests.support.vectors import own
@@ -96,6 +102,24 @@ def test_attack_33_a_reason_is_not_changed_afterwards() -> None:
         reasons = (replace(ACCESS.reasons[0], sealed=bent),)
         with pytest.raises(UntrustedError):
             open_reason(replace(ACCESS, reasons=reasons), MAILBOX, SEED)
+
+
+def test_fault_58_two_auditors_are_not_given_two_texts() -> None:
+    """One commitment, two seals: who seals another text to one of them is found out by both."""
+    kem = KemKey.from_secret(random_bytes(32))
+    second = replace(MAILBOX, node="second-node", kem=kem.public)
+    both = (MAILBOX, second)
+    told, other = commit_reason("the weapon of the case"), commit_reason("nothing of note")
+    sealed = seal_reason(told, case=ACCESS.case, device=ACCESS.device, audits=both)
+    honest = replace(ACCESS, detail=told.detail, reasons=sealed)
+    assert open_reason(honest, MAILBOX, SEED) == open_reason(honest, second, kem.secret)
+    # Sealed as if it were what was committed to: it opens, and it is not.
+    false = Reason(other.text, other.salt, told.detail)
+    (lie,) = seal_reason(false, case=ACCESS.case, device=ACCESS.device, audits=[second])
+    split = replace(honest, reasons=(sealed[0], lie))
+    assert open_reason(split, MAILBOX, SEED) == told.text
+    with refused("mis-sealed", UntrustedError):
+        open_reason(split, second, kem.secret)
 
 
 def test_attack_34_a_reason_is_not_guessed_from_the_log() -> None:

@@ -95,7 +95,7 @@ def test_every_signature_is_verified(network: Network, kind: str) -> None:
 # --- root --------------------------------------------------------------------
 
 
-def test_a_root_is_followed_by_the_thresholds_of_both() -> None:
+def test_fault_26_a_root_is_followed_by_the_thresholds_of_both() -> None:
     network = Network.founded(HOME)
     network = Network(roots=3)
     network.take(network.found())

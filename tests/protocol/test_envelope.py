@@ -21,7 +21,7 @@ from seefen.protocol.envelope import (
 )
 from seefen.protocol.errors import MalformedError, SeefenError, UntrustedError
 from seefen.protocol.login import check_assertion, check_proof, jkt, make_assertion, make_proof
-from seefen.protocol.statements import Ack, Suspend, decode_statement
+from seefen.protocol.statements import POWER_KINDS, Ack, Suspend, decode_statement
 from seefen.protocol.suite import PlainKey, SigningKey, sha256, verify, verify_plain
 from tests.protocol.builder import flips, refused
 from tests.support.specs import spec
@@ -175,6 +175,20 @@ def test_attack_22_a_login_is_no_statement_and_back() -> None:
             check_assertion(token, lambda _: auth.public, "https://broker.example", [nonce], at)
         with pytest.raises(SeefenError):
             check_proof(token, "GET", "https://broker.example/", [nonce])
+
+
+@pytest.mark.parametrize("kind", sorted(POWER_KINDS))
+def test_fault_59_what_needs_ml_dsa_is_not_believed_with_ed25519_alone(kind: str) -> None:
+    """The length is fixed by the kind, not by what was sent: there is nothing to downgrade."""
+    assert isinstance(SUSPEND, Suspend)
+    payload = encode(replace(SUSPEND, kind=kind))
+    message = signing_message(kind, SUSPEND.net, payload)
+    plain = KEY.sign(message, power=False)
+    verify(KEY.public, message, plain, power=False)  # by itself it is right
+    with refused("signatures", MalformedError):
+        open_envelope(encode([payload, [[KEY.key_id, plain]]]), kind)
+    with pytest.raises(UntrustedError):
+        verify(KEY.public, message, plain, power=True)
 
 
 def test_attack_25_no_half_of_a_power_signature_will_do() -> None:

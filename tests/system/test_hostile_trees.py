@@ -30,9 +30,9 @@ async def refused(place: Siege, client: Client, *rules: str) -> None:
     assert client.alarm is not None
     (kept,) = place.evidence(client.node)
     assert kept["rule"] == caught.value.rule
-    assert kept["before"].startswith("seefen/activity\n")
-    assert kept["now"].startswith("seefen/activity\n")
-    assert kept["before"] != kept["now"]
+    assert kept["heads"][0].startswith("seefen/activity\n")
+    assert kept["heads"][1].startswith("seefen/activity\n")
+    assert kept["heads"][0] != kept["heads"][1]
 
 
 async def goes_on(place: Siege, client: Client) -> None:

@@ -32,6 +32,7 @@ COMMANDS = (
     "action-day show", "action-day close", "codelist list", "codelist adopt",
     "alert flash", "alert ring",
     "agent run", "agent invite", "agent alarms", "agent expect",
+    "audit export", "evidence check", "evidence save",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"
 BAD_REFS = ("SF-2026-SKP-00418", "x#0", "#3", "a#b", "SF\u202e#1", "")

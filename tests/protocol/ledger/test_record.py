@@ -38,7 +38,7 @@ def test_only_malformed_leaves_the_decoder_of_records(data: bytes, ours: bool) -
 
 
 @pytest.mark.parametrize("first", [0, 2, 255])
-def test_a_record_of_another_version_is_refused(first: int) -> None:
+def test_fault_60_a_record_of_another_version_is_refused(first: int) -> None:
     with pytest.raises(MalformedError) as caught:
         Record.decode(bytes([first]) + RECORD.encode()[1:])
     assert caught.value.rule == "record"

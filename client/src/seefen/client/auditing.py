@@ -9,6 +9,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from seefen.client.bundling import Bundling, Exported
+from seefen.client.differing import settle
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
 from seefen.client.trust import Taken
@@ -84,6 +86,14 @@ class Audit:
             and officer in (None, row.officer)
         ]
 
+    async def export(self, *, case: str | None = None) -> Exported:
+        """Return entries as a ZIP that verifies without any of this, of one case or all."""
+        return await Bundling(self._engine).make(case=case)
+
+    async def shown(self, size: int | None = None) -> dict[str, object]:
+        """Return what the log has signed for this device, for others to compare."""
+        return await Bundling(self._engine).shown(size)
+
     async def verdict(self) -> Verdict:
         """Return the audit on one page."""
         engine = self._engine
@@ -136,6 +146,7 @@ class Audit:
                 problems += found
             except UntrustedError as err:
                 problems.append(str(err))
+            await settle(engine, whole=not problems)
         try:
             entries, _ = await self._fetch()
         except UntrustedError as err:

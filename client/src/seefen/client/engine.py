@@ -7,7 +7,7 @@ orders syncing, sending and reading, so that numbers never cross.
 
 import asyncio
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from seefen.client import alarms
+from seefen.client.accusing import keep_withheld
 from seefen.client.ahead import ahead
 from seefen.client.connection import Connection
 from seefen.client.heads import SeenHeads
@@ -116,7 +117,7 @@ class Engine:
             if not page.items:
                 return
 
-    async def reach(self, entries: Iterable[Entry]) -> None:
+    async def reach(self, entries: Sequence[Entry]) -> None:
         """Know the authority log as far as entries were judged by it.
 
         Raises:
@@ -126,6 +127,8 @@ class Engine:
         if needed > self.directory.size:
             await self.sync_authority()
         if needed > self.directory.size:
+            await keep_withheld(self.trust, self.vault, self.home, entries, self.sync_authority)
+        if needed > self.directory.size:  # after its second chance
             raise UntrustedError("the broker withholds signed records of keys", rule="withheld")
 
     async def take_authority(self, page: AuthorityPage) -> None:
@@ -166,7 +169,7 @@ class Engine:
                 cursor = page.upto
                 # The broker makes the next page while this one is checked.
                 asked = self._ask_page(cursor) if more else None
-                await self.reach(item.entry for item in page.items)
+                await self.reach([item.entry for item in page.items])
                 await asyncio.sleep(0)  # the question leaves before the work begins
                 taken, wrong = self._take_page(page, signed.checkpoint, keep=broken is None)
                 broken, count = broken or wrong, count + len(taken)
@@ -175,7 +178,9 @@ class Engine:
             if asked is not None:
                 asked.cancel()
                 await asyncio.gather(asked, return_exceptions=True)  # it may have failed before
-        for sentence in await self._heads.compare(self.trust.head("activity"), self.prove):
+        for sentence in await self._heads.compare(
+            self.trust, self.vault, self.connection, self.prove
+        ):
             self.alarm(sentence)
         if broken is not None:
             raise broken

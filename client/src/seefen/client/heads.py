@@ -7,11 +7,22 @@ Of each device only the newest head is compared: its own client saw that it grew
 ones before.
 """
 
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from seefen.client.evidence import keep_evidence
-from seefen.client.trust import Prove, Taken
-from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError, UntrustedError
+from seefen.client.accusing import grown
+from seefen.client.connection import Connection
+from seefen.client.evidence import accusation, keep_evidence
+from seefen.client.trust import Prove, Taken, Trust
+from seefen.client.vault import Vault
+from seefen.protocol.errors import (
+    MalformedError,
+    OutOfTurnError,
+    RefusedError,
+    SeefenError,
+    UntrustedError,
+)
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.protocol.statements import Activity, Head
 
@@ -30,35 +41,49 @@ class SeenHeads:
         if isinstance(statement, Activity) and statement.device != self._own:
             self._newest[statement.device] = (statement.activity, taken)
 
-    async def compare(self, mine: Head, prove: Prove) -> list[str]:
+    async def compare(
+        self, trust: Trust, vault: Vault, connection: Connection, prove: Prove
+    ) -> list[str]:
         """Compare what was kept with our head; return a sentence for each other log.
 
         Raises:
             UnreachableError: No broker; what was kept is compared the next time.
         """
         alarms: list[str] = []
+        kept = vault.head("activity")
+        if kept is None:
+            return alarms
+        mine = kept[0]
         for device, (head, taken) in tuple(self._newest.items()):
             if head.size > mine.size:
                 continue  # it was written after the page we have: next time
             if head.size and not await _is_part(head, mine, prove):
-                alarms.append(self._accuse(head, mine, taken))
+                sentence = _sentence(head, taken)
+                alarms.append(sentence)
+                value = accusation("fork", sentence, trust.root.log_key, [kept[1]])
+                with suppress(SeefenError):  # the alarm does not wait for it
+                    shown = await grown(trust, vault, connection, head.size, prove)
+                    value["grown"] = [shown]
+                self._keep(value, head, mine, taken)
             del self._newest[device]
         return alarms
 
-    def _accuse(self, head: Head, mine: Head, taken: Taken) -> str:
-        sentence = (
-            f"{taken.core.node} was shown another activity log than this device: "
-            f"its message in entry {taken.index} names another one at {head.size}"
-        )
-        value: dict[str, object] = {
-            "rule": "fork",
-            "what": sentence,
+    def _keep(self, value: dict[str, Any], head: Head, mine: Head, taken: Taken) -> None:
+        # What the other node was shown is the word of its device here; its own file, with the
+        # root at the same size under its own head, is the log's.
+        value |= {
             "signed": taken.opened.envelope.hex(),
             "theirs": [head.size, head.root.hex()],
             "ours": [mine.size, mine.root.hex()],
         }
         keep_evidence(self._evidence, f"activity-fork-{taken.index}.json", value)
-        return sentence
+
+
+def _sentence(head: Head, taken: Taken) -> str:
+    return (
+        f"{taken.core.node} was shown another activity log than this device: "
+        f"its message in entry {taken.index} names another one at {head.size}"
+    )
 
 
 async def _is_part(head: Head, mine: Head, prove: Prove) -> bool:

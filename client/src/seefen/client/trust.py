@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from seefen.client import alarms
 from seefen.client.cores import agrees
-from seefen.client.evidence import keep_evidence
+from seefen.client.evidence import accusation, keep_evidence
 from seefen.client.once import opened as opened_once
 from seefen.client.once import verified
 from seefen.client.vault import StoredEntry, Vault
@@ -161,7 +161,7 @@ class Trust:
         alarms.keep(self._vault, str(err))
         kept = self._vault.head(log)
         before = "" if kept is None else kept[1]
-        value = {"log": log, "rule": err.rule, "what": str(err), "before": before, "now": note}
+        value = accusation(err.rule, str(err), self.root.log_key, [before, note])
         name = f"{log}-{err.rule}-{new.size}-{new.root.hex()[:16]}.json"
         keep_evidence(self._evidence, name, value)
 

@@ -62,11 +62,21 @@ def open_reason(access: Access, mailbox: Mailbox, seed: bytes) -> str:
         RefusedError: It was not sealed to this mailbox.
         UntrustedError: It is not the text that was committed to: mis-sealed.
     """
+    return open_committed(access, mailbox, seed).text
+
+
+def open_committed(access: Access, mailbox: Mailbox, seed: bytes) -> Reason:
+    """Return a reason with the salt that proves it to those who may not open it themselves.
+
+    Raises:
+        RefusedError: It was not sealed to this mailbox.
+        UntrustedError: It is not the text that was committed to: mis-sealed.
+    """
     for reason in access.reasons:
         if (reason.node, reason.gen) == (mailbox.node, mailbox.version):
             info = _info(mailbox, access.case, access.device, access.detail)
             plain = unwrap(reason.sealed, KemKey.from_secret(seed), info)
-            return _check(plain, access.detail)
+            return Reason(_check(plain, access.detail), plain[:_SALT], access.detail)
     raise RefusedError("this reason is not sealed to your auditors", rule="not-sealed-to-us")
 
 

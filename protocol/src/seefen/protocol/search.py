@@ -74,10 +74,21 @@ def open_account(search: Search, mailbox: Mailbox, seed: bytes) -> Account:
         RefusedError: It was not sealed to this mailbox.
         UntrustedError: It is not what was committed to, or not of this statement: mis-sealed.
     """
+    return open_committed(search, mailbox, seed)[0]
+
+
+def open_committed(search: Search, mailbox: Mailbox, seed: bytes) -> tuple[Account, bytes]:
+    """Return an account with the salt that proves it to those who may not open it themselves.
+
+    Raises:
+        RefusedError: It was not sealed to this mailbox.
+        UntrustedError: It is not what was committed to, or not of this statement: mis-sealed.
+    """
     for sealed in search.reasons:
         if (sealed.node, sealed.gen) == (mailbox.node, mailbox.version):
             info = _info(mailbox, search.device, search.detail)
-            return _check(unwrap(sealed.sealed, KemKey.from_secret(seed), info), search)
+            plain = unwrap(sealed.sealed, KemKey.from_secret(seed), info)
+            return _check(plain, search), plain[:_SALT]
     raise RefusedError("this search is not sealed to your auditors", rule="not-sealed-to-us")
 
 

@@ -46,7 +46,8 @@ from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
     found, join, unlock, officer, watch, channel, action_day, alert, case, request, trace,
-    amend, file, export, work, ref, codelist, device, house, agent, audit, status, tail, nodes, schema,
+    amend, file, export, work, ref, codelist, device, house, agent, audit, status, tail, nodes,
+    schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from seefen.client.cli import audit_export
 from seefen.client.cli.arguments import case_name, node_name
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.session import opened
@@ -18,6 +19,7 @@ group = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add the group."""
     app.add_typer(group, name="audit")
+    audit_export.register(app, group)
 
 
 @group.callback()

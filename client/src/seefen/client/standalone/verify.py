@@ -1,0 +1,653 @@
+#!/usr/bin/env python3
+"""Check an export of a seefen audit, or evidence against a log, with nothing but Python.
+
+    python3 verify.py EXPORT.zip            an export as it came
+    python3 verify.py FOLDER                the same, unpacked
+    python3 verify.py EVIDENCE.json ...     what several nodes kept, taken together
+
+--log-key HEX  is the key of the log as you know it. Without it the files vouch for their own
+key: compare the one that is printed with what your node knows. One line is printed for each
+finding; the exit code is 0 when all is good (of evidence: when something is proved against
+the log), 1 when not, 2 when the question was wrong.
+
+Standard library only, Python 3.9 or newer. Sources: RFC 8032 (Ed25519), RFC 6962 and 9162
+(trees), C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof and tlog-policy, and
+docs/spec/ledger.md of seefen. Nothing here is shared with seefen itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import hmac
+import io
+import json
+import re
+import sys
+import zipfile
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+MARK = b"\xff" + b"seefen/1/"
+COMMIT_KEY = hashlib.sha256(b"seefen/1/audit-commit").digest()
+LOG, COSIGNATURE = 1, 4
+SLACK = 60  # seconds between the clocks of two processes
+
+
+class WrongError(Exception):
+    """Something is not as it must be; the text says what."""
+
+
+def wrong(why: str) -> NoReturn:
+    """Stop with a finding."""
+    raise WrongError(why)
+
+
+# --- Ed25519 (RFC 8032, sections 5.1 and 6) --------------------------------------------
+
+_P = 2**255 - 19
+_L = 2**252 + 27742317777372353535851937790883648493
+_D = -121665 * pow(121666, _P - 2, _P) % _P
+_ROOT = pow(2, (_P - 1) // 4, _P)
+
+
+def _add(a: Any, b: Any) -> Any:
+    x = (a[1] - a[0]) * (b[1] - b[0]) % _P
+    y = (a[1] + a[0]) * (b[1] + b[0]) % _P
+    z, w = 2 * a[3] * b[3] * _D % _P, 2 * a[2] * b[2] % _P
+    e, f, g, h = y - x, w - z, w + z, y + x
+    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
+
+
+def _times(number: int, point: Any) -> Any:
+    found = (0, 1, 1, 0)
+    while number:
+        if number & 1:
+            found = _add(found, point)
+        point, number = _add(point, point), number >> 1
+    return found
+
+
+def _point(data: bytes) -> Any:
+    y = int.from_bytes(data, "little")
+    sign, y = y >> 255, y & (1 << 255) - 1
+    if len(data) != 32 or y >= _P:
+        return None
+    square = (y * y - 1) * pow(_D * y * y + 1, _P - 2, _P) % _P
+    x = pow(square, (_P + 3) // 8, _P)
+    if (x * x - square) % _P:
+        x = x * _ROOT % _P
+    if (x * x - square) % _P or (x == 0 and sign):
+        return None
+    if x & 1 != sign:
+        x = _P - x
+    return x, y, 1, x * y % _P
+
+
+_BASE = _point(bytes.fromhex("58" + "66" * 31))
+
+
+def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Tell whether a signature is right (RFC 8032, section 5.1.7)."""
+    key, r = _point(public), _point(signature[:32])
+    s = int.from_bytes(signature[32:], "little")
+    if len(signature) != 64 or s >= _L or key is None or r is None:
+        return False
+    if _same(_times(8, key), (0, 1, 1, 0)):
+        return False  # a key of small order: one signature is right for every message
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % _L
+    return _same(_times(s, _BASE), _add(r, _times(k, key)))
+
+
+def _same(a: Any, b: Any) -> bool:
+    x, y = a[0] * b[2] - b[0] * a[2], a[1] * b[2] - b[1] * a[2]
+    return bool(x % _P == 0 and y % _P == 0)
+
+
+# --- notes and trees ---------------------------------------------------------------------
+
+
+class Head(NamedTuple):
+    """A signed head: of which log, how many entries, which root, when (unix seconds)."""
+
+    origin: str
+    size: int
+    root: bytes
+    time: int
+
+
+def key_id(name: str, kind: int, public: bytes) -> bytes:
+    """Return the four bytes that name a key in a line of a note."""
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+
+
+def vkey(text: str) -> tuple[str, int, bytes]:
+    """Return name, type and key of a verifier key."""
+    parts = text.split("+", 2)
+    blob = _base64(parts[2]) if len(parts) == 3 else b""
+    if len(blob) != 33 or key_id(parts[0], blob[0], blob[1:]).hex() != parts[1]:
+        wrong("a verifier key in the policy does not fit its own id")
+    return parts[0], blob[0], blob[1:]
+
+
+def signed_by(note: str, name: str, kind: int, public: bytes) -> int:
+    """Return the time in the line of a key (0 without one); WrongError when it is not right."""
+    body, blank, tail = note.rpartition("\n\n")
+    body += "\n"
+    found = [
+        _base64(encoded)[4:]
+        for dash, _, rest in (line.partition(" ") for line in tail.splitlines())
+        for who, _, encoded in (rest.partition(" "),)
+        if dash == "\u2014" and who == name and _base64(encoded)[:4] == key_id(name, kind, public)
+    ]
+    if not blank or len(found) != 1:
+        wrong(f"the checkpoint carries {len(found)} signatures of {name}, not one")
+    time, signature, message = 0, found[0], body.encode()
+    if kind == COSIGNATURE:
+        time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+        message = f"cosignature/v1\ntime {time}\n{body}".encode()
+    if not ed25519(public, message, signature):
+        wrong(f"the signature of {name} on the checkpoint is wrong")
+    return time
+
+
+def open_head(note: str, public: bytes) -> Head:
+    """Return the head in a note that the log has signed with its time."""
+    lines = note.rpartition("\n\n")[0].split("\n")
+    if len(lines) != 3 or not re.fullmatch("0|[1-9][0-9]{0,15}", lines[1]):
+        wrong("this is no checkpoint")
+    root = _base64(lines[2])
+    if len(root) != 32:
+        wrong("the root in the checkpoint has another length")
+    return Head(lines[0], int(lines[1]), root, signed_by(note, lines[0], COSIGNATURE, public))
+
+
+def _base64(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        wrong("a base64 text is broken")
+    if base64.b64encode(data).decode() != text:
+        wrong("a base64 text has another spelling")
+    return data
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Return the hash of a leaf (RFC 6962, section 2.1)."""
+    return hashlib.sha256(b"\0" + data).digest()
+
+
+def _node(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+def _right(here: int, last: int) -> tuple[int, int]:
+    """Skip the levels at which the right edge has no sibling."""
+    while here and not here & 1:
+        here, last = here >> 1, last >> 1
+    return here, last
+
+
+def check_inclusion(leaf: bytes, index: int, head: Head, proof: list[bytes]) -> None:
+    """Check that a leaf stands in a tree (RFC 9162, section 2.1.3.2)."""
+    here, last, found = index, head.size - 1, leaf
+    good = 0 <= index < head.size and {len(one) for one in (leaf, head.root, *proof)} == {32}
+    for one in proof if good else ():
+        good = good and last > 0
+        if here & 1 or here == last:
+            found = _node(one, found)
+            here, last = _right(here, last)
+        else:
+            found = _node(found, one)
+        here, last = here >> 1, last >> 1
+    if not good or last or found != head.root:
+        wrong("the proof does not lead to the root of its checkpoint")
+
+
+def check_growth(old: Head, new: Head, proof: list[bytes]) -> None:
+    """Check that a tree begins with all of an older one (RFC 9162, section 2.1.4.2)."""
+    if 0 < old.size == new.size:
+        if old.root != new.root or proof:
+            wrong("two checkpoints of one size have two roots")
+        return
+    path = proof if old.size & (old.size - 1) else [old.root, *proof]
+    if not 0 < old.size < new.size or not proof or any(len(one) != 32 for one in path):
+        wrong("this cannot be a proof that the log only grew")
+    here, last = old.size - 1, new.size - 1
+    while here & 1:
+        here, last = here >> 1, last >> 1
+    mine = theirs = path[0]
+    for one in path[1:]:
+        if here & 1 or here == last:
+            mine, theirs = _node(one, mine), _node(one, theirs)
+            here, last = _right(here, last)
+        else:
+            theirs = _node(theirs, one)
+        here, last = here >> 1, last >> 1
+    if last or (mine, theirs) != (old.root, new.root):
+        wrong("the log did not only grow between two checkpoints of this export")
+
+
+# --- what an entry says --------------------------------------------------------------------
+
+COLUMNS = ("index", "time", "act", "op", "outcome", "node", "officer", "device", "case", "n",
+           "object", "to", "purpose", "basis", "emergency", "reason")  # fmt: skip
+_FORMULA = re.compile("^(?=[ '\"\u00a0]*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+
+
+def as_text(value: object) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def as_csv(entries: list[dict[str, Any]]) -> bytes:
+    """Return the table of entries; no cell is a formula for a spreadsheet."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for entry in entries:
+        core = json.loads(entry["core"])
+        at = datetime.fromtimestamp(core["at"] // 1000, timezone.utc)
+        cells = {**core, "index": entry["index"], "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                 "to": " ".join(core["to"]), "reason": reason(entry)}  # fmt: skip
+        writer.writerow([_FORMULA.sub("'", str(cells[name])) for name in COLUMNS])
+    return out.getvalue().encode()
+
+
+def reason(entry: dict[str, Any]) -> str:
+    """Return the reason in words, and of a search what was looked for; empty if sealed."""
+    data = bytes.fromhex(entry["detail"]["data"]) if entry.get("detail") else b""
+    if entry["kind"] != "search" or not data:
+        return data.decode()
+    why, sought = cbor(data)
+    return "; ".join([why, *(f"{what}: {query} ({n})" for _, what, query, n in sought)])
+
+
+def cbor(data: bytes) -> Any:
+    """Return what a CBOR item says: numbers, bytes, texts and lists of those."""
+    value, at = _item(data, 0)
+    if at != len(data):
+        wrong("a signed statement is longer than it says")
+    return value
+
+
+def _item(data: bytes, at: int) -> tuple[Any, int]:
+    if at >= len(data) or data[at] & 0x1F > 27:
+        wrong("a signed statement cannot be read")
+    kind, number, at = data[at] >> 5, data[at] & 0x1F, at + 1
+    if number >= 24:
+        more = 1 << (number - 24)
+        number, at = int.from_bytes(data[at : at + more], "big"), at + more
+    if kind == 0:
+        return number, at
+    if kind in (2, 3):
+        piece = data[at : at + number]
+        return (piece if kind == 2 else piece.decode()), at + number
+    if kind != 4 or number > len(data):
+        wrong("a signed statement cannot be read")
+    found: list[Any] = []
+    for _ in range(number):
+        value, at = _item(data, at)
+        found.append(value)
+    return found, at
+
+
+def commitment(salt: str, message: bytes) -> bytes:
+    """Return what a record holds of a text: HMAC-SHA256 under a public key."""
+    data = bytes.fromhex(salt)
+    if len(data) != 32:
+        wrong("a salt has another length than 32 bytes")
+    return hmac.new(COMMIT_KEY, data + message, hashlib.sha256).digest()
+
+
+def check_entry(entry: dict[str, Any], keys: dict[str, Any]) -> None:
+    """Check that text, reason and signed statement are those of the record."""
+    record, text = bytes.fromhex(entry["record"]), entry["core"].encode()
+    if len(record) != 89 or record[0] != 1:
+        wrong("the record has another length or version")
+    if commitment(entry["salt"], text) != record[25:57]:
+        wrong("the text or its salt is not the one that the log committed to")
+    core = json.loads(text)
+    if as_text(core) != entry["core"] or core["act"] != entry["kind"]:
+        wrong("the text has another spelling, or is about another act")
+    detail = entry.get("detail")
+    if detail and commitment(detail["salt"], bytes.fromhex(detail["data"])) != record[57:]:
+        wrong("the reason or its salt is not the one that the log committed to")
+    envelope = base64.b64decode(entry["envelope"], validate=True)
+    if hashlib.sha256(envelope).hexdigest() != core["req"]:
+        wrong("the signed statement is not the one that the text names")
+    if core["device"]:
+        _check_author(envelope, entry["kind"], keys, core["device"])
+
+
+def _check_author(envelope: bytes, kind: str, keys: dict[str, Any], device: str) -> None:
+    public = bytes.fromhex(keys["devices"].get(device, ""))
+    if not public:
+        wrong(f"the key of device {device} is not among the keys")
+    payload, signatures = cbor(envelope)
+    good = [value for id_, value in signatures if id_ == hashlib.sha256(public).digest()]
+    message = MARK + b"sig/" + kind.encode() + b"\0" + bytes.fromhex(keys["net"]) + payload
+    if len(good) != 1 or not ed25519(public[:32], message, good[0][:64]):
+        wrong(f"device {device} has not signed this statement")
+
+
+# --- an export -------------------------------------------------------------------------------
+
+
+class Export:
+    """The files of an export, and what was found in them."""
+
+    def __init__(self, files: dict[str, bytes], log_key: bytes | None) -> None:
+        self.files = files
+        self.log_key = log_key
+        self.findings: list[str] = []
+        self.keys: dict[str, Any] = {}
+        self.entries: list[dict[str, Any]] = []
+        self.origin, self.public = "", b""
+        self.witnesses: list[tuple[str, int, bytes]] = []
+        self.quorum = 0
+        self.heads: dict[str, Head] = {}
+        self.final = Head("", 0, b"", 0)
+
+    def check(self) -> list[str]:
+        """Return what is wrong, a sentence each."""
+        for step in (self._manifest, self._policy, self._exporter, self._checkpoint):
+            self._try("", step)
+        self._try("entries.jsonl: ", self._read)
+        if not self.final.origin:
+            return self.findings  # there is no checkpoint to prove entries under
+        for entry in self.entries:
+            where = f"entry {entry.get('index')}: "
+            self._try(where, check_entry, entry, self.keys)
+            self._try(where, self._proof, entry)
+        self._try("", self._times)
+        self._try("", self._whole)
+        self._try("entries.csv: ", self._table)
+        return self.findings
+
+    def _try(self, where: str, step: Any, *values: Any) -> None:
+        try:
+            step(*values)
+        except WrongError as err:
+            self.findings.append(f"{where}{err}")
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as err:
+            self.findings.append(f"{where}cannot be read ({type(err).__name__}: {err})")
+
+    def _file(self, name: str) -> bytes:
+        if name not in self.files:
+            wrong(f"{name} is missing")
+        return self.files[name]
+
+    def _manifest(self) -> None:
+        listed: dict[str, str] = {}
+        for line in self._file("MANIFEST.sha256").decode().splitlines():
+            value, _, name = line.partition("  ")
+            listed[name] = value
+        for name in sorted({*listed, *self.files} - {"MANIFEST.sha256", "MANIFEST.sig"}):
+            if name not in self.files:
+                self.findings.append(f"{name} is missing: the manifest names it")
+            elif name not in listed:
+                self.findings.append(f"{name} is not in the manifest")
+            elif hashlib.sha256(self.files[name]).hexdigest() != listed[name]:
+                self.findings.append(f"{name} is not the file that the manifest names")
+
+    def _policy(self) -> None:
+        lines = [line.split() for line in self._file("policy").decode().splitlines()]
+        ((self.origin, kind, self.public),) = [vkey(one[1]) for one in lines if one[0] == "log"]
+        self.witnesses = [vkey(one[2]) for one in lines if one[0] == "witness"]
+        groups = {one[1]: int(one[2]) for one in lines if one[0] == "group"}
+        ((_, name),) = [one for one in lines if one[0] == "quorum"]
+        self.quorum = 0 if name == "none" else groups[name]
+        if kind != LOG or (self.log_key or self.public) != self.public:
+            wrong("the log key in the policy is not the one you know")
+        if json.loads(self._file("keys.json"))["log_key"] != self.public.hex():
+            wrong("policy and keys.json name different log keys")
+
+    def _exporter(self) -> None:
+        self.keys = json.loads(self._file("keys.json"))
+        public = bytes.fromhex(self.keys["devices"][self.keys["exporter"]])
+        message = MARK + b"sig/audit-export\0" + bytes.fromhex(self.keys["net"])
+        message += self._file("MANIFEST.sha256")
+        signature = bytes.fromhex(self._file("MANIFEST.sig").decode().strip())
+        if not ed25519(public[:32], message, signature):
+            wrong("the manifest is not the one that the exporter signed")
+
+    def _checkpoint(self) -> None:
+        note = self._file("checkpoint").decode()
+        self.final = self._head(note)
+        cosigned = 0
+        for name, kind, public in self.witnesses:
+            if f"\u2014 {name} " in note:
+                signed_by(note, name, kind, public)
+                cosigned += 1
+        if cosigned < self.quorum:
+            wrong(f"{cosigned} witnesses cosigned the checkpoint, and {self.quorum} are needed")
+
+    def _head(self, note: str) -> Head:
+        if note not in self.heads:
+            head = open_head(note, self.public)
+            if head.origin != self.origin:
+                wrong("the checkpoint is of another log")
+            self.heads[note] = head
+        return self.heads[note]
+
+    def _read(self) -> None:
+        for line in self._file("entries.jsonl").decode().splitlines():
+            entry = json.loads(line)
+            if as_text(entry) != line:
+                wrong("a line has another spelling than the one there is")
+            self.entries.append(entry)
+        order = [entry["index"] for entry in self.entries]
+        if order != sorted(set(order)):
+            wrong("the entries are not in the order of the log, each once")
+
+    def _proof(self, entry: dict[str, Any]) -> None:
+        name = f"proofs/{entry['index']}.tlog-proof"
+        head_lines, _, note = self._file(name).decode().partition("\n\n")
+        first, second, *hashes = head_lines.split("\n")
+        if first != "c2sp.org/tlog-proof@v1" or second != f"index {entry['index']}":
+            wrong(f"{name} is the proof of another entry")
+        head = self._head(note)
+        proof = [_base64(one) for one in hashes]
+        check_inclusion(leaf_hash(bytes.fromhex(entry["record"])), entry["index"], head, proof)
+        if head.size != self.final.size:
+            growth = self._file(f"consistency/{head.size}").decode().split()
+            check_growth(head, self.final, [_base64(one) for one in growth])
+        elif head.root != self.final.root:
+            wrong(f"{name} leads to another root than the checkpoint")
+
+    def _times(self) -> None:
+        """The broker writes the times: along the log they never go back, nor past its head."""
+        before = 0
+        for entry in self.entries:
+            at = json.loads(entry["core"])["at"] // 1000
+            if at < before:
+                said = "it is dated before the one it follows"
+                self.findings.append(f"entry {entry['index']}: {said}")
+            if at > self.final.time + SLACK:
+                self.findings.append(f"entry {entry['index']}: it is dated after the checkpoint")
+            before = max(at, before)
+
+    def _whole(self) -> None:
+        wanted = {f"proofs/{entry['index']}.tlog-proof" for entry in self.entries}
+        for name in sorted(name for name in self.files if name.startswith("proofs/")):
+            if name not in wanted:
+                self.findings.append(f"{name} is there, and its entry is not: it was removed")
+
+    def _table(self) -> None:
+        if as_csv(self.entries) != self._file("entries.csv"):
+            wrong("the table does not say what the entries say")
+
+
+def read_files(path: Path) -> dict[str, bytes]:
+    """Return the files of an export, from a ZIP or a folder."""
+    if path.is_dir():
+        found = [one for one in path.rglob("*") if one.is_file()]
+        return {one.relative_to(path).as_posix(): one.read_bytes() for one in found}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if len(set(names)) != len(names):
+                wrong("a file stands in the archive twice")
+            return {name: archive.read(name) for name in names}
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as err:
+        wrong(f"this is no whole ZIP archive ({err})")
+
+
+# --- evidence --------------------------------------------------------------------------------
+
+
+def proved(files: list[dict[str, Any]]) -> list[str]:
+    """Return what the signatures in files of evidence prove against one log, a sentence each."""
+    keys = {one["log_key"] for one in files}
+    if len(keys) != 1:
+        wrong("these files are about logs with different keys")
+    public = bytes.fromhex(keys.pop())
+    heads = [open_head(note, public) for one in files for note in one.get("heads", ())]
+    shown: list[tuple[int, bytes, Head]] = []
+    for entry in (entry for one in files for entry in one.get("entries", ())):
+        head = open_head(entry["head"], public)
+        record = bytes.fromhex(entry["record"])
+        proof = [bytes.fromhex(one) for one in entry["proof"]]
+        check_inclusion(leaf_hash(record), entry["index"], head, proof)
+        shown.append((entry["index"], record, head))
+    heads = sorted({*heads, *(head for _, _, head in shown)}, key=lambda head: head.time)
+    roots = [*heads, *(_grown(one, public) for file in files for one in file.get("grown", ()))]
+    return [*_two_roots(roots), *_two_times(heads), *_two_records(shown), *_withheld(shown, heads)]
+
+
+def _grown(value: dict[str, Any], public: bytes) -> Head:
+    """Return what a log was at a size, as a later signed head of it fixes it."""
+    head = open_head(value["head"], public)
+    old = Head(head.origin, value["size"], bytes.fromhex(value["root"]), 0)
+    check_growth(old, head, [bytes.fromhex(one) for one in value["proof"]])
+    return old
+
+
+def _two_roots(roots: list[Head]) -> list[str]:
+    return [
+        f"FORK: the key of {one.origin} signed two logs: over {one.size} entries one has the root "
+        f"{one.root.hex()}, the other {two.root.hex()}; one log has one root at each size"
+        for place, one in enumerate(roots)
+        for two in roots[place + 1 :]
+        if one[:2] == two[:2] and one.root != two.root
+    ]
+
+
+def _two_times(heads: list[Head]) -> list[str]:
+    return [
+        f"REWIND: the key of {one.origin} signed {one.size} entries at {one.time}, and at "
+        f"{two.time} that its newest head has {two.size}: it got shorter, or one of these "
+        "times is false"
+        for place, one in enumerate(heads)
+        for two in heads[place + 1 :]
+        if one.origin == two.origin and one.time < two.time and one.size > two.size
+    ]
+
+
+def _two_records(shown: list[tuple[int, bytes, Head]]) -> list[str]:
+    found: list[str] = []
+    for place, (index, record, head) in enumerate(shown):
+        for other, changed, under in shown[place + 1 :]:
+            if (index, head.origin) == (other, under.origin) and record != changed:
+                found.append(
+                    f"CHANGED ENTRY: entry {index} of {head.origin} stands as {record.hex()} "
+                    f"under its signed head of {head.size}, and as {changed.hex()} under its "
+                    f"signed head of {under.size}"
+                )
+    return found
+
+
+def _withheld(shown: list[tuple[int, bytes, Head]], heads: list[Head]) -> list[str]:
+    """A record says how long the authority log was: no later head of that log is shorter."""
+    found: list[str] = []
+    for index, record, head in shown:
+        if not head.origin.endswith("/activity") or len(record) != 89:
+            continue
+        needed, other = int.from_bytes(record[1:9], "big"), head.origin[:-8] + "authority"
+        found += [
+            f"WITHHELD: entry {index} of {head.origin}, signed at {head.time}, was judged by "
+            f"{needed} statements of keys; at {late.time} the same key signed that {other} has "
+            f"{late.size}: what lies between (a revocation, say) was withheld"
+            for late in heads
+            if late.origin == other and late.time > head.time and late.size < needed
+        ]
+    return found
+
+
+# --- the command -----------------------------------------------------------------------------
+
+
+class Verdict(NamedTuple):
+    """What is to be said, a line each, and whether all is good (or something is proved)."""
+
+    lines: list[str]
+    good: bool
+
+
+def check_export(path: Path, key: bytes | None) -> Verdict:
+    """Check an export: a ZIP or a folder."""
+    export = Export(read_files(path), key)
+    findings = export.check()
+    lines = [f"WRONG  {finding}" for finding in findings]
+    if not findings:
+        final = export.final
+        lines += [
+            f"GOOD   {len(export.entries)} entries of {final.origin}: text, reason, statement",
+            f"GOOD   each stands in the tree of {final.size}, root {final.root.hex()}",
+            f"GOOD   signed by the log at {final.time} and by {export.quorum} needed witnesses",
+        ]
+    known = "the one you named" if key else "does your node know it as the key of the log?"
+    return Verdict([*lines, f"KEY    {export.public.hex()}: {known}"], not findings)
+
+
+def check_evidence(paths: list[Path], key: bytes | None) -> Verdict:
+    """Check files of evidence together: what they prove, and what they only say."""
+    try:
+        files: list[dict[str, Any]] = [json.loads(path.read_text("utf-8")) for path in paths]
+        for one in files:
+            if key is not None and bytes.fromhex(one["log_key"]) != key:
+                wrong("the log key in the evidence is not the one you know")
+        found = proved(files)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as err:
+        wrong(f"this is no evidence ({type(err).__name__}: {err})")
+    lines = [f"SAID   {one.get('what', '')}" for one in files]
+    lines += [f"PROVED {sentence}" for sentence in dict.fromkeys(found)]
+    if not found:
+        lines.append("OPEN   the signatures here prove nothing: what is said is somebody's word")
+    known = "the one you named" if key else "does your node know it as the key of the log?"
+    return Verdict([*lines, f"KEY    {files[0]['log_key']}: {known}"], bool(found))
+
+
+def main(arguments: list[str]) -> int:
+    """Check what is named; return the exit code."""
+    key: bytes | None = None
+    if "--log-key" in arguments[:-1]:
+        at = arguments.index("--log-key")
+        if not re.fullmatch("[0-9a-f]{64}", arguments[at + 1]):
+            print("WRONG  --log-key takes 64 digits of hex")
+            return 2
+        key = bytes.fromhex(arguments[at + 1])
+        arguments = arguments[:at] + arguments[at + 2 :]
+    if not arguments or arguments[0].startswith("-"):
+        print(__doc__)
+        return 2
+    try:
+        if all(name.endswith(".json") for name in arguments):
+            verdict = check_evidence([Path(name) for name in arguments], key)
+        else:
+            verdict = check_export(Path(arguments[0]), key)
+    except WrongError as err:
+        verdict = Verdict([f"WRONG  {err}"], good=False)
+    except OSError as err:
+        verdict = Verdict([f"WRONG  {err.filename} cannot be read: {err.strerror}"], good=False)
+    for line in verdict.lines:
+        # What others wrote into the files must not be obeyed by a terminal.
+        print("".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in line))
+    return 0 if verdict.good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
