@@ -88,7 +88,8 @@ _HINTS: Final = {
     "own-case": "name the case that it is to go into",
     "own": "the other nodes answer it; 'seefen alert reach REF' shows how far it got",
     "pair-persons": "ask your lead, or send without persons",
-    "pair-policy": "ask your lead; 'seefen house show pair-policy' shows the table",
+    "pair-policy": "every member reads it: send it in a channel or case without that node "
+    "('seefen channel list'; a lead opens one). 'seefen house show pair-policy' is the table",
     "paper-unread": "'seefen status' fetches it; what waits leaves by itself if it still may",
     "paper": "an admin of your node: seefen house lay FILE.json",
     "parts-missing": "the file is still under way: the same command again goes on with it",
