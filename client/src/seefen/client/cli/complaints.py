@@ -39,6 +39,7 @@ _HINTS: Final = {
     "consistency": _LOG,
     "d-renew": "a keyholder of any member writes in the case first, then yours assigns it anew",
     "d-no-key": "a keyholder assigns it (seefen case assign); at once: case break-glass CASE",
+    "decision-unread": "seefen case show REF; then forward it again, if that lets it go",
     "expired": "a certificate has run out: ask your node's administrator for a new invite",
     "file-name": "nothing was sent: rename the file, or copy it under a shorter name",
     "folder": "name a new folder with -o",
