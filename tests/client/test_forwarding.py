@@ -91,7 +91,8 @@ async def test_a_refusal_and_what_was_taken_back_are_not_passed_on(place: Site) 
     await permitted(skopje, belgrade, case, refused="Not any more.")  # the newest decision counts
     assert await rule(belgrade, case) == "onward-permission"
 
-    await skopje.amend.recall(BOTH, "wrong_data")
+    recall = str((await skopje.amend.recall(BOTH, "wrong_data")).ref)
+    assert skopje.onward.permitted(recall) == (PRISTINA,)
     await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
     assert await rule(belgrade, case) == "recalled"
     await until(lambda: [c for c in pristina.cases.list() if c.unread], pristina)
@@ -129,6 +130,21 @@ async def test_attack_a_newer_decision_is_left_closed(place: Site) -> None:
     await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 7, belgrade)
     await belgrade.read(f"{CHANNEL}#7", **WHY)
     assert await rule(belgrade, other, f"{CHANNEL}#7") == "onward-permission"
+
+
+async def test_a_permission_that_is_taken_back_takes_the_copy_with_it(place: Site) -> None:
+    skopje, belgrade, _, case = await scene(place)
+    await permitted(skopje, belgrade, case)
+    copy = str((await belgrade.onward.forward(BOTH, case)).ref)
+    given = f"{CHANNEL}#3"
+    await skopje.amend.recall(given, "court")
+    await until(lambda: copy in [due.ref for due in belgrade.requests.waiting()], belgrade)
+    with pytest.raises(RefusedError, match=copy) as refused:
+        await belgrade.amend.erase(given)
+    assert refused.value.rule == "passed-on"
+    await belgrade.amend.recall(copy, "court")
+    await belgrade.amend.erase(given)
+    assert copy not in [due.ref for due in belgrade.requests.waiting()]
 
 
 async def test_what_its_author_corrects_follows_the_copy(place: Site) -> None:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from seefen.client import originals
+from seefen.client import copies, originals
 from seefen.client.accepting import require_accepted
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
@@ -186,6 +186,10 @@ class Forwarding:
             raise OutOfTurnError(
                 f"{err}; `seefen recall` of a decision takes back what it let go", rule=err.rule
             ) from None
+
+    def permitted(self, ref: str) -> tuple[str, ...]:
+        """Return to which nodes a message may have gone with the own node's leave, by a recall."""
+        return copies.permitted(self._engine, self._row(ref).statement.reply_to or b"")
 
     # --- inside ---------------------------------------------------------------------
 
