@@ -183,6 +183,75 @@ async def test_what_one_officer_erased_is_erased_on_every_device_of_his_node(
     )
 
 
+async def test_attack_what_was_passed_on_outlives_its_recall(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    await skopje.alerts.send(replace(case_a.alert(), handling="H0"), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    await belgrade.alerts.show(ALERT, **WHY, accept=True)
+    case = (await belgrade.cases.open("Passed on", [PRISTINA])).number
+    copy = str((await belgrade.onward.forward(ALERT, case)).ref)
+    pristina = await place.client(PRISTINA)
+    await until(lambda: [one for one in pristina.cases.list() if one.unread], pristina)
+    await pristina.read(copy, **WHY, accept=True)
+    further = (await pristina.cases.open("Further", [BELGRADE])).number
+    second = str((await pristina.onward.forward(copy, further)).ref)
+    await until(lambda: [one for one in belgrade.cases.list() if one.number == further
+                         and one.unread], belgrade)  # fmt: skip
+    await belgrade.read(second, **WHY, accept=True)
+
+    recall = str((await skopje.amend.recall(ALERT, "wrong_data")).ref)
+    async for event in belgrade.events():
+        if event.what == "passed-on":
+            assert event.ref == copy
+            break
+    waiting = {due.ref: due for due in belgrade.requests.waiting()}
+    assert set(waiting) == {recall, copy}
+    assert waiting[copy].subject == f"recall this too: {SKOPJE} took {ALERT} back"
+    assert waiting[copy].due_at is not None
+    for how, text in (("erased", ""), ("restricted", "evidence")):
+        with pytest.raises(RefusedError, match=f"seefen recall {copy} --why") as refused:
+            await belgrade.amend.erase(ALERT, how, text=text)
+        assert refused.value.rule == "passed-on"
+
+    await belgrade.amend.recall(copy, "wrong_data")
+    await until(lambda: second in [due.ref for due in pristina.requests.waiting()], pristina)
+    with pytest.raises(RefusedError, match=second):  # he passed it on, too
+        await pristina.amend.erase(copy)
+    await belgrade.amend.erase(ALERT)
+    assert belgrade.requests.waiting() == []
+    await pristina.amend.recall(second, "wrong_data")
+    await pristina.amend.erase(copy)
+    for client in (belgrade, pristina):
+        vault = client._engine.vault
+        left = "body IS NOT NULL AND (instr(cover, 'Seizure') OR instr(cover, 'Forwarded'))"
+        assert vault.one(f"SELECT count(*) FROM object WHERE {left}") == (0,)
+        assert vault.one("SELECT count(*) FROM mark") == (0,)
+        assert not client.check("EV-19070413", **WHY).exact
+    await until(lambda: skopje.requests.show(recall).lives[0].said == "erased", skopje)
+
+
+async def test_a_copy_is_still_owed_once_its_words_are_gone(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    await skopje.alerts.send(replace(case_a.alert(), handling="H0"), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    await belgrade.alerts.show(ALERT, **WHY, accept=True)
+    case = (await belgrade.cases.open("Passed on", [PRISTINA])).number
+    copy = str((await belgrade.onward.forward(ALERT, case)).ref)
+    own = (await skopje.cases.open("Ours", [PRISTINA])).number
+    ours = str((await skopje.onward.forward(ALERT, own)).ref)
+
+    recall = str((await skopje.amend.recall(ALERT, "wrong_data")).ref)
+    assert [due.ref for due in skopje.requests.waiting()] == [ours]
+    await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
+    await belgrade.amend.erase(ALERT, "passed_on", passed_to=PRISTINA)
+    assert [due.ref for due in belgrade.requests.waiting()] == [copy]
+    await skopje.requests.withdraw(recall, "It was right after all")
+    await until(lambda: not belgrade.requests.waiting(), belgrade)
+    assert skopje.requests.waiting() == []
+
+
 async def test_a_recall_that_was_withdrawn_takes_nothing_back(place: Site) -> None:
     skopje, belgrade, _ = await alerted(place)
     await belgrade.alerts.show(ALERT, **WHY, accept=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seefen.client import Client
-from seefen.protocol.errors import RefusedError
+from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import Forwarded, Message, Note, PairPolicy, PairRow, SeizureAlert
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, alert, until
@@ -91,7 +91,8 @@ async def test_a_refusal_and_what_was_taken_back_are_not_passed_on(place: Site) 
     await permitted(skopje, belgrade, case, refused="Not any more.")  # the newest decision counts
     assert await rule(belgrade, case) == "onward-permission"
 
-    await skopje.amend.recall(BOTH, "wrong_data")
+    recall = str((await skopje.amend.recall(BOTH, "wrong_data")).ref)
+    assert skopje.onward.permitted(recall) == (PRISTINA,)
     await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
     assert await rule(belgrade, case) == "recalled"
     await until(lambda: [c for c in pristina.cases.list() if c.unread], pristina)
@@ -99,6 +100,51 @@ async def test_a_refusal_and_what_was_taken_back_are_not_passed_on(place: Site) 
     with pytest.raises(RefusedError, match="took seefen-border#1 back") as refused:
         await belgrade.read(sent)
     assert refused.value.rule == "recalled"
+
+
+async def test_attack_a_newer_decision_is_left_closed(place: Site) -> None:
+    skopje, belgrade, _, case = await scene(place)
+    await permitted(skopje, belgrade, case)
+    asked = f"{CHANNEL}#2"
+    stricter = str((await skopje.onward.permit(asked, conditions="No press.")).ref)
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 4, belgrade)
+    with pytest.raises(RefusedError, match=f"open {stricter} first") as refused:
+        await belgrade.onward.forward(BOTH, case)
+    assert refused.value.rule == "decision-unread"
+    await belgrade.read(stricter, **WHY, accept=True)
+    copy = str((await belgrade.onward.forward(BOTH, case)).ref)
+    assert (await belgrade.read(copy)).original is not None
+
+    # A request of its own, refused and not opened.
+    again = str((await belgrade.onward.ask(BOTH, case, "Once more.")).ref)
+    await until(lambda: skopje.requests.waiting(), skopje)
+    await skopje.read(again, **WHY)
+    with pytest.raises(OutOfTurnError, match="recall"):
+        await skopje.onward.permit(asked, refused="No.")
+    await skopje.onward.permit(again, refused="No.")
+    await until(lambda: belgrade.requests.show(again).lives[0].state == "refused", belgrade)
+    other = (await belgrade.cases.open("Another", [PRISTINA])).number
+    assert await rule(belgrade, other) == "decision-unread"
+    # On another message it says nothing.
+    await skopje.cases.publish(CHANNEL, Note(text="free to go", handling="H1"))
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 7, belgrade)
+    await belgrade.read(f"{CHANNEL}#7", **WHY)
+    assert await rule(belgrade, other, f"{CHANNEL}#7") == "onward-permission"
+
+
+async def test_a_permission_that_is_taken_back_takes_the_copy_with_it(place: Site) -> None:
+    skopje, belgrade, _, case = await scene(place)
+    await permitted(skopje, belgrade, case)
+    copy = str((await belgrade.onward.forward(BOTH, case)).ref)
+    given = f"{CHANNEL}#3"
+    await skopje.amend.recall(given, "court")
+    await until(lambda: copy in [due.ref for due in belgrade.requests.waiting()], belgrade)
+    with pytest.raises(RefusedError, match=copy) as refused:
+        await belgrade.amend.erase(given)
+    assert refused.value.rule == "passed-on"
+    await belgrade.amend.recall(copy, "court")
+    await belgrade.amend.erase(given)
+    assert copy not in [due.ref for due in belgrade.requests.waiting()]
 
 
 async def test_what_its_author_corrects_follows_the_copy(place: Site) -> None:

@@ -11,6 +11,7 @@ from seefen.client import Client
 from seefen.client.connection import UnreachableError
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (
+    Correction,
     EmergencyOpened,
     Flash,
     InfoRequest,
@@ -159,6 +160,26 @@ async def test_the_hours_of_a_pair_are_those_of_the_request(place: Site) -> None
     assert skopje.requests.show(str((await ask(case, lab)).ref)).due_s == 3 * 86_400
 
 
+async def test_a_correction_goes_to_whoever_had_what_was_wrong(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    sent = await skopje.alerts.send(alert(), CHANNEL)
+    await skopje.house.lay(PairPolicy(rows=(PairRow(n=1, to=BELGRADE, forms=("Note",)),)))
+    with pytest.raises(RefusedError, match="no row for SeizureAlert"):
+        await skopje.alerts.send(alert(), CHANNEL)
+    assert (await skopje.amend.correct(str(sent.ref), "misread", "CZ")).ref
+    # Nobody may read of a weapon in a correction of what he never had.
+    await skopje.house.lay(PairPolicy(rows=(OPEN,)))
+    await skopje.channels.add(CHANNEL, [PRISTINA])
+    await skopje.house.lay(PairPolicy(rows=(PairRow(n=1, to=BELGRADE),)))
+    with pytest.raises(RefusedError, match="pristina-ffp has no row for SeizureAlert"):
+        await skopje.amend.correct(str(sent.ref), "misread", "CZ")
+    # Nor does a word about nothing pass as a correction.
+    loose = Correction(of=bytes(16), wrong="misread", now="a whole alert")
+    await skopje.house.lay(PairPolicy(rows=(PairRow(n=1, to="*", forms=("Note",)),)))
+    assert (await refused(skopje, CHANNEL, loose)).rule == "pair-policy"
+
+
 async def test_what_was_let_through_may_be_corrected_and_may_ring(place: Site) -> None:
     skopje = await place.client(SKOPJE)
     await skopje.channels.open(CHANNEL, [BELGRADE])
@@ -166,10 +187,8 @@ async def test_what_was_let_through_may_be_corrected_and_may_ring(place: Site) -
     note = await skopje.cases.publish(CHANNEL, Note(text="x"))
     row = PairRow(n=1, to="*", forms=("SeizureAlert",))
     await skopje.house.lay(PairPolicy(rows=(row,)))
-    assert (await skopje.amend.correct(str(sent.ref), "misread", "CZ")).ref
-    with pytest.raises(RefusedError) as caught:
-        await skopje.amend.correct(str(note.ref), "misread", "y")
-    assert caught.value.rule == "pair-policy"
+    for ref in (sent.ref, note.ref):
+        assert (await skopje.amend.correct(str(ref), "misread", "CZ")).ref
     for message in (
         Flash(of=bytes(16)),
         EmergencyOpened(officer="o-0000", device=bytes(16), purpose="trace", basis="pcc-see"),

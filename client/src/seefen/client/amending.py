@@ -6,6 +6,7 @@ was sent and read, and every recipient says what became of his copy.
 
 from msgspec.structs import replace
 
+from seefen.client import copies
 from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.erasing import forget
@@ -112,7 +113,8 @@ class Amending:
         Kept ``restricted`` as evidence it stays, closed. The sealed bytes stay with the broker.
 
         Raises:
-            RefusedError: rule ``not-recalled``, or the confirmation does not say enough.
+            RefusedError: rule ``not-recalled``, or the confirmation does not say enough; rule
+                ``passed-on``: a copy that the own node passed on was not taken back.
         """
         state, number = self._find(ref)
         row = row_of(self._engine, state, number)
@@ -126,12 +128,23 @@ class Amending:
             passed_to=passed_to,
             **terms_of(row),
         )
+        if erased != "passed_on":
+            self._require_taken_back(row)
         # Before anything is gone: neither the form nor the request may refuse it afterwards.
         message.check()
         self._requests.require_move(recall, message)
         if erased != "restricted":
             forget(self._engine, row)
         return await self._requests.move(ref_of(self._engine, recall), message)
+
+    def _require_taken_back(self, row: Row) -> None:
+        found = [ref_of(self._engine, copy) for copy in copies.of(self._engine, row)]
+        if found:
+            raise RefusedError(
+                f"your node passed {ref_of(self._engine, row)} on as {', '.join(found)}, where it "
+                f"is read as before: `seefen recall {found[0]} --why wrong_data` first",
+                rule="passed-on",
+            )
 
     def _own(self, ref: str) -> tuple[CaseState, Row]:
         state, number = self._find(ref)

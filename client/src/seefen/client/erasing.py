@@ -1,9 +1,11 @@
 """Erasing: what was taken back leaves the vault, on every device of a node.
 
+So do its words where they were passed on, by whomever.
+
 One officer confirms for his node; the other devices of it erase when they hear of that.
 """
 
-from seefen.client import searching
+from seefen.client import copies, searching
 from seefen.client.engine import Engine
 from seefen.client.views import Row, recall_of, rows
 from seefen.protocol.messages import Said
@@ -12,11 +14,14 @@ KEPT = Said(table="erased", code="restricted")
 
 
 def forget(engine: Engine, row: Row) -> None:
-    """Delete body, key, marks and words of an object and of the files that belong to it."""
+    """Delete body, key, marks and words of an object, of its files and of all copies of it."""
     vault = engine.vault
     files = rows(engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
+    passed_on = copies.holding(engine, row)
     with vault.change():
-        for one in (row, *files):
+        for copy in passed_on:
+            copies.keep(engine, copy, row)
+        for one in (row, *files, *passed_on):
             vault.run(
                 "UPDATE object SET body = NULL, sealed = NULL, wrapped = NULL, shown_until = 0"
                 " WHERE object = ?",

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from seefen.client import originals
+from seefen.client import copies, originals
 from seefen.client.accepting import require_accepted
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
@@ -23,7 +23,7 @@ from seefen.client.views import (
     rows,
     terms_of,
 )
-from seefen.protocol.errors import RefusedError
+from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
     Forwarded,
     OnwardDecision,
@@ -69,8 +69,9 @@ class Forwarding:
         each node that would read it; those that are open here are found and go along.
 
         Raises:
-            RefusedError: rule ``not-opened``, ``recalled``, ``onward-permission``, ``own-case``, or
-                ``too-long``: with its seals it does not fit into a message.
+            RefusedError: rule ``not-opened``, ``recalled``, ``onward-permission``, ``own-case``,
+                ``decision-unread``: a newer one lies here closed, or ``too-long``: with its
+                seals it does not fit into a message.
         """
         state, row = self._casework.find(case), self._row(ref)
         if state.case == row.case:
@@ -158,6 +159,7 @@ class Forwarding:
 
         Raises:
             RefusedError: rule ``not-a-request``, ``not-opened``, or ``not-yours``.
+            OutOfTurnError: It was answered; a recall of that decision takes it back.
         """
         row = self._row(ref)
         asked = row.message
@@ -178,7 +180,16 @@ class Forwarding:
             text=refused,
             to=(row.statement.node,),
         )
-        return await self._requests.move(ref, message)
+        try:
+            return await self._requests.move(ref, message)
+        except OutOfTurnError as err:
+            raise OutOfTurnError(
+                f"{err}; `seefen recall` of a decision takes back what it let go", rule=err.rule
+            ) from None
+
+    def permitted(self, ref: str) -> tuple[str, ...]:
+        """Return to which nodes a message may have gone with the own node's leave, by a recall."""
+        return copies.permitted(self._engine, self._row(ref).statement.reply_to or b"")
 
     # --- inside ---------------------------------------------------------------------
 
@@ -223,6 +234,8 @@ class Forwarding:
         found: dict[bytes, Row] = {}
         for node in readers:
             newest = next((r for r in self._decisions(author) if _names(r, object_, node)), None)
+            if node != author:
+                self._require_read(author, object_, -1 if newest is None else newest.index)
             if newest is None:
                 continue
             if not _lets(newest, object_, node, self._engine.now()):
@@ -232,6 +245,36 @@ class Forwarding:
                 )
             found[newest.object] = newest
         return tuple(_proof(self._engine, row) for row in found.values())
+
+    def _require_read(self, author: str, object_: bytes, since: int) -> None:
+        """Check that no newer decision lies here closed: what is not opened binds all the same.
+
+        Raises:
+            RefusedError: rule ``decision-unread``; names it.
+        """
+        closed = "node = ? AND idx > ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
+        for row in rows(self._engine, closed, author, since):
+            cover = row.opened_cover
+            if cover is None or cover.type != OnwardDecision.TYPE:
+                continue
+            if self._may_be_on(row, object_) and recall_of(self._engine, row) is None:
+                raise RefusedError(
+                    f"{author} has decided anew: open {ref_of(self._engine, row)} first",
+                    rule="decision-unread",
+                )
+
+    def _may_be_on(self, decision: Row, object_: bytes) -> bool:
+        """Tell whether a closed decision may be on an object, by the request that it answers."""
+        asked = rows(self._engine, "object = ? AND case_id = ?", decision.statement.reply_to,
+                     decision.case)  # fmt: skip
+        for one in asked:
+            if isinstance(one.message, OnwardRequest):
+                return one.message.of == object_
+            about = rows(self._engine, "object = ?", one.statement.reply_to)
+            covers = [row.opened_cover for row in about if row.object != object_]
+            # What is neither this message nor anything passed on is another one.
+            return not covers or any(c is None or c.type == Forwarded.TYPE for c in covers)
+        return True
 
     def _decisions(self, author: str) -> list[Row]:
         """Return the decisions of a node that are open here, the newest first."""

@@ -39,11 +39,13 @@ class Pairs:
     def require_message(self, nodes: Iterable[str], message: Message) -> None:
         """Check that a message may go to nodes; what is passed on counts as what it is.
 
+        Whoever had a message hears what was wrong in it, as he hears that it was taken back.
+
         Raises:
             RefusedError: rule ``pair-policy`` or ``pair-persons``, naming the row; or why the
                 originator's leave is missing.
         """
-        others = self._others(nodes)
+        others = self._judged(nodes, message)
         if isinstance(message, Forwarded):
             originals.require(self._engine, others, message)
             message = originals.inner(message)
@@ -64,7 +66,7 @@ class Pairs:
         """
         message, state = self._message(draft), self._engine.trust.require_state(draft.case)
         if self._house.is_unread(PairPolicy) and message.TYPE not in _ALWAYS:
-            if not self._others(state.members):
+            if not self._judged(state.members, message):
                 return
             raise RefusedError(
                 "the pair policy of your node has changed and is not open on this device yet",
@@ -114,6 +116,15 @@ class Pairs:
         if not isinstance(made, Message):
             raise RefusedError("this draft holds no message", rule="form")
         return made
+
+    def _judged(self, nodes: Iterable[str], message: Message) -> list[str]:
+        """Return the nodes that are judged: a correction goes to all who had what was wrong."""
+        had = set[str]()
+        if isinstance(message, Correction):
+            for row in rows(self._engine, "object = ? AND node = ?", message.of, self._engine.node):
+                state = self._engine.trust.require_state(row.case)
+                had |= state.covered(row.statement.gen, self._engine.directory)
+        return self._others(set(nodes) - had)
 
     def _corrected(self, correction: Correction) -> tuple[str, bool]:
         """Return as what a correction counts: as the own node's message that was wrong."""

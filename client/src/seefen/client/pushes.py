@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
-from seefen.client import erasing, originals
+from seefen.client import copies, erasing, originals
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.house import House
@@ -220,7 +220,9 @@ class Pushes:
         """Tell which copies of the own node are wrong now: those who have them are not told."""
         engine = self._engine
         for row in rows(engine, "object = ? AND node = ?", obj.reply_to, obj.node):
-            for copy in originals.copies_of(engine, row.object):
+            back = cover.type == "Recall"
+            wrong = copies.of(engine, row) if back else originals.copies_of(engine, row.object)
+            for copy in wrong:
                 did = ENDS[cover.type]
                 text = f"{obj.node} {did} {ref_of(engine, row)}, which your node passed on as this"
                 state = engine.trust.require_state(copy.case)

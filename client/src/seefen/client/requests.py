@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from seefen.client import copies
 from seefen.client.assigned import holders
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
@@ -193,6 +194,7 @@ class Requests:
                 found += [
                     _due(view, life, has, ours=True) for life in lives if life.state == UNCLEAR
                 ]
+        found += copies.due(self._engine)
         # What has not come to its recipient yet has no time to be late by.
         return sorted(found, key=lambda d: (not d.waits_for_us, d.due_at is None, d.due_at or 0))
 

@@ -35,7 +35,7 @@ from seefen.protocol.statements import Object, Revoke
 
 FREE: Final = "H0"  # may be passed on without asking
 _LOST: Final = ("lost", "compromised")
-_GRANTS: Final = ("permitted", "conditions")
+GRANTS: Final = ("permitted", "conditions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def grants(decision: OnwardDecision, object_: bytes, node: str, at: int) -> bool
     """Tell whether a decision lets an object go to a node, now."""
     day = datetime.fromtimestamp(at, UTC).date().isoformat()
     return (
-        decision.decision in _GRANTS
+        decision.decision in GRANTS
         and decision.of == object_
         and node in recipients(decision)
         and (not decision.until or day[: len(decision.until)] <= decision.until)

@@ -40,6 +40,7 @@ _HINTS: Final = {
     "consistency": _LOG,
     "d-renew": "a keyholder of any member writes in the case first, then yours assigns it anew",
     "d-no-key": "a keyholder assigns it (seefen case assign); at once: case break-glass CASE",
+    "decision-unread": "seefen case show REF; then forward it again, if that lets it go",
     "evidence": "it is JSON as a device keeps it in its folder 'evidence'; nothing was concluded",
     "expired": "a certificate has run out: ask your node's administrator for a new invite",
     "file-name": "nothing was sent: rename the file, or copy it under a shorter name",
@@ -92,7 +93,9 @@ _HINTS: Final = {
     "own-case": "name the case that it is to go into",
     "own": "the other nodes answer it; 'seefen alert reach REF' shows how far it got",
     "pair-persons": "ask your lead, or send without persons",
-    "pair-policy": "ask your lead; 'seefen house show pair-policy' shows the table",
+    "pair-policy": "every member reads it: send it in a channel or case without that node "
+    "('seefen channel list'; a lead opens one). 'seefen house show pair-policy' is the table",
+    "passed-on": "it stands in 'seefen due'; --passed-to WHOM tells its author where it went",
     "paper-unread": "'seefen status' fetches it; what waits leaves by itself if it still may",
     "paper": "an admin of your node: seefen house lay FILE.json",
     "parts-missing": "the file is still under way: the same command again goes on with it",

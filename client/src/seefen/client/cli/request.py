@@ -21,7 +21,7 @@ from seefen.client.cli.paint import dim
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import requests
 from seefen.client.values import Sent
-from seefen.protocol.messages import TABLES, InfoReply, TraceReply
+from seefen.protocol.messages import TABLES, InfoReply, Recall, TraceReply
 
 group = typer.Typer(help="Requests: one clock for each node that is asked.")
 Form = Annotated[
@@ -72,6 +72,10 @@ def show(context: typer.Context, ref: Ref) -> None:
     with opened(context) as session:
         view = session.do(lambda client: client.requests.show(str(ref)))
         session.screen.show(view, lambda one: requests.shown(one, node=session.client.node))
+        let = session.do(lambda client: client.onward.permitted(str(ref)))
+        if view.type == Recall.TYPE and view.ours and let:
+            where = f"Your node let it go on to {', '.join(let)}: whoever passed it on there"
+            session.screen.say(dim(f"{where} owes the recall of his copy, and then this."))
         if session.do(lambda client: client.draft(drafted.name_of(str(ref)))) is not None:
             session.screen.say(
                 dim(f"A program drafted an answer: seefen request answer {ref} --draft")
