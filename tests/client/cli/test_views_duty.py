@@ -153,7 +153,7 @@ def test_an_action_day_hour_by_hour() -> None:
     shown = printed(actions.shown(view))
     for part in (
         "EXERCISE", "coordinated by belgrade-ffp", "firearm", "340", "Told nothing: tirana-police",
-        "1 tallies are not open here", "2 came after the report", "Closed: jad#9",
+        "1 tally is not open here", "2 came after the report", "Closed: jad#9",
     ):  # fmt: skip
         assert part in shown
     assert "arrest" not in shown  # nobody counted any
