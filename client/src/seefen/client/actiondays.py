@@ -1,8 +1,9 @@
 """Joint action days: opened in a channel, counted hour by hour, closed with a report.
 
 A tally is what a node counted in one hour, whole: said again it takes the place of the
-one before, so that nothing is counted twice; taken back it leaves its hour empty. What is an exercise is never counted among
-what is real, nor the reverse. A node speaks for itself alone.
+one before, so that nothing is counted twice; taken back it leaves its hour empty. What is
+an exercise is never counted among what is real, nor the reverse. A node speaks for itself
+alone.
 """
 
 from collections.abc import Iterable, Iterator

@@ -26,8 +26,8 @@ _LETTERS: Final = str.maketrans({**_CYRILLIC, **_LATIN})
 _SOUNDS: Final = (
     ("dzh", "d"), ("xh", "d"), ("dz", "d"), ("dj", "d"), ("gj", "d"), ("sh", "s"), ("zh", "z"),
     ("ch", "c"), ("kj", "c"), ("kh", "h"), ("ts", "c"), ("w", "v"), ("q", "k"), ("x", "ks"),
-    # Last, when each h that is half of a sound is gone: a Ukrainian г is an h in Latin letters,
-    # everybody else's is a g, and in Cyrillic ones nobody sees whose it is.
+    # Last, when each h that is half of a sound is gone: the same Cyrillic letter is an h in
+    # Ukrainian and a g everywhere else, and nobody sees whose it is.
     ("h", "g"),
 )  # fmt: skip
 _GLIDE: Final = re.compile(r"[ijy]+(?=[aeou])|j|(?<=i)y")

@@ -28,8 +28,8 @@ MARKS: Final[tuple[str, ...]] = (
     *("ДОВЕРЛИВО", "СТРОГО ДОВЕРЛИВО", "I KUFIZUAR", "KONFIDENCIAL", "SEKRET", "TEPËR SEKRET"),
     # Romanian, Ukrainian
     *("SECRET DE SERVICIU", "STRICT SECRET", "RESTRICȚIONAT", "CONFIDENȚIAL", "SECRET"),
-    *("ТАЄМНО", "ЦІЛКОМ ТАЄМНО", "ОСОБЛИВОЇ ВАЖЛИВОСТІ", "ДСК"),  # noqa: RUF001
-    "ДЛЯ СЛУЖБОВОГО КОРИСТУВАННЯ",  # noqa: RUF001
+    *("ТАЄМНО", "ЦІЛКОМ ТАЄМНО", "ОСОБЛИВОЇ ВАЖЛИВОСТІ", "ДСК"),
+    "ДЛЯ СЛУЖБОВОГО КОРИСТУВАННЯ",
 )
 _APART: Final = re.compile(r"[\W_]+")
 
