@@ -23,6 +23,7 @@ from seefen.protocol.messages import (
     encode_cover,
     encode_message,
 )
+from tests.client.cli.test_views import printed
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, channel, until
 
@@ -99,6 +100,41 @@ async def test_hours_add_up_and_an_hour_told_again_counts_once(place: Site) -> N
     await say(skopje, tally(skopje, {"firearm": 9}))
     await until(lambda: belgrade.duty.action_days.show(REF).late == 1, belgrade)
     assert sums(belgrade) == whole
+
+
+async def test_an_hour_whose_tally_was_taken_back_stays_empty_and_it_is_said(place: Site) -> None:
+    skopje, belgrade, _ = await opened(place)
+    for count in (3, 30):
+        await skopje.duty.action_days.tally(REF, {"firearm": count}, FIRST)
+    await skopje.duty.action_days.tally(REF, {"firearm": 1}, FIRST + HOUR)
+    whole = {SKOPJE: {"firearm": 31}}
+    await until(lambda: sums(belgrade) == whole, belgrade)
+    await skopje.amend.recall(f"{CHANNEL}#2", "wrong_data")  # replaced: it changes nothing
+    await skopje.amend.recall(f"{CHANNEL}#3", "wrong_data")
+    await until(lambda: belgrade.duty.action_days.show(REF).emptied, belgrade)
+    for one in (skopje, belgrade):
+        view = one.duty.action_days.show(REF)
+        assert view.sums == {SKOPJE: {"firearm": 1}}
+        assert [(back.node, back.hour, back.ref) for back in view.emptied] == [
+            (SKOPJE, FIRST, f"{CHANNEL}#3")
+        ]
+    assert f"told anew: {SKOPJE} " in printed(actions.shown(view))
+    # Erased, nobody here knows of which hour it was: that is said, and no number is made up.
+    await belgrade.amend.erase(f"{CHANNEL}#3")
+    view = belgrade.duty.action_days.show(REF)
+    assert (view.unread, view.closed) == (1, 0)
+    assert view.sums == {SKOPJE: {"firearm": 1}}
+    assert "1 tally is taken back and not read here" in printed(actions.shown(view))
+
+    await skopje.duty.action_days.tally(REF, {"firearm": 0}, FIRST)
+    await until(lambda: sums(belgrade) == {SKOPJE: {"firearm": 1}}, belgrade)
+    view = skopje.duty.action_days.show(REF)
+    assert view.emptied == ()
+    assert view.hours[0].counts == {"firearm": 0}
+
+    # A newer version of the day would lose every tally from view.
+    with pytest.raises(RefusedError, match="open another"):
+        await skopje.amend.replace(REF, replace(DAY, ends="2026-05-09T10:00Z"))
 
 
 def day_of(client: Client) -> bytes:

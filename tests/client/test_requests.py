@@ -9,11 +9,16 @@ from msgspec.structs import replace
 
 from demo import case_a
 from seefen.client import Client
-from seefen.client.values import LifeView
+from seefen.client.engine import Engine
+from seefen.client.requests import Lives, Requests
+from seefen.client.values import AssignedView, LifeView
+from seefen.client.views import Row
+from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
     Bulletin,
     ControlledDelivery,
+    Cover,
     InfoReply,
     InfoRequest,
     Item,
@@ -320,3 +325,55 @@ async def test_a_leg_that_nobody_takes_over_is_late_for_who_asked(place: Site) -
     late = [one for one in skopje.requests.due() if one.ref == handover]
     assert [(one.node, one.used >= 100) for one in late] == [(PRISTINA, True)]
     assert [level for level, due in skopje.requests.reminders() if due.ref == handover] == [100]
+
+
+async def test_what_is_settled_is_read_no_more_and_what_is_not_stays_due(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade, pristina, ref = await asked(place)
+    alert = await skopje.cases.send(ref.partition("#")[0], "no request: it asks nothing")
+    assert alert.ref
+    await belgrade.requests.move(ref, REPLY)
+    await pristina.requests.answer(ref, "not_ours", "ask Sarajevo")
+    await until(lambda: skopje.requests.due() == [], skopje)
+    assert belgrade.requests.due() == pristina.requests.due() == []
+    read = list[bytes]()
+
+    def spied(self: Requests, row: Row, cover: Cover) -> Lives:
+        read.append(row.object)
+        return lives(self, row, cover)
+
+    lives = Requests._lives
+    monkeypatch.setattr(Requests, "_lives", spied)
+    assert belgrade.requests.due() == []
+    assert read == []  # answered: nothing leads back from there
+    # What is not ours may be taken all the same, and then it is due on both sides.
+    await pristina.requests.answer(ref, "taken")
+    assert [due.ours for due in pristina.requests.due()] == ["taken"]
+    await until(lambda: [due.node for due in skopje.requests.due()] == [PRISTINA], skopje)
+    await pristina.requests.move(ref, REPLY)
+    await until(lambda: skopje.requests.due() == [], skopje)
+    read.clear()
+    assert skopje.requests.due() == []
+    assert read == []
+    await skopje.requests.close(ref, "solved")  # the list of requests shows all as before
+    (shown,) = skopje.requests.list()
+    assert {life.state for life in shown.lives} == {"closed"}
+
+
+async def test_many_requests_of_a_case_ask_once_who_has_it(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade, _, ref = await asked(place)
+    case = ref.partition("#")[0]
+    await skopje.requests.ask(case, replace(TRACE, to=(BELGRADE,), message_id=bytes([1] * 16)))
+    await until(lambda: len(belgrade.requests.due()) == 2, belgrade)
+    asked_for = list[str]()
+
+    def spied(engine: Engine, state: CaseState) -> tuple[AssignedView, ...]:
+        asked_for.append(state.number)
+        return ()
+
+    monkeypatch.setattr("seefen.client.requests.holders", spied)
+    assert len(belgrade.requests.due()) == 2
+    assert asked_for == [case]

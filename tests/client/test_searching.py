@@ -19,7 +19,11 @@ SAME = [
     ("Đorđe", "Djordje", "Ђорђе", "Gjorgje", "Ѓорѓе"),
     ("Țurcanu", "Ţurcanu", "Turcanu", "Цуркану"),
     ("Олександр", "Oleksandr"),
-    ("Гнатюк", "Gnatiuk", "Gnatyuk", "Gnatjuk"),
+    ("Гнатюк", "Hnatiuk", "Gnatiuk", "Gnatyuk", "Gnatjuk"),
+    ("Сергій", "Serhii", "Sergij"),
+    ("Згурський", "Zghurskyi", "Zgurskij"),
+    ("Ґалаґан", "Galagan"),
+    ("Хоменко", "Khomenko", "Homenko"),
     ("Марія", "Mariia", "Mariya", "Marija", "Maria"),
     ("Živković", "Zivkovic", "Živković", "Живковић", "Zhivkovich"),
     ("Љубљана", "Ljubljana"),
@@ -83,6 +87,18 @@ async def test_a_name_is_found_in_either_alphabet_and_only_its_cover_is_shown(
     assert (result.views, result.searched, result.closed) == ((), 0, 2)
     await belgrade.read(ref, **WHY, accept=True)
     assert [view.ref for view in belgrade.search("milosh").views] == [ref]
+
+
+async def test_words_that_an_older_version_folded_otherwise_are_found(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    case = await skopje.cases.open("Pistols", (BELGRADE,))
+    await skopje.cases.send(case.number, "Олександр Гнатюк")
+    vault = skopje._engine.vault
+    vault.run("DELETE FROM word")
+    vault.run("INSERT INTO word (rowid, folded) SELECT idx, 'hnatuk' FROM object")
+    vault.put_number("folding", 1)
+    assert [view.ref for view in skopje.search("Hnatiuk", **WHY).views] == [f"{case.number}#1"]
+    assert [view.ref for view in skopje.search("oleksandr").views] == [f"{case.number}#1"]
 
 
 async def test_the_newest_comes_first_and_marks_are_found(place: Site) -> None:

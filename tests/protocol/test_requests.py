@@ -13,6 +13,7 @@ from seefen.protocol.requests import (
     LIVES,
     REQUEST,
     RUNNING,
+    SETTLED,
     Act,
     Moves,
     Request,
@@ -180,3 +181,14 @@ def test_an_extension_moves_the_date_and_never_forwards() -> None:
     assert record.extended(600).due_at == 700
     assert record.extended(600).extended(60).due_at == 700
     assert Request().extended(600).due_s == 0  # no clock, nothing to move
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_from_what_is_settled_no_move_leads_back_to_what_is_owed(life: str) -> None:
+    owed = RUNNING[life] | {State.UNCLEAR}
+    for state in SETTLED[life]:
+        assert state not in owed
+        assert set(LIVES[life][state].values()) <= SETTLED[life], state
+    # And nothing else is: not ours and rejected may be taken again.
+    for state in set(LIVES[life]) - SETTLED[life] - owed:
+        assert set(LIVES[life][state].values()) & owed, state

@@ -107,6 +107,11 @@ def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> N
         "seefen watch take-over",
     ):  # fmt: skip
         assert part in shown
+    # Below `due` the same stands already, and who gave it is not told to take it.
+    short = printed(handover.shown(view, officer="o-7f31", lists=False))
+    assert "Tirana calls back" in short
+    assert "seefen-border#1" not in short
+    assert "take-over" not in short
     assert "Taken by o-22bb" in printed(
         handover.shown(dataclasses.replace(view, taken_by="o-22bb"))
     )
@@ -140,6 +145,23 @@ def test_an_emergency_and_its_reason() -> None:
     assert "refused: too often" in printed(emergencies.listed([refused]))
 
 
+def test_what_is_due_stands_in_two_lines_each_on_an_ordinary_terminal() -> None:
+    due = values.DueView(
+        ref="SF-2026-BLG-00001#114", case="SF-2026-BLG-00001", what="SeizureAlert",
+        sender="skopje-border", node="belgrade-ffp", waits_for_us=True,
+        due_at=int(times.now().timestamp()) + 300_000, used=12, urgency="NORMAL", ours="free",
+        officer="", subject="12 pistols, 340 rounds, Tabanovce / Preševo, preliminary",
+        handling="H2",
+    )  # fmt: skip
+    rows = [due, dataclasses.replace(due, ref="a#1", what="Recall", subject="recalled")]
+    shown = printed(duty.due(rows), 98).splitlines()
+    assert len(shown) == 2 + 2 * len(rows) + 1
+    assert f"  {due.subject} · H2, ask before sharing" in shown
+    head, first, second = shown[1], shown[2], shown[4]
+    for column, value in (("FROM", "skopje-border"), ("WHO HAS IT", "free")):
+        assert head.index(column) == first.index(value) == second.index(value)
+
+
 def test_an_action_day_hour_by_hour() -> None:
     hours = (
         HourView("skopje-border", 1_778_302_800, {"firearm": 3}, "jad#2"),
@@ -153,7 +175,7 @@ def test_an_action_day_hour_by_hour() -> None:
     shown = printed(actions.shown(view))
     for part in (
         "EXERCISE", "coordinated by belgrade-ffp", "firearm", "340", "Told nothing: tirana-police",
-        "1 tallies are not open here", "2 came after the report", "Closed: jad#9",
+        "1 tally is not open here", "2 came after the report", "Closed: jad#9",
     ):  # fmt: skip
         assert part in shown
     assert "arrest" not in shown  # nobody counted any

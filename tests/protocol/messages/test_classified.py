@@ -1,9 +1,12 @@
 """What bears a mark of classified information does not leave; ordinary words do."""
 
+# ruff: noqa: RUF001 (letters of two alphabets)
+
 import pytest
 from msgspec.structs import replace
 
 from demo import case_a
+from seefen.client.labels.cyrillic import cyrillic
 from seefen.protocol.encoding import decode_map, encode_map
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import FileNote, Note, decode_message, encode_message, marks_in
@@ -16,6 +19,25 @@ def test_each_mark_stops_a_message(mark: str) -> None:
         encode_message(Note(text=f"Annex: {mark}, copy 2"))
     assert refused.value.rule == "classified"
     assert mark in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DRZAVNA TAJNA", "OGRANICENO", "TEPER SEKRET", "RESTRICTIONAT", "TRES SECRET UE",
+        "ТАЈНО", "ВРЛО ТАЈНО", "ПОВЈЕРЉИВО", "ДЛЯ СЛУЖБОВОГО\nКОРИСТУВАННЯ",
+        "ОСОБЛИВОЇ ВАЖЛИВОСТІ", "ОСОБЛИВОІ ВАЖЛИВОСТІ",
+    ],
+)  # fmt: skip
+def test_a_mark_is_one_in_either_alphabet_and_without_its_accents(text: str) -> None:
+    with pytest.raises(RefusedError, match="nothing classified"):
+        encode_message(Note(text=f"({text}) Annex"))
+
+
+def test_each_mark_in_serbian_latin_letters_stands_in_cyrillic_ones_too() -> None:
+    marks = MARKS[MARKS.index("INTERNO") : MARKS.index("ИНТЕРНО")]
+    assert len(marks) == 9
+    assert {cyrillic(mark) for mark in marks} <= set(MARKS)
 
 
 @pytest.mark.parametrize("name", ["RESTREINT_UE-annex.pdf", "ДСК 7.docx", "list.SEKRET.pdf"])
@@ -41,6 +63,11 @@ def test_a_mark_deep_in_a_form_stops_it_and_is_named() -> None:
         "INTERNOM odlukom",
         "SECRETARIAT",
         "поверљиво",
+        "Тајно су прешли границу",
+        "drzavna tajna",
+        "ОГРАНИЧЕНОСТ",
+        "Для службового користування",
+        "TAJNOST",
     ],
 )
 def test_ordinary_words_pass(text: str) -> None:

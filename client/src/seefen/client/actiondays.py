@@ -1,12 +1,13 @@
 """Joint action days: opened in a channel, counted hour by hour, closed with a report.
 
 A tally is what a node counted in one hour, whole: said again it takes the place of the
-one before, so that nothing is counted twice. What is an exercise is never counted among
-what is real, nor the reverse. A node speaks for itself alone.
+one before, so that nothing is counted twice; taken back it leaves its hour empty. What is
+an exercise is never counted among what is real, nor the reverse. A node speaks for itself
+alone.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
@@ -57,6 +58,8 @@ class ActionDayView:
         sums: By node; who told nothing is in ``silent``.
         closed: How many tallies are not open on this device, and not counted.
         late: How many came after the report, and are not counted.
+        emptied: Hours whose newest tally was taken back: nothing counts there, until it is told.
+        unread: How many were taken back before they were read here: of which hour, nobody knows.
         report: The closing report, or empty while the day goes on.
     """
 
@@ -74,10 +77,29 @@ class ActionDayView:
     closed: int
     late: int
     report: str
+    emptied: tuple[HourView, ...] = ()
+    unread: int = 0
+
+
+@dataclass(slots=True)
+class _Told:
+    """What was told, in the order of the log: the last one of a node and hour stays."""
+
+    hours: "Hours" = field(default_factory=dict["tuple[str, int]", HourView])
+    emptied: "Hours" = field(default_factory=dict["tuple[str, int]", HourView])
+    closed: int = 0
+    late: int = 0
+    unread: int = 0
+
+    def put(self, one: HourView, *, back: bool) -> None:
+        # What it replaced does not come back with it: it was said to be wrong as well.
+        stays, goes = (self.emptied, self.hours) if back else (self.hours, self.emptied)
+        goes.pop((one.node, one.hour), None)
+        stays[one.node, one.hour] = one
 
 
 Views: TypeAlias = list[ActionDayView]
-Hours: TypeAlias = list[HourView]
+Hours: TypeAlias = dict[tuple[str, int], HourView]
 _Day: TypeAlias = tuple[CaseState, Row, ActionDay]
 
 
@@ -156,7 +178,7 @@ class ActionDays:
             raise OutOfTurnError(f"{ref} is closed: {view.report}", rule="closed")
         if view.closed:
             raise RefusedError(
-                f"{view.closed} tallies of {ref} are not open here: go on watch, or open them",
+                f"{tallies(view.closed)} of {ref} not open here: go on watch, or open them",
                 rule="not-opened",
             )
         message = ActionReport(
@@ -182,7 +204,8 @@ class ActionDays:
         """
         state, row, day = self._day(ref)
         report = self._report(row, day)
-        hours, closed, late = self._tallies(state, row, day, report)
+        told = self._tallies(state, row, day, report)
+        hours, emptied = _by_hour(told.hours.values()), _by_hour(told.emptied.values())
         sums = dict[str, dict[str, int]]()
         for one in hours:
             node = sums.setdefault(one.node, {})
@@ -198,29 +221,32 @@ class ActionDays:
             nodes=nodes,
             counted=_counted(day),
             exercise=day.exercise,
-            hours=tuple(sorted(hours, key=lambda one: (one.hour, one.node))),
+            hours=hours,
             sums={node: sums[node] for node in sorted(sums)},
             silent=tuple(node for node in nodes if node not in sums),
-            closed=closed,
-            late=late,
+            closed=told.closed,
+            late=told.late,
             report="" if report is None else ref_of(self._engine, report),
+            emptied=emptied,
+            unread=told.unread,
         )
 
     def _tallies(
         self, state: CaseState, day_row: Row, day: ActionDay, report: Row | None
-    ) -> tuple[Hours, int, int]:
-        newest = dict[tuple[str, int], HourView]()
-        closed = late = 0
+    ) -> "_Told":
+        told = _Told()
         for row in self._replies(day_row, Tally.TYPE):
             if row.statement.node not in _nodes(state, day):
                 continue
+            back = recall_of(self._engine, row) is not None
             if report is not None and row.index > report.index:
-                late += 1
+                told.late += not back
             elif row.body is None:
-                closed += 1
+                told.unread += back
+                told.closed += not back
             elif (one := self._hour(row, day_row, day)) is not None:
-                newest[one.node, one.hour] = one  # in the order of the log: the last one stays
-        return [*newest.values()], closed, late
+                told.put(one, back=back)
+        return told
 
     def _hour(self, row: Row, day_row: Row, day: ActionDay) -> HourView | None:
         said = row.message
@@ -238,13 +264,14 @@ class ActionDays:
     def _replies(self, row: Row, type_: str) -> Iterator[Row]:
         for reply in rows(self._engine, _REPLIES, row.object, row.case):
             cover = reply.opened_cover
-            if cover is not None and cover.type == type_ and not recall_of(self._engine, reply):
+            if cover is not None and cover.type == type_:
                 yield reply
 
     def _report(self, row: Row, day: ActionDay) -> Row | None:
         for reply in self._replies(row, ActionReport.TYPE):
             ours = reply.statement.node == day.coordinator
-            if ours and "lead" in author_of(self._engine, reply).roles:
+            lead = "lead" in author_of(self._engine, reply).roles
+            if ours and lead and recall_of(self._engine, reply) is None:
                 return reply
         return None
 
@@ -270,6 +297,15 @@ class ActionDays:
         engine = self._engine
         if "lead" not in engine.directory.device(engine.keys.device).roles:
             raise UntrustedError(what, rule="role")
+
+
+def tallies(number: int) -> str:
+    """Return ``1 tally is``, ``2 tallies are``."""
+    return "1 tally is" if number == 1 else f"{number} tallies are"
+
+
+def _by_hour(hours: Iterable[HourView]) -> tuple[HourView, ...]:
+    return tuple(sorted(hours, key=lambda one: (one.hour, one.node)))
 
 
 def _span(day: ActionDay) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from seefen.client.views import Row, recall_of, ref_of, require_newest, row_of, 
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
+    ActionDay,
     Correction,
     EmergencyOpened,
     ErasureConfirm,
@@ -54,11 +55,14 @@ class Amending:
 
         Raises:
             RefusedError: It is another's, of another form, or replaced or taken back already; rule
-                ``stays``: a paper of the house, or word of an emergency.
+                ``stays``: a paper of the house, word of an emergency, or an action day.
         """
         state, row = self._own(ref)
         _require_mendable(ref, row)
         cover = row.opened_cover
+        if cover is not None and cover.type == ActionDay.TYPE:
+            # All tallies are about that object, and would be lost from view.
+            raise RefusedError(f"{ref} has its tallies: recall it and open another", rule="stays")
         if cover is None or cover.type != message.TYPE:
             kind = "sealed for this device" if cover is None else f"a {cover.type}"
             raise RefusedError(f"{ref} is {kind}: a {message.TYPE} is none", rule="form")

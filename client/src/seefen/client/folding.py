@@ -26,9 +26,14 @@ _LETTERS: Final = str.maketrans({**_CYRILLIC, **_LATIN})
 _SOUNDS: Final = (
     ("dzh", "d"), ("xh", "d"), ("dz", "d"), ("dj", "d"), ("gj", "d"), ("sh", "s"), ("zh", "z"),
     ("ch", "c"), ("kj", "c"), ("kh", "h"), ("ts", "c"), ("w", "v"), ("q", "k"), ("x", "ks"),
+    # Last, when each h that is half of a sound is gone: the same Cyrillic letter is an h in
+    # Ukrainian and a g everywhere else, and nobody sees whose it is.
+    ("h", "g"),
 )  # fmt: skip
 _GLIDE: Final = re.compile(r"[ijy]+(?=[aeou])|j|(?<=i)y")
 _DOUBLED: Final = re.compile(r"([a-z])\1+")
+# A vault keeps words folded: with another number its index is made anew.
+FOLDING: Final = 2
 
 
 def fold(word: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from seefen.client import copies
 from seefen.client.assigned import holders
 from seefen.client.casework import Casework
+from seefen.client.dues import ASK, ASKED, due_view, is_due, is_settled, settle, unsettled
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
@@ -37,6 +38,7 @@ from seefen.protocol.requests import RUNNING, Act, Request, Side, State
 Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
 Views: TypeAlias = list[RequestView]
 Dues: TypeAlias = list[DueView]
+Objects: TypeAlias = list[bytes]
 Lives: TypeAlias = dict[str, tuple[Request, Row | None]]  # by node, with what moved it last
 UNCLEAR: Final = State.UNCLEAR.value
 LEVELS: Final = (100, 80, 50)  # per cent of the time at which somebody is reminded
@@ -48,7 +50,6 @@ _ANSWERS: Final = {
     "OnwardDecision": "OnwardRequest",
     "ErasureConfirm": "Recall",
 }
-_ASKED: Final = "cover IS NOT NULL AND superseded_by IS NULL AND NOT file"
 
 
 class Requests:
@@ -183,17 +184,10 @@ class Requests:
     def due(self) -> Dues:
         """Return what is open: ours to answer first, then what others owe us, each by time."""
         found: Dues = []
-        for row in self._requests():
-            view, has = self._view(row), self._assigned(row)
-            # Of an alert to many we are owed nothing but what `alert reach` shows; a leg that
-            # nobody takes over is an alarm.
-            owed = view.ours and view.type != "SeizureAlert"
-            lives = view.lives if owed else self._own(view)
-            found += [_due(view, life, has) for life in lives if life.running and view.due_s]
-            if view.ours:  # asked back: the clock stands, and the next word is ours
-                found += [
-                    _due(view, life, has, ours=True) for life in lives if life.state == UNCLEAR
-                ]
+        settled, case_holders = list[bytes](), dict[bytes, tuple[str, ...]]()
+        for row in unsettled(self._engine):
+            found += self._dues(row, settled, case_holders)
+        settle(self._engine, settled)
         found += copies.due(self._engine)
         # What has not come to its recipient yet has no time to be late by.
         return sorted(found, key=lambda d: (not d.waits_for_us, d.due_at is None, d.due_at or 0))
@@ -246,16 +240,40 @@ class Requests:
         return row_of(self._engine, state, number)
 
     def _requests(self) -> Sequence[Row]:
-        return [row for row in rows(self._engine, _ASKED) if _asks(row.opened_cover)]
+        return [row for row in rows(self._engine, ASKED, ASK) if _asks(row.opened_cover)]
+
+    def _dues(self, row: Row, settled: Objects, case_holders: dict[bytes, tuple[str, ...]]) -> Dues:
+        cover, node = row.opened_cover, self._engine.node
+        if cover is None or not _asks(cover):
+            return []
+        lives, ours = self._lives(row, cover), row.statement.node == node
+        # Of an alert to many we are owed nothing but what `alert reach` shows; a leg that
+        # nobody takes over is an alarm.
+        owed = ours and cover.type != "SeizureAlert"
+        looked_at = lives if owed else {one: lives[one] for one in lives if one == node}
+        counted = [life for life, _ in looked_at.values()]
+        if not is_due(row, cover, counted, node):
+            if is_settled(self._engine, row, cover, counted):
+                settled.append(row.object)
+            return []
+        if row.case not in case_holders:
+            case_holders[row.case] = self._assigned(row)
+        view, has = self._view(row, looked_at), case_holders[row.case]
+        found = [due_view(view, life, has) for life in view.lives if life.running and view.due_s]
+        if ours:  # asked back: the clock stands, and the next word is ours
+            unclear = (life for life in view.lives if life.state == UNCLEAR)
+            found += [due_view(view, life, has, ours=True) for life in unclear]
+        return found
 
     async def _note(self, ref: str, move: str, text: str) -> Sent:
         row = self._row(ref)
         note = Note(text=text, about=row.object, move=move, **terms_of(row))
         return await self.move(ref, saying(note, "handling", "tlp"))
 
-    def _view(self, row: Row) -> RequestView:
+    def _view(self, row: Row, lives: Lives | None = None) -> RequestView:
         view, cover, now = object_view(self._engine, row), row.opened_cover, self._engine.now()
-        lives = {} if cover is None else self._lives(row, cover)
+        if lives is None:
+            lives = {} if cover is None else self._lives(row, cover)
         return RequestView(
             ref=view.ref,
             case=view.case,
@@ -293,9 +311,6 @@ class Requests:
         if state.form != "case":
             return ()
         return tuple(one.officer for one in holders(self._engine, state))
-
-    def _own(self, view: RequestView) -> tuple[LifeView, ...]:
-        return tuple(life for life in view.lives if life.node == self._engine.node)
 
     def _lives(self, row: Row, cover: Cover) -> Lives:
         """Return how a request stands at each node that is asked, and what moved it last."""
@@ -379,24 +394,3 @@ def _asks(cover: Cover | None) -> bool:
 def _life(row: Row) -> str:
     cover = row.opened_cover
     return "" if cover is None else cover.life
-
-
-def _due(
-    view: RequestView, life: LifeView, assigned: tuple[str, ...], *, ours: bool = False
-) -> DueView:
-    return DueView(
-        ref=view.ref,
-        case=view.case,
-        what=view.type,
-        sender=view.asker,
-        node=life.node,
-        waits_for_us=ours or not view.ours,
-        due_at=life.due_at,
-        used=life.used,
-        urgency=view.urgency,
-        ours="free" if life.state == "asked" else life.state,
-        officer=life.officer,
-        subject=view.subject,
-        handling=view.handling,
-        assigned=assigned,
-    )

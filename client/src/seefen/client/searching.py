@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from seefen.client.engine import Engine
-from seefen.client.folding import fold, fold_all
+from seefen.client.folding import FOLDING, fold, fold_all
 from seefen.client.values import Found
 from seefen.client.vault import Vault
 from seefen.client.views import object_view, rows
@@ -61,6 +61,7 @@ def search(engine: Engine, text: str) -> Found:
             f"give at least {LEAST} letters or digits of a word to look for", rule="form"
         )
     vault = engine.vault
+    _renew(engine)
     query = " AND ".join(f'"{word}"' for word in words)
     sql = "SELECT rowid FROM word WHERE folded MATCH ? ORDER BY rowid DESC LIMIT ?"
     indices = [row[0] for row in vault.run(sql, query, MOST + 1)]
@@ -75,6 +76,18 @@ def search(engine: Engine, text: str) -> Found:
         searched=searched[0] if searched else 0,
         closed=closed[0] if closed else 0,
     )
+
+
+def _renew(engine: Engine) -> None:
+    """Fold all words anew when an older version of this program folded them in its own way."""
+    vault = engine.vault
+    if vault.get_number("folding") == FOLDING:
+        return
+    with vault.soon():
+        for row in rows(engine, "body IS NOT NULL"):
+            if row.message is not None:
+                keep(vault, row.object, row.message)
+        vault.put_number("folding", FOLDING)
 
 
 def _nothing(_field: str, _table: str, _code: str) -> str:

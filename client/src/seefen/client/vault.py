@@ -56,6 +56,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS object_message ON object (case_id, message_id)
 CREATE TABLE IF NOT EXISTS step (
   object BLOB, node TEXT, step TEXT, at INTEGER NOT NULL, officer TEXT NOT NULL,
   PRIMARY KEY (object, node, step)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS settled (object BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS access (
   idx INTEGER PRIMARY KEY, case_id BLOB NOT NULL, scope TEXT NOT NULL, object BLOB,
   envelope BLOB NOT NULL, until INTEGER NOT NULL, reason TEXT NOT NULL, salt BLOB NOT NULL);

@@ -126,6 +126,11 @@ RUNNING: Final[Mapping[str, frozenset[State]]] = {
     "request": frozenset({State.ASKED, State.TAKEN, State.PASSED_ON}),
     "alert": frozenset({State.ASKED}),
 }
+# From these no move leads back to one in which somebody owes a word.
+SETTLED: Final[Mapping[str, frozenset[State]]] = {
+    "request": frozenset({State.ANSWERED, State.REFUSED, State.WITHDRAWN, State.CLOSED}),
+    "alert": frozenset(ALERT) - {State.ASKED},
+}
 
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR

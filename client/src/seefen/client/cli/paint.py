@@ -86,8 +86,17 @@ def stack(*parts: Painted | None) -> Group:
 class Grid:
     """Columns without lines between them, with or without a head."""
 
-    def __init__(self, *heads: str, right: Iterable[int] = (), keep: Iterable[int] = ()) -> None:
-        """Name the columns; ``right`` are set to the right, ``keep`` are never folded."""
+    def __init__(
+        self,
+        *heads: str,
+        right: Iterable[int] = (),
+        keep: Iterable[int] = (),
+        widths: Sequence[int] = (),
+    ) -> None:
+        """Name the columns; ``right`` are set to the right, ``keep`` are never folded.
+
+        With ``widths`` several grids one below the other have their columns in line.
+        """
         self._table = Table(box=None, pad_edge=False, show_header=any(heads), padding=(0, 2, 0, 0))
         numbers, whole = set(right), set(keep)
         for place, head in enumerate(heads):
@@ -97,6 +106,7 @@ class Grid:
                 no_wrap=place in whole,
                 overflow="fold",
                 header_style="dim",
+                min_width=widths[place] if widths else None,
             )
 
     def row(self, *cells: Piece | None) -> "Grid":

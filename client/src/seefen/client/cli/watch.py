@@ -72,7 +72,8 @@ def take_over(context: typer.Context) -> None:
 def _show_handover(session: Session) -> None:
     view = session.do(lambda client: client.duty.handover.waiting())
     if view is not None:
-        session.screen.say(handover.shown(view, session.screen.lang))
+        officer = session.do(lambda client: client.officer)
+        session.screen.say(handover.shown(view, session.screen.lang, officer=officer))
 
 
 @group.command()

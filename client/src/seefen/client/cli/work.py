@@ -29,7 +29,9 @@ def due(context: typer.Context) -> None:
             session.screen.say(emergencies.listed(waiting))
         view = session.do(lambda client: client.duty.handover.waiting())
         if view is not None:
-            session.screen.say(handover.shown(view, session.screen.lang))
+            officer = session.do(lambda client: client.officer)
+            shown = handover.shown(view, session.screen.lang, officer=officer, lists=False)
+            session.screen.say(shown)
 
 
 def check(

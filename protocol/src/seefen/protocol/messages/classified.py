@@ -6,6 +6,7 @@ security office, and what is missing here comes with a new version.
 """
 
 import re
+import unicodedata
 from typing import Final
 
 from msgspec import inspect
@@ -21,25 +22,37 @@ MARKS: Final[tuple[str, ...]] = (
     # Bosnian, Croatian, Montenegrin, Serbian
     *("INTERNO", "OGRANIČENO", "POVERLJIVO", "POVJERLJIVO", "STROGO POVERLJIVO", "TAJNO"),
     *("STROGO POVJERLJIVO", "VRLO TAJNO", "DRŽAVNA TAJNA", "ИНТЕРНО", "ПОВЕРЉИВО"),
-    *("СТРОГО ПОВЕРЉИВО", "ДРЖАВНА ТАЈНА"),  # noqa: RUF001
+    *("ОГРАНИЧЕНО", "СТРОГО ПОВЕРЉИВО", "ПОВЈЕРЉИВО", "СТРОГО ПОВЈЕРЉИВО", "ТАЈНО"),  # noqa: RUF001
+    *("ВРЛО ТАЈНО", "ДРЖАВНА ТАЈНА"),  # noqa: RUF001
     # Macedonian, Albanian
     *("ДОВЕРЛИВО", "СТРОГО ДОВЕРЛИВО", "I KUFIZUAR", "KONFIDENCIAL", "SEKRET", "TEPËR SEKRET"),
     # Romanian, Ukrainian
     *("SECRET DE SERVICIU", "STRICT SECRET", "RESTRICȚIONAT", "CONFIDENȚIAL", "SECRET"),
-    *("ТАЄМНО", "ЦІЛКОМ ТАЄМНО", "ДСК"),
+    *("ТАЄМНО", "ЦІЛКОМ ТАЄМНО", "ОСОБЛИВОЇ ВАЖЛИВОСТІ", "ДСК"),
+    "ДЛЯ СЛУЖБОВОГО КОРИСТУВАННЯ",
 )
 _APART: Final = re.compile(r"[\W_]+")
-# A longer mark holds a shorter one: the officer is told the one that he wrote.
-_LONGEST_FIRST: Final = tuple(sorted(MARKS, key=len, reverse=True))
 
 
 def marks_in(text: str) -> tuple[str, ...]:
     """Return the marks that a text bears as whole words in capitals, the longest first.
 
-    Blanks, hyphens, underscores and the like between words are all one.
+    Blanks, hyphens, underscores and the like between words are all one, and so are letters
+    with and without their accents: a keyboard without č makes no mark less of one.
     """
-    words = f" {_APART.sub(' ', text)} "
-    return tuple(mark for mark in _LONGEST_FIRST if f" {mark} " in words)
+    words = f" {_folded(text)} "
+    return tuple(mark for mark, folded in _LONGEST_FIRST if f" {folded} " in words)
+
+
+def _folded(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text)
+    return _APART.sub(" ", "".join(char for char in apart if not unicodedata.combining(char)))
+
+
+# A longer mark holds a shorter one: the officer is told the one that he wrote.
+_LONGEST_FIRST: Final = tuple(
+    (mark, _folded(mark)) for mark in sorted(MARKS, key=len, reverse=True)
+)
 
 
 def check_unclassified(info: inspect.Type, value: object) -> None:

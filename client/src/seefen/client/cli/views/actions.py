@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from seefen.client.actiondays import ActionDayView
+from seefen.client.actiondays import ActionDayView, tallies
 from seefen.client.cli import times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
 from seefen.client.labels import ENGLISH, label
@@ -57,11 +57,22 @@ def _cells(counts: Mapping[str, int], used: Sequence[str]) -> list[str]:
 
 
 def _missing(view: ActionDayView) -> Painted | None:
+    now = times.now()
+    back = [f"{one.node} {times.moment(one.hour, now)} ({one.ref})" for one in view.emptied]
     said = (
-        f"{view.closed} tallies are not open here and not counted (seefen watch on)"
+        f"{tallies(view.closed)} not open here and not counted (seefen watch on)"
         if view.closed
         else "",
-        f"{view.late} came after the report and are not counted" if view.late else "",
+        f"{view.late} came after the report and {'is' if view.late == 1 else 'are'} not counted"
+        if view.late
+        else "",
+        f"taken back, and nothing counts there until it is told anew: {', '.join(back)}"
+        if back
+        else "",
+        f"{tallies(view.unread)} taken back and not read here: what was told before for "
+        "the same hour may still be counted"
+        if view.unread
+        else "",
     )
     text = "; ".join(filter(None, said))
     return warn(text) if text else None

@@ -54,17 +54,27 @@ def due(rows: Sequence[DueView]) -> Painted:
 
 
 def _open(title: str, whose: str, rows: Sequence[DueView]) -> Painted:
-    grid = Grid("DUE", "REF", "WHAT", whose, "WHO HAS IT", "COVER", keep=(0, 1))
-    for row in rows:
-        grid.row(
-            _due(row),
+    """Return each in two lines, the cover on its own: as a column it would be a narrow one."""
+    heads = ("DUE", "REF", "WHAT", whose, "WHO HAS IT")
+    cells = [
+        (
+            line(_due(row)),
             bold(row.ref),
-            codes.message_type(row.what),
-            row.sender if row.waits_for_us else row.node,
-            _has_it(row),
-            f"{row.subject} · {codes.short_handling(row.handling)}",
+            line(codes.message_type(row.what)),
+            line(row.sender if row.waits_for_us else row.node),
+            line(_has_it(row)),
         )
-    return stack(bold(title), grid.painted())
+        for row in rows
+    ]
+    widths = [
+        max(len(head), *(row[place].cell_len for row in cells)) for place, head in enumerate(heads)
+    ]
+    parts = [bold(title), Grid(*heads, keep=(0, 1), widths=widths).painted()]
+    for row, shown in zip(rows, cells, strict=True):
+        parts.append(Grid("", "", "", "", "", keep=(0, 1), widths=widths).row(*shown).painted())
+        cover = f"{row.subject} · {codes.short_handling(row.handling)}"
+        parts.append(Grid("", "").row("", cover).painted())
+    return stack(*parts)
 
 
 def _due(row: DueView) -> Piece:

@@ -10,20 +10,33 @@ from seefen.client.labels import ENGLISH
 from seefen.client.values import ObjectView
 
 
-def shown(view: HandoverView, lang: str = ENGLISH) -> Painted:
-    """Return a hand-over: what is open is shown as it stands now."""
+def shown(
+    view: HandoverView, lang: str = ENGLISH, *, officer: str = "", lists: bool = True
+) -> Painted:
+    """Return a hand-over: what is open is shown as it stands now.
+
+    Args:
+        officer: Who reads it: nobody takes what he handed over himself.
+        lists: Without them where the same stands on the screen already.
+    """
     for_ = f" to {view.officer}" if view.officer else ""
     when = times.moment(view.at, times.now())
     return stack(
         bold(f"Watch handed over by {view.by}{for_}, {when} ({view.ref})"),
         block(view.text) if view.text else None,
-        _listed("Waits for your node:", view.waiting, lang),
-        _listed("Others owe your node:", view.owed, lang),
+        _listed("Waits for your node:", view.waiting, lang) if lists else None,
+        _listed("Others owe your node:", view.owed, lang) if lists else None,
         _rest(view),
-        line("Taken by ", view.taken_by)
-        if view.taken_by
-        else dim("Take it: seefen watch take-over"),
+        _next(view, officer),
     )
+
+
+def _next(view: HandoverView, officer: str) -> Painted:
+    if view.taken_by:
+        return line("Taken by ", view.taken_by)
+    if view.by == officer:
+        return dim("Nobody has taken it yet.")
+    return dim("Take it: seefen watch take-over")
 
 
 def _listed(title: str, views: Sequence[ObjectView], lang: str) -> Painted | None:
