@@ -1,0 +1,207 @@
+"""The auditor's day, on one broker: he finds by any filter, shows, samples, and is seen himself."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import pytest_asyncio
+
+from seefen.client import Client
+from seefen.client.audit.filters import Filter
+from seefen.client.findings import AuditRow
+from seefen.protocol.errors import RefusedError
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+REF = f"{CHANNEL}#1"
+
+
+class Story(NamedTuple):
+    place: Site
+    skopje: Client
+    belgrade: Client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story]:
+    folder: Path = tmp_path_factory.mktemp("audit")
+    async with site(folder, SKOPJE, BELGRADE) as place:
+        await place.broker.take(place.network.enrol(SKOPJE, ("field",)))
+        skopje, belgrade = await channel(place, BELGRADE), await place.client(BELGRADE)
+        await skopje.alerts.send(alert(), CHANNEL)
+        await until(belgrade.alerts.list, belgrade)
+        await belgrade.alerts.show(REF, **WHY, reason="a call from Skopje")
+        await until(lambda: skopje.alerts.reach(REF)[0].read_at, skopje, belgrade)
+        yield Story(place, skopje, belgrade)
+
+
+def only(**wanted: Any) -> Filter:
+    return Filter(op="all", **wanted)
+
+
+async def test_each_filter_finds_what_it_names_and_nothing_else(story: Story) -> None:
+    skopje, belgrade = story.skopje, story.belgrade
+    everything = await skopje.audit.list(wanted=only())
+    cut = everything[3].at
+
+    tried: list[tuple[Filter, Callable[[AuditRow], bool]]] = [
+        (only(node=BELGRADE), lambda r: r.node == BELGRADE),
+        (only(officer=belgrade.officer), lambda r: r.officer == belgrade.officer),
+        (only(device=belgrade.device_hex[:12]), lambda r: r.device == belgrade.device_hex),
+        (only(case=CHANNEL), lambda r: r.case == CHANNEL),
+        (only(basis="pcc-see"), lambda r: r.basis == "pcc-see"),
+        (only(to=BELGRADE), lambda r: BELGRADE in r.to),
+        (only(since=cut), lambda r: r.at >= cut),
+        (only(until=cut), lambda r: r.at < cut),
+        (Filter(op="disclose"), lambda r: r.op == "disclose"),
+        (Filter(op="disclose", to=BELGRADE, node=SKOPJE),
+         lambda r: r.op == "disclose" and BELGRADE in r.to and r.node == SKOPJE),
+        (only(emergency=True), lambda r: r.emergency),
+        (only(outcome="refused"), lambda r: r.outcome != "ok"),
+    ]  # fmt: skip
+    for wanted, fits in tried:
+        found = {row.index for row in await skopje.audit.list(wanted=wanted)}
+        right = {row.index for row in everything if fits(row)}
+        # Looks of the auditor himself came after the first list; they are not in it.
+        assert {index for index in found if index <= everything[-1].index} == right, wanted
+
+
+async def test_pages_follow_the_log_and_end(story: Story) -> None:
+    audit, seen, after = story.skopje.audit, list[int](), -1
+    whole = [row.index for row in await audit.list(wanted=only(case=CHANNEL))]
+    while True:
+        page = await audit.page(only(case=CHANNEL), after=after, limit=2)
+        seen += [row.index for row in page.rows]
+        if page.after is None:
+            break
+        assert len(page.rows) == 2
+        after = page.after
+    assert seen == whole == sorted(whole)
+
+
+async def test_what_there_is_not_is_refused_by_name(story: Story) -> None:
+    for wanted, rule in (
+        (Filter(case="SF-2026-XXX-00001"), "unknown-case"),
+        (Filter(device="ffffffff"), "unknown-device"),
+        (Filter(op="eat"), "form"),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            await story.skopje.audit.page(wanted)
+        assert caught.value.rule == rule
+    with pytest.raises(RefusedError):
+        await story.skopje.audit.show(100_000)
+
+
+async def test_fault_57_who_looks_into_the_audit_stands_in_it(story: Story) -> None:
+    skopje = story.skopje
+    before = (await skopje.audit.verdict()).audits
+    await skopje.audit.list(node=BELGRADE)
+    await skopje.audit.case(CHANNEL)
+    rows = [r for r in await skopje.audit.list() if r.purpose == "audit" and r.search]
+    said = [one.query for row in rows if row.search for one in row.search.sought or ()]
+    assert f"list: node {BELGRADE}" in said
+    assert f"case {CHANNEL}" in said
+    assert {row.officer for row in rows} == {skopje.officer}
+    verdict = await skopje.audit.verdict()
+    assert (verdict.ok, verdict.searches) == (True, 0), "a look into the audit is no search"
+    assert verdict.audits >= before + 3
+    # The other node, whose auditors see all else in the channel, hears of none.
+    theirs = await story.belgrade.audit.list()
+    assert not [row for row in theirs if row.officer == skopje.officer and row.purpose == "audit"]
+
+
+async def test_nothing_is_shown_that_could_not_be_entered(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise RefusedError("the vault cannot be written", rule="disk")
+
+    monkeypatch.setattr(story.skopje.journal, "_write", full)
+    audit = story.skopje.audit
+    for look in (audit.list, audit.verdict, audit.register, audit.flags, audit.processing):
+        with pytest.raises(RefusedError) as caught:
+            await look()
+        assert caught.value.rule == "disk"
+
+
+async def test_an_entry_whole_with_its_proof_and_who_may_know(story: Story) -> None:
+    skopje = story.skopje
+    (row,) = await skopje.audit.list(node=BELGRADE)
+    shown = await skopje.audit.show(row.index)
+    assert shown.row.reason == "a call from Skopje"
+    assert shown.fields["purpose"] == WHY["purpose"]
+    assert shown.proof
+    knows = dict(shown.knows)
+    assert knows[f"auditors of {SKOPJE}"] == knows[f"auditors of {BELGRADE}"] == "the reason"
+    assert "nothing of it" in knows["every node"]
+
+
+async def test_a_case_says_who_saw_what(story: Story) -> None:
+    found = await story.skopje.audit.case(CHANNEL)
+    assert (BELGRADE, story.belgrade.officer, 1) in found.readers
+    assert found.owner == SKOPJE
+    assert all(row.proved for row in found.rows)
+
+
+async def test_the_register_names_what_went_where(story: Story) -> None:
+    (line,) = [one for one in await story.skopje.audit.register() if one.to == BELGRADE]
+    assert (line.node, line.objects) == (SKOPJE, 1)
+    assert line.cases == (CHANNEL,)
+    record = await story.belgrade.audit.processing()
+    assert (WHY["purpose"], 1) in record.purposes
+    assert record.recipients == (SKOPJE,)
+    assert record.missing
+
+
+async def test_a_sample_is_fixed_before_its_seed_is_known(story: Story) -> None:
+    audit = story.skopje.audit
+    first = await audit.sample(3)
+    assert (first.root, first.rows) == ("", ())
+    assert first.entry is not None
+    assert first.entry < first.size
+    while (await audit.sample(3)).root == "":
+        await audit.list()  # the log grows, if only by the auditor's own looks
+    drawn = await audit.sample(3)
+    assert len(drawn.rows) == min(3, drawn.of)
+    again = await audit.sample(3)
+    assert [row.index for row in again.rows] == [row.index for row in drawn.rows]
+    assert all(drawn.start <= row.index < drawn.stop for row in drawn.rows)
+    with pytest.raises(RefusedError):
+        await audit.sample(0)
+
+
+async def test_an_officer_sees_his_own_accesses_and_no_others(story: Story) -> None:
+    async with story.place.briefly(SKOPJE, nth=1) as officer:
+        assert await officer.audit.list() == []
+        await officer.alerts.show(REF, **WHY, reason="my own")
+        page = await officer.audit.page()
+        assert page.own
+        assert [(row.ref, row.reason, row.officer) for row in page.rows] == [
+            (REF, "my own", officer.officer)
+        ]
+        with pytest.raises(RefusedError) as caught:
+            await officer.audit.page(Filter(officer="o-0000"))
+        assert caught.value.rule == "not-an-auditor"
+
+
+async def test_after_a_restart_only_what_is_new_is_asked_for(story: Story) -> None:
+    audit = story.skopje.audit
+    await audit.list()
+    asked: list[int] = []
+    connection: Any = story.skopje._engine.connection
+    real: Callable[..., Any] = connection.request
+
+    async def watched(verb: str, body: Any, *rest: Any) -> Any:
+        if verb == "audit":
+            asked.append(body.start)
+        return await real(verb, body, *rest)
+
+    connection.request = watched
+    try:
+        await audit.list()
+    finally:
+        del connection.__dict__["request"]
+    assert asked
+    assert min(asked) >= audit.head - 5
