@@ -205,3 +205,40 @@ async def test_after_a_restart_only_what_is_new_is_asked_for(story: Story) -> No
         del connection.__dict__["request"]
     assert asked
     assert min(asked) >= audit.head - 5
+
+
+async def test_a_lost_device_says_what_it_could_have_shown(story: Story) -> None:
+    audit, belgrade = story.skopje.audit, story.belgrade
+    (found,) = await audit.breach(belgrade.officer)
+    (exposed,) = found.exposed
+    assert (exposed.case, exposed.opened) == (CHANNEL, (REF,))
+    assert exposed.objects == 1
+    assert not exposed.renewed
+    assert found.until == 0, "it is in force"
+    assert found.tell == (BELGRADE, SKOPJE)
+    assert found.due_at == found.aware_at + 72 * 3600
+    assert any(BELGRADE in text for text in found.unknown)
+    again = await audit.breach(belgrade.officer)
+    assert again[0].aware_at == found.aware_at, "the clock starts once"
+
+
+async def test_a_case_says_to_whom_it_was_shown(story: Story) -> None:
+    (found,) = await story.skopje.audit.breach(CHANNEL)
+    readers = {(one.node, one.officer): one.times for one in found.readers}
+    assert readers[BELGRADE, story.belgrade.officer] == 1
+    assert found.exposed[0].opened == (REF,)
+    with pytest.raises(RefusedError) as caught:
+        await story.skopje.audit.breach("nobody")
+    assert caught.value.rule == "unknown-breach"
+
+
+async def test_after_a_revocation_it_says_until_when(story: Story) -> None:
+    skopje = story.skopje
+    lost = story.place.network.of(SKOPJE, nth=1)
+    await skopje.devices.revoke(lost.device.hex()[:12], "lost")
+    await skopje.alerts.send(alert(), CHANNEL)  # under a new key
+    (found,) = await skopje.audit.breach(lost.device.hex()[:12])
+    assert found.until > 0
+    (exposed,) = [one for one in found.exposed if one.case == CHANNEL]
+    assert exposed.renewed
+    assert exposed.objects == 1, "what came after it was not for it"

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from seefen.client import findings, values
+from seefen.client.audit.breach import Breach
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.register import Disclosed, Processing
 from seefen.client.audit.sampling import Sample
 from seefen.client.cli.plain import encode_json
-from seefen.client.cli.views import audits, duty, inquiries
+from seefen.client.cli.views import audits, breaches, duty, inquiries
 from tests.client.cli.hostile import HOSTILE, obeyed_in
 from tests.client.cli.test_views import one, printed
 from tests.client.cli.values import filled
@@ -71,6 +72,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (inquiries.processing, Processing),
     (lambda value: inquiries.sample(value, 0), Sample),
     (inquiries.flags, tuple[Flag, ...]),
+    (breaches.breaches, tuple[Breach, ...]),
 ]
 
 
@@ -92,7 +94,7 @@ def test_a_reading_shows_what_cover_and_assignments_say() -> None:
     }  # fmt: skip
     row = findings.AuditRow(**ROW | seen)
     shown = printed(audits.listed([row], 0))
-    assert "opened CASE#7 (trace request · trafficking · URGENT · assigned no · request open)" in (
+    assert "opened CASE#7 (trace request · trafficking · URGENT · NOT ASSIGNED · request open)" in (
         " ".join(shown.split())
     )
 

@@ -10,6 +10,7 @@ Who looks here is entered himself, before he is shown anything: as a search with
 
 from typing import Final, TypeAlias
 
+from seefen.client.audit.breach import Breaches
 from seefen.client.audit.counting import counts
 from seefen.client.audit.fetching import Progress, silent
 from seefen.client.audit.filters import LIMIT, Filter, conditions
@@ -34,7 +35,7 @@ Rows: TypeAlias = list[AuditRow]
 Sentences: TypeAlias = list[str]
 
 
-class Audit(Inquiries):
+class Audit(Inquiries, Breaches):
     """For auditors and admins, over the entries of their node and of its cases."""
 
     async def list(

@@ -16,6 +16,7 @@ from seefen.client.cli import (
     alert,
     amend,
     audit,
+    breach,
     case,
     channel,
     codelist,
@@ -44,7 +45,7 @@ from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
     found, join, unlock, officer, watch, channel, action_day, alert, case, request, trace,
-    amend, file, export, work, ref, codelist, device, house, audit, status, nodes, schema,
+    amend, file, export, work, ref, codelist, device, house, audit, breach, status, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -91,8 +91,9 @@ def list_(
     officer: Annotated[str | None, typer.Option(help="One officer, o-7f31.")] = None,
     device: Annotated[str | None, typer.Option(help="One device: the beginning of its id.")] = None,
     op: Annotated[
-        str, typer.Option(parser=_operation, metavar="OP", help="consult, disclose, ..., or all.")
-    ] = "",
+        str | None,
+        typer.Option(parser=_operation, metavar="OP", help="consult, disclose, ..., or all."),
+    ] = None,
     outcome: Annotated[str, typer.Option(help="ok, refused, or the rule that refused.")] = "",
     basis: Annotated[str, typer.Option(help="A legal basis, by its code.")] = "",
     to: Annotated[
@@ -106,8 +107,8 @@ def list_(
     wanted = Filter(
         since=None if since is None else int(since.timestamp()),
         until=None if until is None else int(until.timestamp()),
-        node=node, officer=officer, device=device, case=case, op=op, outcome=outcome, basis=basis,
-        to=to, emergency=emergency,
+        node=node, officer=officer, device=device, case=case, op=op or "", outcome=outcome,
+        basis=basis, to=to, emergency=emergency,
     )  # fmt: skip
 
     async def found(client: Client) -> AuditPage:

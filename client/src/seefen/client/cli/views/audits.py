@@ -13,6 +13,8 @@ from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good
 from seefen.client.findings import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
 
 LATE: Final = 300  # seconds between a search and its entry that are worth a word
+_ASSIGNED: Final = {"yes": "assigned", "no": "NOT ASSIGNED", "keyholder": "keyholder"}
+FEW: Final = 2  # nodes that are named
 MOST: Final = 3  # of the searches of one entry that are named
 
 
@@ -88,11 +90,15 @@ def verified(report: VerifyReport) -> Painted:
 
 
 def _counts(value: Verdict) -> Painted:
-    return line(
-        f"  consultations {value.consultations}   disclosures {value.disclosures}"
-        f"   searches {value.searches} (and {value.cross_checks} automated)"
-        f"   audit {value.audits}"
-        f"   refused {value.refused}   emergency {value.emergency}   flags {len(value.flags)}"
+    return stack(
+        line(
+            f"  consultations {value.consultations}   disclosures {value.disclosures}"
+            f"   searches {value.searches} (and {value.cross_checks} automated)"
+        ),
+        line(
+            f"  refused {value.refused}   emergency {value.emergency}   flags {len(value.flags)}"
+            f"   looks into the audit {value.audits}"
+        ),
     )
 
 
@@ -111,11 +117,16 @@ def _did(row: AuditRow) -> Piece:
         return _sought(row.search, row.at, row.what)
     mark = "  EMERGENCY" if row.emergency else ""
     refused = "" if row.outcome == "ok" else f"  REFUSED: {row.outcome}"
-    to = f" to {', '.join(row.to)}" if row.op == "disclose" and row.what != "released" else ""
+    others = [node for node in row.to if node != row.node]
+    to = f" to {_nodes(others)}" if others and row.op == "disclose" else ""
     facts = _facts(row)
     return (
         f"{row.what} {row.ref or row.case}{to}" + (f" ({facts})" if facts else "") + mark + refused
     )
+
+
+def _nodes(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= FEW else f"{len(names)} nodes"
 
 
 def _facts(row: AuditRow) -> str:
@@ -127,7 +138,7 @@ def _facts(row: AuditRow) -> str:
                 codes.message_type(row.type) if row.type else "",
                 row.offence,
                 row.urgency if row.urgency in ("FLASH", "URGENT") else "",
-                f"assigned {row.assigned}" if row.assigned else "",
+                _ASSIGNED.get(row.assigned, ""),
                 f"request {row.request}" if row.request else "",
             ),
         )
