@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from seefen.client import Client
-from seefen.client.audit.filters import Filter
+from seefen.client.audit.filters import Filter, this_month
 from seefen.client.findings import AuditRow
 from seefen.protocol.errors import RefusedError
 from tests.client.homes import Site, site
@@ -242,3 +242,19 @@ async def test_after_a_revocation_it_says_until_when(story: Story) -> None:
     (exposed,) = [one for one in found.exposed if one.case == CHANNEL]
     assert exposed.renewed
     assert exposed.objects == 1, "what came after it was not for it"
+
+
+async def test_the_statement_of_a_month_says_what_could_not_be_checked(story: Story) -> None:
+    skopje = story.skopje
+    month_ = this_month(skopje._engine.now())
+    made = await skopje.audit.report(month_)
+    assert made.ok
+    lines = {name: text for part in made.sections for name, text in part.lines}
+    assert int(lines["consultation"]) >= 1
+    assert int(lines["disclosure, with transfers"]) >= 1
+    assert lines[BELGRADE] == "1 by 1 officers"
+    assert f"{WHY['purpose']} · {WHY['basis']}" in lines
+    assert any("split views" in text for text in made.unchecked)
+    assert len(made.root) == 64
+    with pytest.raises(RefusedError):
+        await skopje.audit.report("March")

@@ -10,6 +10,7 @@ from seefen.client import findings, values
 from seefen.client.audit.breach import Breach
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.register import Disclosed, Processing
+from seefen.client.audit.reporting import Statement
 from seefen.client.audit.sampling import Sample
 from seefen.client.cli.plain import encode_json
 from seefen.client.cli.views import audits, breaches, duty, inquiries
@@ -72,6 +73,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (inquiries.processing, Processing),
     (lambda value: inquiries.sample(value, 0), Sample),
     (inquiries.flags, tuple[Flag, ...]),
+    (inquiries.statement, Statement),
     (breaches.breaches, tuple[Breach, ...]),
 ]
 

@@ -25,7 +25,7 @@ COMMANDS = (
     "request take", "request not-ours", "request reject", "request withdraw", "request close",
     "schema", "trace ask", "trace answer", "file get", "due", "check", "search", "tail",
     "device list", "device revoke", "audit", "audit list", "audit verify", "audit show",
-    "audit case", "audit register", "audit sample", "audit flags", "breach",
+    "audit case", "audit register", "audit sample", "audit flags", "audit report", "breach",
     "status", "export",
     "items", "ref add", "house lay", "house show", "case forward",
     "request permit",

@@ -14,11 +14,13 @@ from seefen.client.audit.breach import Breaches
 from seefen.client.audit.counting import counts
 from seefen.client.audit.fetching import Progress, silent
 from seefen.client.audit.filters import LIMIT, Filter, conditions
+from seefen.client.audit.filters import month as months
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
 from seefen.client.audit.looking import once
 from seefen.client.audit.own import own_rows
+from seefen.client.audit.reporting import Statement, statement
 from seefen.client.audit.rowing import rows_of
 from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport
 from seefen.protocol.errors import RefusedError, UntrustedError
@@ -125,6 +127,21 @@ class Audit(Inquiries, Breaches):
             )
 
         return await self.entered(f"verdict {month}".strip(), look, once)
+
+    async def report(self, month: str) -> Statement:
+        """Return the statement of a month (Article 25).
+
+        Raises:
+            UntrustedError: rule ``not-an-auditor``.
+            RefusedError: rule ``form``: no month, or it has not begun.
+        """
+        if not self.is_auditor:
+            raise UntrustedError(
+                "the statement is for auditors and admins of your node", rule="not-an-auditor"
+            )
+        months(month, self._engine.now())
+        verdict = await self.verdict(month)
+        return statement(self, self._engine, verdict, self.flagged(month))
 
     async def verify(self, progress: Progress = silent) -> VerifyReport:
         """Fetch every record and entry anew, compare with what was seen before and with the root.

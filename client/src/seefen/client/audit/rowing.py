@@ -145,6 +145,14 @@ def _account(engine: Engine, search: Search) -> SearchView:
     return SearchView(search.made_at, search.automated, search.count, reason, sought)
 
 
+def reads_reason(engine: Engine, store: Store, facts: Facts) -> bool:
+    """Tell whether this device can read why, or what for: whether it is sealed to it."""
+    statement = _statement(store, facts)
+    if isinstance(statement, Search):
+        return account_of(engine, statement)[0] is not None
+    return reason_of(engine, statement) is not None
+
+
 def rows_of(engine: Engine, store: Store, found: list[Facts], head: int) -> Iterator[AuditRow]:
     """Yield entries as an auditor reads them."""
     return (row_of_entry(engine, store, facts, head) for facts in found)

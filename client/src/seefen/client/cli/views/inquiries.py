@@ -5,9 +5,10 @@ from typing import Final
 
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.register import Disclosed, Processing
+from seefen.client.audit.reporting import Statement
 from seefen.client.audit.sampling import Sample
 from seefen.client.cli import times
-from seefen.client.cli.paint import Grid, Painted, bold, dim, good, line, stack, warn
+from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
 from seefen.client.cli.views.audits import behind, listed, proof
 from seefen.client.findings import AuditPage, CaseAudit, EntryView
 
@@ -178,3 +179,21 @@ def flags(found: Sequence[Flag]) -> Painted:
             dim(f"  It may be {flag.honest}."),
         ]
     return stack(*parts, line("A flag is a question, and no verdict on anybody."))
+
+
+def statement(value: Statement) -> Painted:
+    """Return the statement of a month."""
+    grid = Grid("", "")
+    for part in value.sections:
+        grid.row(bold(part.title), "")
+        for name, text in part.lines:
+            grid.row(f"  {name}", text)
+    return stack(
+        line(bold(f"Statement, Article 25, {value.month}"), f"  {value.node}, {value.network}"),
+        line(f"{value.filter} · checkpoint {value.head}"),
+        good("In order") if value.ok else alarm("NOT IN ORDER"),
+        grid.painted(),
+        line(bold("What could NOT be checked")),
+        *(warn("  ", text) for text in value.unchecked),
+        behind(value.quorum),
+    )
