@@ -23,6 +23,7 @@ PARTS = {
     "f": "memory",
     "g": "growth",
     "h": "search",
+    "j": "audits",
     "p": "protections",
 }
 

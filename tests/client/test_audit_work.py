@@ -4,18 +4,32 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.client.audit.filters import Filter, this_month
+from seefen.client.audit.persons import read_pack
 from seefen.client.findings import AuditRow
-from seefen.protocol.errors import RefusedError
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.messages import Note, message_from_form
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REF = f"{CHANNEL}#1"
+
+
+def naming(*names: str) -> Note:
+    """Return a note about two people of no case."""
+    persons = [{"names": [{"text": name}], "category": "other", "claim": "fact",
+                "source": "invented"} for name in names]  # fmt: skip
+    form = {"text": "two invented people", "persons": persons, "to": [BELGRADE]}
+    made = message_from_form("Note", {**form, **WHY, "offence": "trafficking"})
+    assert isinstance(made, Note)
+    return made
 
 
 class Story(NamedTuple):
@@ -258,3 +272,44 @@ async def test_the_statement_of_a_month_says_what_could_not_be_checked(story: St
     assert len(made.root) == 64
     with pytest.raises(RefusedError):
         await skopje.audit.report("March")
+
+
+# --- a person asks what is kept of him ---------------------------------------------------------
+
+
+async def test_a_keyholder_and_an_auditor_answer_a_person(story: Story) -> None:
+    skopje, place = story.skopje, story.place
+    await place.broker.take(place.network.enrol(SKOPJE, ("auditor",)))
+    case = await skopje.cases.open("An invented case", [BELGRADE])
+    state = skopje._engine.trust.require_state(skopje._engine.named(case.number) or b"")
+    named = await skopje._messaging.send(state, naming("Zoran Invented", "Somebody Else"))
+    assert named.ref
+    pack = await skopje.audit.person_found("ЗОРАН invented")  # noqa: RUF001
+    assert [(one.ref, one.others) for one in pack.found] == [(named.ref, 1)]
+    assert "Zoran" not in msgspec.json.encode(pack).decode()
+    with pytest.raises(UntrustedError) as caught:
+        await skopje.audit.person_seen(pack)
+    assert caught.value.rule == "two-persons"
+    async with place.briefly(SKOPJE, "auditor", nth=1) as auditor:
+        assert auditor.roles == ("auditor",)
+        answer = await auditor.audit.person_seen(pack)
+        assert [one.ref for one in answer.seen] == [named.ref]
+        assert answer.entry.officer == skopje.officer
+        # A file that names other messages than the search found is none.
+        for other in (replace(pack, found=()), replace(pack, entry=0)):
+            with pytest.raises((UntrustedError, RefusedError)) as refused:
+                await auditor.audit.person_seen(other)
+            assert refused.value.rule in ("other-search", "unknown-entry")
+        with pytest.raises(UntrustedError) as role:
+            await auditor.audit.person_found("Zoran")
+        assert role.value.rule == "role"
+        said = [one.query for row in await auditor.audit.list() if row.search
+                for one in row.search.sought or ()]  # fmt: skip
+        assert f"person: search at entry {pack.entry} of {skopje.officer}" in said
+
+
+async def test_a_file_that_is_no_pack_is_refused() -> None:
+    for data in (b"", b"{}", b"\xff", b'{"format": "x"}'):
+        with pytest.raises(RefusedError) as caught:
+            read_pack(data)
+        assert caught.value.rule == "form"

@@ -9,11 +9,12 @@ import pytest
 from seefen.client import findings, values
 from seefen.client.audit.breach import Breach
 from seefen.client.audit.flags import Flag
+from seefen.client.audit.persons import Pack
 from seefen.client.audit.register import Disclosed, Processing
 from seefen.client.audit.reporting import Statement
 from seefen.client.audit.sampling import Sample
 from seefen.client.cli.plain import encode_json
-from seefen.client.cli.views import audits, breaches, duty, inquiries
+from seefen.client.cli.views import audits, breaches, duty, inquiries, persons
 from tests.client.cli.hostile import HOSTILE, obeyed_in
 from tests.client.cli.test_views import one, printed
 from tests.client.cli.values import filled
@@ -74,6 +75,8 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda value: inquiries.sample(value, 0), Sample),
     (inquiries.flags, tuple[Flag, ...]),
     (inquiries.statement, Statement),
+    (persons.found, Pack),
+    (persons.answer, findings.PersonAnswer),
     (breaches.breaches, tuple[Breach, ...]),
 ]
 

@@ -20,6 +20,7 @@ from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
 from seefen.client.audit.looking import once
 from seefen.client.audit.own import own_rows
+from seefen.client.audit.persons import Persons
 from seefen.client.audit.reporting import Statement, statement
 from seefen.client.audit.rowing import rows_of
 from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport
@@ -37,7 +38,7 @@ Rows: TypeAlias = list[AuditRow]
 Sentences: TypeAlias = list[str]
 
 
-class Audit(Inquiries, Breaches):
+class Audit(Inquiries, Breaches, Persons):
     """For auditors and admins, over the entries of their node and of its cases."""
 
     async def list(

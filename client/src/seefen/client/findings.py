@@ -92,6 +92,29 @@ class CaseAudit:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonSeen:
+    """A message that names a person, who opened it, and how many other persons it names."""
+
+    ref: str
+    type: str
+    sender: str
+    others: int
+    rows: tuple[AuditRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAnswer:
+    """The answer to a person: ``entry`` is the keyholder's search it rests on."""
+
+    entry: AuditRow
+    searched: int
+    closed: int
+    seen: tuple[PersonSeen, ...]
+    head: int
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True)
 class EntryView:
     """One entry whole: every field, where it stands, and who may know what of it."""
 

@@ -16,7 +16,7 @@ from seefen.client.cli.session import opened
 from seefen.client.cli.views import inquiries
 
 _KINDS: Final = (".csv", ".pdf")
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def register(group: typer.Typer) -> None:
@@ -57,7 +57,7 @@ def _write(path: Path, made: Statement) -> None:
     data = write(made)
     raw = data if isinstance(data, bytes) else data.encode("utf-8-sig")
     try:
-        with os.fdopen(os.open(path, _NEW, 0o600), "wb") as file:
+        with os.fdopen(os.open(path, NEW, 0o600), "wb") as file:
             file.write(raw)
     except OSError as error:
         reason = error.strerror or type(error).__name__
