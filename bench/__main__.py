@@ -23,6 +23,7 @@ PARTS = {
     "f": "memory",
     "g": "growth",
     "h": "search",
+    "j": "audits",
     "l": "ledger",
     "m": "hashing",
     "p": "protections",

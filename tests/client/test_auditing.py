@@ -8,8 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client import Client
+from seefen.client.audit.filters import Filter
 from seefen.protocol.frames import AuditPage
 from seefen.protocol.ledger.record import decode_core, encode_core
+from seefen.server.view import Known, Layer
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, honest, spoil, until
 
@@ -118,3 +120,28 @@ async def test_verify_knows_the_records_of_an_earlier_process(place: Site) -> No
         assert report.problems == ("entry 0 is not the one that was signed: it was altered",)
         honest(again)
         assert (await again.audit.verify()).problems == ()
+
+
+async def test_fault_11_an_entry_that_is_dated_back_is_named(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await story(place)
+    real = Layer.on
+
+    def half_a_minute_ago(below: Known | Layer, *, at: int = 0) -> Layer:
+        layer = real(below, at=at)
+        layer.at = at - 30_000 if at else layer.at
+        return layer
+
+    monkeypatch.setattr(Layer, "on", half_a_minute_ago)
+    sent = await belgrade.alerts.send(alert(), CHANNEL)
+    assert sent.ref
+    verdict = await skopje.audit.verdict()
+
+    assert not verdict.ok
+    assert verdict.problems
+    assert all("s before the one before it" in problem for problem in verdict.problems)
+    rows = await skopje.audit.list(wanted=Filter(op="all", case=CHANNEL))
+    proved = [row.proved for row in rows]
+    assert proved == sorted(proved, reverse=True)
+    assert {row.proved for row in rows} == {True, False}

@@ -32,6 +32,7 @@ _MASKS: Final = tuple(
         (r"\b[0-9a-f]{8,}\b", "<hex>"),
         (r"\b(?:127\.0\.0\.1|localhost):\d+\b", "<address>"),
         (r"^#\d+(?= <time>)", "<n>"),
+        (r"\b\d{4}-\d\d(?= · log)", "<month>"),
         (r"\blog \d+-\d+ · checkpoint \d+", "<log>"),
         (r"\b\d+ of \d+(?= (?:entries )?proved)", "<all>"),
         (r"(?<=proved in )\d+", "<n>"),

@@ -1,12 +1,23 @@
 """What an auditor is shown of searches: what for, where he may know it, and when it was made."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from seefen.client import findings, values
-from seefen.client.cli.views import audits, duty
-from tests.client.cli.test_views import printed
+from seefen.client.audit.breach import Breach
+from seefen.client.audit.flags import Flag
+from seefen.client.audit.persons import Pack
+from seefen.client.audit.register import Disclosed, Processing
+from seefen.client.audit.reporting import Statement
+from seefen.client.audit.sampling import Sample
+from seefen.client.cli.plain import encode_json
+from seefen.client.cli.views import audits, breaches, duty, inquiries, persons
+from tests.client.cli.hostile import HOSTILE, obeyed_in
+from tests.client.cli.test_views import one, printed
+from tests.client.cli.values import filled
 
 ROW: dict[str, Any] = {
     "index": 12, "at": 1_773_452_829, "node": "belgrade-ffp", "officer": "o-4f2a", "device": "ab",
@@ -53,3 +64,67 @@ def test_an_officer_is_told_where_his_search_stands_or_that_it_waits() -> None:
         checked = values.CheckResult((), (), (), 3, (), "C84417", entry)
         assert said in printed(duty.found(found))
         assert said in printed(duty.checked("C-84417", checked))
+
+
+VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
+    (inquiries.page, findings.AuditPage),
+    (inquiries.entry, findings.EntryView),
+    (inquiries.case, findings.CaseAudit),
+    (inquiries.register, tuple[Disclosed, ...]),
+    (inquiries.processing, Processing),
+    (lambda value: inquiries.sample(value, 0), Sample),
+    (inquiries.flags, tuple[Flag, ...]),
+    (inquiries.statement, Statement),
+    (persons.found, Pack),
+    (persons.answer, findings.PersonAnswer),
+    (breaches.breaches, tuple[Breach, ...]),
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize(("view", "type_"), VIEWS)
+def test_attack_52_no_page_of_an_auditor_prints_what_a_terminal_obeys(
+    view: Callable[[Any], Any], type_: Any, text: str
+) -> None:
+    value = filled(type_, text)
+    assert obeyed_in(printed(view(value), 60)) == set()
+    assert obeyed_in(encode_json(value)) == set()
+    json.loads(encode_json(value))
+
+
+def test_a_reading_shows_what_cover_and_assignments_say() -> None:
+    seen: dict[str, Any] = {
+        "what": "opened", "ref": "CASE#7", "type": "TraceRequest", "offence": "trafficking",
+        "urgency": "URGENT", "assigned": "no", "request": "open",
+    }  # fmt: skip
+    row = findings.AuditRow(**ROW | seen)
+    shown = printed(audits.listed([row], 0))
+    assert "opened CASE#7 (trace request · trafficking · URGENT · NOT ASSIGNED · request open)" in (
+        " ".join(shown.split())
+    )
+
+
+def test_an_empty_page_of_an_officer_says_whose_it_is() -> None:
+    page = one(findings.AuditPage, rows=(), own=True)
+    assert "the auditors of your node" in printed(inquiries.page(page))
+    assert "more" not in printed(inquiries.page(page)).lower()
+
+
+def test_a_page_says_how_to_go_on_and_that_the_broker_is_away() -> None:
+    row = findings.AuditRow(**ROW)
+    shown = printed(inquiries.page(findings.AuditPage((row,), 12, 14, 0, fresh=False)))
+    assert "--after 12" in shown
+    assert "The broker is away" in shown
+
+
+def test_a_sample_that_is_not_drawn_names_its_seed() -> None:
+    made = Sample(10, 0, 400, 416, 401, "", (), 402, 380)
+    shown = " ".join(printed(inquiries.sample(made, 0)).split())
+    assert "the root of the log at 416, which is not known yet (14 entries to go)" in shown
+    assert "the rule is entry 401" in shown
+
+
+def test_a_flag_is_called_a_question() -> None:
+    shown = printed(inquiries.flags([filled(Flag, "x")]))
+    assert "A flag is a question, and no verdict on anybody." in shown
+    assert "No flag" in printed(inquiries.flags([]))

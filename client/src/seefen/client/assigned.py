@@ -40,3 +40,20 @@ def _back(state: CaseState) -> Iterator[int]:
         yield generation.gen
         if not generation.statement.link:
             return
+
+
+def assigned_before(engine: Engine, case: bytes, device: bytes, index: int) -> bool:
+    """Tell whether a case was handed to a device of the own node before an entry of the log."""
+    for entry in engine.vault.entries(case, "assign", "casekey"):
+        if entry.index >= index:
+            return False
+        if entry.kind == "casekey" and entry.device == device:
+            return True  # who makes a key has it
+        if entry.kind == "assign" and entry.envelope is not None:
+            statement = open_envelope(entry.envelope, "assign").statement
+            named = isinstance(statement, Assign) and any(
+                wrap.device == device for wrap in statement.devices
+            )
+            if named:
+                return True
+    return False

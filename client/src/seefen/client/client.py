@@ -81,7 +81,7 @@ class Client:
         self.ringing = Ringing(engine, self.watch, self.house, self._messaging, self.find)
         self._pushes = Pushes(engine, self._reader, self.watch, self.house, self.ringing)
         self.devices = Devices(engine, self._sender)
-        self.audit, self.logs = Audit(engine), mirroring.Logs(engine)
+        self.audit, self.logs = Audit(engine, self.journal), mirroring.Logs(engine)
         self.channels = Channels(engine, self._casework)
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)

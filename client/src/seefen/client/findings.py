@@ -26,7 +26,12 @@ class SearchView:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """An entry as an auditor sees it, checked on this machine."""
+    """An entry as an auditor sees it, checked on this machine.
+
+    What stands on a cover is empty where this device has no key to it: ``type``, ``offence``,
+    ``urgency``, ``request`` (``open``, ``answered``, ``taken back``). ``assigned`` is ``yes``,
+    ``no`` or ``keyholder`` for a case and an officer of the own node, else empty.
+    """
 
     index: int
     at: int
@@ -46,6 +51,82 @@ class AuditRow:
     scope: str
     problem: str = ""
     search: SearchView | None = None
+    op: str = ""
+    outcome: str = "ok"
+    to: tuple[str, ...] = ()
+    offence: str = ""
+    urgency: str = ""
+    assigned: str = ""
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    """A page of entries; ``after`` is where the next begins, None when this is the last.
+
+    Attributes:
+        own: Only what this device opened itself: it has no auditor's role.
+        fresh: The broker was asked; else it is what was checked before.
+    """
+
+    rows: tuple[AuditRow, ...]
+    after: int | None
+    head: int
+    quorum: int
+    own: bool = False
+    fresh: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CaseAudit:
+    """Who saw what of a case, and when; ``readers`` are node, officer and how often."""
+
+    case: str
+    owner: str
+    members: tuple[str, ...]
+    rows: tuple[AuditRow, ...]
+    readers: tuple[tuple[str, str, int], ...]
+    after: int | None
+    head: int
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersonSeen:
+    """A message that names a person, who opened it, and how many other persons it names."""
+
+    ref: str
+    type: str
+    sender: str
+    others: int
+    rows: tuple[AuditRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAnswer:
+    """The answer to a person: ``entry`` is the keyholder's search it rests on."""
+
+    entry: AuditRow
+    searched: int
+    closed: int
+    seen: tuple[PersonSeen, ...]
+    head: int
+    quorum: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """One entry whole: every field, where it stands, and who may know what of it."""
+
+    row: AuditRow
+    fields: dict[str, str]
+    record: str
+    leaf: str
+    proof: tuple[str, ...]
+    root: str
+    head: int
+    knows: tuple[tuple[str, str], ...]
+    quorum: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +153,8 @@ class Verdict:
     at: int
     node: str
     network: str
+    month: str = ""
+    audits: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ class Counted(Protocol):
 
 
 F = TypeVar("F", bound=Counted)
+T = TypeVar("T")
 Why: TypeAlias = tuple[str | None, str | None, str]
 NOTHING_NEW: Final[Why] = (None, None, "")
 
@@ -114,6 +115,32 @@ class Journal:
         sought = Sought(self._engine.now(), what, query, found.count)
         with self._engine.vault.change():
             self._newest = self._write(Line(False, purpose, basis, reason, sought))
+            self._entry = None
+        return found
+
+    def enter(
+        self, purpose: str, query: str, look: Callable[[], T], count: Callable[[T], int]
+    ) -> T:
+        """Look for something whose purpose is what it is done for, and write down that it was.
+
+        An auditor's look says so by itself: he is asked nothing, and what officers of this
+        device stated for their searches stays as it is.
+
+        Args:
+            purpose: A code; also the way of searching (``docs/spec/access.md``, section 6).
+            query: What for; cut at 400 characters.
+            look: Finds it in the vault. What it raises was no search.
+            count: Says how much was found.
+
+        Raises:
+            RefusedError: rule ``lease``, ``a-clock`` or ``disk``: it could not be written down,
+                and nothing is shown.
+        """
+        self._require_lease()
+        found = look()
+        sought = Sought(self._engine.now(), purpose, query[:QUERY_LIMIT], count(found))
+        with self._engine.vault.change():
+            self._newest = self._write(Line(False, purpose, OWN_LAW, "", sought))
             self._entry = None
         return found
 

@@ -17,6 +17,7 @@ from seefen.client.cli import (
     alert,
     amend,
     audit,
+    breach,
     case,
     channel,
     codelist,
@@ -46,8 +47,8 @@ from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
     found, join, unlock, officer, watch, channel, action_day, alert, case, request, trace,
-    amend, file, export, work, ref, codelist, device, house, agent, audit, status, tail, nodes,
-    schema,
+    amend, file, export, work, ref, codelist, device, house, agent, audit, breach, status,
+    tail, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(

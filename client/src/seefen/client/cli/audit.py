@@ -1,14 +1,21 @@
 """``seefen audit``: who opened what, when and why, and whether the log is whole."""
 
-from typing import Annotated
+from datetime import datetime, timedelta
+from typing import Annotated, Final
 
 import typer
 
-from seefen.client.cli import audit_export
-from seefen.client.cli.arguments import case_name, node_name
+from seefen.client import Client
+from seefen.client.audit.filters import OPERATIONS, Filter, this_month
+from seefen.client.cli import audit_export, audit_inquiries, audit_person, audit_report, times
+from seefen.client.cli.arguments import UsageError, case_name, node_name
 from seefen.client.cli.complaints import REFUSED
+from seefen.client.cli.paint import safe
 from seefen.client.cli.session import opened
-from seefen.client.cli.views import audits
+from seefen.client.cli.views import audits, inquiries
+from seefen.client.findings import AuditPage
+
+MOST: Final = 1000
 
 group = typer.Typer(
     invoke_without_command=True,
@@ -18,25 +25,66 @@ group = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
+    audit_inquiries.register(group)
+    audit_report.register(group)
+    audit_person.register(group)
     app.add_typer(group, name="audit")
     audit_export.register(app, group)
 
 
 @group.callback()
-def verdict(context: typer.Context) -> None:
+def verdict(
+    context: typer.Context,
+    month: Annotated[
+        str, typer.Option(metavar="2026-03", help="What is counted; else this month.")
+    ] = "",
+) -> None:
     """Say in one page whether every reading is proved: seefen audit."""
     if context.invoked_subcommand is not None:
         return
+    chosen = month or this_month(int(times.now().timestamp()))
     with opened(context) as session:
-        found = session.do(lambda client: client.audit.verdict())
+        found = session.do(lambda client: client.audit.verdict(chosen))
         session.screen.show(found, audits.verdict)
     if not found.ok:
         raise typer.Exit(REFUSED)
 
 
+def _day(text: str) -> datetime:
+    """Return the moment that a day or a time means, in the zone of this machine."""
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone()
+    except (ValueError, OverflowError):
+        raise UsageError(
+            f"'{safe(text)}' is no day", "write 2026-03-14, or 2026-03-14T18:00 in local time"
+        ) from None
+
+
+def _end(text: str) -> datetime:
+    """Return the first moment behind a day, or a time as it stands."""
+    found = _day(text)
+    return found + timedelta(days=1) if len(text.strip()) == len("2026-03-14") else found
+
+
+def _operation(text: str) -> str:
+    if text not in ("all", *OPERATIONS):
+        raise UsageError(
+            f"'{safe(text)}' is not an operation", f"one of: {', '.join(OPERATIONS)}, all"
+        )
+    return text
+
+
 @group.command("list")
 def list_(
     context: typer.Context,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", parser=_day, metavar="DAY", help="From this day or time on."),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option("--until", parser=_end, metavar="DAY", help="This day is the last."),
+    ] = None,
     case: Annotated[
         str | None, typer.Option(parser=case_name, metavar="CASE", help="One case alone.")
     ] = None,
@@ -44,18 +92,41 @@ def list_(
         str | None, typer.Option(parser=node_name, metavar="NODE", help="Readers of one node.")
     ] = None,
     officer: Annotated[str | None, typer.Option(help="One officer, o-7f31.")] = None,
+    device: Annotated[str | None, typer.Option(help="One device: the beginning of its id.")] = None,
+    op: Annotated[
+        str | None,
+        typer.Option(parser=_operation, metavar="OP", help="consult, disclose, ..., or all."),
+    ] = None,
+    outcome: Annotated[str, typer.Option(help="ok, refused, or the rule that refused.")] = "",
+    basis: Annotated[str, typer.Option(help="A legal basis, by its code.")] = "",
+    to: Annotated[
+        str | None, typer.Option(parser=node_name, metavar="NODE", help="A node that received.")
+    ] = None,
+    emergency: Annotated[bool, typer.Option("--emergency", help="Emergencies alone.")] = False,
+    after: Annotated[int, typer.Option(min=-1, metavar="N", help="Behind entry N.")] = -1,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 100,
 ) -> None:
     """List readings, each with its proof: seefen audit list --case SF-2026-SKP-00418."""
+    wanted = Filter(
+        since=None if since is None else int(since.timestamp()),
+        until=None if until is None else int(until.timestamp()),
+        node=node, officer=officer, device=device, case=case, op=op or "", outcome=outcome,
+        basis=basis, to=to, emergency=emergency,
+    )  # fmt: skip
+
+    async def found(client: Client) -> AuditPage:
+        return await client.audit.page(wanted, after=after, limit=limit)
+
     with opened(context) as session:
-        rows = session.do(lambda client: client.audit.list(case=case, node=node, officer=officer))
-        session.screen.show(rows, lambda found: audits.listed(found, session.client.quorum))
+        session.screen.show(session.do(found), inquiries.page)
 
 
 @group.command()
 def verify(context: typer.Context) -> None:
     """Check every entry of the log against its checkpoint: seefen audit verify."""
     with opened(context) as session:
-        report = session.do(lambda client: client.audit.verify())
+        with session.screen.progress() as progress:
+            report = session.do(lambda client: client.audit.verify(progress))
         session.screen.show(report, audits.verified)
     if report.problems:
         raise typer.Exit(REFUSED)

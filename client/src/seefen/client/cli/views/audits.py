@@ -6,31 +6,36 @@ Every page says what stands behind it: without witnesses, that views may be spli
 from collections.abc import Sequence
 from typing import Final
 
+from rich.text import Text
+
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
 from seefen.client.findings import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
 from seefen.protocol.ledger.quorum import INDEPENDENT
 
 LATE: Final = 300  # seconds between a search and its entry that are worth a word
+_ASSIGNED: Final = {"yes": "assigned", "no": "NOT ASSIGNED", "keyholder": "keyholder"}
+FEW: Final = 2  # nodes that are named
 MOST: Final = 3  # of the searches of one entry that are named
 
 
 def verdict(value: Verdict) -> Painted:
     """Return the verdict on one page."""
-    behind = codes.quorum(value.quorum)
     proved = f"{value.proved} of {value.entries} entries proved"
+    month = f" · {value.month}" if value.month else ""
     word = good("IN ORDER") if value.ok else alarm("NOT IN ORDER")
     when = times.moment(value.at, times.now())
     return stack(
-        line(bold(value.node), f", {value.network} · log {value.first}-{value.last} · checkpoint ",
-             f"{value.head}, {when}"),
-        line(word, f"  {proved}, {behind}"),
+        line(bold(value.node), f", {value.network}{month} · log {value.first}-{value.last} · ",
+             f"checkpoint {value.head}, {when}"),
+        line(word, f"  {proved}, {codes.quorum(value.quorum)}"),
         _counts(value),
         *(alarm("  PROBLEM  ", problem) for problem in value.problems),
         *(warn("  GAP      ", gap) for gap in value.gaps),
         *(warn(f"  FLAG     {name}: ", text) for name, text in value.flags),
         _limits(value.limits, value.quorum),
         dim("Each one: 'seefen audit list'. The whole log: 'seefen audit verify'."),
+        dim("A flag is a question: 'seefen audit flags'.") if value.flags else None,
     )  # fmt: skip
 
 
@@ -51,10 +56,22 @@ def listed(rows: Sequence[AuditRow], quorum: int) -> Painted:
             " ".join(filter(None, (row.officer or row.device[:8], row.node))),
             _did(row),
             _why(row),
-            good(f"proved in {row.size}") if row.proved else alarm(f"NOT PROVED: {row.problem}"),
+            proof(row),
         )
     proved = sum(row.proved for row in rows)
     return stack(grid.painted(), line(f"{proved} of {len(rows)} proved"), _limits((), quorum))
+
+
+def proof(row: AuditRow) -> Text:
+    """Return where an entry is proved, or in red why it is not."""
+    if row.proved:
+        return good(f"proved in {row.size}")
+    return alarm(f"NOT PROVED: {row.problem}")
+
+
+def behind(quorum: int) -> Painted:
+    """Return what nobody could see."""
+    return _limits((), quorum)
 
 
 def verified(report: VerifyReport) -> Painted:
@@ -74,10 +91,15 @@ def verified(report: VerifyReport) -> Painted:
 
 
 def _counts(value: Verdict) -> Painted:
-    return line(
-        f"  consultations {value.consultations}   disclosures {value.disclosures}"
-        f"   searches {value.searches} (and {value.cross_checks} automated)"
-        f"   refused {value.refused}   emergency {value.emergency}"
+    return stack(
+        line(
+            f"  consultations {value.consultations}   disclosures {value.disclosures}"
+            f"   searches {value.searches} (and {value.cross_checks} automated)"
+        ),
+        line(
+            f"  refused {value.refused}   emergency {value.emergency}   flags {len(value.flags)}"
+            f"   looks into the audit {value.audits}"
+        ),
     )
 
 
@@ -93,17 +115,42 @@ def _limits(limits: Sequence[str], quorum: int) -> Painted:
 
 def _did(row: AuditRow) -> Piece:
     if row.search is not None:
-        return _sought(row.search, row.at)
-    what = codes.message_type(row.type) if row.type else ""
+        return _sought(row.search, row.at, row.what)
     mark = "  EMERGENCY" if row.emergency else ""
-    return f"{row.what} {row.ref or row.case}" + (f" ({what})" if what else "") + mark
+    refused = "" if row.outcome == "ok" else f"  REFUSED: {row.outcome}"
+    others = [node for node in row.to if node != row.node]
+    to = f" to {_nodes(others)}" if others and row.op == "disclose" else ""
+    facts = _facts(row)
+    return (
+        f"{row.what} {row.ref or row.case}{to}" + (f" ({facts})" if facts else "") + mark + refused
+    )
 
 
-def _sought(search: SearchView, at: int) -> Piece:
+def _nodes(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) <= FEW else f"{len(names)} nodes"
+
+
+def _facts(row: AuditRow) -> str:
+    """Return what the cover and the assignments say, as far as this device knows them."""
+    return " · ".join(
+        filter(
+            None,
+            (
+                codes.message_type(row.type) if row.type else "",
+                row.offence,
+                row.urgency if row.urgency in ("FLASH", "URGENT") else "",
+                _ASSIGNED.get(row.assigned, ""),
+                f"request {row.request}" if row.request else "",
+            ),
+        )
+    )
+
+
+def _sought(search: SearchView, at: int, what: str) -> Piece:
     """Return what was looked for, and when, if the log heard of it later."""
     late = abs(at - search.made_at) >= LATE
     when = f", made {times.moment(search.made_at, times.now())}" if late else ""
-    verb = f"cross-checked {search.count}, automated" if search.automated else "searched"
+    verb = f"cross-checked {search.count}, automated" if search.automated else what
     if search.sought is None:
         return f"{verb} (what for: sealed to its node's auditors){when}"
     found = [_found(one) for one in search.sought[:MOST]]
@@ -112,7 +159,7 @@ def _sought(search: SearchView, at: int) -> Piece:
 
 
 def _found(one: SoughtView) -> str:
-    if one.what == "cross-check":
+    if one.what in ("cross-check", "audit"):
         return f"{one.query} ({one.results} found)"
     return f'{one.what} "{one.query}" ({one.results} found)'
 

@@ -1,0 +1,94 @@
+"""One entry, checked: its text, its signature, its author. The broker's word counts for nothing."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from seefen.client.engine import Engine
+from seefen.client.trust import Taken
+from seefen.protocol.access import open_reason
+from seefen.protocol.case import Position
+from seefen.protocol.envelope import Opened, check_signed_by
+from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.frames import AuditItem
+from seefen.protocol.ledger.note import Checkpoint
+from seefen.protocol.ledger.record import Core, decode_core
+from seefen.protocol.search import Account, check_search, open_account
+from seefen.protocol.statements import Access, Release, Search
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An entry with what was found wrong with it, if anything."""
+
+    item: AuditItem
+    core: Core | None
+    opened: Opened | None
+    problem: str
+
+
+AllChecked: TypeAlias = list[Checked]
+
+
+def check(engine: Engine, item: AuditItem, under: Checkpoint) -> Checked:
+    """Return an entry with what is wrong with it; never raises for what the broker sent."""
+    core: Core | None = None
+    try:
+        core = decode_core(item.entry.core)
+        taken = engine.trust.take_entry(item.kind, item.entry, item.envelope, under)
+        if item.kind != "release":
+            _check_author(engine, taken)
+    except SeefenError as err:
+        return Checked(item, core, None, f"entry {item.entry.index}: {err}")
+    return Checked(item, taken.core, taken.opened, "")
+
+
+def _check_author(engine: Engine, taken: Taken) -> None:
+    directory, size = engine.directory, taken.record.authority_size
+    at = taken.core.at // 1000
+    id_ = bytes.fromhex(taken.core.device)
+    device = directory.require_active(id_, size=size, at=at)
+    check_signed_by(taken.opened, device.sign)
+    if taken.core.officer != device.officer:
+        raise UntrustedError("the entry names another officer", rule="core")
+    if isinstance(taken.opened.statement, Search):
+        # It stands in no case, so no member has checked its rules but its own auditors.
+        check_search(taken.opened, directory, Position(size, taken.index, at))
+
+
+def officers_of(engine: Engine, core: Core, statement: object) -> tuple[str, ...]:
+    """Return the pseudonyms an entry is about: its author's, or those a release went to."""
+    if core.officer:
+        return (core.officer,)
+    if not isinstance(statement, Release):
+        return ()
+    found = (engine.directory.device(device).officer for device in statement.devices)
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
+def reason_of(engine: Engine, statement: object) -> str | None:
+    """Return the reason of an access, None when it is sealed to others or there is none to seal."""
+    if not isinstance(statement, Access):
+        return None
+    for sealed in statement.reasons:
+        mailbox = engine.directory.mailbox(sealed.node, "audit", gen=sealed.gen)
+        seed = engine.mailbox_seed(sealed.node, "audit", sealed.gen)
+        if mailbox is not None and seed is not None:
+            try:
+                return open_reason(statement, mailbox, seed)
+            except SeefenError as err:
+                return f"[{err}]"
+    return None
+
+
+def account_of(engine: Engine, search: Search) -> tuple[Account | None, str | None]:
+    """Return what was looked for, and what is wrong with it; (None, None) when sealed to others."""
+    problem: str | None = None
+    for sealed in search.reasons:
+        mailbox = engine.directory.mailbox(sealed.node, "audit", gen=sealed.gen)
+        seed = engine.mailbox_seed(sealed.node, "audit", sealed.gen)
+        if mailbox is not None and seed is not None:
+            try:
+                return open_account(search, mailbox, seed), None
+            except SeefenError as err:
+                problem = f"[{err}]"
+    return None, problem

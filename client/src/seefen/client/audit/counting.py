@@ -1,0 +1,53 @@
+"""Counts: what the verdict and the monthly report say in numbers."""
+
+from typing import TypedDict
+
+from seefen.client.audit.facts import AUDIT
+from seefen.client.audit.store import Condition, Store
+from seefen.client.once import opened
+from seefen.protocol.statements import Search
+
+PROVED: Condition = (("proved", "yes"),)
+
+
+class Counts(TypedDict):
+    """Counts of proved entries; searches are counted one by one, not by entry."""
+
+    consultations: int
+    searches: int
+    cross_checks: int
+    audits: int
+    disclosures: int
+    refused: int
+    emergency: int
+
+
+def counts(store: Store, start: int = 0, stop: int | None = None) -> Counts:
+    """Return what entries of a piece of the log come to, those that are proved alone."""
+
+    def count(*conditions: Condition) -> int:
+        return store.count_of((PROVED, *conditions), start=start, stop=stop)
+
+    searched, crossed, audits = _searches(store, start, stop)
+    return Counts(
+        consultations=count((("act", "access"),)),
+        searches=searched,
+        cross_checks=crossed,
+        audits=audits,
+        disclosures=count((("act", "object"), ("act", "release"))),
+        refused=count((("act", "denied"),)),
+        emergency=count((("emergency", "1"),)),
+    )
+
+
+def _searches(store: Store, start: int, stop: int | None) -> tuple[int, int, int]:
+    """Return searches of officers, automated ones, and looks into the audit."""
+    found = [0, 0, 0]
+    for facts in store.each((PROVED, (("act", "search"),)), start=start, stop=stop):
+        item = store.item(facts.idx)
+        if item is None:
+            continue
+        search = opened(item.envelope, item.kind).statement
+        if isinstance(search, Search):
+            found[2 if facts.purpose == AUDIT else int(search.automated)] += search.count
+    return found[0], found[1], found[2]

@@ -1,0 +1,187 @@
+"""Inquiries: one entry, one case, the register, a sample, flags. Each is entered itself."""
+
+from seefen.client.audit import flags as rules
+from seefen.client.audit import sampling
+from seefen.client.audit.facts import Facts
+from seefen.client.audit.filters import READINGS, case_id
+from seefen.client.audit.filters import month as months
+from seefen.client.audit.looking import Looking, once
+from seefen.client.audit.register import Disclosed, Processing, disclosures, processing
+from seefen.client.audit.rowing import rows_of
+from seefen.client.audit.sampling import Rule, Sample
+from seefen.client.audit.showing import entry_view, proof_of
+from seefen.client.audit.store import Condition
+from seefen.client.findings import AuditRow, CaseAudit, EntryView
+from seefen.protocol.errors import RefusedError
+
+CASE_ROWS = 1000
+# Who saw what when, and who was given the means to: no acknowledgements, which say less.
+_SEEN: Condition = tuple(
+    ("act", act) for act in ("object", "access", "release", "case", "casekey", "assign", "denied")
+)
+
+
+class Inquiries(Looking):
+    """What an auditor asks beside the list."""
+
+    async def show(self, index: int) -> EntryView:
+        """Return one entry whole, with its proof.
+
+        Raises:
+            UntrustedError: No auditor, or the log itself is not what was signed.
+            RefusedError: rule ``unknown-entry``.
+        """
+        await self.catch_up()
+        entry = await proof_of(self._fetching, index)
+
+        def look() -> EntryView:
+            return entry_view(self._engine, self._fetching, index, entry)
+
+        return await self.entered(f"entry {index}", look, once)
+
+    async def case(self, case: str, *, after: int = -1, limit: int = CASE_ROWS) -> CaseAudit:
+        """Return who saw what of a case, and when, in the order of the log.
+
+        Raises:
+            UntrustedError: No auditor, or the log itself is not what was signed.
+            RefusedError: rule ``unknown-case``.
+        """
+        await self.catch_up()
+        wanted = case_id(self._engine, self.store, case)
+        conditions: tuple[Condition, ...] = ((("case_id", wanted),), _SEEN)
+
+        def look() -> CaseAudit:
+            found, more = self.store.find(conditions, start=after + 1, limit=limit)
+            rows = tuple(rows_of(self._engine, self.store, found, self.head))
+            state = self._engine.trust.state(bytes.fromhex(wanted))
+            return CaseAudit(
+                case=case,
+                owner=state.owner if state else "",
+                members=state.members if state else (),
+                rows=rows,
+                readers=_readers(found),
+                after=found[-1].idx if more else None,
+                head=self.head,
+                quorum=self._engine.directory.root.quorum,
+            )
+
+        return await self.entered(f"case {case}", look, _rows)
+
+    async def register(self, month: str = "") -> tuple[Disclosed, ...]:
+        """Return who disclosed to whom, node by node."""
+        await self.catch_up()
+        start, stop = self.span(month)
+
+        def look() -> tuple[Disclosed, ...]:
+            return disclosures(self._engine, self.store, start, stop)
+
+        return await self.entered(f"register {month}".strip(), look, len)
+
+    async def processing(self, month: str = "") -> Processing:
+        """Return the record of processing of the own node, as far as the log knows it."""
+        await self.catch_up()
+        start, stop = self.span(month)
+
+        def look() -> Processing:
+            return processing(self._engine, self.store, start, stop)
+
+        return await self.entered("record of processing", look, once)
+
+    async def flags(self, month: str = "") -> tuple[rules.Flag, ...]:
+        """Return what is worth a question, of a month or of all."""
+        await self.catch_up()
+        return await self.entered(f"flags {month}".strip(), lambda: self.flagged(month), len)
+
+    def flagged(self, month: str) -> tuple[rules.Flag, ...]:
+        """Return what is worth a question among what is here."""
+        since = months(month, self._engine.now())[0] if month else 0
+        stop = self.span(month)[1]
+        start = self.store.since(max(0, since - rules.BEFORE))
+        proved: Condition = (("proved", "yes"),)
+        return rules.flags(self._engine, self.store.each((proved,), start=start, stop=stop), since)
+
+    async def sample(self, count: int, month: str = "") -> Sample:
+        """Return readings drawn by a root of the log that nobody knew when this was asked first.
+
+        The first call fixes the rule, in the log; a later one with the same count and month draws.
+
+        Raises:
+            RefusedError: rule ``form``: fewer than 1 or more than 500.
+        """
+        if not 1 <= count <= sampling.MOST:
+            raise RefusedError(f"a sample has 1 to {sampling.MOST} entries", rule="form")
+        await self.catch_up()
+        name = f"{month or 'all'}/{count}"
+        made = sampling.rule(self._engine, name)
+        if made is None:
+            return await self._commit(name, count, month)
+        root = await self._root(made.size)
+        if root is None:
+            return self._sample(made, "", ())
+        known = root
+
+        def look() -> list[Facts]:
+            drawn = sampling.draw(self.store, made, known)
+            return [facts for index in drawn if (facts := self.store.one(index)) is not None]
+
+        found = await self.entered(f"sample {name}, seed: root at {made.size}", look, len)
+        rows = tuple(rows_of(self._engine, self.store, found, self.head))
+        return self._sample(made, known.hex(), rows)
+
+    async def _commit(self, name: str, count: int, month: str) -> Sample:
+        start, stop = self.span(month)
+        stop = self.head if stop is None else stop
+        size = self.head + sampling.AHEAD
+        said = f"sample of {count}, entries {start} to {stop}, to be drawn by the root at {size}"
+
+        def look() -> Rule:
+            return Rule(count, start, stop, size, None)
+
+        made = self._journal.enter("audit", said, look, once)
+        entry = await self._journal.upload()
+        if entry is None or entry >= size:
+            raise RefusedError(
+                "the rule of the sample must stand in the log before its seed is known: "
+                "try again when the broker is back",
+                rule="unreachable",
+            )
+        made = Rule(count, start, stop, size, entry)
+        sampling.keep_rule(self._engine, name, made)
+        return self._sample(made, "", ())
+
+    async def _root(self, size: int) -> bytes | None:
+        """Return the root of the log at a size; None: it has not grown so far."""
+        if self.head < size:
+            return None
+        async with self._engine.lock:
+            await self._whole.compare(anew=False)
+        return sampling.root_at(self._engine, size)
+
+    def _sample(self, made: Rule, root: str, rows: tuple[AuditRow, ...]) -> Sample:
+        asked = (READINGS,)
+        readings = sum(1 for _ in self.store.indices(asked, start=made.start, stop=made.stop))
+        return Sample(
+            made.count,
+            made.start,
+            made.stop,
+            made.size,
+            made.entry,
+            root,
+            rows,
+            self.head,
+            readings,
+        )
+
+
+def _rows(found: CaseAudit) -> int:
+    return len(found.rows)
+
+
+def _readers(found: list[Facts]) -> tuple[tuple[str, str, int], ...]:
+    """Return node, officer and number of readings; what was pushed counts for each on watch."""
+    counted: dict[tuple[str, str], int] = {}
+    for one in found:
+        if one.act in ("access", "release"):
+            for officer in one.officer.split() or [""]:
+                counted[one.node, officer] = counted.get((one.node, officer), 0) + 1
+    return tuple((node, officer, n) for (node, officer), n in sorted(counted.items()))

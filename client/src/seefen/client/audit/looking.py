@@ -1,0 +1,79 @@
+"""What every look into the audit does: fetch what is new, look, be entered, and only then show."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from seefen.client.audit.facts import AUDIT
+from seefen.client.audit.fetching import Fetching
+from seefen.client.audit.filters import month as months
+from seefen.client.audit.store import Store
+from seefen.client.audit.whole import WholeLog
+from seefen.client.connection import UnreachableError
+from seefen.client.engine import Engine
+from seefen.client.journal import Journal
+
+T = TypeVar("T")
+
+
+def once(_: object) -> int:
+    """Count a look that gives one page, whatever stands on it."""
+    return 1
+
+
+class Looking:
+    """The entries of a node and of its cases, as far as this device has checked them."""
+
+    def __init__(self, engine: Engine, journal: Journal) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._fetching = Fetching(engine)
+        self._whole = WholeLog(engine)
+
+    @property
+    def is_auditor(self) -> bool:
+        """Whether the broker shows this device what its node's auditors may see."""
+        roles = self._engine.directory.device(self._engine.keys.device).roles
+        return bool({"auditor", "admin"} & set(roles))
+
+    @property
+    def store(self) -> Store:
+        """What was checked so far."""
+        return self._fetching.store
+
+    @property
+    def head(self) -> int:
+        """The size of the log that this device has proved."""
+        return self._engine.trust.head("activity").size
+
+    async def catch_up(self) -> bool:
+        """Fetch what is new; tell whether the broker could be asked.
+
+        Raises:
+            UntrustedError: No auditor, or the log itself is not what was signed.
+        """
+        try:
+            await self._fetching.catch_up()
+        except UnreachableError:
+            return False
+        return True
+
+    async def entered(self, query: str, look: Callable[[], T], count: Callable[[T], int]) -> T:
+        """Look, write down that it was done, and only then return what was found.
+
+        Raises:
+            RefusedError: rule ``lease``, ``a-clock`` or ``disk``: it could not be written down.
+        """
+        found = self._journal.enter(AUDIT, query, look, count)
+        await self._journal.upload()
+        return found
+
+    def span(self, month: str) -> tuple[int, int | None]:
+        """Return where in the log a month lies, all of it without one.
+
+        Raises:
+            RefusedError: rule ``form``.
+        """
+        if not month:
+            return 0, None
+        since, until = months(month, self._engine.now())
+        return self.store.since(since), self.store.since(until)

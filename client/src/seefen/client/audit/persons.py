@@ -1,0 +1,215 @@
+"""A request of a person (Directive (EU) 2016/680, Article 14): what is kept, and who saw it.
+
+Two people, two signatures. A keyholder, whose vault can be searched, looks for the person: that
+is a search with the purpose ``data-subject``, entered like any other, and gives references and
+no content. An auditor, who may not read content, opens the account of that very entry, and
+answers from the log who saw these messages. Neither can do the part of the other.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from seefen.client.audit.facts import Facts
+from seefen.client.audit.looking import Looking
+from seefen.client.audit.rowing import row_of_entry
+from seefen.client.audit.store import Condition
+from seefen.client.engine import Engine
+from seefen.client.findings import AuditRow, PersonAnswer, PersonSeen
+from seefen.client.folding import fold, fold_all
+from seefen.client.searching import LEAST
+from seefen.client.views import Row, ref_of, rows
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.messages import Message, Person
+
+PURPOSE: Final = "data-subject"
+PACK_LIMIT: Final = 4 << 20  # bytes
+Hex: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """A message that names the person: by reference, with how many others it names."""
+
+    ref: Annotated[str, Meta(max_length=80)]
+    object: Hex
+    type: Annotated[str, Meta(max_length=40)]
+    sender: Annotated[str, Meta(max_length=40)]
+    others: Annotated[int, Meta(ge=0)]
+
+
+class Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the keyholder hands to the auditor: references alone. ``closed`` were not searched.
+
+    ``entry`` is where the keyholder's search stands in the log.
+    """
+
+    format: str = "seefen-person"
+    v: Annotated[int, Meta(ge=1, le=1)] = 1
+    node: Annotated[str, Meta(max_length=40)]
+    officer: Annotated[str, Meta(max_length=12)]
+    entry: Annotated[int, Meta(ge=0)]
+    searched: Annotated[int, Meta(ge=0)]
+    closed: Annotated[int, Meta(ge=0)]
+    found: Annotated[tuple[Found, ...], Meta(max_length=10_000)]
+
+
+def read_pack(data: bytes) -> Pack:
+    """Return the pack in a file.
+
+    Raises:
+        RefusedError: rule ``form``: it is none.
+    """
+    try:
+        if len(data) > PACK_LIMIT:
+            raise ValueError("too long")
+        return msgspec.json.decode(data, type=Pack)
+    except ValueError as err:  # msgspec.ValidationError and UnicodeError are such
+        raise RefusedError(
+            "this is no file of 'seefen audit person NAME': let the keyholder make it again",
+            rule="form",
+        ) from err
+
+
+class Persons(Looking):
+    """Both parts of an answer to a person."""
+
+    async def person_found(self, name: str) -> Pack:
+        """Look for a person in this vault, as a keyholder; return references, and no content.
+
+        Raises:
+            UntrustedError: rule ``role``: this device is no ``keyholder``.
+            RefusedError: rule ``form``: too short; ``unreachable``: it is not in the log yet.
+        """
+        engine = self._engine
+        device = engine.directory.device(engine.keys.device)
+        if "keyholder" not in device.roles:
+            raise UntrustedError("a keyholder looks for the person, on his own device", rule="role")
+        words = [word for word in map(fold, name.split()) if len(word) >= LEAST]
+        if not words:
+            raise RefusedError(f"give a name of at least {LEAST} letters", rule="form")
+
+        def look() -> tuple[Found, ...]:
+            return tuple(_found(engine, words))
+
+        found = self._journal.enter(PURPOSE, name, look, len)
+        entry = await self._journal.upload()
+        if entry is None:
+            raise RefusedError(
+                "the search must stand in the log before the auditor can take it up: "
+                "try again when the broker is back",
+                rule="unreachable",
+            )
+        counted = engine.vault.one(
+            "SELECT count(body), count(*) - count(body) FROM object WHERE NOT file"
+        )
+        searched, closed = (0, 0) if counted is None else counted
+        return Pack(
+            node=engine.node, officer=device.officer, entry=entry, searched=searched,
+            closed=closed, found=found,
+        )  # fmt: skip
+
+    async def person_seen(self, pack: Pack) -> PersonAnswer:
+        """Say who saw what a keyholder found, as an auditor who stands beside him.
+
+        Raises:
+            UntrustedError: rule ``two-persons``: the search is the auditor's own; ``other-search``:
+                no search for a person with that many results stands at that entry.
+            RefusedError: rule ``unknown-entry``.
+        """
+        await self.catch_up()
+        entry = self._search(pack)
+
+        def look() -> PersonAnswer:
+            seen = tuple(
+                PersonSeen(one.ref, one.type, one.sender, one.others, tuple(self._rows(one)))
+                for one in pack.found
+            )
+            return PersonAnswer(
+                entry=entry, searched=pack.searched, closed=pack.closed, seen=seen,
+                head=self.head, quorum=self._engine.directory.root.quorum,
+            )  # fmt: skip
+
+        said = f"person: search at entry {pack.entry} of {pack.officer}"
+        return await self.entered(said, look, _seen)
+
+    def _search(self, pack: Pack) -> AuditRow:
+        engine = self._engine
+        facts = self.store.one(pack.entry)
+        if facts is None or facts.problem:
+            raise RefusedError(
+                f"entry {pack.entry} is none your node may see, or it is not proved",
+                rule="unknown-entry",
+            )
+        row = row_of_entry(engine, self.store, facts, self.head)
+        own = engine.directory.device(engine.keys.device)
+        if own.officer in facts.officer.split() or facts.device == own.device.hex():
+            raise UntrustedError(
+                "a keyholder searches and an auditor answers: these are two persons",
+                rule="two-persons",
+            )
+        sought = () if row.search is None else row.search.sought or ()
+        results = [one.results for one in sought if one.what == PURPOSE]
+        if facts.node != engine.node or results != [len(pack.found)]:
+            raise UntrustedError(
+                f"entry {pack.entry} is no search for a person with {len(pack.found)} results",
+                rule="other-search",
+            )
+        return row
+
+    def _rows(self, one: Found) -> Iterator[AuditRow]:
+        row = rows(self._engine, "object = ?", bytes.fromhex(one.object))
+        if not row:
+            return
+        asked: tuple[Condition, ...] = (
+            (("case_id", row[0].case.hex()),), (("act", "access"), ("act", "release")),
+        )  # fmt: skip
+        for facts in self.store.each(asked):
+            if facts.object == one.object or _covers(facts, row[0]):
+                yield row_of_entry(self._engine, self.store, facts, self.head)
+
+
+def _covers(facts: Facts, row: Row) -> bool:
+    """Tell whether an access to a whole case may have shown a message: it was there by then."""
+    return facts.act == "access" and not facts.object and facts.idx > row.index
+
+
+def _found(engine: Engine, words: list[str]) -> Iterator[Found]:
+    query = " AND ".join(f'"{word}"' for word in words)
+    sql = "SELECT rowid FROM word WHERE folded MATCH ? ORDER BY rowid"
+    for (index,) in engine.vault.run(sql, query):
+        for row in rows(engine, "idx = ?", index):
+            message = row.message
+            if message is None:
+                continue
+            yield Found(
+                ref=ref_of(engine, row),
+                object=row.object.hex(),
+                type=message.TYPE,
+                sender=row.statement.node,
+                others=sum(not _is_named(person, words) for person in _persons(message)),
+            )
+
+
+def _persons(message: Message) -> Iterator[Person]:
+    """Yield all persons of a message, wherever they stand in it."""
+    waiting: list[object] = [message]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Person):
+            yield one
+        if isinstance(one, Struct):
+            waiting += [getattr(one, name) for name in one.__struct_fields__]
+        elif isinstance(one, tuple | list):
+            waiting += one
+
+
+def _is_named(person: Person, words: list[str]) -> bool:
+    names = " ".join(str(msgspec.to_builtins(name)) for name in person.names)
+    folded = fold_all(names)
+    return all(word in folded for word in words)
+
+
+def _seen(answer: PersonAnswer) -> int:
+    return len(answer.seen)

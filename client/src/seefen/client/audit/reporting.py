@@ -1,0 +1,191 @@
+"""The monthly statement (Directive (EU) 2016/680, Article 25): one value for screen, CSV and PDF.
+
+What could not be checked stands on it like what could: a statement that is silent about it
+promises too much.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
+
+from seefen.client.audit.facts import AUDIT
+from seefen.client.audit.flags import Flag
+from seefen.client.audit.looking import Looking
+from seefen.client.audit.register import Disclosed, disclosures
+from seefen.client.audit.rowing import reads_reason
+from seefen.client.audit.store import Condition
+from seefen.client.engine import Engine
+from seefen.client.findings import Verdict
+
+Lines: TypeAlias = tuple[tuple[str, str], ...]
+
+OPERATIONS: Final = {
+    "collect": "collection",
+    "consult": "consultation",
+    "disclose": "disclosure, with transfers",
+    "alter": "alteration",
+}
+NO_ENTRY: Final = (
+    ("combination", "not possible with this program"),
+    ("erasure", "in vaults, confirmed by message (ErasureConfirm); it leaves no entry of its own"),
+)
+ALWAYS: Final = (
+    "what a person copied, photographed or told after he had opened it",
+    "whether a reason is true: the log proves that it was given, when, and by which device",
+    "who stands behind a pseudonym: your node alone knows",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the statement: names and figures."""
+
+    title: str
+    lines: Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The statement of a month; ``root`` is that of the checkpoint, in hex."""
+
+    month: str
+    node: str
+    network: str
+    filter: str
+    head: int
+    root: str
+    at: int
+    quorum: int
+    ok: bool
+    sections: tuple[Section, ...]
+    unchecked: tuple[str, ...]
+
+
+def statement(
+    looking: Looking, engine: Engine, verdict: Verdict, flags: tuple[Flag, ...]
+) -> Statement:
+    """Return the statement that a verdict over a month, and what is here, come to."""
+    start, stop = looking.span(verdict.month)
+    head = engine.trust.head("activity")
+    register = disclosures(engine, looking.store, start, stop)
+    return Statement(
+        month=verdict.month,
+        node=verdict.node,
+        network=verdict.network,
+        filter=f"all entries that {verdict.node} may see, {verdict.month} (UTC)",
+        head=head.size,
+        root=head.root.hex(),
+        at=verdict.at,
+        quorum=verdict.quorum,
+        ok=verdict.ok,
+        sections=(
+            Section("Operations, proved entries", _operations(looking, start, stop)),
+            Section("Counts", _counts(verdict)),
+            Section("Consultations, node by node", _by_node(looking, start, stop)),
+            Section("Purposes and legal bases", _why(looking, start, stop)),
+            Section("Disclosures", _disclosed(register)),
+            Section("Retention", _retention(engine)),
+            Section("Flags: questions, no verdict on anybody", _flags(flags)),
+            Section("Problems and gaps", _problems(verdict)),
+        ),
+        unchecked=(*verdict.limits, *_sealed(looking, engine, start, stop), *ALWAYS),
+    )
+
+
+def _operations(looking: Looking, start: int, stop: int | None) -> Lines:
+    found: list[tuple[str, str]] = []
+    for op, name in OPERATIONS.items():
+        asked: tuple[Condition, ...] = ((("op", op),), (("proved", "yes"),))
+        found.append((name, str(looking.store.count_of(asked, start=start, stop=stop))))
+    return (*found, *NO_ENTRY)
+
+
+def _counts(verdict: Verdict) -> Lines:
+    return (
+        ("entries, whole log", f"{verdict.proved} of {verdict.entries} proved"),
+        ("readings", str(verdict.consultations)),
+        ("searches of officers", str(verdict.searches)),
+        ("automated cross-checks", str(verdict.cross_checks)),
+        ("looks into the audit", str(verdict.audits)),
+        ("refused", str(verdict.refused)),
+        ("emergencies", str(verdict.emergency)),
+    )
+
+
+def _by_node(looking: Looking, start: int, stop: int | None) -> Lines:
+    counted: Counter[str] = Counter()
+    persons: dict[str, set[str]] = {}
+    asked: tuple[Condition, ...] = ((("act", "access"),), (("proved", "yes"),))
+    for facts in looking.store.each(asked, start=start, stop=stop):
+        counted[facts.node] += 1
+        persons.setdefault(facts.node, set()).add(facts.officer)
+    return tuple(
+        (node, f"{count} by {len(persons[node])} officers")
+        for node, count in sorted(counted.items())
+    ) or (("none", "0"),)
+
+
+def _why(looking: Looking, start: int, stop: int | None) -> Lines:
+    counted: Counter[tuple[str, str]] = Counter()
+    asked: tuple[Condition, ...] = (
+        (("act", "access"), ("act", "search")), (("proved", "yes"),),
+    )  # fmt: skip
+    for facts in looking.store.each(asked, start=start, stop=stop):
+        if facts.purpose != AUDIT:
+            counted[facts.purpose, facts.basis] += 1
+    found = sorted(counted.items(), key=_most)
+    return tuple((f"{why} · {basis}", str(n)) for (why, basis), n in found) or (("none", "0"),)
+
+
+def _most(pair: tuple[tuple[str, str], int]) -> tuple[int, tuple[str, str]]:
+    return -pair[1], pair[0]
+
+
+def _disclosed(register: tuple[Disclosed, ...]) -> Lines:
+    return tuple(
+        (f"{one.node} to {one.to}", f"{one.objects} sent, {one.pushed} pushed, {one.keys} keys")
+        for one in register
+    ) or (("none", "0"),)
+
+
+def _retention(engine: Engine) -> Lines:
+    states = [engine.trust.require_state(case) for case in engine.vault.cases()]
+    ends = {engine.name_of(s): s.head.retain_until for s in states if s.form == "case"}
+    over = sorted(name for name, end in ends.items() if 0 < end < engine.now())
+    first = min(ends.values(), default=0)
+    return (
+        ("cases known here", str(len(ends))),
+        ("their time is over, and this vault still has them", ", ".join(over) or "none"),
+        ("next end", datetime.fromtimestamp(first, UTC).strftime("%Y-%m-%d") if first else "none"),
+    )
+
+
+def _flags(flags: tuple[Flag, ...]) -> Lines:
+    found = tuple(
+        (flag.name, f"{flag.who}: {flag.figure}; entries {', '.join(map(str, flag.entries))}")
+        for flag in flags
+    )
+    return found or (("none", "0"),)
+
+
+def _problems(verdict: Verdict) -> Lines:
+    found = [("problem", text) for text in verdict.problems]
+    found += [("gap", text) for text in verdict.gaps]
+    return tuple(found) or (("none", "0"),)
+
+
+def _sealed(looking: Looking, engine: Engine, start: int, stop: int | None) -> tuple[str, ...]:
+    """Return how many reasons and searches this device could not read."""
+    counted: Counter[str] = Counter()
+    asked: tuple[Condition, ...] = (
+        (("act", "access"), ("act", "search")), (("proved", "yes"),),
+    )  # fmt: skip
+    for facts in looking.store.each(asked, start=start, stop=stop):
+        counted[facts.act] += not reads_reason(engine, looking.store, facts)
+    found: list[str] = []
+    if counted["access"]:
+        found.append(f"the reasons of {counted['access']} readings: not sealed to this device")
+    if counted["search"]:
+        found.append(f"what {counted['search']} entries searched for: not sealed to this device")
+    return tuple(found)

@@ -1,0 +1,81 @@
+"""One entry whole: every field, where it stands, and who may know what of it."""
+
+from seefen.client.audit.fetching import Fetching
+from seefen.client.audit.rowing import case_name, row_of_entry
+from seefen.client.engine import Engine
+from seefen.client.findings import EntryView
+from seefen.client.once import opened
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.ledger.record import Core, decode_core
+from seefen.protocol.ledger.tree import leaf_hash
+from seefen.protocol.receipt import Entry
+from seefen.protocol.statements import Access, Search
+
+
+async def proof_of(fetching: Fetching, index: int) -> Entry | None:
+    """Return an entry with a proof under the newest head, checked; None: the broker is away.
+
+    Raises:
+        RefusedError: rule ``unknown-entry``: none that this node may see.
+    """
+    entry = await fetching.proof(index)
+    if entry is None and fetching.store.one(index) is None:
+        raise RefusedError(
+            f"entry {index} is none your node may see: 'seefen audit list --op all' lists those",
+            rule="unknown-entry",
+        )
+    return entry
+
+
+def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | None) -> EntryView:
+    """Return everything this device knows of an entry that is in the store."""
+    store, head = fetching.store, engine.trust.head("activity")
+    facts, item = store.one(index), store.item(index)
+    if facts is None or item is None:
+        raise RefusedError(f"entry {index} is not known here", rule="unknown-entry")
+    row = row_of_entry(engine, store, facts, head.size)
+    core = decode_core(item.entry.core) if facts.act else None
+    return EntryView(
+        row=row,
+        fields={} if core is None else _fields(core),
+        record=item.entry.record.hex(),
+        leaf=leaf_hash(item.entry.record).hex(),
+        proof=() if entry is None else tuple(one.hex() for one in entry.proof),
+        root=head.root.hex(),
+        head=head.size,
+        knows=() if core is None or facts.problem else tuple(_knows(engine, core, item.envelope)),
+        quorum=engine.directory.root.quorum,
+    )
+
+
+def _fields(core: Core) -> dict[str, str]:
+    plain = {name: getattr(core, name) for name in core.__struct_fields__}
+    return {
+        name: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        for name, value in plain.items()
+    }
+
+
+def _knows(engine: Engine, core: Core, envelope: bytes) -> list[tuple[str, str]]:
+    """Return who may know what of an entry: nodes and roles, never persons."""
+    state = engine.trust.state(bytes.fromhex(core.case)) if core.case else None
+    statement = opened(envelope, core.act).statement
+    entitled = list(dict.fromkeys(filter(None, (core.node, state.owner if state else ""))))
+    found = [
+        ("every node", "that there is an entry at this place, and nothing of it"),
+        ("the broker", "all fields below; no reason, no query, no content"),
+        *((f"auditors and admins of {node}", "all fields below") for node in entitled),
+    ]
+    if state is not None:
+        members = ", ".join(state.members)
+        found.append(
+            (f"members of {case_name(engine, core.case)} ({members})", "that a device of "
+             f"{core.node} made an entry of this kind; who read, only the two above")
+        )  # fmt: skip
+    if isinstance(statement, Access | Search):
+        what = "the reason" if isinstance(statement, Access) else "what was looked for"
+        sealed = list(dict.fromkeys(reason.node for reason in statement.reasons))
+        found += [(f"auditors of {node}", what) for node in sealed]
+        if not sealed:
+            found.append(("nobody", f"{what}: the node had no auditors"))
+    return found

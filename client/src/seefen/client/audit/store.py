@@ -1,0 +1,281 @@
+"""The store: entries that were checked, kept in the vault, and found again by any filter.
+
+``audited`` has the facts, in the order of the log; ``audited_bytes`` what was signed, which only
+one entry on a screen needs; ``audited_bits`` the bitmaps of stretches that are full. The
+youngest stretch has none yet: there the facts themselves are looked through.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
+
+from msgspec.structs import astuple
+
+from seefen.client.audit.bits import SHIFT, STRETCH, packed, place, places, span, unpacked
+from seefen.client.audit.facts import Facts
+from seefen.client.vault import Vault
+from seefen.protocol.frames import AuditItem
+from seefen.protocol.receipt import Entry
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS audited (
+  idx INTEGER PRIMARY KEY, at INTEGER NOT NULL, act TEXT NOT NULL, op TEXT NOT NULL,
+  outcome TEXT NOT NULL, node TEXT NOT NULL, officer TEXT NOT NULL, device TEXT NOT NULL,
+  case_id TEXT NOT NULL, object TEXT NOT NULL, n INTEGER NOT NULL, case_n INTEGER NOT NULL,
+  device_n INTEGER NOT NULL, purpose TEXT NOT NULL, basis TEXT NOT NULL, recipient TEXT NOT NULL,
+  emergency INTEGER NOT NULL, reason INTEGER NOT NULL, size INTEGER NOT NULL,
+  problem TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS audited_number ON audited (device, device_n);
+CREATE INDEX IF NOT EXISTS audited_problem ON audited (idx) WHERE problem <> '';
+CREATE TABLE IF NOT EXISTS audited_bytes (
+  idx INTEGER PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT NULL, core BLOB NOT NULL,
+  salt BLOB NOT NULL, envelope BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS audited_bits (
+  field TEXT, value TEXT, stretch INTEGER, bits BLOB NOT NULL,
+  PRIMARY KEY (field, value, stretch)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audited_full (stretch INTEGER PRIMARY KEY);
+"""
+_ALL: Final = (1 << STRETCH) - 1
+
+# Each part of a filter: fields with values, of which one must stand there.
+Condition: TypeAlias = tuple[tuple[str, str], ...]
+Conditions: TypeAlias = Sequence[Condition]
+
+
+class Store:
+    """What an auditor's device has checked so far."""
+
+    def __init__(self, vault: Vault) -> None:
+        self.vault = vault
+        if vault.one("SELECT 1 FROM sqlite_master WHERE name = 'audited_full'") is None:
+            with vault.change():
+                for sql in filter(str.strip, SCHEMA.split(";")):
+                    vault.run(sql)
+
+    # --- how far ------------------------------------------------------------------
+
+    @property
+    def upto(self) -> int:
+        """Up to where in the log the broker has shown all there is for this node."""
+        return self.vault.get_number("audited")
+
+    @property
+    def count(self) -> tuple[int, int]:
+        """How many entries are here, and how many of them are not proved."""
+        row = self.vault.one(
+            "SELECT (SELECT count(*) FROM audited),"
+            " (SELECT count(*) FROM audited WHERE problem <> '')"
+        )
+        return (0, 0) if row is None else (row[0], row[1])
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Return the first and the last index of the log that is here; zeros when none is."""
+        row = self.vault.one("SELECT ifnull(min(idx), 0), ifnull(max(idx), 0) FROM audited")
+        return (0, 0) if row is None else (row[0], row[1])
+
+    def keep(self, entries: Iterable[tuple[Facts, AuditItem]], upto: int | None) -> None:
+        """Keep entries that were just checked, those with a problem too; one transaction.
+
+        Args:
+            entries: An entry that is here already is replaced: this was the newer look.
+            upto: Now the broker has shown all before this place of the log.
+        """
+        rows: list[tuple[object, ...]] = []
+        raw: list[tuple[object, ...]] = []
+        for facts, item in entries:
+            rows.append(astuple(facts))
+            entry = item.entry
+            raw.append(
+                (entry.index, item.kind, entry.record, entry.core, entry.salt, item.envelope)
+            )
+        marks = ", ".join("?" * len(Facts.__struct_fields__))
+        with self.vault.change():
+            self._spoil({int(str(row[0])) >> SHIFT for row in rows})
+            self.vault.many(f"INSERT OR REPLACE INTO audited VALUES ({marks})", rows)  # noqa: S608
+            self.vault.many("INSERT OR REPLACE INTO audited_bytes VALUES (?, ?, ?, ?, ?, ?)", raw)
+            if upto is not None and upto > self.upto:
+                self.vault.put_number("audited", upto)
+                self._fill(upto >> SHIFT)
+
+    def _spoil(self, stretches: set[int]) -> None:
+        """Forget the bitmaps of stretches that were full: something was shown late."""
+        for stretch in stretches:
+            if self._is_full(stretch):
+                self.vault.run("DELETE FROM audited_bits WHERE stretch = ?", stretch)
+                self.vault.run("DELETE FROM audited_full WHERE stretch = ?", stretch)
+
+    def _fill(self, upto: int) -> None:
+        """Write the bitmaps of the stretches before one, where they are not there."""
+        sql = "SELECT ifnull(max(stretch), -1) FROM audited_full"
+        last = self.vault.one(sql)
+        newest = -1 if last is None else int(last[0])
+        missing = {*range(newest + 1, upto), *self._holes(newest)}
+        for stretch in sorted(missing):
+            sets: dict[tuple[str, str], list[int]] = defaultdict(list)
+            for facts in self.between(stretch << SHIFT, (stretch + 1) << SHIFT):
+                for term in facts.terms():
+                    sets[term].append(place(facts.idx))
+            self.vault.many(
+                "INSERT INTO audited_bits VALUES (?, ?, ?, ?)",
+                ((*term, stretch, packed(found)) for term, found in sets.items()),
+            )
+            self.vault.run("INSERT INTO audited_full VALUES (?)", stretch)
+
+    def _holes(self, newest: int) -> Iterator[int]:
+        row = self.vault.one("SELECT count(*) FROM audited_full")
+        if row is not None and row[0] <= newest:
+            full = {r[0] for r in self.vault.run("SELECT stretch FROM audited_full")}
+            yield from (one for one in range(newest) if one not in full)
+
+    # --- finding -----------------------------------------------------------------
+
+    def find(
+        self, conditions: Conditions, *, start: int = 0, stop: int | None = None, limit: int
+    ) -> tuple[list[Facts], bool]:
+        """Return entries that fulfil all conditions, in the log's order, and if there are more.
+
+        Args:
+            conditions: None at all: every entry.
+            start: The first index of the log to be looked at; ``stop`` lies behind the last.
+            limit: At most so many.
+        """
+        found: list[Facts] = []
+        for facts in self.each(conditions, start=start, stop=stop):
+            if len(found) == limit:
+                return found, True
+            found.append(facts)
+        return found, False
+
+    def each(
+        self, conditions: Conditions, *, start: int = 0, stop: int | None = None
+    ) -> Iterator[Facts]:
+        """Yield entries that fulfil all conditions, in the order of the log."""
+        end = max(self.upto, self.ends[1] + 1)
+        end = end if stop is None else min(end, stop)
+        for stretch in range(start >> SHIFT, -(-end // STRETCH)):
+            if not conditions or not self._is_full(stretch):
+                low, high = stretch << SHIFT, (stretch + 1) << SHIFT
+                yield from self._through(conditions, max(start, low), min(end, high))
+                continue
+            bits = self._bits(conditions, stretch) & span(start, end, stretch)
+            yield from self._rows(places(bits, stretch))
+
+    def indices(self, conditions: Conditions, *, start: int, stop: int) -> Iterator[int]:
+        """Yield where in the log entries stand that fulfil conditions, at least one."""
+        for stretch in range(start >> SHIFT, -(-stop // STRETCH)):
+            if self._is_full(stretch):
+                yield from places(
+                    self._bits(conditions, stretch) & span(start, stop, stretch), stretch
+                )
+                continue
+            low, high = stretch << SHIFT, (stretch + 1) << SHIFT
+            through = self._through(conditions, max(start, low), min(stop, high))
+            yield from (facts.idx for facts in through)
+
+    def count_of(self, conditions: Conditions, *, start: int = 0, stop: int | None = None) -> int:
+        """Return how many entries fulfil all conditions."""
+        end = max(self.upto, self.ends[1] + 1)
+        end = end if stop is None else min(end, stop)
+        total = 0
+        for stretch in range(start >> SHIFT, -(-end // STRETCH)):
+            low, high = stretch << SHIFT, (stretch + 1) << SHIFT
+            if conditions and not self._is_full(stretch):
+                through = self._through(conditions, max(start, low), min(end, high))
+                total += sum(1 for _ in through)
+            elif conditions:
+                total += (self._bits(conditions, stretch) & span(start, end, stretch)).bit_count()
+            else:
+                sql = "SELECT count(*) FROM audited WHERE idx >= ? AND idx < ?"
+                total += self.vault.run(sql, max(start, low), min(end, high))[0][0]
+        return total
+
+    def between(self, start: int, stop: int) -> Iterator[Facts]:
+        """Yield the entries of a piece of the log."""
+        return self._through((), start, stop)
+
+    def one(self, index: int) -> Facts | None:
+        """Return the entry at an index of the log, or None."""
+        return next(self.between(index, index + 1), None)
+
+    def item(self, index: int) -> AuditItem | None:
+        """Return what was signed at an index of the log, without a proof; or None."""
+        sql = "SELECT kind, record, core, salt, envelope FROM audited_bytes WHERE idx = ?"
+        row = self.vault.one(sql, index)
+        if row is None:
+            return None
+        kind, record, core, salt, envelope = row
+        return AuditItem(kind, Entry(index, record, core, salt, ()), envelope)
+
+    def values(self, field: str, start: str = "") -> tuple[str, ...]:
+        """Return the values of a field that stand here, those that begin with a text."""
+        sql = "SELECT DISTINCT value FROM audited_bits WHERE field = ? AND value >= ? AND value < ?"
+        found = {row[0] for row in self.vault.run(sql, field, start, f"{start}~")}
+        youngest = max(self.upto >> SHIFT, 0) << SHIFT
+        for facts in self.between(youngest, max(self.upto, self.ends[1] + 1)):
+            found |= {value for name, value in facts.terms() if name == field}
+        return tuple(sorted(value for value in found if value.startswith(start)))
+
+    def problems(self, limit: int = 1000) -> list[Facts]:
+        """Return the entries that are not proved, the first ones."""
+        sql = "SELECT * FROM audited WHERE problem <> '' ORDER BY idx LIMIT ?"
+        return [Facts(*row) for row in self.vault.run(sql, limit)]
+
+    def since(self, at: int) -> int:
+        """Return the first index of the log whose entry was made at ``at`` (unix s) or later.
+
+        The log's times never go back (where they do, that is a problem of its own), so this is
+        found by halves.
+        """
+        first, last = self.ends
+        low, high = first, last + 1
+        while low < high:
+            middle = (low + high) // 2
+            row = self.vault.one(
+                "SELECT idx, at FROM audited WHERE idx >= ? ORDER BY idx LIMIT 1", middle
+            )
+            if row is None or row[1] >= at * 1000:
+                high = middle
+            else:
+                low = row[0] + 1
+        return low
+
+    def _bits(self, conditions: Conditions, stretch: int) -> int:
+        bits = _ALL
+        for terms in conditions:
+            one = 0
+            for field, value in terms:
+                sql = "SELECT bits FROM audited_bits WHERE field = ? AND value = ? AND stretch = ?"
+                row = self.vault.one(sql, field, value, stretch)
+                one |= 0 if row is None else unpacked(row[0])
+            bits &= one
+            if not bits:
+                break
+        return bits
+
+    def _is_full(self, stretch: int) -> bool:
+        sql = "SELECT 1 FROM audited_full WHERE stretch = ?"
+        return self.vault.one(sql, stretch) is not None
+
+    def _rows(self, indices: Iterator[int]) -> Iterator[Facts]:
+        for index in indices:
+            row = self.vault.one("SELECT * FROM audited WHERE idx = ?", index)
+            if row is not None:
+                yield Facts(*row)
+
+    def _through(self, conditions: Conditions, start: int, stop: int) -> Iterator[Facts]:
+        sql = "SELECT * FROM audited WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT 512"
+        while start < stop:
+            page = self.vault.run(sql, start, stop)
+            if not page:
+                return
+            for row in page:
+                facts = Facts(*row)
+                if not conditions or _fits(facts, conditions):
+                    yield facts
+            start = page[-1][0] + 1
+
+
+def _fits(facts: Facts, conditions: Conditions) -> bool:
+    terms = set(facts.terms())
+    return all(any(term in terms for term in wanted) for wanted in conditions)

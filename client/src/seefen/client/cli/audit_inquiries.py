@@ -1,0 +1,82 @@
+"""``seefen audit show, case, register, sample, flags``: what an auditor asks next."""
+
+from typing import Annotated
+
+import typer
+
+from seefen.client import Client
+from seefen.client.audit.sampling import MOST
+from seefen.client.cli.arguments import CaseName
+from seefen.client.cli.session import opened
+from seefen.client.cli.views import inquiries
+from seefen.client.findings import CaseAudit
+
+Month = Annotated[str, typer.Option("--month", metavar="2026-03", help="One month; else all.")]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to the group."""
+    group.command()(show)
+    group.command()(case)
+    group.command("register")(register_)
+    group.command()(sample)
+    group.command()(flags)
+
+
+def show(
+    context: typer.Context,
+    entry: Annotated[int, typer.Argument(min=0, metavar="N", help="Number of an entry.")],
+) -> None:
+    """Show one entry whole, its proof and who may know what: seefen audit show 43118."""
+    with opened(context) as session:
+        found = session.do(lambda client: client.audit.show(entry))
+        session.screen.show(found, inquiries.entry)
+
+
+def case(
+    context: typer.Context,
+    case: CaseName,
+    after: Annotated[int, typer.Option(min=-1, metavar="N", help="Behind entry N.")] = -1,
+) -> None:
+    """Say who saw what of a case, and when: seefen audit case SF-2026-SKP-00418."""
+
+    async def found(client: Client) -> CaseAudit:
+        return await client.audit.case(case, after=after)
+
+    with opened(context) as session:
+        session.screen.show(session.do(found), inquiries.case)
+
+
+def register_(
+    context: typer.Context,
+    month: Month = "",
+    processing: Annotated[
+        bool, typer.Option("--processing", help="The record of processing of your node.")
+    ] = False,
+) -> None:
+    """Say what was disclosed, node by node: seefen audit register --month 2026-03."""
+    with opened(context) as session:
+        if processing:
+            record = session.do(lambda client: client.audit.processing(month))
+            session.screen.show(record, inquiries.processing)
+            return
+        lines = session.do(lambda client: client.audit.register(month))
+        session.screen.show(lines, inquiries.register)
+
+
+def sample(
+    context: typer.Context,
+    count: Annotated[int, typer.Argument(min=1, max=MOST, metavar="N", help="How many.")],
+    month: Month = "",
+) -> None:
+    """Draw readings that nobody can choose: seefen audit sample 10 --month 2026-03."""
+    with opened(context) as session:
+        found = session.do(lambda client: client.audit.sample(count, month))
+        session.screen.show(found, lambda made: inquiries.sample(made, session.client.quorum))
+
+
+def flags(context: typer.Context, month: Month = "") -> None:
+    """List what is worth a question, with its rule: seefen audit flags --month 2026-03."""
+    with opened(context) as session:
+        found = session.do(lambda client: client.audit.flags(month))
+        session.screen.show(found, inquiries.flags)

@@ -1,0 +1,69 @@
+"""A breach on one page: what could be exposed, to whom, until when, and the clock."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from seefen.client.audit.breach import Breach, Exposed
+from seefen.client.cli import times
+from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
+
+NAMED: Final = 12  # messages and files that are named one by one
+
+
+def breaches(found: Sequence[Breach]) -> Painted:
+    """Return each device or case on its page."""
+    return stack(*(_one(value) for value in found))
+
+
+def _one(value: Breach) -> Painted:
+    now = times.now()
+    who = " ".join(filter(None, (value.officer, value.node)))
+    roles = f" · {', '.join(value.roles)}" if value.roles else ""
+    return stack(
+        line(bold(value.what), f"  {who}{roles}"),
+        line(alarm("72 HOURS  "), f"tell your supervisory authority by "
+             f"{times.moment(value.due_at, now)} ({times.due(value.due_at, now)}); first asked "
+             f"here {times.moment(value.aware_at, now)}"),
+        _until(value),
+        *(_exposed(one) for one in value.exposed),
+        None if value.exposed else line("No case or channel of your node is concerned."),
+        _readers(value),
+        line("Tell     ", ", ".join(value.tell)),
+        line("What nobody can see here:"),
+        *(warn("  ", text) for text in value.unknown),
+    )  # fmt: skip
+
+
+def _until(value: Breach) -> Painted | None:
+    now = times.now()
+    if value.readers or not value.roles:
+        return line(f"Since    {times.moment(value.since, now)}")
+    if not value.until:
+        return alarm(
+            f"IN FORCE since {times.date(value.since, now)}: end it now, "
+            f"'seefen device revoke {value.what.removeprefix('device ')} --lost'"
+        )
+    span = f"{times.date(value.since, now)} to {times.moment(value.until, now)}"
+    return line(f"In force {span}; nothing was released to it after that")
+
+
+def _exposed(one: Exposed) -> Painted:
+    opened = ", ".join(one.opened[:NAMED])
+    more = f" and {len(one.opened) - NAMED} more" if len(one.opened) > NAMED else ""
+    held = ", under an access to all of it" if one.whole else ""
+    return stack(
+        line(bold(one.case), f"  covers of {one.objects}; bodies opened: {len(one.opened)}{held}"),
+        line(f"  {opened}{more}") if opened else None,
+        good("  a newer key is in use") if one.renewed else None,
+        dim(f"  members: {', '.join(one.members)}"),
+    )
+
+
+def _readers(value: Breach) -> Painted | None:
+    if not value.readers:
+        return None
+    grid = Grid("OPENED BY", "NODE", "TIMES", "LAST", right=(2,))
+    for one in value.readers:
+        last = times.moment(one.last_at, times.now())
+        grid.row(one.officer or "devices on watch", one.node, str(one.times), last)
+    return grid.painted()

@@ -1,0 +1,199 @@
+"""What an auditor asks beside the verdict and the list: entry, case, register, sample, flags."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from seefen.client.audit.flags import Flag
+from seefen.client.audit.register import Disclosed, Processing
+from seefen.client.audit.reporting import Statement
+from seefen.client.audit.sampling import Sample
+from seefen.client.cli import times
+from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
+from seefen.client.cli.views.audits import behind, listed, proof
+from seefen.client.findings import AuditPage, CaseAudit, EntryView
+
+_NAMES: Final = {
+    "act": "kind",
+    "at": "time, unix ms",
+    "basis": "legal basis",
+    "case_n": "number of the device in the case",
+    "device_n": "number of the device",
+    "n": "number in the case",
+    "op": "operation",
+    "req": "signed record, SHA-256",
+    "to": "recipients",
+    "under": "rests on entries",
+    "v": "version",
+}
+_UNKNOWN: Final = "What the log does not know, and a person fills in:"
+
+
+def page(value: AuditPage) -> Painted:
+    """Return a page of entries, and how to see the next."""
+    if value.own and not value.rows:
+        return stack(
+            line("This device has opened nothing that fits."),
+            dim("What others opened is for the auditors of your node."),
+        )
+    more = f"More: --after {value.after}" if value.after is not None else None
+    return stack(
+        None if value.fresh else warn("The broker is away: what was checked here before."),
+        listed(value.rows, value.quorum),
+        dim("Only what this device opened itself.") if value.own else None,
+        line(more) if more else None,
+    )
+
+
+def entry(value: EntryView) -> Painted:
+    """Return one entry whole."""
+    row, now = value.row, times.now()
+    fields = Grid("", "")
+    for name, text in value.fields.items():
+        if text:
+            fields.row(dim(_NAMES.get(name, name)), text)
+    knows = Grid("", "")
+    for who, what in value.knows:
+        knows.row(who, what)
+    when = times.moment(row.at, now, seconds=True) if row.at else ""
+    return stack(
+        line(bold(f"#{row.index}"), f"  {when}  {row.officer or row.device[:8]} {row.node}"),
+        line(f"{row.what} {row.ref}") if row.ref else line(row.what),
+        line(f'Reason: "{row.reason}"') if row.reason else None,
+        proof(row),
+        fields.painted(),
+        line(bold("Who may know what of it")),
+        knows.painted(),
+        line(bold("Where it stands")),
+        line(f"  record   {value.record}"),
+        line(f"  leaf     {value.leaf}"),
+        *(line(f"  proof    {one}") for one in value.proof),
+        line(f"  root     {value.root}  at {value.head}"),
+        None
+        if value.proof or value.head == 1
+        else dim("  No proof by itself: the broker is away."),
+        behind(value.quorum),
+    )
+
+
+def case(value: CaseAudit) -> Painted:
+    """Return who saw what of a case, and when."""
+    members = ", ".join(value.members)
+    head = f"{value.case}, of {value.owner}; members: {members}" if value.owner else value.case
+    readers = Grid("NODE", "OFFICER", "SAW", right=(2,))
+    for node, officer, count in value.readers:
+        readers.row(node, officer or "devices on watch", str(count))
+    more = f"More: --after {value.after}" if value.after is not None else None
+    return stack(
+        line(bold(head)),
+        readers.painted() if value.readers else line("Nobody has opened anything of it."),
+        listed(value.rows, value.quorum) if value.rows else None,
+        line(more) if more else None,
+    )
+
+
+def register(lines: Sequence[Disclosed]) -> Painted:
+    """Return who disclosed to whom."""
+    if not lines:
+        return stack(
+            line("Nothing was disclosed to another node."), dim("'seefen audit' gives the verdict.")
+        )
+    now = times.now()
+    grid = Grid("FROM", "TO", "SENT", "KEYS", "PUSHED", "FIRST", "LAST", "CASES", right=(2, 3, 4))
+    for one in lines:
+        more = f" and {one.more_cases} more" if one.more_cases else ""
+        grid.row(
+            one.node, one.to, str(one.objects), str(one.keys), str(one.pushed),
+            times.moment(one.first_at, now), times.moment(one.last_at, now),
+            ", ".join(one.cases) + more,
+        )  # fmt: skip
+    return stack(
+        grid.painted(),
+        dim("SENT: messages and files that the other node may read. PUSHED: to devices on watch."),
+        dim("Only what your node did, or what concerned its cases, is known here."),
+    )
+
+
+def processing(value: Processing) -> Painted:
+    """Return the record of processing of a node."""
+    return stack(
+        line(bold(f"Record of processing, {value.node}"), f" ({value.network}), Directive (EU)"),
+        line(f"2016/680, Article 24 · from {value.entries} entries, checkpoint {value.head}, "
+             f"{times.utc(value.at)}"),
+        line("Purposes     ", _counted(value.purposes)),
+        line("Legal bases  ", _counted(value.bases)),
+        line("Recipients   ", ", ".join(value.recipients) or "none"),
+        line(f"Kept in      {value.cases} cases, {value.channels} channels", _ends(value)),
+        line("Devices      ", _counted(value.devices)),
+        line("Profiling    ", value.profiling),
+        line("Security"),
+        *(line("  ", text) for text in value.security),
+        warn(_UNKNOWN),
+        *(warn("  ", text) for text in value.missing),
+    )  # fmt: skip
+
+
+def _counted(pairs: Sequence[tuple[str, int]]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in pairs) or "none"
+
+
+def _ends(value: Processing) -> str:
+    if not value.cases:
+        return ""
+    first, last = times.utc(value.earliest_end)[:10], times.utc(value.latest_end)[:10]
+    return f"; to be erased from {first} to {last}"
+
+
+def sample(value: Sample, quorum: int) -> Painted:
+    """Return a sample, or when it can be drawn."""
+    where = f"entries {value.start} to {value.stop}"
+    fixed = f"{value.count} of {value.of} readings, {where}; the rule is entry {value.entry}"
+    if not value.root:
+        left = max(0, value.size - value.head)
+        return stack(
+            line("Fixed: ", fixed),
+            line(f"Seed: the root of the log at {value.size}, which is not known yet "
+                 f"({left} entries to go). The same command draws then."),
+        )  # fmt: skip
+    return stack(
+        line("Drawn: ", fixed),
+        line(f"Seed: the root at {value.size}, {value.root}"),
+        listed(value.rows, quorum),
+    )
+
+
+def flags(found: Sequence[Flag]) -> Painted:
+    """Return what is worth a question."""
+    if not found:
+        return stack(good("No flag."), dim("The rules: docs/cli.md, Audit."))
+    parts: list[Painted] = []
+    for flag in found:
+        numbers = ", ".join(f"#{index}" for index in flag.entries)
+        more = (
+            f" and {flag.count - len(flag.entries)} more" if flag.count > len(flag.entries) else ""
+        )
+        parts += [
+            line(warn(flag.name), f"  {flag.who}  {flag.figure}"),
+            line(f"  rule      {flag.rule}"),
+            line(f"  baseline  {flag.baseline}"),
+            line(f"  entries   {numbers}{more}"),
+            dim(f"  It may be {flag.honest}."),
+        ]
+    return stack(*parts, line("A flag is a question, and no verdict on anybody."))
+
+
+def statement(value: Statement) -> Painted:
+    """Return the statement of a month."""
+    grid = Grid("", "")
+    for part in value.sections:
+        grid.row(bold(part.title), "")
+        for name, text in part.lines:
+            grid.row(f"  {name}", text)
+    return stack(
+        line(bold(f"Statement, Article 25, {value.month}"), f"  {value.node}, {value.network}"),
+        line(f"{value.filter} · checkpoint {value.head}"),
+        good("In order") if value.ok else alarm("NOT IN ORDER"),
+        grid.painted(),
+        line(bold("What could NOT be checked")),
+        *(warn("  ", text) for text in value.unchecked),
+        behind(value.quorum),
+    )

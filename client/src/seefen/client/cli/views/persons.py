@@ -1,0 +1,53 @@
+"""The answer to a person who asks what is kept of him."""
+
+from seefen.client.audit.persons import Pack
+from seefen.client.cli import codes, times
+from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.client.cli.views.audits import behind, proof
+from seefen.client.findings import PersonAnswer, PersonSeen
+
+
+def found(pack: Pack) -> Painted:
+    """Return what a keyholder found: references, for the auditor beside him."""
+    grid = Grid("MESSAGE", "WHAT", "FROM", "OTHERS NAMED", right=(3,))
+    for one in pack.found:
+        grid.row(one.ref, codes.message_type(one.type), one.sender, str(one.others))
+    return stack(
+        line(f"{len(pack.found)} of {pack.searched} messages that are open in this vault; "
+             f"{pack.closed} are closed and were not searched. Your search is entry {pack.entry}."),
+        grid.painted() if pack.found else None,
+        line("Give the file to your auditor: 'seefen audit person --found FILE'. "
+             "It holds references, and no name."),
+    )  # fmt: skip
+
+
+def answer(value: PersonAnswer) -> Painted:
+    """Return who saw what is kept of a person."""
+    by = value.entry
+    return stack(
+        line(f"Searched by {by.officer} {by.node}, entry {by.index}: {len(value.seen)} of "
+             f"{value.searched} messages; {value.closed} are closed there and were not searched."),
+        *(_seen(one) for one in value.seen),
+        None if value.seen else line("Nothing that is open at your node names this person."),
+        warn("  Other nodes keep their own copies: each answers for what it did with them."),
+        warn("  Persons beside the one who asks: take them out before anything is handed over.")
+        if any(one.others for one in value.seen)
+        else None,
+        dim("Whether the answer may be given or must be restricted (Article 15) a person decides."),
+        behind(value.quorum),
+    )  # fmt: skip
+
+
+def _seen(one: PersonSeen) -> Painted:
+    now = times.now()
+    grid = Grid("", "", "", "", "")
+    for row in one.rows:
+        whole = "" if "#" in row.ref else "all of it"
+        why = " · ".join(filter(None, (row.purpose, row.basis, whole)))
+        who = " ".join(filter(None, (row.officer or "devices on watch", row.node)))
+        grid.row(f"  #{row.index}", times.moment(row.at, now), who, why, proof(row))
+    others = f"; it names {one.others} others" if one.others else ""
+    return stack(
+        line(bold(one.ref), f"  {codes.message_type(one.type)} from {one.sender}{others}"),
+        grid.painted() if one.rows else line("  Nobody's reading of it is known to your node."),
+    )
