@@ -23,10 +23,10 @@ from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.once import opened
 from seefen.client.storing import store_object, store_step
+from seefen.client.stubs import Stubs
 from seefen.client.trust import STRUCTURE, Taken, Trust
 from seefen.client.vault import Vault
 from seefen.client.witnessed import WitnessedHeads
-from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
@@ -65,6 +65,7 @@ class Engine:
         self.keychain = Keychain(vault, keys, trust, self.alarm)
         self.lock = asyncio.Lock()
         self.witnessed = WitnessedHeads(vault, trust)
+        self._stubs = Stubs(trust, vault, self.alarm)
         self._heads = SeenHeads(keys.device, home / "evidence")
         self.alarms: list[str] = []
         self.arrived: Callable[[Sequence[Taken]], None] = lambda _: None
@@ -204,8 +205,8 @@ class Engine:
         with self.change(), ahead(merged, self.directory) as pieces:
             for piece in pieces:
                 if isinstance(piece, Stub):
-                    self._check_stub(piece)
-                    self._take_stub(piece)
+                    self._stubs.check(piece, self.node)
+                    self._stubs.take(piece)
                     continue
                 try:
                     one = self.take_item(piece, under)
@@ -260,7 +261,7 @@ class Engine:
             if alone:
                 return None
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
-            self._take_stub(_stub(taken))
+            self._stubs.take(_stub(taken))
             return None
         self._heads.note(taken)
         return self._store(taken, state, item)
@@ -361,29 +362,6 @@ class Engine:
     def mailbox_seed(self, node: str, box: str, gen: int) -> bytes | None:
         """Return the seed of a generation of a mailbox, if this device holds it."""
         return self.keychain.mailbox_seed(node, box, gen)
-
-    def _check_stub(self, stub: Stub) -> None:
-        """Raise an alarm when a statement for this node came as a stub (attack 13)."""
-        state = self.trust.state(stub.case)
-        if state is None or self.vault.has_entry(stub.index):
-            return
-        try:
-            case_chain.check_stub(state, stub, self.directory, self.node)
-        except UntrustedError as err:
-            self.alarm(f"entry {stub.index} of {state.number} was withheld: {err}")
-
-    def _take_stub(self, stub: Stub) -> None:
-        if self.trust.state(stub.case) is None:
-            # Its opening was refused or withheld. The rest of the feed must still come in.
-            if not self.vault.has_entry(stub.index):
-                self.alarm(f"entry {stub.index} is in a case this device was never told of")
-                self.trust.keep_stub(stub)
-            return
-        try:
-            self.trust.take_stub(stub)
-        except OutOfTurnError:
-            self.alarm(f"something was withheld before entry {stub.index}: a number is missing")
-            self.trust.jump(stub)
 
     async def prove(self, log: str, old: int, new: int) -> tuple[bytes, ...]:
         """Ask the broker for a consistency proof."""

@@ -14,9 +14,9 @@ from msgspec import json as msgspec_json
 from seefen.client.casework import Casework
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
-from seefen.client.reading import Read, Reader
+from seefen.client.reading import Reader
 from seefen.client.redacting import without_persons
-from seefen.client.values import ObjectView, Opened
+from seefen.client.values import ObjectView, Opened, Read
 from seefen.client.views import Row, object_view, recall_of, ref_of, row_of, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError, SeefenError

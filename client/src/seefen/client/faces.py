@@ -13,9 +13,9 @@ from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
 from seefen.client.names import saved_name
 from seefen.client.outbox import Progress
-from seefen.client.reading import Read, Reader
+from seefen.client.reading import Reader
 from seefen.client.requests import Find, Requests
-from seefen.client.values import CaseView, ObjectView, Opened, Reach, Sent
+from seefen.client.values import CaseView, ObjectView, Opened, Reach, Read, Sent
 from seefen.client.views import case_view, object_view, ref_of, require_in_use, row_of, rows
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (

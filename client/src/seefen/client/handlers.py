@@ -18,9 +18,8 @@ from typing import Final, TypeAlias, TypeVar
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.pushes import Pushes
-from seefen.client.reading import Read
 from seefen.client.requests import Requests
-from seefen.client.values import Opened
+from seefen.client.values import Opened, Read
 from seefen.client.views import Row, recall_of, ref_of, rows
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.messages import Message

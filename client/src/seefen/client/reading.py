@@ -5,11 +5,10 @@ of its own. No body is shown without the verified receipt.
 """
 
 import os
-from collections.abc import Awaitable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from seefen.client import files, marks, originals, searching
 from seefen.client.accepting import require_accepted, require_file_accepted
@@ -65,22 +64,6 @@ def first_of(case: bytes) -> str:
 def emergency_of(case: bytes) -> str:
     """Return what the vault holds while the reason for an emergency is due."""
     return f"emergency/{case.hex()}"
-
-
-class Read(Protocol):
-    """Opens a message by its reference: what a whole client lends to its parts."""
-
-    def __call__(
-        self,
-        ref: str,
-        purpose: str | None = None,
-        basis: str | None = None,
-        reason: str = "",
-        *,
-        accept: bool = False,
-    ) -> Awaitable[Opened]:
-        """Open it."""
-        ...
 
 
 class Reader:

@@ -1,6 +1,8 @@
 """What the library gives back: plain frozen values. Times are unix seconds."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import Protocol
 
 from seefen.protocol.messages import Cover, Message, Surface
 from seefen.protocol.onward import Original
@@ -326,3 +328,18 @@ class JoinedView:
     admitted_at: int
     admitted_by: str
     founded_at: int
+
+
+class Read(Protocol):
+    """Opens a message by its reference: what a whole client lends to its parts."""
+
+    def __call__(
+        self,
+        ref: str,
+        purpose: str | None = None,
+        basis: str | None = None,
+        reason: str = "",
+        *,
+        accept: bool = False,
+    ) -> Awaitable[Opened]:
+        """Open it."""

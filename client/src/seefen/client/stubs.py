@@ -1,0 +1,42 @@
+"""Stubs: what others wrote in a case, and this device is not shown; what it should have been."""
+
+from collections.abc import Callable
+
+from seefen.client.trust import Trust
+from seefen.client.vault import Vault
+from seefen.protocol import case_chain
+from seefen.protocol.errors import OutOfTurnError, UntrustedError
+from seefen.protocol.frames import Stub
+
+
+class Stubs:
+    """Takes stubs in, and raises an alarm where one stands in place of an entry."""
+
+    def __init__(self, trust: Trust, vault: Vault, alarm: Callable[[str], None]) -> None:
+        self._trust = trust
+        self._vault = vault
+        self._alarm = alarm
+
+    def check(self, stub: Stub, node: str) -> None:
+        """Raise an alarm when a statement for a node came as a stub (attack 13)."""
+        state = self._trust.state(stub.case)
+        if state is None or self._vault.has_entry(stub.index):
+            return
+        try:
+            case_chain.check_stub(state, stub, self._trust.directory, node)
+        except UntrustedError as err:
+            self._alarm(f"entry {stub.index} of {state.number} was withheld: {err}")
+
+    def take(self, stub: Stub) -> None:
+        """Take a stub in."""
+        if self._trust.state(stub.case) is None:
+            # Its opening was refused or withheld. The rest of the feed must still come in.
+            if not self._vault.has_entry(stub.index):
+                self._alarm(f"entry {stub.index} is in a case this device was never told of")
+                self._trust.keep_stub(stub)
+            return
+        try:
+            self._trust.take_stub(stub)
+        except OutOfTurnError:
+            self._alarm(f"something was withheld before entry {stub.index}: a number is missing")
+            self._trust.jump(stub)
