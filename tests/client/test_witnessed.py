@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.client.trust import Trust
@@ -16,7 +17,6 @@ from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import AuthorityItem, AuthorityPage, HeadToCosign, WitnessedHead
 from seefen.protocol.ledger.note import parse_note
 from seefen.protocol.ledger.record import decode_core
-from seefen.protocol.statements import Root
 from seefen.protocol.suite import WitnessKey
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, spoil
@@ -298,9 +298,7 @@ async def test_attack_10_a_witness_sees_a_log_that_went_back_or_was_changed(
 
 def test_a_root_of_a_later_version_asks_its_own_witnesses(three: Three, tmp_path: Path) -> None:
     root = three.network.root
-    fields = {name: getattr(root, name) for name in Root.__struct_fields__}
-    other = WitnessKey.generate()
-    later = Root(**{**fields, "witnesses": (public_of(other),), "quorum": 1})
+    later = replace(root, witnesses=(public_of(WitnessKey.generate()),), quorum=1)
     with pytest.raises(RefusedError) as caught:
         Witness.open(three.folders[0], later)
     assert caught.value.rule == "no-witness"

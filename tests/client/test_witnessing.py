@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from seefen.client.witnessing import HEADS, KEY, Witness
 from seefen.protocol.errors import RefusedError
@@ -22,8 +24,7 @@ TREE, FORK = Leaves.of(40), Leaves.of(40, branch=b"x")
 
 def root_of(*publics: bytes) -> Root:
     network = Network(origin=ORIGIN, witnesses=publics, quorum=len(publics))
-    fields = {name: getattr(network.root, name) for name in Root.__struct_fields__}
-    return Root(**{**fields, "log_key": LOG_KEY.public})
+    return replace(network.root, log_key=LOG_KEY.public)
 
 
 @pytest.fixture
@@ -80,18 +81,22 @@ def test_the_key_is_made_once_and_is_its_owners_alone(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "rule"),
+    ("name", "data", "rule"),
     [
-        (lambda folder: (folder / KEY).unlink(), "witness-key"),
-        (lambda folder: (folder / KEY).write_text("no key"), "witness-key"),
-        (lambda folder: (folder / KEY).write_text("00" * 64), "no-witness"),
-        (lambda folder: (folder / HEADS).write_bytes(b"no database" * 100), "witness-heads"),
-        (lambda folder: (folder / HEADS).unlink(), "witness-heads"),
+        (KEY, None, "witness-key"),
+        (KEY, b"no key", "witness-key"),
+        (KEY, b"00" * 64, "no-witness"),
+        (HEADS, b"no database" * 100, "witness-heads"),
+        (HEADS, None, "witness-heads"),
     ],
 )
-def test_what_does_not_open_is_refused(folder: Path, root: Root, spoil: object, rule: str) -> None:
-    assert callable(spoil)
-    spoil(folder)
+def test_what_does_not_open_is_refused(
+    folder: Path, root: Root, name: str, data: bytes | None, rule: str
+) -> None:
+    if data is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(data)
     with pytest.raises(RefusedError) as caught:
         Witness.open(folder, root)
     assert caught.value.rule == rule
@@ -142,7 +147,7 @@ def test_fault_41_a_head_is_stored_before_its_line_leaves(
 
     def clock() -> float:
         # The time is read when it signs: what another process sees by then is on the disk.
-        db = apsw.Connection(str(folder / HEADS))
+        db: Any = apsw.Connection(str(folder / HEADS))
         seen.extend(size for (size,) in db.execute("SELECT size FROM head"))
         db.close()
         return AT

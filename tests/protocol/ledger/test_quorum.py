@@ -16,6 +16,7 @@ from seefen.protocol.ledger.note import (
 )
 from seefen.protocol.ledger.quorum import Quorum, check_witnesses, open_witnessed, quorum_of
 from seefen.protocol.suite import WitnessKey
+from tests.support.specs import spec
 from tests.support.vectors import own
 from tests.support.witnesses import (
     AT,
@@ -79,6 +80,7 @@ def test_the_vectors_of_cosignatures(vector: Any) -> None:
         head = decode_checkpoint(note.text)
         message = by_hand(vector["name"], vector["time"], head.origin, head.size, head.root)
         assert bytes.fromhex(vector["message_06"]) == message
+        assert vector["message_06"] in spec("ledger.md")
 
 
 def test_a_key_of_type_06_is_written_as_c2sp_says() -> None:
