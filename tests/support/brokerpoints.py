@@ -34,6 +34,12 @@ POINTS: Final[tuple[Point, ...]] = (
         ("seefen.server.web.verbs:run", "after"),  # before the receipt is sent
     ),
     *_points(
+        "write",
+        ("os:pwrite", "before after"),  # before: committed, and not under the mark
+        ("os:fdatasync", "before after"),  # after: under the mark, nothing signed, nobody told
+        caller="seefen.server.high_water",
+    ),
+    *_points(
         "access",
         ("seefen.server.jobs:AskJob.judge", "before after"),
         (f"{_WRITING}.lock", "before after"),
@@ -94,7 +100,7 @@ POINTS: Final[tuple[Point, ...]] = (
         "start",
         ("seefen.server.tls:renew_certificate", "before after"),
         ("seefen.server.store:migrate", "before after"),
-        ("seefen.server.broker:recover", "before after"),
+        ("seefen.server.broker:resume", "before after"),
         ("seefen.server.recovery:load_edge", "after"),
         ("seefen.server.recovery:replay", "before after"),
         (f"{_BROKER}._begin", "after"),

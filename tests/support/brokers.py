@@ -108,10 +108,11 @@ class Doomed:
             arguments=["serve", "--data", str(self.config.data), "--log", str(self.log)],
         )
 
-    async def start(self) -> None:
-        """Start the process and return once it says that it is ready."""
+    async def start(self, says: str = "ready") -> None:
+        """Start the process and return once it says that it is ready, or something else."""
         await self.begin()
-        await until(lambda: b"ready" in self.out.read_bytes() or self.has_ended, seconds=SECONDS)
+        word = says.encode()
+        await until(lambda: word in self.out.read_bytes() or self.has_ended, seconds=SECONDS)
         assert not self.has_ended, self.out.read_text()
 
     @property

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from seefen.client import Client
+from seefen.client.agent import Agent
 from seefen.protocol.errors import UntrustedError
 from seefen.server.embedded import running_dsn
 from tests.client.homes import PASSPHRASE, make_home
 from tests.client.scenes import CHANNEL, WHY, alert, until
+from tests.support.broker import run_server
 from tests.support.brokers import NODES, Brokers, brokers
 from tests.support.faultbook import long, note
 from tests.support.network import Machine
@@ -55,12 +57,10 @@ class Depot:
         """Copy the data folder away, as an operator does."""
         self._tar("-cpf", self.copy, self.data.name)
 
-    def restore(self) -> Path:
-        """Put the copy back; returns where the newer state is kept."""
-        newer = self.data.with_name("newer")
-        self.data.rename(newer)
+    def restore(self, aside: str = "newer") -> None:
+        """Put the copy back; what stands is put aside."""
+        self.data.rename(self.data.with_name(aside))
         self._tar("-xpf", self.copy)
-        return newer
 
     def _tar(self, *arguments: object) -> None:
         subprocess.run(["tar", "-C", str(self.data.parent), *map(str, arguments)], check=True)
@@ -77,10 +77,11 @@ class Depot:
 async def test_fault_31_an_older_backup_is_refused_until_the_newest_state_is_back(
     tmp_path: Path,
 ) -> None:
-    """A device that saw more refuses for good, also when the old state grows past it."""
+    """Frozen, while the mark stands; and devices that saw more refuse for good, if it does not."""
     async with brokers(embedded=True, writers=1, readers=2) as it:
         depot = Depot(it, tmp_path)
         (writer,), (reader, absent) = it.writers, it.readers
+        mark = it.one.config.high_water_file
         await it.one.start()
         async with depot.at_home(writer) as skopje, depot.at_home(absent) as late:
             await skopje.channels.open(CHANNEL, [NODES[1]])
@@ -94,8 +95,17 @@ async def test_fault_31_an_older_backup_is_refused_until_the_newest_state_is_bac
             await skopje.alerts.send(alert(), CHANNEL)
             await until(lambda: len(belgrade.alerts.list()) == 2, belgrade)
             await belgrade.alerts.show(TWO, **WHY)
+            agent = Agent(belgrade, tmp_path / "agent")
+            await agent.round()
         await depot.stop()
-        newer = depot.restore()
+        depot.restore()
+
+        await it.one.start("is FROZEN")
+        for machine in (writer, reader):
+            await _waits(depot, machine)
+        await depot.stop()
+        lowered = mark.rename(mark.with_name("mark-of-the-newest-state"))
+        await run_server("recover", "--data", depot.data, "--this-is-the-newest")
 
         await it.one.start()
         await _refused(depot, writer, "rewind")
@@ -107,9 +117,14 @@ async def test_fault_31_an_older_backup_is_refused_until_the_newest_state_is_bac
         await _refused(depot, reader, "consistency", "fork")
         await depot.stop()
 
-        depot.data.rename(depot.data.with_name("older"))
-        newer.rename(depot.data)
+        # The backup once more, and what the agent of one node holds.
+        depot.restore("older")
+        lowered.rename(mark)
+        mirror = tmp_path / "agent" / "mirror"
+        said = await run_server("recover", "--data", depot.data, "--from", mirror)
+        assert "the roots are those that were signed" in said
         await it.one.start()
+        assert await depot.objects() == 2
         async with depot.at_home(writer) as skopje, depot.at_home(reader) as belgrade:
             # What both wrote meanwhile was kept, and leaves now.
             await until(lambda: len(belgrade.alerts.list()) == 4, skopje, belgrade)
@@ -120,9 +135,19 @@ async def test_fault_31_an_older_backup_is_refused_until_the_newest_state_is_bac
         await _refused(depot, absent, "rewind", "consistency", "fork")
         await depot.stop()
     note(
-        "broker", "an older backup put back, then the newest state", count=1,
-        held="devices refuse, keep evidence and what they have; I1 I2 I4",
+        "broker", "an older backup put back, then a mirror", count=1,
+        held="frozen; devices refuse what grew anew; the mirror gives the same root; I1 I4",
     )  # fmt: skip
+
+
+async def _waits(depot: Depot, machine: Machine) -> None:
+    """Check that a device takes a frozen broker for one that is away: no alarm, nothing lost."""
+    async with depot.at_home(machine) as client:
+        kept = [one.ref for one in client.alerts.list()]
+        await client.sync()
+        assert not client.online
+        assert client.alarm is None
+        assert [one.ref for one in client.alerts.list()] == kept
 
 
 async def _refused(depot: Depot, machine: Machine, *rules: str) -> None:
