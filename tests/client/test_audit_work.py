@@ -198,6 +198,11 @@ async def test_an_officer_sees_his_own_accesses_and_no_others(story: Story) -> N
         with pytest.raises(RefusedError) as caught:
             await officer.audit.page(Filter(officer="o-0000"))
         assert caught.value.rule == "not-an-auditor"
+        audit = officer.audit
+        for look in (audit.verdict, audit.register, audit.flags, audit.processing):
+            with pytest.raises(UntrustedError) as refused:
+                await look()  # an empty store must not pass for a log in order
+            assert refused.value.rule == "not-an-auditor"
 
 
 async def test_after_a_restart_only_what_is_new_is_asked_for(story: Story) -> None:

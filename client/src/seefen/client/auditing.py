@@ -8,6 +8,7 @@ Who looks here is entered himself, before he is shown anything: as a search with
 ``audit``, what he asked for sealed to the auditors of his own node (fault 57).
 """
 
+import sys
 from typing import Final, TypeAlias
 
 from seefen.client import alarms
@@ -54,14 +55,8 @@ class Audit(Inquiries, Breaches, Persons):
         wanted: Filter | None = None,
     ) -> Rows:
         """Return all entries a filter finds, in the order of the log; see :meth:`page`."""
-        found: Rows = []
-        after: int | None = -1
         chosen = wanted or Filter(case=case, node=node, officer=officer)
-        while after is not None:
-            page = await self.page(chosen, after=after, limit=1000)
-            found += page.rows
-            after = page.after
-        return found
+        return [*(await self.page(chosen, limit=sys.maxsize)).rows]
 
     async def page(
         self, wanted: Filter | None = None, *, after: int = -1, limit: int = LIMIT
@@ -70,7 +65,7 @@ class Audit(Inquiries, Breaches, Persons):
 
         Args:
             after: The last index of the log that was seen.
-            limit: 1 to 1,000.
+            limit: At most so many.
 
         Raises:
             UntrustedError: No auditor, or the log itself is not what was signed.
@@ -110,6 +105,7 @@ class Audit(Inquiries, Breaches, Persons):
                 missing, is always said of the whole log.
         """
         engine = self._engine
+        self.require_auditor()
         report = await self._report(anew=False, progress=silent)
         store = self.store
         start, stop = self.span(month)
@@ -149,10 +145,7 @@ class Audit(Inquiries, Breaches, Persons):
             UntrustedError: rule ``not-an-auditor``.
             RefusedError: rule ``form``: no month, or it has not begun.
         """
-        if not self.is_auditor:
-            raise UntrustedError(
-                "the statement is for auditors and admins of your node", rule="not-an-auditor"
-            )
+        self.require_auditor()
         months(month, self._engine.now())
         verdict = await self.verdict(month)
         return statement(self, self._engine, verdict, self.flagged(month))

@@ -11,6 +11,7 @@ from seefen.client.audit.whole import WholeLog
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.journal import Journal
+from seefen.protocol.errors import UntrustedError
 
 T = TypeVar("T")
 
@@ -35,6 +36,20 @@ class Looking:
         roles = self._engine.directory.device(self._engine.keys.device).roles
         return bool({"auditor", "admin"} & set(roles))
 
+    def require_auditor(self) -> None:
+        """Check that this device may look into the audit of its node.
+
+        Raises:
+            UntrustedError: rule ``not-an-auditor``.
+        """
+        if not self.is_auditor:
+            # Else an empty store would pass for a log in order.
+            raise UntrustedError(
+                "the audit is for auditors and admins of your node; "
+                "'seefen audit list' shows what your own device opened",
+                rule="not-an-auditor",
+            )
+
     @property
     def store(self) -> Store:
         """What was checked so far."""
@@ -49,8 +64,9 @@ class Looking:
         """Fetch what is new; tell whether the broker could be asked.
 
         Raises:
-            UntrustedError: No auditor, or the log itself is not what was signed.
+            UntrustedError: rule ``not-an-auditor``, or the log itself is not what was signed.
         """
+        self.require_auditor()
         try:
             await self._fetching.catch_up()
         except UnreachableError:

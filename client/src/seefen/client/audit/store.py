@@ -71,7 +71,11 @@ class Store:
     @property
     def ends(self) -> tuple[int, int]:
         """Return the first and the last index of the log that is here; zeros when none is."""
-        row = self.vault.one("SELECT ifnull(min(idx), 0), ifnull(max(idx), 0) FROM audited")
+        # One by one each is a look at an end of the table; together they are a walk through it.
+        row = self.vault.one(
+            "SELECT ifnull((SELECT min(idx) FROM audited), 0),"
+            " ifnull((SELECT max(idx) FROM audited), 0)"
+        )
         return (0, 0) if row is None else (row[0], row[1])
 
     def keep(self, entries: Iterable[tuple[Facts, AuditItem]], upto: int | None) -> None:
@@ -224,15 +228,16 @@ class Store:
     def since(self, at: int) -> int:
         """Return the first index of the log whose entry was made at ``at`` (unix s) or later.
 
-        The log's times never go back (where they do, that is a problem of its own), so this is
-        found by halves.
+        The times of what is proved never go back (an entry whose time does is not believed), so
+        this is found by halves.
         """
         first, last = self.ends
         low, high = first, last + 1
         while low < high:
             middle = (low + high) // 2
             row = self.vault.one(
-                "SELECT idx, at FROM audited WHERE idx >= ? ORDER BY idx LIMIT 1", middle
+                "SELECT idx, at FROM audited WHERE idx >= ? AND problem = '' ORDER BY idx LIMIT 1",
+                middle,
             )
             if row is None or row[1] >= at * 1000:
                 high = middle
