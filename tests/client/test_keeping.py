@@ -348,7 +348,7 @@ def test_attack_nobody_dumps_its_memory(home: Path, keys: DeviceKeys) -> None:
     )
     (home / keeping.FOLDER).mkdir(mode=0o700)
     handed = keeper.HANDED.pack(1000, 1000, bytes(16), bytes(32), 1) + b"k"
-    argv = [sys.executable, "-c", words, home / keeping.FOLDER]
+    argv = [sys.executable, "-c", words, str(home / keeping.FOLDER)]
     done = subprocess.run(argv, input=handed, capture_output=True, timeout=30, check=True)
     assert (done.stdout, done.stderr.strip()) == (keeper.READY, b"0")
 
