@@ -77,7 +77,8 @@ async def serve(client: Client, books: Books) -> None:
             print(f"{ref}: no number to look for", flush=True)
             return
         found = await asyncio.to_thread(books.find, request.item.serial_as_read)
-        reply = draft(request, found, books.scope)
+        # Not less strict than the question, whose words it may repeat.
+        reply = client.presets.fill(draft(request, found, books.scope), client.cases.object_id(ref))
         client.keep_draft(f"reply/{ref}", to_json(reply).encode())
         print(f"{ref}: {reply.outcome}; seefen request answer {ref} --draft", flush=True)
 

@@ -11,6 +11,7 @@ from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.messages import (
     EmergencyOpened,
     Flash,
+    InfoReply,
     Message,
     Note,
     OnwardDecision,
@@ -25,6 +26,7 @@ from seefen.protocol.messages import (
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, until
 from tests.client.test_actiondays import DAY, FIRST
+from tests.protocol.messages.samples import SAMPLES
 
 PRESETS = Presets(
     rows=(
@@ -165,6 +167,55 @@ async def test_a_paper_is_not_taken_back_but_followed_by_a_newer_one(place: Site
     await skopje.house.say(Recall(of=laid.object, recall_reason="wrong_data"), reply_to=laid.object)
     assert skopje.house.laid(Presets) is not None
     assert skopje.presets.fill(alert()).handling == "H1"
+
+
+async def test_attack_an_answer_is_looser_than_its_question(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    case = (await belgrade.cases.open("Strict", [SKOPJE])).number
+    asked = saying(
+        replace(
+            SAMPLES["InfoRequest"], to=(SKOPJE,), persons=(), handling="H3", tlp="TLP:RED",
+            conditions="Only for the prosecutor in Nis.",
+        ),
+        "handling", "tlp", "conditions",
+    )  # fmt: skip
+    ref = str((await belgrade.requests.ask(case, asked)).ref)
+    await until(skopje.requests.waiting, skopje)
+    # Closed here: its conditions stand in its body, and without words there is no H3.
+    note = await sent_of(skopje, (await skopje.cases.refer(ref, "siena", "1")).ref)
+    assert terms(note)[:2] == ("H2", "TLP:AMBER")
+    await skopje.read(ref, purpose="trace", basis="pcc-see", accept=True)
+
+    strict = ("H3", "TLP:RED", "Only for the prosecutor in Nis.")
+    answer, object_ = InfoReply(outcome="needs_judge", expected="2027-01-02"), b""
+    for paper in (None, Presets(rows=(Preset(handling="H0", tlp="TLP:CLEAR"),))):
+        if paper is not None:
+            await skopje.house.lay(paper)
+        object_ = skopje.cases.object_id(ref)
+        for sent in (
+            await skopje.requests.move(ref, answer),
+            await skopje.cases.refer(ref, "siena", "2"),
+            await skopje.cases.publish(case, Note(text="about it", about=object_)),
+        ):
+            made = await sent_of(skopje, sent.ref)
+            assert (made.handling, made.tlp, made.conditions) == strict
+    # What an officer was shown is what leaves, and what he says stands.
+    shown = skopje.presets.fill(answer, object_)
+    assert skopje.presets.fill(shown, object_) == shown
+    said = saying(replace(answer, handling="H1"), "handling", "conditions")
+    made = await sent_of(skopje, (await skopje.requests.move(ref, said)).ref)
+    assert (made.handling, made.tlp, made.conditions) == ("H1", "TLP:RED", "")
+
+
+async def test_the_first_note_of_a_case_keeps_the_terms_of_its_alert(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    strict = replace(alert(), handling="H3", tlp="TLP:RED", conditions="Not before Monday.")
+    sent = str((await skopje.alerts.send(strict, CHANNEL)).ref)
+    await skopje.house.lay(Presets(rows=(Preset(handling="H0", tlp="TLP:CLEAR"),)))
+    case = (await skopje.cases.open("From an alert", [BELGRADE], sent)).number
+    note = await sent_of(skopje, f"{case}#1")
+    assert (*terms(note)[:2], note.conditions) == ("H3", "TLP:RED", "Not before Monday.")
 
 
 async def test_attack_a_preset_loosens_what_a_message_says(place: Site) -> None:

@@ -16,7 +16,16 @@ from seefen.client.outbox import Progress
 from seefen.client.reading import Reader
 from seefen.client.requests import Find, Requests
 from seefen.client.values import CaseView, ObjectView, Opened, Reach, Read, Sent
-from seefen.client.views import case_view, object_view, ref_of, require_in_use, row_of, rows
+from seefen.client.views import (
+    Row,
+    case_view,
+    object_view,
+    ref_of,
+    require_in_use,
+    row_of,
+    rows,
+    terms_of,
+)
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (
     FileNote,
@@ -77,12 +86,11 @@ class Cases:
         self, title: str, members: Sequence[str], from_alert: str | None = None
     ) -> CaseView:
         """Open a case; its own node is the owner. The alert it grew out of is noted in it."""
-        alert: ObjectView | None = None
+        alert: Row | None = None
         if from_alert is not None:
-            state, number = self._find(from_alert)
-            alert = object_view(self._engine, row_of(self._engine, state, number))
+            alert = row_of(self._engine, *self._find(from_alert))
             # Now, not when the case is there and its first note is refused.
-            self._messaging.permit(members, Note(text=alert.ref))
+            self._messaging.permit(members, Note(text=from_alert))
         view = await self._casework.open("case", "", title, tuple(members))
         if alert is not None:
             state = self._casework.find(view.number)
@@ -167,10 +175,10 @@ class Cases:
             text=f"{label('channel', channel)}: {number}",
             about=row.object,
             other_channels=(other,),
-            handling=row.statement.handling,
-            conditions=row.message.conditions if row.message else "",
+            **terms_of(row),
         )
-        return await self._messaging.send(state, saying(note, "handling"), reply_to=row.object)
+        said = saying(note, "handling", "tlp")
+        return await self._messaging.send(state, said, reply_to=row.object)
 
     async def add(self, number: str, nodes: Sequence[str]) -> CaseView:
         """Let nodes read from now on, not what came before."""

@@ -12,7 +12,16 @@ from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox, Progress
 from seefen.client.values import ObjectView, Reach, Sent
-from seefen.client.views import Row, answer_of, object_view, ref_of, row_of, rows, step_at
+from seefen.client.views import (
+    Row,
+    answer_of,
+    object_view,
+    ref_of,
+    row_of,
+    rows,
+    step_at,
+    terms_of,
+)
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Message, Note, Paper, SeizureAlert, saying
@@ -23,12 +32,12 @@ M = TypeVar("M", bound=Message)
 class Fill(Protocol):
     """Fills in what the writer of a message left."""
 
-    def __call__(self, message: M, /) -> M:
+    def __call__(self, message: M, about: bytes | None = None, /) -> M:
         """Return it filled in."""
         ...
 
 
-def _as_it_is(message: M, /) -> M:
+def _as_it_is(message: M, _about: bytes | None = None, /) -> M:
     return message
 
 
@@ -78,7 +87,7 @@ class Messaging:
         engine = self._engine
         if isinstance(message, Paper) and not self._casework.is_house(state):
             raise RefusedError(f"{message.TYPE} is a paper of your node's house", rule="paper")
-        message = _leaving(self.fill(message))
+        message = _leaving(self.fill(message, reply_to))
         _check_addressees(state, message, engine.node)
         self.permit(state.members, message)
         async with engine.lock:
@@ -166,10 +175,12 @@ class Messaging:
             if node != obj.node
         ]
 
-    async def note_from_alert(self, state: CaseState, alert: ObjectView) -> Sent:
-        """Write the first note of a case: the alert it grew out of."""
+    async def note_from_alert(self, state: CaseState, row: Row) -> Sent:
+        """Write the first note of a case: the alert it grew out of, under its terms."""
+        alert = object_view(self._engine, row)
         text = f"Opened from alert {alert.ref} of {alert.sender}: {alert.subject}"
-        return await self.send(state, saying(Note(text=text, handling=alert.handling), "handling"))
+        note = Note(text=text, **terms_of(row))
+        return await self.send(state, saying(note, "handling", "tlp"))
 
     def _reach(self, row: Row, node: str, left_out: str | None) -> Reach:
         engine = self._engine

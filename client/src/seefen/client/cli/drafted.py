@@ -29,7 +29,9 @@ def reply(session: Session, ref: str) -> Message:
             "a draft is sent by an officer who has seen it",
             "run this at a terminal, without --json",
         )
-    message = forms.message_of(forms.fields_of(kept))
+    draft = forms.message_of(forms.fields_of(kept))
+    # What he sees is what leaves.
+    message = session.do(lambda client: client.presets.fill(draft, client.cases.object_id(ref)))
     session.screen.say(
         stack(
             warn(f"A program drafted this answer to {ref}. Nobody has checked it."),

@@ -109,7 +109,7 @@ def answer(
     with opened(context) as session:
         # Said before nine questions are answered, not after.
         session.do(lambda client: client.requests.show(str(ref)))
-        reply = _answered(session) if given is None else given
+        reply = _answered(session, str(ref)) if given is None else given
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.requests.move(
@@ -126,8 +126,8 @@ def _asked(session: Session) -> TraceRequest:
     return trace_dialogue.ask(session.screen, times.now(), fill)
 
 
-def _answered(session: Session) -> TraceReply:
+def _answered(session: Session, ref: str) -> TraceReply:
     def fill(message: TraceReply) -> TraceReply:
-        return session.do(lambda client: client.presets.fill(message))
+        return session.do(lambda client: client.presets.fill(message, client.cases.object_id(ref)))
 
     return trace_dialogue.answer(session.screen, times.now(), fill)
