@@ -138,6 +138,9 @@ def test_a_table_from_a_spreadsheet_of_the_region() -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
+        ("", "row 1: it is empty: it names the columns, some of thing, "),
+        ("\n\n", "row 1: it is empty"),
+        (",,\n", "row 1: it is empty"),
         ("category,serial\npistol,1\n", "row 1: no field of a thing is called 'serial'"),
         ("category,category\npistol,1\n", "row 1: the column category stands twice"),
         ("category,qty\npistol,1\npistol,two\n", "row 3: qty: write a whole number"),

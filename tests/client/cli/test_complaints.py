@@ -19,6 +19,8 @@ from seefen.protocol.errors import (
         (OutOfTurnError("no"), 1, "run the command again"),
         (MalformedError("no"), 1, "dropped"),
         (RefusedError("no"), 1, "seefen status"),
+        (RefusedError("offence", rule="no-basis"), 1, "seefen schema purpose"),
+        (OutOfTurnError("jad is taken", rule="case-number"), 1, "channel list"),
         (UnreachableError("no", rule="broker"), 3, "queued"),
         (UsageError("no", "do this"), 2, "do this"),
         (EOFError(), 2, "option"),

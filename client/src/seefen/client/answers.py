@@ -1,5 +1,9 @@
 """What the broker answers, and the errors that its refusals and its silence stand for."""
 
+import os
+import re
+import socket
+import ssl
 from typing import Any, Final, TypeVar, cast
 
 import aiohttp
@@ -16,6 +20,7 @@ from seefen.protocol.errors import (
 
 ANSWER_LIMIT: Final = 4 * BUNDLE_LIMIT
 T = TypeVar("T")
+_ADDRESS: Final = re.compile(r"https?://|\d+\.\d+\.\d+\.\d+|:\d{2,5}\b")
 _KINDS: Final[dict[int, type[SeefenError]]] = {
     400: MalformedError,
     403: UntrustedError,
@@ -66,7 +71,7 @@ async def once(
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as err:
-        raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
+        raise no_answer(err) from None
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
@@ -78,6 +83,18 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes:
             # An answer without end must not fill this machine's memory.
             raise UnreachableError("the broker's answer has no end", rule="answer")
     return bytes(data)
+
+
+def no_answer(err: Exception) -> UnreachableError:
+    """Return the error that a failed line is, in words: no address, nothing of a library."""
+    if isinstance(err, TimeoutError):
+        return UnreachableError("the broker does not answer: nothing came back", rule="broker")
+    why = getattr(err, "os_error", err)
+    number, text = getattr(why, "errno", None), getattr(why, "strerror", None)
+    if isinstance(number, int) and not isinstance(why, socket.gaierror | ssl.SSLError):
+        text = os.strerror(number)  # asyncio writes the address into its own
+    text = text or ("" if _ADDRESS.search(str(err)) else str(err)) or "the line was cut"
+    return UnreachableError(f"the broker does not answer: {text}", rule="broker")
 
 
 def not_ours() -> UntrustedError:

@@ -106,10 +106,13 @@ class Client:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, home: Path, secret: str | DeviceKeys) -> "AsyncGenerator[Client]":
+    async def open(
+        cls, home: Path, secret: str | DeviceKeys, patience: float | None = None
+    ) -> "AsyncGenerator[Client]":
         """Open the device in ``home``; it is closed at the end of the block.
 
         ``secret`` is the passphrase, or keys that :func:`seefen.client.keeping.ask` handed out.
+        After ``patience`` seconds without any answer of the broker the vault opens without it.
 
         Raises:
             RefusedError: rule ``no-device``, ``passphrase``, ``vault-busy``, ``not-joined``.
@@ -130,7 +133,7 @@ class Client:
             engine = Engine(home, keys, vault, trust, Connection(invite.address, keys))
             client = cls(engine)
             try:
-                await client._start()
+                await client._start(patience)
                 yield client
             finally:
                 await client._stop()
@@ -326,7 +329,7 @@ class Client:
 
     # --- life ---------------------------------------------------------------------------
 
-    async def _start(self) -> None:
+    async def _start(self, patience: float | None) -> None:
         connection = self._engine.connection
         connection.pushed = self._pushes.take
         connection.closed = self._closed
@@ -338,7 +341,7 @@ class Client:
         self.duty.assigning.start()
         # Whatever the broker shows or refuses: what is in the vault can be read.
         with contextlib.suppress(SeefenError):
-            await self._sync()
+            await connection.patience.glance(self._sync(), patience)
         self._keeper = asyncio.create_task(self._keep_connected())
 
     async def _stop(self) -> None:

@@ -22,6 +22,7 @@ from seefen.client.answers import (
     LoginError,
     UnreachableError,
     decode_answer,
+    no_answer,
     not_ours,
     once,
     problem_error,
@@ -31,10 +32,9 @@ from seefen.client.answers import (
 )
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.lines import Keep, Lines, Load, Run
+from seefen.client.patience import Patience
 from seefen.protocol.encoding import decode, encode
-from seefen.protocol.errors import (
-    MalformedError,
-)
+from seefen.protocol.errors import MalformedError
 from seefen.protocol.frames import Frame, Problem, Renew
 from seefen.protocol.login import jkt, make_assertion, make_proof
 from seefen.protocol.suite import PlainKey
@@ -74,6 +74,7 @@ class Connection:
         self._reader: asyncio.Task[None] | None = None
         self._answers: dict[int, asyncio.Future[Frame]] = {}
         self._next = 0
+        self.patience = Patience()
         self._opening = asyncio.Lock()  # or two questions at the start open two sockets
         self.pushed: Callable[[Frame], None] = lambda _: None
         self.closed: Callable[[str], None] = lambda _: None
@@ -142,7 +143,7 @@ class Connection:
         except ssl.SSLError:
             raise not_ours() from None
         except (OSError, WebSocketException, TimeoutError) as err:
-            raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
+            raise no_answer(err) from None
 
     async def close(self) -> None:
         """Close socket and HTTP."""
@@ -200,7 +201,7 @@ class Connection:
                 f"the broker does not answer within {TIMEOUT} s", rule="broker"
             ) from None
         except (ConnectionClosed, OSError) as err:
-            raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
+            raise no_answer(err) from None
         finally:
             self._answers.pop(number, None)
         if frame.verb == "problem":
@@ -295,6 +296,7 @@ class Connection:
     async def _send(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, json: Any
     ) -> tuple[int, bytes]:
+        self.patience.check()
         if self._http is None:
             connector = aiohttp.TCPConnector(ssl=self._tls, limit=8)
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
@@ -310,11 +312,14 @@ class Connection:
                 middlewares=(once,) if "DPoP" in headers else (),
             ) as response:
                 self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
+                self.patience.heard()
                 return response.status, await read_body(response)
         except (ssl.SSLError, aiohttp.ClientConnectorCertificateError):
             raise not_ours() from None
+        except aiohttp.ConnectionTimeoutError as err:
+            raise self.patience.given_up(err) from None
         except (aiohttp.ClientError, OSError, TimeoutError) as err:
-            raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
+            raise no_answer(err) from None
 
     # --- login ----------------------------------------------------------------
 
@@ -341,13 +346,9 @@ class Connection:
 
     async def _ask_token(self, keys: DeviceKeys) -> tuple[int, bytes]:
         url = f"{self._address.url}/v1/token"
+        bound, now = jkt(self._proof_key.public), int(time.time())
         assertion = make_assertion(
-            keys.auth,
-            keys.device.hex(),
-            self._address.url,
-            self._nonce,
-            jkt(self._proof_key.public),
-            int(time.time()),
+            keys.auth, keys.device.hex(), self._address.url, self._nonce, bound, now
         )
         headers = {"DPoP": self._proof("POST", url, None)}
         return await self._send("POST", url, headers, None, {"assertion": assertion})

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
-from seefen.client.answers import UnreachableError, not_ours
+from seefen.client.answers import UnreachableError, no_answer, not_ours
 from seefen.protocol.objects import PART_SIZE
 
 AT_ONCE: Final = 2  # lines: more only wait for each other, a run keeps each of them busy
@@ -223,4 +223,4 @@ def _unreachable() -> Generator[None, None, None]:
     try:
         yield
     except (OSError, http.client.HTTPException) as err:
-        raise UnreachableError(f"the broker does not answer: {err}", rule="broker") from None
+        raise no_answer(err) from None

@@ -228,12 +228,14 @@ def _split(data: bytes) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_head(head: list[str]) -> None:
+    unknown = [name for name in head if name not in COLUMNS]
+    known = ", ".join(("thing", *_ITEM, "text"))
+    if not any(head):
+        raise _misfit(1, f"it is empty: it names the columns, some of {known}")
     twice = {name for name in head if head.count(name) > 1}
     if twice:
         raise _misfit(1, f"the column {min(twice)} stands twice")
-    unknown = [name for name in head if name not in COLUMNS]
-    if unknown or not head:
-        known = ", ".join(("thing", *_ITEM, "text"))
+    if unknown:
         raise _misfit(1, f"no field of a thing is called '{', '.join(unknown)}'; known: {known}")
 
 

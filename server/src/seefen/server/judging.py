@@ -132,7 +132,7 @@ def _take_case(layer: Layer, case: Case, were_members: set[str]) -> None:
     owner = case.members[0].node
     if case.version == 1:
         if layer.number_taken(owner, case.number):
-            raise OutOfTurnError(f"{case.number} is taken: use the next one", rule="case-number")
+            raise OutOfTurnError(f"{case.number} is taken: choose another name", rule="case-number")
         layer.numbers.add((owner, case.number))
         layer.changes.numbers.append((owner, case.number, case.case))
     for member in case.members:

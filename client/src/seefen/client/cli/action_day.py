@@ -95,7 +95,7 @@ def tally(
 @group.command("list")
 def list_(context: typer.Context) -> None:
     """List the action days that were opened on this device."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         session.screen.show(
             session.do(lambda client: client.duty.action_days.list()), actions.listed
         )
@@ -112,7 +112,7 @@ def show(
     ] = None,
 ) -> None:
     """Show hours and sums, node by node: seefen action-day show jad-2026#1."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         view = session.do(lambda client: client.duty.action_days.show(str(ref)))
         if not csv:
             lang = session.screen.lang

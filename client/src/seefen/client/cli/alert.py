@@ -151,7 +151,7 @@ def _only_channel(session: Session) -> str:
 @group.command("list")
 def list_(context: typer.Context) -> None:
     """List alerts, the newest first."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         lang, found = session.screen.lang, session.do(lambda client: client.alerts.list())
         session.screen.show(found, lambda views: alerts.listed(views, lang))
 
@@ -265,6 +265,6 @@ def replace(
 @group.command()
 def reach(context: typer.Context, ref: Ref) -> None:
     """Show node by node how far an alert got: seefen alert reach seefen-border#1."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         found = session.do(lambda client: client.alerts.reach(str(ref)))
         session.screen.show(found, lambda rows: alerts.reached(str(ref), rows))

@@ -78,7 +78,7 @@ def open_(
 @group.command("list")
 def list_(context: typer.Context) -> None:
     """List the cases of your node."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         session.screen.show(session.do(lambda client: client.cases.list()), cases.case_list)
 
 

@@ -26,7 +26,7 @@ def open_(context: typer.Context, channel: CaseName, nodes: NodeNames) -> None:
 @group.command("list")
 def list_(context: typer.Context) -> None:
     """List the channels of your node."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         session.screen.show(session.do(lambda client: client.channels.list()), cases.channel_list)
 
 

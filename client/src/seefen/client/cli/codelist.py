@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 @group.command("list")
 def list_(context: typer.Context) -> None:
     """List the codes your node adopted, with their sources."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         found = session.do(lambda client: client.duty.codelists.list())
         session.screen.show(found, codelists.listed)
 

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 @group.command("list")
 def list_(context: typer.Context) -> None:
     """List the devices of your node."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         session.screen.show(session.do(lambda client: client.devices.list()), devices.listed)
 
 

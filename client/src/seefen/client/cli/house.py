@@ -68,7 +68,7 @@ def show(
     ] = None,
 ) -> None:
     """Show which papers are in force, or one: seefen house show presets --json > presets.json."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         if paper is None:
             found = session.do(lambda client: _in_force(client.house))
             session.screen.show(found, papers.listed)

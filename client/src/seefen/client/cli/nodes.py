@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
 
 def nodes(context: typer.Context) -> None:
     """List the nodes with their cards: telephone, hours, languages."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         lang = session.screen.lang
         found = session.do(lambda client: client.duty.cards.list())
         session.screen.show(found, lambda value: cards.listed(value, lang))

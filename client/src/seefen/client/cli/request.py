@@ -62,14 +62,14 @@ def _said(text: str, what: str) -> str:
 @group.command("list")
 def list_(context: typer.Context) -> None:
     """List all requests, the newest first."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         session.screen.show(session.do(lambda client: client.requests.list()), requests.listed)
 
 
 @group.command()
 def show(context: typer.Context, ref: Ref) -> None:
     """Show how a request stands at each node: seefen request show SF-2026-SKP-00418#3."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         view = session.do(lambda client: client.requests.show(str(ref)))
         session.screen.show(view, lambda one: requests.shown(one, node=session.client.node))
         let = session.do(lambda client: client.onward.permitted(str(ref)))

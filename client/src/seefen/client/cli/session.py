@@ -33,6 +33,7 @@ from seefen.client.cli.screen import Screen
 from seefen.client.cli.settings import settings
 from seefen.client.cli.unlock import kept_keys, require_device
 from seefen.client.keyfile import NAME, DeviceKeys, read_key_file
+from seefen.client.patience import GLANCE
 from seefen.protocol.errors import RefusedError
 
 T = TypeVar("T")
@@ -83,11 +84,14 @@ def host(client: Client | None, loop: asyncio.AbstractEventLoop | None) -> None:
 
 
 @contextmanager
-def opened(context: typer.Context, *, synced: bool = True) -> Generator[Session]:
+def opened(
+    context: typer.Context, *, synced: bool = True, glance: bool = False
+) -> Generator[Session]:
     """Open the client of this machine for a command, and close it again.
 
     Args:
         synced: Fetch what is new first. Without the broker a command works on the vault.
+        glance: It looks at the own vault: a line that hangs is not waited for.
     """
     screen = Screen.of(context)
     if _lent.client is not None and _lent.loop is not None:
@@ -97,7 +101,8 @@ def opened(context: typer.Context, *, synced: bool = True) -> Generator[Session]
         return
     home = settings(context).home
     keys = _keys(context, screen, home)
-    with turns.taken(home), _living(_when_free(home, keys)) as living:
+    patience = GLANCE if glance else None
+    with turns.taken(home), _living(_when_free(home, keys, patience)) as living:
         session = Session(living.client, living.loop, screen)
         # Opening has fetched what is new, unless the broker did not let it.
         _prepare(session, synced=synced and not living.client.online)
@@ -151,13 +156,15 @@ def _wait(home: Path, turn: ExitStack) -> None:
 
 
 @asynccontextmanager
-async def _when_free(home: Path, keys: DeviceKeys) -> AsyncGenerator[Client]:
+async def _when_free(
+    home: Path, keys: DeviceKeys, patience: float | None = None
+) -> AsyncGenerator[Client]:
     """Open the client; who stays on the vault closes it within a moment."""
     ends = time.monotonic() + turns.PATIENCE
     async with AsyncExitStack() as stack:
         while True:
             try:
-                client = await stack.enter_async_context(Client.open(home, keys))
+                client = await stack.enter_async_context(Client.open(home, keys, patience))
                 break
             except RefusedError as err:
                 if err.rule != "vault-busy" or time.monotonic() > ends:

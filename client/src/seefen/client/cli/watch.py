@@ -87,5 +87,5 @@ def off(context: typer.Context) -> None:
 @group.command("list")
 def list_(context: typer.Context) -> None:
     """Show for which channels and until when this device is on watch."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         session.screen.show(session.do(lambda client: client.watch.list()), duty.on_watch)

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def due(context: typer.Context) -> None:
     """Show what is open: what waits for your node, then what others owe it."""
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         session.screen.show(session.do(lambda client: client.requests.due()), duty.due)
         waiting = session.do(lambda client: client.duty.emergencies.list())
         if waiting:
@@ -49,7 +49,7 @@ def check(
         found = client.check(number, terms.purpose, terms.basis, terms.reason)
         return replace(found, entry=await client.journal.upload())
 
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         found = under(session, Conditions(purpose, basis, reason), look)
         session.screen.show(found, lambda result: duty.checked(number, result))
 
@@ -68,5 +68,5 @@ def search(
         found = client.search(text, terms.purpose, terms.basis, terms.reason)
         return replace(found, entry=await client.journal.upload())
 
-    with opened(context) as session:
+    with opened(context, glance=True) as session:
         session.screen.show(under(session, Conditions(purpose, basis, reason), look), duty.found)

@@ -264,7 +264,9 @@ def _converted(type_: type[Form], fields: object) -> Form:
         path = path.rstrip("`")
         wanted = hint(shape(type_), path) or "what the form asks for here"
         field = path.lstrip(".") or "the form"
-        raise RefusedError(f"{field}: write {wanted} ({what})", rule="form") from err
+        # A pattern tells nobody what is wanted; the words before it do.
+        why = "" if "matching regex" in what else f" ({what})"
+        raise RefusedError(f"{field}: write {wanted}{why}", rule="form") from err
 
 
 def _known_code(field: str, table: str, code: str) -> str:
