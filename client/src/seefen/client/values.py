@@ -343,3 +343,4 @@ class Read(Protocol):
         accept: bool = False,
     ) -> Awaitable[Opened]:
         """Open it."""
+        ...

@@ -137,6 +137,7 @@ def _settings(sound: Soundness) -> Finding:
 async def _ledger(store: Store, config: Config) -> list[Finding]:
     log_key = read_log_key(config)
     prover, high_water = Prover(store, log_key), HighWater(config.high_water_file, log_key.public)
+    lost = ""
     try:
         mark = high_water.read()  # before the heads: a broker that runs moves both
     except FrozenError as err:

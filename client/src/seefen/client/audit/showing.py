@@ -1,5 +1,7 @@
 """One entry whole: every field, where it stands, and who may know what of it."""
 
+from typing import cast
+
 from seefen.client.audit.fetching import Fetching
 from seefen.client.audit.rowing import case_name, row_of_entry
 from seefen.client.engine import Engine
@@ -49,11 +51,12 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
 
 
 def _fields(core: Core) -> dict[str, str]:
-    plain = {name: getattr(core, name) for name in core.__struct_fields__}
-    return {
-        name: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        for name, value in plain.items()
-    }
+    return {name: _text(getattr(core, name)) for name in core.__struct_fields__}
+
+
+def _text(value: object) -> str:
+    several = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
+    return ", ".join(map(str, several))
 
 
 def _knows(engine: Engine, core: Core, envelope: bytes) -> list[tuple[str, str]]:
