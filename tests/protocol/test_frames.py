@@ -35,6 +35,12 @@ EXAMPLES: list[Struct] = [
     frames.AuditItem("access", ENTRY, b"envelope"),
     frames.AuditPage((frames.AuditItem("access", ENTRY, b"envelope"),), 4, "note", ()),
     frames.Renew("token", "proof"),
+    frames.LogName("authority"),
+    frames.ToCosign("activity", 7),
+    frames.HeadToCosign("note", (bytes(32),)),
+    frames.Cosignatures("note"),
+    frames.Cosigned(1, 2),
+    frames.WitnessedHead("note"),
 ]
 BAD: list[Struct] = [
     frames.Frame(-1, "send", b""),
@@ -45,6 +51,9 @@ BAD: list[Struct] = [
     frames.FeedFrom(0, 1001, 0),
     frames.LogFrom(0, 4097, 0),
     frames.Span("both", 0, 1),
+    frames.LogName("both"),
+    frames.ToCosign("both", 0),
+    frames.HeadToCosign("note", (bytes(31),)),
     frames.Stub(4, "ack", bytes(15), ID, 9),
     frames.Proof((bytes(31),)),
 ]
