@@ -73,7 +73,7 @@ class MemoryBroker:
             self.rows.append(row)
         self.wraps |= changes.wraps
         for stored in changes.objects:
-            self.content_keys[stored.object] = stored.content_key
+            self.content_keys[stored.object] = stored.content_key or b""
             self.bodies[stored.object] = stored.body or b""
         self.known.absorb(layer, self._heads(layer.directory))
         self._gate.committed(len(self.rows))
