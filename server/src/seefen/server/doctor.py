@@ -137,11 +137,12 @@ def _settings(sound: Soundness) -> Finding:
 async def _ledger(store: Store, config: Config) -> list[Finding]:
     log_key = read_log_key(config)
     prover, high_water = Prover(store, log_key), HighWater(config.high_water_file, log_key.public)
+    mark: Mark | None = None
     lost = ""
     try:
         mark = high_water.read()  # before the heads: a broker that runs moves both
     except FrozenError as err:
-        mark, lost = None, str(err)
+        lost = str(err)
     try:
         known = await recover(store, prover)
     except (LedgerChangedError, SeefenError) as err:
