@@ -49,11 +49,11 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
 
 
 def _fields(core: Core) -> dict[str, str]:
-    plain = {name: getattr(core, name) for name in core.__struct_fields__}
-    return {
-        name: ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        for name, value in plain.items()
-    }
+    return {name: _written(getattr(core, name)) for name in core.__struct_fields__}
+
+
+def _written(value: str | int | tuple[str | int, ...]) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _knows(engine: Engine, core: Core, envelope: bytes) -> list[tuple[str, str]]:
