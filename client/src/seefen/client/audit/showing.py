@@ -51,12 +51,11 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
 
 
 def _fields(core: Core) -> dict[str, str]:
-    return {name: _text(getattr(core, name)) for name in core.__struct_fields__}
+    return {name: _written(getattr(core, name)) for name in core.__struct_fields__}
 
 
-def _text(value: object) -> str:
-    several = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
-    return ", ".join(map(str, several))
+def _written(value: str | int | tuple[str | int, ...]) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _knows(engine: Engine, core: Core, envelope: bytes) -> list[tuple[str, str]]:
