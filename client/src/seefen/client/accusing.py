@@ -6,7 +6,7 @@ authority log later than such a record, it has kept something from this device.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,20 +26,36 @@ _TRIES: Final = 3
 _SECOND: Final = 1.0  # heads are signed to the second: one in the same second proves nothing
 
 
-async def keep_withheld(
+async def accuse(
     trust: Trust,
     vault: Vault,
     home: Path,
-    entries: Iterable[Entry],
+    entries: Sequence[Entry],
     again: Callable[[], Awaitable[None]],
 ) -> None:
-    """Keep the evidence that statements of keys are withheld, as far as there is any.
+    """Give the broker a second chance to show statements of keys, and keep what it signs.
 
     Args:
         home: Of the device.
         entries: They come under the newest head of the activity log.
-        again: Asks for the authority log once more: a second chance, and a later signature.
+        again: Asks for the authority log once more.
+
+    Raises:
+        UntrustedError: rule ``withheld``: it does not show them.
     """
+    await _keep_withheld(trust, vault, home, entries, again)
+    needed = max(Record.decode(one.record).authority_size for one in entries)
+    if needed > trust.directory.size:
+        raise UntrustedError("the broker withholds signed records of keys", rule="withheld")
+
+
+async def _keep_withheld(
+    trust: Trust,
+    vault: Vault,
+    home: Path,
+    entries: Sequence[Entry],
+    again: Callable[[], Awaitable[None]],
+) -> None:
     entry = max(entries, key=lambda one: Record.decode(one.record).authority_size)
     needed = Record.decode(entry.record).authority_size
     activity = _note(vault, "activity")
@@ -53,6 +69,8 @@ async def keep_withheld(
             await again()
     except SeefenError:
         return  # what does not hold by itself is no evidence; the alarm stands
+    if needed <= trust.directory.size:
+        return  # it was late, and it was there
     what = (
         f"entry {entry.index} was judged by {needed} statements of keys, "
         f"and the broker shows {trust.head('authority').size}"

@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from seefen.client import alarms
-from seefen.client.accusing import keep_withheld
+from seefen.client.accusing import accuse
 from seefen.client.ahead import ahead
 from seefen.client.connection import Connection
 from seefen.client.heads import SeenHeads
@@ -128,9 +128,7 @@ class Engine:
         if needed > self.directory.size:
             await self.sync_authority()
         if needed > self.directory.size:
-            await keep_withheld(self.trust, self.vault, self.home, entries, self.sync_authority)
-        if needed > self.directory.size:  # after its second chance
-            raise UntrustedError("the broker withholds signed records of keys", rule="withheld")
+            await accuse(self.trust, self.vault, self.home, entries, self.sync_authority)
 
     async def take_authority(self, page: AuthorityPage) -> None:
         """Take in a page of the authority log, all of it or nothing."""
@@ -179,9 +177,7 @@ class Engine:
             if asked is not None:
                 asked.cancel()
                 await asyncio.gather(asked, return_exceptions=True)  # it may have failed before
-        for sentence in await self._heads.compare(
-            self.trust, self.vault, self.connection, self.prove
-        ):
+        for sentence in await self._heads.compare(self.trust, self.vault, self.connection):
             self.alarm(sentence)
         if broken is not None:
             raise broken

@@ -23,6 +23,7 @@ from seefen.protocol.errors import (
     SeefenError,
     UntrustedError,
 )
+from seefen.protocol.frames import Proof, Span
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.protocol.statements import Activity, Head
 
@@ -41,9 +42,7 @@ class SeenHeads:
         if isinstance(statement, Activity) and statement.device != self._own:
             self._newest[statement.device] = (statement.activity, taken)
 
-    async def compare(
-        self, trust: Trust, vault: Vault, connection: Connection, prove: Prove
-    ) -> list[str]:
+    async def compare(self, trust: Trust, vault: Vault, connection: Connection) -> list[str]:
         """Compare what was kept with our head; return a sentence for each other log.
 
         Raises:
@@ -54,6 +53,10 @@ class SeenHeads:
         if kept is None:
             return alarms
         mine = kept[0]
+
+        async def prove(log: str, old: int, new: int) -> tuple[bytes, ...]:
+            return (await connection.request("consistency", Span(log, old, new), Proof)).hashes
+
         for device, (head, taken) in tuple(self._newest.items()):
             if head.size > mine.size:
                 continue  # it was written after the page we have: next time
