@@ -134,7 +134,7 @@ def test_b_the_investigator(network: Stage, tmp_path: Path) -> None:
         "1968 manufactured; 1969 issued to unit; 1992 written off", "post-conflict", "", "",
     ]  # fmt: skip
     shown = run(BELGRADE, "trace", "answer", ref, typed=answered)
-    for part in ("H1", "military register", "1960-1992", "written off", "recorded"):
+    for part in ("H2", "military register", "1960-1992", "written off", "recorded"):
         assert part in shown
     assert "trace request" not in run(BELGRADE, "due")
     eventually(lambda: run(SKOPJE, "case", "show", case), "trace reply")
