@@ -69,7 +69,7 @@ def _open(title: str, whose: str, rows: Sequence[DueView]) -> Painted:
     widths = [
         max(len(head), *(row[place].cell_len for row in cells)) for place, head in enumerate(heads)
     ]
-    parts = [bold(title), Grid(*heads, keep=(0, 1), widths=widths).painted()]
+    parts: list[Painted] = [bold(title), Grid(*heads, keep=(0, 1), widths=widths).painted()]
     for row, shown in zip(rows, cells, strict=True):
         parts.append(Grid("", "", "", "", "", keep=(0, 1), widths=widths).row(*shown).painted())
         cover = f"{row.subject} · {codes.short_handling(row.handling)}"
