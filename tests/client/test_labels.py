@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from seefen.client import labels
-from seefen.client.labels import NAMES, is_draft, label, language, reviewer, subject_in
+from seefen.client.labels import NAMES, is_draft, label, language, mark, reviewer, subject_in
 from seefen.client.labels.cyrillic import cyrillic
 from seefen.protocol.messages import TABLES, Cover, Said
 from seefen.protocol.messages import label as english
@@ -107,6 +107,20 @@ def test_what_no_one_has_read_is_called_a_draft(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("seefen.client.labels.sr.REVIEWER", "A. B., Belgrade")
     assert not is_draft("sr-Cyrl")  # one text, one reader
     assert reviewer("sr") == "A. B., Belgrade"
+
+
+def test_each_string_says_who_answers_for_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for lang in OTHERS:
+        for table, codes in TABLES.items():
+            for code in codes:
+                same = label(lang, table, code) == english(table, code)
+                assert mark(lang, table, code) in (
+                    ("machine draft", "English") if same else ("machine draft",)
+                )
+    assert mark("en", "category", "pistol") == mark("sq", "calibre", "9x19") == "English"
+    monkeypatch.setattr("seefen.client.labels.sr.STATUS", "reviewed")
+    monkeypatch.setattr("seefen.client.labels.sr.REVIEWER", "A. B., Belgrade")
+    assert mark("sr-Cyrl", "category", "pistol") == "A. B., Belgrade"
 
 
 @pytest.mark.parametrize("lang", WRITTEN)

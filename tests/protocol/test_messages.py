@@ -240,7 +240,7 @@ def test_replies_that_are_no_answer_say_why(outcome: str, field: dict[str, str],
         ({"claim": "assessment"}, "claim"),
         ({"names": ()}, "form"),
         ({"born": "1991-3"}, "form"),
-        ({"nationalities": ("Mk",)}, "form"),
+        ({"nationalities": ("Mk",)}, "unknown-code"),
         ({"assertions": (Assertion(text="He lied.", claim="assessment"),)}, "claim"),
         (
             {"assertions": (Assertion(text="He lied.", claim="assessment", evaluation="D9"),)},

@@ -80,9 +80,29 @@ def test_a_reviewer_reads_a_whole_table(capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(capsys.readouterr().out)["partial"] == "partial"
 
 
-def test_the_list_of_arms_is_a_table_like_any_other(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["schema", "arm"]) == 0
-    assert "zastava-m57" in capsys.readouterr().out
+def test_each_string_says_whether_somebody_has_read_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["schema", "calibre", "--lang", "mk"]) == 0
+    rows = {row.split()[0]: row for row in capsys.readouterr().out.splitlines()}
+    assert rows["9x19"].endswith("English")  # a name, the same everywhere
+    assert rows["unknown"].endswith("machine draft")
+    assert main(["schema", "exactness"]) == 0
+    assert "WORDS" not in capsys.readouterr().out
+
+
+def test_each_row_of_a_table_is_shown_with_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    for table, code, said in (
+        ("arm", "zastava-m57", "memory"),
+        ("arm", "zastava-m76", "strzal.pl"),
+        ("concealment", "spare_wheel", "memory"),
+        ("country", "YU", "Yugoslavia (until 2003)"),
+        ("country", "YU", "ISO 3166-3"),
+        ("answer", "taken", "this project"),
+    ):
+        assert main(["schema", table]) == 0
+        rows = capsys.readouterr().out.splitlines()
+        assert any(row.startswith(code) and said in row for row in rows), (table, code, said)
 
 
 def test_a_language_that_is_not_there_is_a_sentence(

@@ -1,7 +1,5 @@
 """One entry whole: every field, where it stands, and who may know what of it."""
 
-from typing import cast
-
 from seefen.client.audit.fetching import Fetching
 from seefen.client.audit.rowing import case_name, row_of_entry
 from seefen.client.engine import Engine

@@ -14,9 +14,10 @@ from seefen.client.cli.settings import settings
 from seefen.client.cli.views.objects import draft
 from seefen.client.codelists import Adopted, read
 from seefen.client.exporting import json_schema
-from seefen.client.labels import label
+from seefen.client.labels import ENGLISH, label, mark
 from seefen.protocol.messages import CATALOGUE, TABLES
 from seefen.protocol.messages import schema as schema_of
+from seefen.protocol.messages.sources import source
 
 
 def register(app: typer.Typer) -> None:
@@ -60,9 +61,11 @@ def _list() -> Painted:
 
 
 def _codes(table: str, codes: Iterable[str], adopted: Mapping[str, Adopted], lang: str) -> Painted:
-    rows = Grid("CODE", "MEANS", "SOURCE" if adopted else "")
+    # Whoever reads a translation is told of each string whether somebody has read it.
+    rows = Grid("CODE", "MEANS", "SOURCE", *(("WORDS",) if lang != ENGLISH else ()))
     for code in codes:
         one = adopted.get(code)
-        source = f"{one.source} (adopted, version {one.version})" if one else ""
-        rows.row(code, label(lang, table, code), source)
+        said = f"{one.source} (adopted, version {one.version})" if one else source(table, code)
+        words = (mark(lang, table, code),) if lang != ENGLISH else ()
+        rows.row(code, label(lang, table, code), said, *words)
     return stack(rows.painted(), draft(lang))

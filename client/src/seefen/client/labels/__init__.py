@@ -28,7 +28,14 @@ LANGUAGES: Final = {
     "ro": "Romanian",
     "uk": "Ukrainian",
 }
-NAMES: Final = ("tlp", "arm", "calibre", "crossing")  # tables of names: most stay as they are
+MACHINE_DRAFT: Final = "machine draft"
+NAMES: Final = (
+    "tlp",
+    "arm",
+    "calibre",
+    "crossing",
+    "country",
+)  # tables of names: most stay as they are
 _SAME: Final = {"sr-latn": "sr", "bs": "sr", "hr": "sr", "cnr": "sr"}
 
 
@@ -53,6 +60,13 @@ def label(lang: str, table: str, code: str) -> str:
 def is_draft(lang: str) -> bool:
     """Say whether the labels of a language were written by a machine and read by nobody."""
     return lang != ENGLISH and getattr(_module(_written(lang)), "STATUS", "") != "reviewed"
+
+
+def mark(lang: str, table: str, code: str) -> str:
+    """Return what the words of one code are: ``machine draft``, who read them, or ``English``."""
+    if _labels(_written(lang)).get(table, {}).get(code) is None:
+        return LANGUAGES[ENGLISH]
+    return MACHINE_DRAFT if is_draft(lang) else reviewer(lang)
 
 
 def reviewer(lang: str) -> str:

@@ -25,6 +25,7 @@ from seefen.protocol.messages.codelist_update import CodelistUpdate
 from seefen.protocol.messages.codes import GROWING, TABLES
 from seefen.protocol.messages.controlled_delivery import ControlledDelivery
 from seefen.protocol.messages.correction import Correction
+from seefen.protocol.messages.countries import HISTORIC
 from seefen.protocol.messages.court_outcome import CourtOutcome
 from seefen.protocol.messages.emergency import EmergencyAsk, EmergencyOpened, EmergencyRefused
 from seefen.protocol.messages.erasure_confirm import ErasureConfirm
@@ -277,6 +278,9 @@ def _known_code(field: str, table: str, code: str) -> str:
 
 def _choice(table: str) -> str:
     codes = TABLES[table]
+    if table == "country":
+        former = ", ".join(f"{code} {name}" for code, name in HISTORIC.items())
+        return f"ISO 3166-1 (RS, MK, AL), XK, or of the former {former}"
     few = len(codes) <= _AT_A_GLANCE
     return ", ".join(codes) if few else f"the {len(codes)} codes of the table {table}"
 

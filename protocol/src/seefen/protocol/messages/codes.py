@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from seefen.protocol.messages.arms import ARM
 from seefen.protocol.messages.circumstances import CIRCUMSTANCES
+from seefen.protocol.messages.countries import COUNTRY
 from seefen.protocol.messages.dealings import DEALINGS
 from seefen.protocol.messages.laboratory import LABORATORY
 from seefen.protocol.messages.vocabulary import THINGS
@@ -229,6 +230,7 @@ TABLES: Final[dict[str, Codes]] = {
     "caution": CAUTION,
     "file_role": FILE_ROLE,
     "arm": ARM,
+    "country": COUNTRY,
     **THINGS,
     **CIRCUMSTANCES,
     **LABORATORY,

@@ -63,9 +63,7 @@ Moment: TypeAlias = Annotated[
         25, pattern=rf"\A({_MOMENT})?\Z", hint="a time with its offset like 2026-03-14T02:47+01:00"
     ),
 ]
-Country: TypeAlias = Annotated[
-    str, _text(2, pattern=r"\A([A-Z]{2})?\Z", hint="two letters of ISO 3166-1, XK, or YU SU DD CS")
-]
+Country: TypeAlias = Annotated[str, coded("country")]
 Evaluation: TypeAlias = Annotated[
     str, _text(2, pattern=r"\A([ABCX][1-4])?\Z", hint="an evaluation like B3")
 ]
