@@ -44,7 +44,7 @@ async def play(play: Play) -> None:
 
 
 async def _all_proved(play: Play) -> None:
-    found = await play[AUDITOR].rows("audit", "list", "--case", play.case)
+    found = (await play[AUDITOR].json("audit", "list", "--case", play.case))["rows"]
     expect(found and all(row["proved"] for row in found), "a reading is not proved by the log")
     readers = {row["node"] for row in found}
     missing = {"skopje-border", "belgrade-ffp", "sarajevo-lab"} - readers
@@ -122,7 +122,9 @@ def _wrong(answer: Answer) -> list[str]:
 
 
 async def _an_access(play: Play, node: str) -> int:
-    rows = await play[AUDITOR].rows("audit", "list", "--case", play.case, "--node", node)
+    rows = (
+        await play[AUDITOR].json("audit", "list", "--case", play.case, "--node", node)
+    )["rows"]
     purposes = ("trace", "laboratory")
     found = [row["index"] for row in rows if row["what"] == "opened" and row["purpose"] in purposes]
     expect(found, f"the auditor sees no access of {node}")

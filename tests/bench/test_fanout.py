@@ -14,6 +14,9 @@ from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.frames import Frame, Push
 from tests.support.devices import WebDevice
+from tests.support.faultbook import long
+
+pytestmark = long
 
 DEVICES = 3
 

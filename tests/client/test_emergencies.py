@@ -110,7 +110,7 @@ async def test_a_keyholders_client_that_stays_answers_at_once(place: Site) -> No
     try:
         await officer.duty.emergencies.ask(number, **WHY)
         # Far less than the time between two looks of a client to which nothing comes.
-        view = await officer.duty.emergencies.wait(number, assigning.LOOK / 3)
+        view = await officer.duty.emergencies.wait(number, assigning.LOOK * 0.6)
     finally:
         followed.cancel()
     assert view.state == "opened"

@@ -1,5 +1,7 @@
 """The watch: bodies open as they come, while it lasts, and under nothing else."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +10,10 @@ import pytest
 
 from seefen.client import Client
 from seefen.protocol.errors import RefusedError
+from seefen.server.high_water import HighWater
+from seefen.server.rows import Heads
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, deaf, until
 from tests.support import waiting
 
 
@@ -36,6 +40,24 @@ async def test_an_alert_opens_as_it_comes(place: Site) -> None:
 
     await waiting.until(lambda: fetched(belgrade) == [True])
     assert belgrade.alarm is None
+
+
+async def test_fault_27_a_slow_mark_keeps_no_key_from_who_is_on_watch(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one group is pushed the next one is committed: its head is not signed yet."""
+    advance = HighWater.advance
+
+    def slowly(mark: HighWater, heads: Heads) -> None:
+        time.sleep(0.1)
+        advance(mark, heads)
+
+    skopje, belgrade = await on_watch(place)
+    deaf(skopje)
+    monkeypatch.setattr(HighWater, "advance", slowly)
+    sends = [skopje.alerts.send(alert(), CHANNEL) for _ in range(4)]
+    await asyncio.gather(*sends)
+    await waiting.until(lambda: fetched(belgrade) == [True] * 4)
 
 
 async def test_a_watch_that_has_ended_opens_nothing(place: Site) -> None:

@@ -88,6 +88,7 @@ def _address(path: str) -> str:
         ("{id:[0-9a-f]{32}}", "00" * 16),
         ("{log:authority|activity}", "activity"),
         ("{part}", "0"),
+        ("{tile:tile/.*}", "tile/0/000"),
     ):
         path = path.replace(pattern, text)
     assert "{" not in path, "a new part of an address needs its place here"

@@ -121,7 +121,8 @@ async def test_a_clock_that_jumps_stops_sending_at_most(
         await skopje.alerts.send(alert(), CHANNEL)
         assert len(skopje.alerts.list()) >= 1  # what is in the vault can be read
         said = [one.problem or "" for one in skopje.queued()]
-        assert all("clock" in text for text in said), said
+        # Ten years on, no certificate is in force any more, whatever the log says.
+        assert all("clock" in text or "expired" in text for text in said), said
     await until(lambda: not skopje.queued(), skopje)
     await until(lambda: len(belgrade.alerts.list()) == 2, belgrade)
     assert len(skopje.alerts.list()) == 2

@@ -229,6 +229,8 @@ class Push:
         released = await self._release(due, [job for batch in batches for job in batch.releases])
         bodies = await self._bodies(due, batches)
         head = self._sequencer.known.heads.activity  # all proofs are under this one
+        # The next group may be committed by now: nothing is signed before the mark covers it.
+        await self._sequencer.announcer.told()
         keys = await self._keys(released, head.size)
         wraps = {h: data for batch in batches for h, data in batch.changes.wraps.items()}
         for parcel, devices in due:
