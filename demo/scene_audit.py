@@ -122,9 +122,7 @@ def _wrong(answer: Answer) -> list[str]:
 
 
 async def _an_access(play: Play, node: str) -> int:
-    rows = (
-        await play[AUDITOR].json("audit", "list", "--case", play.case, "--node", node)
-    )["rows"]
+    rows = (await play[AUDITOR].json("audit", "list", "--case", play.case, "--node", node))["rows"]
     purposes = ("trace", "laboratory")
     found = [row["index"] for row in rows if row["what"] == "opened" and row["purpose"] in purposes]
     expect(found, f"the auditor sees no access of {node}")

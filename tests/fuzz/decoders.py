@@ -17,7 +17,7 @@ from seefen.client.cli import answers, forms
 from seefen.client.cli.arguments import UsageError
 from seefen.protocol import bundle, encoding, envelope, frames, login, receipt, search, statements
 from seefen.protocol.errors import MalformedError, RefusedError, SeefenError, UntrustedError
-from seefen.protocol.ledger import note, record, tiles, tree, witness
+from seefen.protocol.ledger import mirror, note, record, tiles, tree, witness
 from seefen.protocol.messages import catalogue, cover
 from seefen.protocol.statements import KINDS, Part
 from seefen.protocol.suite import PlainKey
@@ -198,6 +198,12 @@ def _ledger() -> Iterator[Decoder]:
     yield Decoder("tile", f"{name}tiles.Tile.decode", tile, (bytes(96),))
     yield Decoder("tile-path", f"{name}tiles.parse_tile_path", _text(_tile_path),
                   (b"tile/0/000", b"tile/1/x001/234.p/17"))  # fmt: skip
+    yield Decoder("bundle-path", f"{name}tiles.parse_bundle_path", _text(_bundle_path),
+                  (b"tile/entries/000", b"tile/entries/x001/234.p/17"))  # fmt: skip
+    yield Decoder("bundle-of-entries", f"{name}mirror.decode_entries",
+                  _nothing(mirror.decode_entries), (b"\x00\x02ab\x00\x00",))  # fmt: skip
+    kept = mirror.encode_kept([mirror.Kept(0, "ack", entry, b"{}", bytes(32), b"e", (), b"")])
+    yield Decoder("openings", f"{name}mirror.decode_kept", _openings, (kept,))
     yield Decoder("note", f"{name}note.parse_note", _text(_note), (text.encode(),))
     yield Decoder("checkpoint", f"{name}note.decode_checkpoint", _text(_checkpoint),
                   (body.encode(),))  # fmt: skip
@@ -215,6 +221,14 @@ def _again(type_: Any) -> Callable[[bytes], bytes]:
 
 def _tile_path(text: str) -> None:
     tiles.parse_tile_path(text)
+
+
+def _bundle_path(text: str) -> None:
+    tiles.parse_bundle_path(text)
+
+
+def _openings(data: bytes) -> bytes:
+    return mirror.encode_kept(mirror.decode_kept(data))
 
 
 def _note(text: str) -> None:

@@ -23,6 +23,8 @@ _MASKS: Final = tuple(
     (re.compile(pattern), mask)
     for pattern, mask in (
         (r"\b[a-z]+(?: · [a-z]+){5}\b", "<six words>"),
+        # How far it got when the command ended is a matter of a tenth of a second.
+        (r"(?:recorded, not delivered yet|delivered \d\d:\d\d)$", "<reach>"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?", "<moment>"),
         (r"\b\d{4}-\d\d-\d\d\b", "<date>"),
         (r"\boverdue \d+ (?:min|h)", "<late>"),

@@ -193,7 +193,7 @@ def test_a_draft_of_a_program_leaves_when_an_officer_has_seen_it(network: Stage,
         "Nobody has checked it",
         "Look-alike match: row 2.",
         "1960-1992",
-        "H2",
+        "H3",  # as the question
         "recorded",
     ):
         assert part in shown

@@ -39,7 +39,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stage]:
 
 def eventually(look: Callable[[], str], *parts: str) -> str:
     """Return what ``look`` shows once all parts are in it."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         shown = look()
         missing = [part for part in parts if part not in shown]

@@ -129,6 +129,7 @@ def _children(pid: int) -> list[int]:
     return [int(word) for word in text.split()]
 
 
+@long
 async def test_fault_34_the_disk_of_the_database_is_full() -> None:
     """Write-ahead log and tables are on one disk without a free byte; then there is room."""
     disk = Path("/tmp") / f"seefen-small-{os.getpid()}"

@@ -31,7 +31,7 @@ from tests.faults.client.points import (
 )
 from tests.faults.client.shift import CANARY
 from tests.support.broker import running_broker
-from tests.support.faultbook import note
+from tests.support.faultbook import long, note
 from tests.support.heard import check_revoked
 from tests.support.killpoints import MOMENTS, Point
 from tests.support.shadow import database
@@ -125,6 +125,7 @@ async def test_a_new_device_killed_while_it_learns_knows_all_in_the_end(
     )  # fmt: skip
 
 
+@long
 async def test_what_a_killed_device_left_is_silent_once_it_is_revoked(
     place: Site, launched: Launcher, tmp_path: Path
 ) -> None:

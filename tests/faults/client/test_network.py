@@ -22,7 +22,7 @@ from seefen.protocol.suite import random_bytes
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel
 from tests.support.broker import free_port
-from tests.support.faultbook import note, times
+from tests.support.faultbook import long, note, times
 from tests.support.faultproxy import Bad, FaultProxy, fault_proxy
 from tests.support.waiting import until
 
@@ -149,6 +149,7 @@ async def test_a_file_cut_at_every_mebibyte_is_resumed_both_ways(
     )  # fmt: skip
 
 
+@long
 async def test_fifty_cuts_in_a_row_lose_nothing(lines: Lines, tmp_path: Path) -> None:
     skopje, belgrade = await lines.both()
     scan = tmp_path / "scan.jpg"
