@@ -206,6 +206,12 @@ def read_key_file(path: Path, passphrase: str) -> DeviceKeys:
 
 def replace_file(path: Path, data: bytes) -> None:
     """Put ``data`` at ``path``: temporary file, synced, renamed, folder synced."""
+    put_file(path, data)
+    sync_folder(path.parent)
+
+
+def put_file(path: Path, data: bytes) -> None:
+    """Put ``data`` at ``path`` in one step; its name is safe once the folder is synced."""
     beside = path.with_name(f".{path.name}.new")
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -213,7 +219,6 @@ def replace_file(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,10 +1,9 @@
 """Files of a mirror: each is there whole or not at all, whenever the power fails."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from seefen.client.keyfile import sync_folder
+from seefen.client.keyfile import put_file, sync_folder
 
 
 class Batch:
@@ -18,13 +17,7 @@ class Batch:
         if _holds(path, data):
             return
         self._make(path.parent)
-        beside = path.with_name(f".{path.name}.new")
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        put_file(path, data)
         self._folders.add(path.parent)
 
     def sync(self) -> None:

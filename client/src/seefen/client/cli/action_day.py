@@ -10,7 +10,7 @@ import typer
 
 from seefen.client.cli import forms, sending, times
 from seefen.client.cli.arguments import CaseName, Ref, UsageError, existing_file, new_file
-from seefen.client.cli.export import save
+from seefen.client.cli.saving import save
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import actions
@@ -121,7 +121,7 @@ def show(
     if output is None:
         sys.stdout.write(actions.table(view))
     else:
-        save(output, "\ufeff" + actions.table(view))
+        save(output, ("\ufeff" + actions.table(view)).encode())
     Screen(machine=True).say(actions.exported(view, output))
 
 

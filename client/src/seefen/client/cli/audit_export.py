@@ -1,13 +1,13 @@
 """``seefen audit export`` and ``seefen evidence check``: what others verify without us."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from seefen.client.bundling import Exported
+from seefen.client.cli import saving
 from seefen.client.cli.arguments import UsageError, case_name, existing_file, new_file
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import Painted, alarm, bold, dim, line, stack
@@ -43,7 +43,7 @@ def export(
     """Export entries with all that proves them: seefen audit export -o march.zip."""
     with opened(context) as session:
         made = session.do(lambda client: client.audit.export(case=case))
-        _save(output, made.data)
+        saving.save(output, made.data)
         session.screen.say(_summary(made, output))
     if made.findings:
         raise typer.Exit(REFUSED)
@@ -89,7 +89,7 @@ def save(
     """Save what the log signed for this device, for others: seefen evidence save -o ours.json."""
     with opened(context) as session:
         found = session.do(lambda client: client.audit.shown(at))
-        _save(output, f"{json.dumps(found, indent=1)}\n".encode())
+        saving.save(output, f"{json.dumps(found, indent=1)}\n".encode())
         session.screen.say(
             stack(
                 line(bold(f"Saved the newest heads that this device was shown to {output}.")),
@@ -97,17 +97,6 @@ def save(
                 line("  seefen evidence check theirs.json ours.json"),
             )
         )
-
-
-def _save(path: Path, data: bytes) -> None:
-    try:
-        # For this user alone: who opened what is nobody else's business.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-    except OSError as err:
-        why = f"{path} cannot be written: {err.strerror}"
-        raise RefusedError(why, rule="file") from None
 
 
 def _evidence(found: dict[str, Any]) -> Painted:

@@ -1,6 +1,5 @@
 """``seefen audit person``: a person asks what is kept of him; a keyholder and an auditor answer."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +8,7 @@ import typer
 
 from seefen.client.audit.persons import PACK_LIMIT, read_pack
 from seefen.client.cli.arguments import UsageError, existing_file, new_file
-from seefen.client.cli.audit_report import NEW
-from seefen.client.cli.paint import safe
+from seefen.client.cli.saving import save
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import persons
 
@@ -55,21 +53,10 @@ def person(
         raise UsageError("where the references go is missing", "-o person.json")
     with opened(context) as session:
         made = session.do(lambda client: client.audit.person_found(name))
-        _write(output, msgspec.json.format(msgspec.json.encode(made)))
+        save(output, msgspec.json.format(msgspec.json.encode(made)))
         session.screen.show(made, persons.found)
 
 
 def _read(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(PACK_LIMIT + 1)
-
-
-def _write(path: Path, data: bytes) -> None:
-    try:
-        with os.fdopen(os.open(path, NEW, 0o600), "wb") as file:
-            file.write(data)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UsageError(
-            f"'{safe(str(path))}' cannot be written: {reason}", "name another"
-        ) from None

@@ -1,6 +1,5 @@
 """``seefen audit report``: the statement of a month, on the screen, as CSV, or as PDF."""
 
-import os
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -12,11 +11,11 @@ from seefen.client.audit.reporting import Statement
 from seefen.client.cli.arguments import UsageError, new_file
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import dim, safe
+from seefen.client.cli.saving import save
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import inquiries
 
 _KINDS: Final = (".csv", ".pdf")
-NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def register(group: typer.Typer) -> None:
@@ -42,25 +41,16 @@ def report(
         if output is None:
             session.screen.show(made, inquiries.statement)
         else:
-            _write(output, made)
+            save(output, _written(output.suffix.lower(), made))
             session.screen.say(dim(f"{output}: what could not be checked is printed on it, too."))
     if not made.ok:
         raise typer.Exit(REFUSED)
 
 
-def _write(path: Path, made: Statement) -> None:
-    """Write a new file that others of this machine cannot read."""
+def _written(kind: str, made: Statement) -> bytes:
     # Drawing a page takes half a second to import: no other command pays for it.
     module = import_module("seefen.client.statements")
     write: Callable[[Statement], str | bytes]
-    write = module.statement_pdf if path.suffix.lower() == ".pdf" else module.statement_csv
+    write = module.statement_pdf if kind == ".pdf" else module.statement_csv
     data = write(made)
-    raw = data if isinstance(data, bytes) else data.encode("utf-8-sig")
-    try:
-        with os.fdopen(os.open(path, NEW, 0o600), "wb") as file:
-            file.write(raw)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise UsageError(
-            f"'{safe(str(path))}' cannot be written: {reason}", "name another"
-        ) from None
+    return data if isinstance(data, bytes) else data.encode("utf-8-sig")

@@ -1,7 +1,6 @@
 """``seefen export`` and ``seefen items``: out to other programs, and back into a form."""
 
 import json
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -20,11 +19,11 @@ from seefen.client.cli.arguments import (
 )
 from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.paint import Painted, bold, dim, line, stack
+from seefen.client.cli.saving import save
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import opened
 from seefen.client.exporting import SHIFT_OVER, Export, as_json
 from seefen.client.sheets import as_csv, things_from_csv
-from seefen.protocol.errors import RefusedError
 
 _KINDS: Final = ("csv", "json", "text")
 _MARK: Final = "\ufeff"  # tells a spreadsheet that this is UTF-8; programs read a pipe
@@ -94,7 +93,7 @@ def export(
     if output is None:
         sys.stdout.write(written)
     else:
-        save(output, (_MARK if kind == "csv" else "") + written)
+        save(output, ((_MARK if kind == "csv" else "") + written).encode())
     # What was exported may go through a pipe: what is to be known of it never does.
     Screen(machine=True).say(_summary(made, output))
 
@@ -116,18 +115,6 @@ def _written(made: Export, kind: str) -> str:
     if kind == "json":
         return as_json(made)
     return pasted.text(made.messages[0], with_persons=made.with_persons)
-
-
-def save(path: Path, written: str) -> None:
-    """Write an export to a new file, for this user alone."""
-    try:
-        # For this user alone: it was sealed until now.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(written)
-    except OSError as err:
-        why = f"{path} cannot be written: {err.strerror}"
-        raise RefusedError(why, rule="file") from None
 
 
 def _summary(made: Export, output: Path | None) -> Painted:
