@@ -67,6 +67,47 @@ def test_two_processes_share_one_mark(mark: HighWater) -> None:
     mark.require("activity", heads(3, 7).activity)
 
 
+def test_fault_29_a_process_that_is_stopped_while_it_writes_holds_nobody_up(
+    mark: HighWater,
+) -> None:
+    mark.advance(heads(3, 6))  # from now on it holds its file, whatever becomes of it
+    other = HighWater(mark.path, KEY)
+    other.advance(heads(3, 9))
+    other.require("activity", heads(3, 9).activity)
+    third = HighWater(mark.path, KEY)
+    third.advance(heads(4, 8))
+    assert (third.read().authority, third.read().activity) == (4, 9)
+    with pytest.raises(UnreachableError):
+        mark.require("activity", heads(3, 9).activity)  # not on the disk by its own hand
+    names = sorted(path.name for path in mark.path.parent.iterdir())
+    assert names == ["high-water", "high-water-1", "high-water-2"]
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"\xff" * 2 * PLACE, "is spoiled"), (b"\xff" * PLACE, ""), (bytes(2 * PLACE), ""), (b"", "")],
+)
+def test_fault_33_the_file_of_a_second_process(mark: HighWater, data: bytes, said: str) -> None:
+    """Without its first mark in both places nothing was signed under it."""
+    mark.path.with_name("high-water-1").write_bytes(data)
+    if said:
+        with pytest.raises(FrozenError, match=said):
+            HighWater(mark.path, KEY).read()
+        return
+    mark.advance(heads(3, 6))
+    other = HighWater(mark.path, KEY)
+    other.advance(heads(3, 7))
+    assert HighWater(mark.path, KEY).read().activity == 7
+    assert len(mark.path.with_name("high-water-1").read_bytes()) == 2 * PLACE
+
+
+def test_a_file_that_was_taken_away_is_noticed(mark: HighWater) -> None:
+    mark.advance(heads(3, 6))
+    mark.path.unlink()
+    with pytest.raises(FrozenError, match=r"cannot be read"):
+        mark.advance(heads(3, 7))
+
+
 @pytest.mark.parametrize("bytes_there", range(0, PLACE, 37))
 def test_fault_33_a_mark_that_was_being_written_falls_back_to_the_one_before(
     mark: HighWater, bytes_there: int

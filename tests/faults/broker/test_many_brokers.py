@@ -73,7 +73,7 @@ async def _wait_or_kill(victim: object) -> None:
 @pytest.mark.parametrize(
     "point",
     [
-        pytest.param("access: after LedgerWriting.lock", marks=long),
+        "access: after LedgerWriting.lock",
         pytest.param("access: after LedgerWriting.write", marks=long),
     ],
 )

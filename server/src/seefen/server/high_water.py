@@ -9,23 +9,29 @@ is.
 The file has two places of 512 bytes that are written in turn, each with its own checksum:
 a power cut spoils at most the one that was being written, under which nothing was signed
 yet. Writing over bytes that are there costs one flush and no change of the folder.
+
+Several processes of one broker have a file each, ``high-water``, ``high-water-1`` and so on,
+held by a lock as long as they run; what counts is the highest of all. With one file for all,
+a process that was stopped while it wrote would hold the others up until it went on.
 """
 
 import fcntl
 import os
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
+from weakref import finalize
 
 from msgspec import Struct
 
 from seefen.protocol.suite import sha256
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.files import write_durably
+from seefen.server.files import sync_folder, write_durably
 from seefen.server.rows import Heads, LogHead
 
 PLACE: Final = 512  # bytes
+BLANK: Final = bytes(PLACE)
+PROCESSES: Final = 64  # of one broker that may hold a file each
 MAGIC: Final = "seefen-high-water/1"
 RECOVER: Final = "see `seefen-server doctor`, then `seefen-server recover`"
 
@@ -55,13 +61,12 @@ class Mark(Struct, frozen=True):
             return self.authority, self.authority_root
         return self.activity, self.activity_root
 
-    def risen(self, key: bytes, heads: Heads) -> "Mark":
-        """Return the next mark; a log that is not longer keeps its part."""
+    def risen(self, heads: Heads, turn: int) -> "Mark":
+        """Return the mark with what is longer; a log that is not longer keeps its part."""
         authority, activity = heads.authority, heads.activity
-        mine = (self.authority, self.authority_root), (self.activity, self.activity_root)
-        first = mine[0] if authority.size <= mine[0][0] else (authority.size, authority.root)
-        second = mine[1] if activity.size <= mine[1][0] else (activity.size, activity.root)
-        return Mark(self.turn + 1, key, *first, *second)
+        first = max(self.of("authority"), (authority.size, authority.root), key=_size)
+        second = max(self.of("activity"), (activity.size, activity.root), key=_size)
+        return Mark(turn, self.key, *first, *second)
 
 
 class HighWater:
@@ -72,7 +77,10 @@ class HighWater:
         self.path = path
         self.frozen = ""
         self._key = log_key
-        self._raw = b""
+        self._own = -1  # descriptor of the file of this process: a lock holds it
+        self._own_path = path
+        self._let_go: Callable[[], object] = _nothing
+        self._raw: tuple[bytes, ...] = ()
         self._read: Mark | None = None
         self._flushed: Mark | None = None  # what another has written may not be on the disk yet
 
@@ -82,24 +90,42 @@ class HighWater:
         return self.path.exists()
 
     def read(self) -> Mark:
-        """Return the mark as it stands on the disk now.
+        """Return the mark as it stands on the disk now: the highest of all processes.
 
         Raises:
             FrozenError: rule ``high-water``: it is missing, spoiled, or of another log.
         """
-        try:
-            raw = self.path.read_bytes()
-        except OSError as err:
-            raise self._lost(f"cannot be read ({err.strerror})") from None
+        raw = (self._first(), *self._others())
         if raw == self._raw and self._read is not None:
             return self._read
+        marks = [self._newest(raw[0])]
+        # Nothing was signed under a file whose first mark never came to its end.
+        marks += [self._newest(data) for data in raw[1:] if BLANK not in _places(data)]
+        first = max((mark.of("authority") for mark in marks), key=_size)
+        second = max((mark.of("activity") for mark in marks), key=_size)
+        self._raw, self._read = raw, Mark(marks[0].turn, self._key, *first, *second)
+        return self._read
+
+    def _first(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as err:
+            raise self._lost(f"cannot be read ({err.strerror})") from None
+
+    def _others(self) -> Iterable[bytes]:
+        for path in sorted(self.path.parent.glob(f"{self.path.name}-*")):
+            try:
+                yield path.read_bytes().ljust(2 * PLACE, b"\0")
+            except OSError as err:
+                raise self._lost(f"cannot be read ({path.name}: {err.strerror})") from None
+
+    def _newest(self, raw: bytes) -> Mark:
         marks = [mark for mark in map(_parse, _places(raw)) if mark is not None]
         if not marks:
             raise self._lost("is spoiled")
         mark = max(marks, key=lambda one: one.turn)
         if mark.key != self._key:
             raise self._lost("belongs to another log")
-        self._raw, self._read = raw, mark
         return mark
 
     def begin(self, heads: Heads) -> None:
@@ -107,7 +133,11 @@ class HighWater:
         authority, activity = heads.authority, heads.activity
         first = (authority.size, authority.root, activity.size, activity.root)
         mark = Mark(1, self._key, *first)
-        write_durably(self.path, _encode(mark) + bytes(PLACE))
+        for path in self.path.parent.glob(f"{self.path.name}-*"):
+            path.unlink()
+        write_durably(self.path, _encode(mark) + BLANK)
+        self._let_go()
+        self._own = -1
         self._flushed = self.read()
 
     def advance(self, heads: Heads) -> None:
@@ -119,14 +149,37 @@ class HighWater:
         """
         if self._flushed is not None and self._flushed.covers(heads):
             return
-        with _locked(self.path) as descriptor:
-            # Another process of this broker (an `invite`, say) may have been here meanwhile.
-            mark = self.read()
-            if not mark.covers(heads):
-                mark = mark.risen(self._key, heads)
-                os.pwrite(descriptor, _encode(mark), PLACE * (mark.turn % 2))
-            os.fdatasync(descriptor)  # also what it wrote, should it have died before its own
-            self._flushed = mark
+        mark = self.read()
+        if self._own < 0 or not _is_at(self._own, self._own_path):
+            self._claim()
+        own = self._own
+        kept = os.pread(own, 2 * PLACE, 0).ljust(2 * PLACE, b"\0")
+        turn = max((one.turn for one in map(_parse, _places(kept)) if one is not None), default=0)
+        # What another process wrote may not be on the disk yet: it is written here as well.
+        for _ in range(1 + (BLANK in _places(kept) and self._own_path != self.path)):
+            turn += 1
+            mark = mark.risen(heads, turn)
+            os.pwrite(own, _encode(mark), PLACE * (turn % 2))
+            os.fdatasync(own)
+        self._flushed = mark
+
+    def _claim(self) -> None:
+        """Hold the first file that no other process holds, as long as this mark is kept."""
+        self._let_go()
+        for n in range(PROCESSES):
+            path = self.path if n == 0 else self.path.with_name(f"{self.path.name}-{n}")
+            flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT if n else 0)
+            descriptor = os.open(path, flags, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+                continue
+            self._own, self._own_path = descriptor, path
+            self._let_go = finalize(self, os.close, descriptor)
+            sync_folder(path.parent)
+            return
+        raise OSError(f"more than {PROCESSES} processes hold a high-water mark")
 
     def require(self, log: str, head: LogHead) -> None:
         """Refuse to sign what is not under the mark: the last line before the log key.
@@ -204,14 +257,17 @@ def _parse(place: bytes) -> Mark | None:
         return None
 
 
-@contextmanager
-def _locked(path: Path) -> Generator[int]:
+def _size(head: tuple[int, bytes]) -> int:
+    return head[0]
+
+
+def _nothing() -> None:
+    """Let go of nothing: no file is held yet."""
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Tell whether an open file is the one at a path: it may have been taken away."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise FrozenError(f"the high-water mark {path} is gone: {RECOVER}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
