@@ -185,11 +185,12 @@ class Door:
         return hmac.compare_digest(exactly(peer, 32, ends), proof(self._secret, b"client", mine))
 
     def close(self) -> None:
-        """Take the door away, unless it is another's by now."""
+        """Take the door away, unless it is another's by now or was taken away before."""
         self.line.close()
         with suppress(OSError):
-            if self._marker.lstat().st_ino == self._seen[0]:
+            if self._seen and self._marker.lstat().st_ino == self._seen[0]:
                 self._marker.unlink()
+        self._seen = ()
 
 
 class Keeper:
@@ -250,8 +251,10 @@ class Keeper:
         self._say(peer, KEYS, wrong, self._page.keys)
 
     def _forget(self) -> None:
+        """Leave nothing, before anyone is told so: he may unlock anew at once."""
         self._over = True
         self._page.wipe()
+        self._door.close()
 
     def _say(
         self, peer: socket.socket, code: bytes, count: int = 0, rest: memoryview | bytes = b""
