@@ -16,7 +16,7 @@ from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, Alarms
 from seefen.client.agent.cosigning import Cosigner
 from seefen.client.agent.mirror import LogMirror, MirrorError
 from seefen.client.agent.openings import Openings
-from seefen.client.agent.own_keys import KIND, OwnKeys
+from seefen.client.agent.own_keys import OwnKeys
 from seefen.client.client import Client
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.evidence import keep_evidence
@@ -165,7 +165,7 @@ class Agent:
                     "envelope": leaf.envelope.hex(), "under": newest.note,
                 }  # fmt: skip
                 keep_evidence(self._client.logs.evidence, name, value)
-                self.alarms.ring(KIND, *found, self._client.logs.evidence / name)
+                self.alarms.ring(*found, self._client.logs.evidence / name)
         self.own_keys.seen(size)
 
     def _say_what_is_known(self, size: int) -> None:
