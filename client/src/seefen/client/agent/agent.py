@@ -103,6 +103,7 @@ class Agent:
                 await self._mirror(newest)
         self._watch_own_keys()
         await self._open()
+        await self._keep_up()
 
     async def _try_round(self) -> float:
         try:
@@ -187,6 +188,24 @@ class Agent:
                     break
                 setattr(cursors, source, upto)
                 await asyncio.to_thread(self.openings.keep, found, cursors)
+
+    async def _keep_up(self) -> None:
+        """Do what falls to a device that is always there, as far as its role lets it."""
+        try:
+            renewed = await self._client.upkeep.look()
+            assigned = await self._client.duty.assigning.look()
+        except (UnreachableError, LoginError):
+            raise
+        except SeefenError as err:
+            self.alarms.ring("upkeep-failed", WARNING, f"keys stay as they are: {err}")
+            return
+        self.alarms.over("upkeep-failed")
+        for name in renewed:
+            self.alarms.ring("key-renewed", NOTICE, f"{name}: a device of your node was revoked")
+        for name, officer in assigned:
+            self.alarms.ring("assigned", NOTICE, f"{name} to {officer}, as the roster says")
+        for kind in ("key-renewed", "assigned"):
+            self.alarms.over(kind)  # each is said, also the same once more
 
     def _unreachable(self, err: UnreachableError) -> None:
         if err.rule not in ("frozen", "high-water"):

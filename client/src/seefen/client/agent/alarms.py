@@ -15,6 +15,7 @@ NOTICE: Final = "notice"  # as expected; for the record
 # They end, and may begin again:
 PASSING: Final = (
     "stale-head", "no-quorum", "broker-frozen", "shut-out", "witness-unnamed", "witness-failed",
+    "upkeep-failed", "key-renewed", "assigned",
 )  # fmt: skip
 
 

@@ -21,6 +21,9 @@ def begins(client: Client, agent: Agent) -> Painted:
         None
         if sees
         else dim("Its role does not see what your officers opened: only cases are mirrored."),
+        line("It renews the keys that a revoked device leaves, and assigns by the roster.")
+        if "keyholder" in client.roles
+        else None,
         dim("Alarms come as lines of JSON on standard error. Ctrl-C or SIGTERM ends it."),
     )
 
