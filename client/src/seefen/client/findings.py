@@ -30,7 +30,9 @@ class AuditRow:
 
     What stands on a cover is empty where this device has no key to it: ``type``, ``offence``,
     ``urgency``, ``request`` (``open``, ``answered``, ``taken back``). ``assigned`` is ``yes``,
-    ``no`` or ``keyholder`` for a case and an officer of the own node, else empty.
+    ``no`` or ``keyholder`` for a case and an officer of the own node, else empty. ``cosigned``
+    of ``witnesses`` signed the checkpoint ``witnessed`` that holds it; 0 while none has. Where no
+    quorum is asked for (``needed`` 0) there is nothing to sign.
     """
 
     index: int
@@ -58,6 +60,10 @@ class AuditRow:
     urgency: str = ""
     assigned: str = ""
     request: str = ""
+    witnessed: int = 0
+    cosigned: int = 0
+    witnesses: int = 0
+    needed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,10 @@ class PersonAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """One entry whole: every field, where it stands, and who may know what of it."""
+    """One entry whole: every field, where it stands, and who may know what of it.
+
+    ``by`` names the witnesses of the checkpoint that holds it, and when each signed (unix s).
+    """
 
     row: AuditRow
     fields: dict[str, str]
@@ -127,6 +136,7 @@ class EntryView:
     head: int
     knows: tuple[tuple[str, str], ...]
     quorum: int
+    by: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ class Fetching:
             for facts in self.store.problems(AGAIN):
                 await self._page(facts.idx, 1, mark=False)
             await self._through(self.store.upto, None, progress, mark=True)
+            await self._engine.fetch_witnessed()
 
     async def again(self, start: int, stop: int | None) -> None:
         """Fetch a piece of the log once more: a number is missing in it."""

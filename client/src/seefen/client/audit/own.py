@@ -32,6 +32,7 @@ def own_rows(engine: Engine, wanted: Filter, after: int, limit: int) -> tuple[li
             return found, True
         objects = rows(engine, "object = ?", access.object) if access.object else []
         cover = objects[0].opened_cover if objects else None
+        witnessed, cosigned, witnesses = engine.witnessed.of_entry(index)
         found.append(
             AuditRow(
                 index=index,
@@ -51,6 +52,10 @@ def own_rows(engine: Engine, wanted: Filter, after: int, limit: int) -> tuple[li
                 size=head,
                 scope=access.scope,
                 op="consult",
+                witnessed=witnessed,
+                cosigned=cosigned,
+                witnesses=witnesses,
+                needed=engine.directory.root.quorum,
             )
         )
     return found, False

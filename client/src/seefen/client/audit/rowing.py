@@ -38,6 +38,7 @@ def row_of_entry(engine: Engine, store: Store, facts: Facts, head: int) -> Audit
             type="", purpose="", basis="", reason=None, emergency=False, proved=False, size=head,
             scope="", problem=facts.problem,
         )  # fmt: skip
+    witnessed, cosigned, witnesses = engine.witnessed.of_entry(facts.idx)
     statement = _statement(store, facts)
     account = _account(engine, statement) if isinstance(statement, Search) else None
     number = case_name(engine, facts.case_id)
@@ -69,6 +70,10 @@ def row_of_entry(engine: Engine, store: Store, facts: Facts, head: int) -> Audit
         urgency=cover.urgency if cover else "",
         assigned=_assigned(engine, facts, statement),
         request=_request(engine, row, facts),
+        witnessed=witnessed,
+        cosigned=cosigned,
+        witnesses=witnesses,
+        needed=engine.directory.root.quorum,
     )
 
 

@@ -35,6 +35,7 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
         raise RefusedError(f"entry {index} is not known here", rule="unknown-entry")
     row = row_of_entry(engine, store, facts, head.size)
     core = decode_core(item.entry.core) if facts.act else None
+    witnessed = engine.witnessed.newest("activity") if row.cosigned else None
     return EntryView(
         row=row,
         fields={} if core is None else _fields(core),
@@ -45,6 +46,7 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
         head=head.size,
         knows=() if core is None or facts.problem else tuple(_knows(engine, core, item.envelope)),
         quorum=engine.directory.root.quorum,
+        by=() if witnessed is None else witnessed.by,
     )
 
 

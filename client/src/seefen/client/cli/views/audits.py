@@ -56,17 +56,30 @@ def listed(rows: Sequence[AuditRow], quorum: int) -> Painted:
             " ".join(filter(None, (row.officer or row.device[:8], row.node))),
             _did(row),
             _why(row),
-            proof(row),
+            _proof(row),
         )
     proved = sum(row.proved for row in rows)
-    return stack(grid.painted(), line(f"{proved} of {len(rows)} proved"), _limits((), quorum))
+    nobody = "" if quorum else ", no witness"
+    total = f"{proved} of {len(rows)} proved{nobody}"
+    return stack(grid.painted(), line(total), _limits((), quorum))
+
+
+def _proof(row: AuditRow) -> Text:
+    """Return where an entry is proved, for a column; that there is no witness is said below."""
+    return proof(row) if row.needed or not row.proved else good(f"proved in {row.size}")
 
 
 def proof(row: AuditRow) -> Text:
     """Return where an entry is proved, or in red why it is not."""
-    if row.proved:
-        return good(f"proved in {row.size}")
-    return alarm(f"NOT PROVED: {row.problem}")
+    if not row.proved:
+        return alarm(f"NOT PROVED: {row.problem}")
+    if not row.needed:
+        return good(f"proved in {row.size}, no witness")
+    if not row.cosigned:
+        return warn(f"proved in {row.size}, no quorum has seen it yet")
+    return good(
+        f"proved in {row.witnessed}, cosigned by {row.cosigned} of {row.witnesses} witnesses"
+    )
 
 
 def behind(quorum: int) -> Painted:

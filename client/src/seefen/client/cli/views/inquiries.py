@@ -68,6 +68,7 @@ def entry(value: EntryView) -> Painted:
         line(f"  leaf     {value.leaf}"),
         *(line(f"  proof    {one}") for one in value.proof),
         line(f"  root     {value.root}  at {value.head}"),
+        *(line(f"  witness  {name}  {times.moment(at, now)}") for name, at in value.by),
         None
         if value.proof or value.head == 1
         else dim("  No proof by itself: the broker is away."),
