@@ -97,7 +97,7 @@ def list_(
         str | None,
         typer.Option(parser=_operation, metavar="OP", help="consult, disclose, ..., or all."),
     ] = None,
-    outcome: Annotated[str, typer.Option(help="ok, refused, or the rule that refused.")] = "",
+    outcome: Annotated[str, typer.Option(help="ok, denied, or the rule that refused.")] = "",
     basis: Annotated[str, typer.Option(help="A legal basis, by its code.")] = "",
     to: Annotated[
         str | None, typer.Option(parser=node_name, metavar="NODE", help="A node that received.")

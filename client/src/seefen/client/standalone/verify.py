@@ -287,8 +287,8 @@ def _item(data: bytes, at: int) -> tuple[Any, int]:
     if number >= 24:
         more = 1 << (number - 24)
         number, at = int.from_bytes(data[at : at + more], "big"), at + more
-    if kind == 0:
-        return number, at
+    if kind == 0 or (kind, number) == (7, 22):
+        return (None if kind else number), at
     if kind in (2, 3):
         piece = data[at : at + number]
         return (piece if kind == 2 else piece.decode()), at + number
@@ -330,9 +330,14 @@ def check_entry(entry: dict[str, Any], keys: dict[str, Any]) -> None:
 
 
 def _check_author(envelope: bytes, kind: str, keys: dict[str, Any], device: str) -> None:
+    if kind == "denied":  # the broker's own: in it stands what the device signed, if anything
+        denied = cbor(cbor(envelope)[0])
+        kind, envelope = denied[6], denied[10]
     public = bytes.fromhex(keys["devices"].get(device, ""))
     if not public:
         wrong(f"the key of device {device} is not among the keys")
+    if not envelope:
+        return
     payload, signatures = cbor(envelope)
     good = [value for id_, value in signatures if id_ == hashlib.sha256(public).digest()]
     message = MARK + b"sig/" + kind.encode() + b"\0" + bytes.fromhex(keys["net"]) + payload
@@ -423,8 +428,7 @@ class Export:
 
     def _rules(self) -> None:
         """The policy is that of the root: devices sign under the hash of its version 1."""
-        net, before, known = bytes(32), bytes(32), []
-        root: list[Any] = []
+        net, before, known, root = bytes(32), bytes(32), list[Any](), list[Any]()
         for version, line in enumerate(self._file("roots").decode().splitlines(), 1):
             payload, signatures = cbor(bytes.fromhex(line))
             root = cbor(payload)

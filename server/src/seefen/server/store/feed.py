@@ -7,12 +7,12 @@ from seefen.server.rows import AccessRow, AuthorityRow, LeafRow
 from seefen.server.store.outage import translated
 from seefen.server.store.reads import LedgerReads
 
-# A release carries no number and misses nowhere: only auditors ask for it.
+# What the broker writes carries no number and misses nowhere: only auditors ask for it.
 _FEED: Final = """
     SELECT leaf.* FROM activity_leaf AS leaf
       JOIN case_member AS member ON member.case_id = leaf.case_id AND member.node = $1
      WHERE leaf.idx >= $2 AND leaf.idx < $3 AND leaf.idx >= member.joined
-       AND leaf.kind <> 'release'
+       AND leaf.kind NOT IN ('release', 'denied')
      ORDER BY leaf.idx LIMIT $4
 """
 _JOINED: Final = """
@@ -21,7 +21,7 @@ _JOINED: Final = """
 """
 _BACKLOG: Final = """
     SELECT * FROM activity_leaf
-     WHERE case_id = $1 AND idx < $2 AND kind <> 'release' ORDER BY idx
+     WHERE case_id = $1 AND idx < $2 AND kind NOT IN ('release', 'denied') ORDER BY idx
 """
 # The actor's own node, the node that received a release, and the owner of the case. A search
 # has no case: it is for the actor's own node alone.
