@@ -85,7 +85,10 @@ class AuditPage:
 
 @dataclass(frozen=True, slots=True)
 class CaseAudit:
-    """Who saw what of a case, and when; ``readers`` are node, officer and how often."""
+    """Who saw what of a case, and when; ``readers`` are node, officer and how often.
+
+    ``problems`` are readings that the broker keeps to itself.
+    """
 
     case: str
     owner: str
@@ -95,6 +98,7 @@ class CaseAudit:
     after: int | None
     head: int
     quorum: int
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

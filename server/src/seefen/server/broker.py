@@ -17,6 +17,7 @@ from seefen.protocol.frames import (
     Ask,
     AuditPage,
     AuthorityPage,
+    CaseFrom,
     ContentKey,
     FeedFrom,
     LogFrom,
@@ -36,7 +37,7 @@ from seefen.server.feed import Feed
 from seefen.server.high_water import HighWater
 from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
 from seefen.server.newest import Newest
-from seefen.server.pages import Pages
+from seefen.server.pages import Pages, require_auditing
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
 from seefen.server.recovery import LedgerChangedError, resume
@@ -236,17 +237,19 @@ class Broker:
         consistency = await self._grown(device, ask.seen, heads)
         return RecordPage(ask.start, records, self._sign("activity", heads.activity), consistency)
 
-    async def audit(self, device: bytes, ask: LogFrom) -> AuditPage:
-        """Return the entries that a device's node may open, to its auditors and admins.
+    async def audit(self, device: bytes, ask: LogFrom | CaseFrom) -> AuditPage:
+        """Return the entries that a device's node may open, or who read what of one case.
 
         Raises:
-            UntrustedError: rule ``role``.
+            UntrustedError, RefusedError: See :func:`require_auditing`.
         """
-        with self.denials.of(device, audit=True):
-            certificate = self.directory.require_role(device, "auditor", "admin", at=self._now())
+        case = ask.case if isinstance(ask, CaseFrom) else None
+        with self.denials.of(device, audit=True, case=case):
+            state = None if case is None else await self._sequencer.case(case)
+            node = require_auditing(self.directory, device, case, state, self._now())
         heads = await self._newest()
         items, upto = await self._pages.audit(
-            certificate.node, start=ask.start, size=heads.activity.size, limit=ask.limit
+            node, case, start=ask.start, size=heads.activity.size, limit=ask.limit
         )
         consistency = await self._grown(device, ask.seen, heads)
         return AuditPage(items, upto, self._sign("activity", heads.activity), consistency)

@@ -72,8 +72,11 @@ def _knows(engine: Engine, core: Core, envelope: bytes) -> list[tuple[str, str]]
         members = ", ".join(state.members)
         found.append(
             (f"members of {case_name(engine, core.case)} ({members})", "that a device of "
-             f"{core.node} made an entry of this kind; who read, only the two above")
+             f"{core.node} made an entry of this kind, and not who")
         )  # fmt: skip
+        if core.act in ("access", "release", "denied"):
+            who = f"leads and keyholders of {state.owner}, whose case it is"
+            found.append((who, "all fields below: 'seefen audit case'"))
     if isinstance(statement, Access | Search):
         what = "the reason" if isinstance(statement, Access) else "what was looked for"
         sealed = list(dict.fromkeys(reason.node for reason in statement.reasons))

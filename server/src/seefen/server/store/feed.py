@@ -31,6 +31,11 @@ _ENTITLED: Final = """
      WHERE leaf.idx >= $2 AND leaf.idx < $3 AND (leaf.node = $1 OR owned.owner = $1)
      ORDER BY leaf.idx LIMIT $4
 """
+_READINGS: Final = """
+    SELECT * FROM activity_leaf
+     WHERE case_id = $1 AND idx >= $2 AND idx < $3 AND kind IN ('access', 'release', 'denied')
+     ORDER BY idx LIMIT $4
+"""
 _PLACED_AUTHORITY: Final = """
     SELECT idx, kind, hash, envelope FROM authority_leaf
      WHERE hash = ANY($1::bytea[]) ORDER BY idx
@@ -81,6 +86,12 @@ class FeedReads(LedgerReads):
     async def entitled(self, node: str, start: int, stop: int, limit: int) -> list[LeafRow]:
         """Return the entries that the auditors of a node may open."""
         rows = await self._database.fetch(_ENTITLED, node, start, stop, limit)
+        return [LeafRow(*row) for row in rows]
+
+    @translated
+    async def readings(self, case: bytes, start: int, stop: int, limit: int) -> list[LeafRow]:
+        """Return who read what of a case, was handed it, or was refused."""
+        rows = await self._database.fetch(_READINGS, case, start, stop, limit)
         return [LeafRow(*row) for row in rows]
 
     @translated

@@ -86,6 +86,7 @@ def case(value: CaseAudit) -> Painted:
     more = f"More: --after {value.after}" if value.after is not None else None
     return stack(
         line(bold(head)),
+        *(alarm("KEPT FROM YOU: ", problem) for problem in value.problems),
         readers.painted() if value.readers else line("Nobody has opened anything of it."),
         listed(value.rows, value.quorum) if value.rows else None,
         line(more) if more else None,
