@@ -125,6 +125,20 @@ class PersonAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class NameTold:
+    """Who is behind a pseudonym: ``given`` is the entry of the keyholder who gave his half.
+
+    ``written_at`` is when an admin wrote it into the register (unix seconds, by his clock).
+    """
+
+    officer: str
+    name: str
+    given: AuditRow
+    written_at: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
 class EntryView:
     """One entry whole: every field, where it stands, and who may know what of it.
 
