@@ -21,6 +21,7 @@ from seefen.client.audit.flags import Flag
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
 from seefen.client.audit.looking import once
+from seefen.client.audit.naming import Naming
 from seefen.client.audit.own import own_rows
 from seefen.client.audit.persons import Persons
 from seefen.client.audit.reporting import Statement, statement
@@ -43,7 +44,7 @@ Rows: TypeAlias = list[AuditRow]
 Sentences: TypeAlias = list[str]
 
 
-class Audit(Inquiries, Breaches, Persons):
+class Audit(Inquiries, Breaches, Persons, Naming):
     """For auditors and admins, over the entries of their node and of its cases."""
 
     async def list(

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Checks an unpacked export with a shell, openssl 3, xxd and sha256sum, and nothing of seefen:
 # the manifest and its signature, each text against its record, each record against the root,
-# each root against the signature of the log. verify.py checks that, and more, faster.
+# each root against the signature of the log, the checkpoint against the witnesses of the policy.
+# verify.py checks that, and more, faster: that the policy is the one of the root statement.
 #
 #     sh verify.sh [HEX]      HEX is the key of the log as you know it
 set -u
@@ -24,6 +25,22 @@ signed() {
         -in "$work/message" -sigfile "$work/signature" > /dev/null 2>&1
 }
 
+# timed NAME PUBLIC: checks the one timed line of a key (Ed25519) in the note in $work/note
+timed() {
+    lines=$(sed -n "5,\$s/^— $(printf %s "$1" | sed 's/[.\/]/\\&/g') //p" "$work/note")
+    found=
+    for line in $lines; do
+        line=$(plain "$line")
+        [ ${#line} -eq 152 ] || continue
+        [ -z "$found" ] || return 1
+        found=$line
+    done
+    [ -n "$found" ] || return 1
+    time=$(printf '%d' "0x$(printf %s "$found" | cut -c9-24)")
+    { printf 'cosignature/v1\ntime %d\n' "$time"; head -n 3 "$work/note"; } |
+        signed "$2" "$(printf %s "$found" | cut -c25-)"
+}
+
 # opened NOTE: checks the timed line of the log, sets $size and $root
 last_note=
 opened() {
@@ -32,16 +49,8 @@ opened() {
     [ "$(sed -n 1p "$work/note")" = "$origin" ] || return 1
     size=$(sed -n 2p "$work/note")
     root=$(plain "$(sed -n 3p "$work/note")")
-    for line in $(sed -n "5,\$s/^— $(printf %s "$origin" | sed 's/[.\/]/\\&/g') //p" "$work/note"); do
-        line=$(plain "$line")
-        [ ${#line} -eq 152 ] || continue
-        time=$(printf '%d' "0x$(printf %s "$line" | cut -c9-24)")
-        { printf 'cosignature/v1\ntime %d\n' "$time"; head -n 3 "$work/note"; } |
-            signed "$public" "$(printf %s "$line" | cut -c25-)" || return 1
-        last_note=$1
-        return 0
-    done
-    return 1
+    timed "$origin" "$public" || return 1
+    last_note=$1
 }
 
 # included RECORD INDEX PROOF: whether the record is in the tree of $size under $root
@@ -62,6 +71,43 @@ included() {
         here=$((here >> 1)) last=$((last >> 1))
     done
     [ "$last" -eq 0 ] && [ "$found" = "$root" ]
+}
+
+# grown SIZE ROOT SIZE ROOT PROOF: whether the second tree begins with all of the first
+grown() {
+    [ "$1" -gt 0 ] && [ "$1" -lt "$3" ] || return 1
+    here=$(($1 - 1)) last=$(($3 - 1)) mine=
+    while [ $((here & 1)) -eq 1 ]; do here=$((here >> 1)) last=$((last >> 1)); done
+    if [ "$here" -eq 0 ]; then mine=$2 theirs=$2; fi
+    for one in $5; do
+        one=$(plain "$one")
+        [ ${#one} -eq 64 ] || return 1
+        if [ -z "$mine" ]; then mine=$one theirs=$one; continue; fi
+        if [ $((here & 1)) -eq 1 ] || [ "$here" -eq "$last" ]; then
+            mine=$(bytes "01$one$mine" | hash) theirs=$(bytes "01$one$theirs" | hash)
+            while [ "$here" -gt 0 ] && [ $((here & 1)) -eq 0 ]; do
+                here=$((here >> 1)) last=$((last >> 1))
+            done
+        else
+            theirs=$(bytes "01$theirs$one" | hash)
+        fi
+        here=$((here >> 1)) last=$((last >> 1))
+    done
+    [ "$last" -eq 0 ] && [ "$mine" = "$2" ] && [ "$theirs" = "$4" ]
+}
+
+# belongs INDEX: whether the head of a proof and the checkpoint are of one log that only grew
+belongs() {
+    [ "$1" -lt "$final_size" ] || return 1
+    [ "$size $root" != "$known" ] || return 0
+    if [ "$size" -eq "$final_size" ]; then
+        [ "$root" = "$final_root" ] || return 1
+    elif [ "$size" -lt "$final_size" ]; then
+        grown "$size" "$root" "$final_size" "$final_root" "$(cat "consistency/$size")" || return 1
+    else
+        grown "$final_size" "$final_root" "$size" "$root" "$(cat "consistency/$size")" || return 1
+    fi
+    known="$size $root"
 }
 
 field() { printf %s "$1" | sed -n "s/^.*\"$2\":\"\([^\"]*\)\".*\$/\1/p"; }
@@ -86,6 +132,22 @@ exporter=$(field "$keys" "$(field "$keys" exporter)" | cut -c1-64)
 { bytes "ff$(printf seefen/1/sig/audit-export | xxd -p -c 99)00$(field "$keys" net)"; cat MANIFEST.sha256; } |
     signed "$exporter" "$(cat MANIFEST.sig)" || wrong "the manifest is not the one that the exporter signed"
 opened "$(cat checkpoint)" || wrong "the checkpoint is not signed by the log"
+final_size=${size:-0} final_root=${root:-} known=
+group=$(sed -n 's/^quorum //p' policy) cosigned=0 needed=0
+[ "$group" = none ] || needed=$(sed -n "s/^group $group \([0-9]*\) .*$/\1/p" policy)
+[ -n "$needed" ] || { wrong "the policy does not say how many witnesses are needed"; needed=32; }
+cp checkpoint "$work/note"
+for vkey in $(sed -n 's/^witness [^ ]* //p' policy | sort -u); do
+    name=${vkey%%+*} key=${vkey#*+}
+    grep -q "^— $name " checkpoint || continue
+    if timed "$name" "$(plain "${key#*+}" | cut -c3-)"; then
+        cosigned=$((cosigned + 1))
+    else
+        wrong "the signature of $name on the checkpoint is wrong"
+    fi
+done
+[ "$cosigned" -ge "$needed" ] ||
+    wrong "$cosigned witnesses cosigned the checkpoint, and $needed are needed"
 
 secret=$(printf seefen/1/audit-commit | sha256sum | cut -d' ' -f1)
 count=0
@@ -103,14 +165,20 @@ while IFS= read -r entry; do
         wrong "entry $index: its proof is missing, or is that of another entry"
     elif ! opened "$(sed '1,/^$/d' "$proof")"; then
         wrong "entry $index: the checkpoint in its proof is not signed by the log"
-    else
-        included "$record" "$index" "$(sed -n '3,/^$/p' "$proof")" ||
-            wrong "entry $index: the proof does not lead to the root of its checkpoint"
+    elif ! included "$record" "$index" "$(sed -n '3,/^$/p' "$proof")"; then
+        wrong "entry $index: the proof does not lead to the root of its checkpoint"
+    elif ! belongs "$index"; then
+        wrong "entry $index: its proof leads to another log than the checkpoint, or past it"
     fi
     count=$((count + 1))
 done < entries.jsonl
 [ "$(find proofs -type f | wc -l)" -eq "$count" ] || wrong "there are proofs without an entry: one was removed"
 
 [ "$bad" -eq 0 ] && echo "GOOD   $count entries of $origin, each under a checkpoint that the log signed"
+if [ "$needed" = 0 ]; then
+    echo "OPEN   no witness is needed: the broker may have shown others another log"
+else
+    echo "OPEN   $cosigned witnesses cosigned (Ed25519), $needed needed; ML-DSA-44 lines are not checked here"
+fi
 echo "KEY    $public: is it the one your node knows as the key of the log?"
 exit "$bad"
