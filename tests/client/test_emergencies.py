@@ -82,7 +82,9 @@ async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
     opened = await officer.read(f"{number}#1")
     assert isinstance(opened.message, Note)
     assert opened.message.text == "the annex"
-    await officer.read(f"{number}#2")
+    # A colleague's word is read like any other: only who wrote it has no reading of it.
+    assert not (await officer.read(f"{number}#2")).written_here
+    assert (await belgrade.read(f"{number}#2", **WHY)).written_here
     assert [row.emergency for row in await readings(belgrade, officer)] == [True, False]
     assert (await belgrade.audit.verdict()).emergency == 1
 

@@ -115,6 +115,12 @@ def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> N
     assert "Taken by o-22bb" in printed(
         handover.shown(dataclasses.replace(view, taken_by="o-22bb"))
     )
+    # Another reads for whom it is; and both hear when he took it all the same.
+    assert "It is for o-22bb" in printed(handover.shown(view, officer="o-11d0"))
+    assert "take-over --instead" in printed(handover.shown(view, officer="o-11d0"))
+    other = dataclasses.replace(view, taken_by="o-11d0")
+    assert "Taken by o-11d0" in printed(handover.shown(other, officer="o-22bb"))
+    assert "not by o-22bb" in printed(handover.shown(other, officer="o-22bb"))
 
 
 def test_a_roster_as_officers_read_it() -> None:

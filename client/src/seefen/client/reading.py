@@ -134,6 +134,7 @@ class Reader:
                 original=original,
                 accepted_at=accepted or None,
                 related=related(engine, row),
+                written_here=row.statement.device == engine.keys.device,
             )
 
     async def take(self, state: CaseState, row: Row) -> None:

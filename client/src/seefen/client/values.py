@@ -106,7 +106,8 @@ class Opened:
     those that a note about it names which is open here as well. ``corrections`` are what its
     own node said later was wrong in it. ``original`` is what was passed on in it, proved to be
     its author's; ``accepted_at``, when its terms were accepted here. ``related`` are alerts of
-    the same crossing within a week, from their covers.
+    the same crossing within a week, from their covers. What was ``written_here`` has the entry
+    of its sending: nobody else's reading goes without one of its own.
     """
 
     view: ObjectView
@@ -120,6 +121,7 @@ class Opened:
     original: Original | None = None
     accepted_at: int | None = None
     related: tuple[ObjectView, ...] = ()
+    written_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)

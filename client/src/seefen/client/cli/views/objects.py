@@ -31,6 +31,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
     message = read.message
     if read.original is not None:  # the stricter of what header and body say
         message = replace(read.original.message, handling=read.original.handling)
+    what = "Sent" if read.written_here else "Your reading"
     return stack(
         _title(view, ours=ours),
         _superseded(view),
@@ -47,7 +48,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _known(read),
         _related(read, lang),
         files(read.files, lang),
-        dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
+        dim(f"{what}: entry {read.entry_index} of the log."),
         _accepted(read),
         None if ours else _next(view),
     )
