@@ -20,7 +20,10 @@ _CYRILLIC: Final = {
     ), strict=True)),
     "\u02bc": "", "\u2019": "",
 }  # fmt: skip
-_LATIN: Final = {"đ": "dj", "ǵ": "dj", "ḱ": "c", "ł": "l", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe"}  # noqa: RUF001
+_LATIN: Final = {
+    "đ": "dj", "ǵ": "dj", "ḱ": "c",
+    "ł": "l", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe",  # noqa: RUF001
+}  # fmt: skip
 _LETTERS: Final = str.maketrans({**_CYRILLIC, **_LATIN})
 # Two letters for one sound, the longer ones first. What glides into a vowel and what is
 # doubled goes: Mariia, Mariya, Marija and Марія meet in one word.
