@@ -150,6 +150,15 @@ class Amending:
                 rule="passed-on",
             )
 
+        closed = [one for one in copies.perhaps(self._engine) if one.source.object == row.object]
+        if closed:
+            ref = ref_of(self._engine, closed[0].copy)
+            raise RefusedError(
+                f"a colleague passed {ref} on, which may be a copy of it and is closed on this "
+                f"device: open it first, `seefen case show {ref}`",
+                rule="passed-on",
+            )
+
     def _own(self, ref: str) -> tuple[CaseState, Row]:
         state, number = self._find(ref)
         row = row_of(self._engine, state, number)
