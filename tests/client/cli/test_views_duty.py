@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,6 +94,16 @@ def test_an_alert_that_should_ring_and_one_that_rings() -> None:
         assert part in printed(objects.opened(read, ours=ours))
     event = values.Event(int(times.now().timestamp()), "flash", "", "a#1", "12 pistols")
     assert printed(duty.event(event)).splitlines()[0].startswith("*** FLASH  a#1")
+
+
+def test_a_colleagues_word_is_a_reading_and_a_preview_is_called_one() -> None:
+    read = dataclasses.replace(filled(values.Opened, "x"), entry_index=44230, written_here=False)
+    assert "Your reading: entry 44230" in printed(objects.opened(read, ours=True))
+    written = dataclasses.replace(read, written_here=True)
+    assert "Sent: entry 44230" in printed(objects.opened(written, ours=True))
+    file = objects.Fetched("a#2", Path("wheel.preview.jpg"), preview_of="ab" * 32)
+    assert "PREVIEW, made small" in printed(objects.fetched(file))
+    assert "abababababababab" in printed(objects.fetched(file))
 
 
 def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> None:

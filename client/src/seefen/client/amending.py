@@ -92,8 +92,12 @@ class Amending:
         newer = replace(alert, message_id=new_id(), created_at=0, status="confirmed")
         return await self.replace(ref, saying(newer, *newer.__struct_fields__))
 
-    async def correct(self, ref: str, wrong: str, now: str, was: str = "") -> Sent:
-        """Tell every recipient what was wrong in a message and what is right."""
+    async def correct(self, ref: str, wrong: str, now: str = "", was: str = "") -> Sent:
+        """Tell every recipient what was wrong in a message and what is right.
+
+        Without words all hear that it is wrong, and no more: also a member that came later and
+        may not have what it was about.
+        """
         state, row = self._own(ref)
         message = Correction(of=row.object, wrong=wrong, was=was, now=now, **terms_of(row))
         return await self._messaging.send(state, message, reply_to=row.object)

@@ -43,6 +43,7 @@ class ObjectView:
     cover: Cover | None = None
     surface: Surface | None = None  # of a file that was opened here
     flash: str = ""  # of an alert: asked, or who confirmed it
+    preview_of: str = ""  # of one that is a preview: SHA-256 of its photograph, in hex
 
 
 @dataclass(frozen=True, slots=True)

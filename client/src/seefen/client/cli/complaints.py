@@ -97,7 +97,8 @@ _HINTS: Final = {
     "own": "the other nodes answer it; 'seefen alert reach REF' shows how far it got",
     "pair-persons": "ask your lead, or send without persons",
     "pair-policy": "every member reads it: send it in a channel or case without that node "
-    "('seefen channel list'; a lead opens one). 'seefen house show pair-policy' is the table",
+    "('seefen channel list'; a lead opens one); a correction goes with --no-words. "
+    "'seefen house show pair-policy' is the table",
     "passed-on": "it stands in 'seefen due'; --passed-to WHOM tells its author where it went",
     "paper-unread": "'seefen status' fetches it; what waits leaves by itself if it still may",
     "paper": "an admin of your node: seefen house lay FILE.json",
