@@ -189,6 +189,29 @@ async def test_fault_31_recover_reaches_the_very_same_root_and_devices_go_on(
     assert key.key == newer.contents[0].key
 
 
+async def test_fault_32_a_replica_that_lagged_and_is_promoted_signs_nothing_until_it_is_whole(
+    it: Depot, tmp_path: Path
+) -> None:
+    await gone_on(it)
+    newest = it.broker.heads
+    mirror = await it.mirror(tmp_path / "mirror", NODES[0])
+    await it.close()
+    # The primary is gone; what takes its place ends where it had come to. The mark is beside it.
+    it.dsn = it.dsn.replace(_name(it.dsn), it.old)
+    assert it.high_water is not None
+    it.high_water = HighWater(it.high_water.path, it.network.log_key.public)
+    await it.open()
+    assert f"had {newest.activity.size}" in it.broker.frozen
+    await refused("frozen", it.broker.checkpoint("activity"))
+    await it.broker.close()
+    await it.rebuild(mirror)
+    await it.start()
+    assert not it.broker.frozen
+    assert (it.broker.heads.activity, it.broker.heads.authority) == (
+        newest.activity, newest.authority,
+    )  # fmt: skip
+
+
 async def test_what_no_mirror_opens_is_named_and_filled_later(it: Depot, tmp_path: Path) -> None:
     await gone_on(it)
     before = it.broker.heads

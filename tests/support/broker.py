@@ -80,6 +80,7 @@ async def local_broker(
     clock: Callable[[], int] | None = None,
     dsn: str | None = None,
     front: str = "",
+    roots: int = 2,
     witnesses: tuple[bytes, ...] = (),
     quorum: int = 0,
     **settings: Any,
@@ -90,7 +91,7 @@ async def local_broker(
         front: The address that devices are told, where something stands before the broker.
     """
     at = int(time.time()) if clock is None else clock()
-    network = Network(at=at, origin="seefen", witnesses=witnesses, quorum=quorum)
+    network = Network(at=at, origin="seefen", roots=roots, witnesses=witnesses, quorum=quorum)
     folder = Path(tempfile.mkdtemp(prefix="seefen-local-", dir="/tmp"))
     address = f"127.0.0.1:{free_port()}"
     many: dict[str, Any] = {

@@ -143,10 +143,16 @@ class Network:
         return draft.bundle()
 
     def enrol(
-        self, node: str, roles: tuple[str, ...], *, renew: bool = True, officer: str = ""
+        self,
+        node: str,
+        roles: tuple[str, ...],
+        *,
+        renew: bool = True,
+        officer: str = "",
+        agent: bool = False,
     ) -> Bundle:
         """Return the bundle that adds a machine to a node, and hands it the mailboxes."""
-        machine = self.machine(node, roles, officer)
+        machine = self.machine(node, roles, officer, agent=agent)
         draft = _Draft(self.directory.copy(), self.at)
         draft.add("device", self.certify(machine, by=self.admin(node).sign))
         for box, held_by in BOX_ROLES.items():
@@ -183,9 +189,11 @@ class Network:
 
     # --- machines ---------------------------------------------------------------
 
-    def machine(self, node: str, roles: Iterable[str], officer: str = "") -> Machine:
+    def machine(
+        self, node: str, roles: Iterable[str], officer: str = "", *, agent: bool = False
+    ) -> Machine:
         """Make a machine and remember it; it counts once it stands in the log."""
-        officer = officer or f"o-{random_bytes(2).hex()}"
+        officer = "" if agent else officer or f"o-{random_bytes(2).hex()}"
         machine = Machine(node, tuple(sorted(roles)), officer)
         self.machines[machine.device] = machine
         return machine

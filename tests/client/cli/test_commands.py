@@ -35,6 +35,7 @@ COMMANDS = (
     "action-day show", "action-day close", "codelist list", "codelist adopt",
     "alert flash", "alert ring",
     "agent run", "agent invite", "agent alarms", "agent expect",
+    "root show", "root change",
     "audit export", "evidence check", "evidence save",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"

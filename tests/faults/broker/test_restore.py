@@ -95,7 +95,7 @@ async def test_fault_31_an_older_backup_is_refused_until_the_newest_state_is_bac
             await skopje.alerts.send(alert(), CHANNEL)
             await until(lambda: len(belgrade.alerts.list()) == 2, belgrade)
             await belgrade.alerts.show(TWO, **WHY)
-            agent = Agent(belgrade, tmp_path / "agent")
+            agent = Agent(belgrade, tmp_path / "agent", witness=tmp_path / "witness")
             await agent.round()
         await depot.stop()
         depot.restore()

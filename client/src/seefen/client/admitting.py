@@ -5,6 +5,7 @@ an admin of its node.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,7 +24,7 @@ from seefen.protocol.encoding import decode, encode
 from seefen.protocol.envelope import add_signature, open_envelope, sign
 from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
 from seefen.protocol.frames import Recorded, Send
-from seefen.protocol.statements import Device, Node
+from seefen.protocol.statements import Device, Node, Root
 from seefen.protocol.suite import SigningKey
 
 POLL: Final = 0.5  # seconds
@@ -149,18 +150,28 @@ def _check(bundle: Bundle, invite: Invite) -> tuple[str, ...]:
     return roles
 
 
+def root_signers(root: Root, keys: Sequence[SigningKey]) -> tuple[SigningKey, ...]:
+    """Return exactly as many of the root keys as must sign.
+
+    Raises:
+        UntrustedError: rule ``root-key``: one of them is none of this root.
+        RefusedError: rule ``quorum``: they are too few.
+    """
+    if any(key.public not in root.keys for key in keys):
+        raise UntrustedError("one of these is no root key of this network", rule="root-key")
+    ours = tuple({key.public: key for key in keys}.values())  # a copy of a key is not another
+    if len(ours) < root.threshold:
+        raise RefusedError(f"{root.threshold} root keys must sign", rule="quorum")
+    return ours[: root.threshold]
+
+
 def _sign_as_root(
     directory: Directory, bundle: Bundle, root_keys: tuple[SigningKey, ...]
 ) -> Bundle:
-    root = directory.root
-    ours = [key for key in root_keys if key.public in root.keys]
-    if len(ours) != len(root_keys):
-        raise UntrustedError("one of these is no root key of this network", rule="root-key")
-    if len(ours) < root.threshold:
-        raise RefusedError(f"{root.threshold} root keys are needed to admit a node", rule="quorum")
+    signers = root_signers(directory.root, root_keys)
     first, *rest = bundle.statements
     envelope = first.envelope
-    for key in ours[: root.threshold]:
+    for key in signers:
         envelope = add_signature(envelope, "node", key)
     finished = Bundle((Signed("node", envelope, b""), *rest), bundle.wraps, ())
     trial = directory.copy()

@@ -1,9 +1,9 @@
 """Assigning by rule: the roster says who works on what, and one keyholder hands it over.
 
-Any client of a keyholder that stays does it (``events()``, ``run()``). The first keyholder
-acts at once, the next ones after a while, if nobody has; twice does no harm. It hands the
-key of a case to devices of its own node that are in force, and to no others: the log
-refuses the rest. What was assigned by hand stays with whom it was given.
+Any client of a keyholder that stays does it (``events()``, ``run()``), and the node's agent.
+The first keyholder acts at once, the next ones after a while, if nobody has; twice does no
+harm. It hands the key of a case to devices of its own node that are in force, and to no
+others: the log refuses the rest. What was assigned by hand stays with whom it was given.
 """
 
 import asyncio

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from seefen.client import alarms
 from seefen.client.audit.breach import Breaches
 from seefen.client.audit.counting import counts
+from seefen.client.audit.emergencies import emergencies
 from seefen.client.audit.fetching import Progress, silent
 from seefen.client.audit.filters import LIMIT, Filter, conditions
 from seefen.client.audit.filters import month as months
@@ -135,6 +136,7 @@ class Audit(Inquiries, Breaches, Persons, Naming):
                 node=engine.node,
                 network=engine.directory.root.name,
                 month=month,
+                emergencies=tuple(emergencies(engine, store, start, stop)),
             )
 
         return await self.entered(f"verdict {month}".strip(), look, once)

@@ -44,9 +44,11 @@ from seefen.client.pushes import Pushes
 from seefen.client.reading import Reader
 from seefen.client.requests import Requests
 from seefen.client.ringing import Ringing
+from seefen.client.roots import Roots
 from seefen.client.sender import Sender
 from seefen.client.tags import Tags
 from seefen.client.trust import Trust
+from seefen.client.upkeep import Upkeep
 from seefen.client.values import CheckResult, Found, NodeView, Opened, Sent, Synced
 from seefen.client.vault import NAME as VAULT
 from seefen.client.vault import Vault
@@ -80,7 +82,8 @@ class Client:
         self._bind(Pairs(engine, self.house))
         self.ringing = Ringing(engine, self.watch, self.house, self._messaging, self.find)
         self._pushes = Pushes(engine, self._reader, self.watch, self.house, self.ringing)
-        self.devices = Devices(engine, self._sender)
+        self.devices, self.root = Devices(engine, self._sender), Roots(engine, self._sender)
+        self.upkeep = Upkeep(engine, self._sender, self.devices, self._casework)
         self.audit, self.logs = Audit(engine, self.journal), mirroring.Logs(engine)
         self.channels = Channels(engine, self._casework)
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)

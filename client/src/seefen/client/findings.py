@@ -160,6 +160,26 @@ class EntryView:
 
 
 @dataclass(frozen=True, slots=True)
+class EmergencyCase:
+    """A case that an officer read in an emergency.
+
+    Attributes:
+        at: His first reading there, from which the reason is due within a day.
+        reason_at: When he gave it, None while it is missing.
+        readable: His reasons are sealed to this device: else nobody here knows.
+    """
+
+    case: str
+    node: str
+    officer: str
+    at: int
+    readings: int
+    due_at: int
+    reason_at: int | None
+    readable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The audit on one page."""
 
@@ -185,6 +205,7 @@ class Verdict:
     network: str
     month: str = ""
     audits: int = 0
+    emergencies: tuple[EmergencyCase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

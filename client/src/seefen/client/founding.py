@@ -85,7 +85,7 @@ def found(
     if not 1 <= threshold <= keys <= 16:
         raise RefusedError("1 to 16 keys, and a threshold they can reach", rule="threshold")
     card = _read_card(broker)
-    named = tuple(bytes.fromhex(_read_witness(path).witness) for path in witnesses)
+    named = tuple(read_witness(path) for path in witnesses)
     needed = _majority(len(named)) if quorum is None else quorum
     check_witnesses(card.origin, named, needed)
     out.mkdir(parents=True, exist_ok=True)
@@ -138,12 +138,18 @@ def make_witness(folder: Path) -> Path:
     return path
 
 
+def read_witness(path: Path) -> bytes:
+    """Return the key in the card of a witness, as the root statement names it.
+
+    Raises:
+        RefusedError: rule ``witness-card``.
+    """
+    card = _read(path, WitnessCard, "the card of a witness", "witness-card")
+    return bytes.fromhex(card.witness)
+
+
 def _read_card(path: Path) -> BrokerCard:
     return _read(path, BrokerCard, "a broker's card", "broker-card")
-
-
-def _read_witness(path: Path) -> WitnessCard:
-    return _read(path, WitnessCard, "the card of a witness", "witness-card")
 
 
 def _read(path: Path, type_: type[T], what: str, rule: str) -> T:

@@ -1,4 +1,4 @@
-"""What whoever mirrors the logs asks of the broker: both logs, and what opens the own entries.
+"""What an agent asks of the broker: both logs, what opens the own entries, heads to cosign.
 
 Heads come through :mod:`seefen.client.trust` alone; leaves are the caller's to compare
 with them before he keeps any.
@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from seefen.client.engine import Engine
+from seefen.client.keying import fresh_at
 from seefen.client.once import verified
+from seefen.client.witnessing import Uncosigned, Witness, watch
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuditItem, AuditPage, FeedFrom, Item, LogFrom, Page, RecordPage
 from seefen.protocol.ledger.mirror import Kept
 from seefen.protocol.ledger.note import Checkpoint
+from seefen.protocol.statements import Root
 
 RECORDS: Final = 4096
 PAGE: Final = 200
@@ -82,6 +85,20 @@ class Logs:
         """
         trust = self._engine.trust
         return verified(note, trust.origin(log), trust.root.log_key).checkpoint
+
+    @property
+    def root(self) -> Root:
+        """The newest root statement: it names the witnesses."""
+        return self._engine.trust.root
+
+    @property
+    def witnessed_at(self) -> int:
+        """When the quorum last saw all of both logs, 0 for never; without one, when signed."""
+        return min(fresh_at(self._engine).values(), default=0)
+
+    async def cosign(self, witness: Witness) -> list[Uncosigned]:
+        """Let a witness have its turn over this device's connection; see :func:`watch`."""
+        return await watch(self._engine.connection, witness)
 
     @property
     def evidence(self) -> Path:

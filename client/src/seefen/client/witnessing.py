@@ -6,7 +6,7 @@ own, beside the heads it has signed::
     witness = Witness.create(folder)               # once; the root statement then names .public
     witness = Witness.open(folder, root)
     outcome = witness.add_checkpoint(old, proof, note)    # C2SP tlog-witness: status and body
-    alarms = await watch(connection, witness)      # one turn with a broker: ask, judge, bring
+    refused = await watch(connection, witness)     # one turn with a broker: ask, judge, bring
 
 Looking up, judging and storing are one transaction that locks the file, and it is synced before
 a line leaves: two processes on one folder, or a kill, roll nothing back (fault 41). A folder put
@@ -16,6 +16,7 @@ back from a backup does: never restore one, make a new witness.
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -41,14 +42,25 @@ from seefen.protocol.ledger.witness import (
 from seefen.protocol.statements import Head, Root
 from seefen.protocol.suite import WitnessKey
 
+FOLDER: Final = "witness"  # in the home of the device that runs it
 KEY: Final = "witness.key"
 HEADS: Final = "witness.db"
+EVIDENCE: Final = "evidence"
 LOGS: Final = ("authority", "activity")
 WAIT: Final = 5000  # milliseconds for another process on the same folder
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS head (
   origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL, note TEXT NOT NULL);
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Uncosigned:
+    """A head that was shown and not signed: by which rule, and where both heads are kept."""
+
+    rule: str
+    text: str
+    evidence: Path | None
 
 
 class Witness:
@@ -131,23 +143,22 @@ class Witness:
         Returns:
             200 with the witness's lines, or 400, 403, 404, 409 (body: the stored size), 422.
             Two heads of one size, or one that did not grow from the other, are kept as evidence.
+
+        Raises:
+            RefusedError: rule ``witness-disk``: it cannot be remembered, and is not signed.
         """
         addition = Addition(old_size, proof, note)
         try:
             origin = origin_of(note)
         except MalformedError as err:
             return Outcome(400, f"{err}\n")
-        self._db.execute("BEGIN IMMEDIATE")
         try:
-            stored, before = self._stored(origin)
-            found = judge(addition, self._logs, stored)
-            if isinstance(found, Granted):
-                row = (origin, found.head.size, found.head.root, note)
-                self._db.execute("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?)", row)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+            found, stored, before = self._judged(addition, origin)
+        except apsw.Error as err:
+            raise RefusedError(
+                f"{self._folder / HEADS} cannot be written ({err}): nothing is signed",
+                rule="witness-disk",
+            ) from None
         if isinstance(found, Outcome):
             self._accuse(found, addition, stored, before)
             return found
@@ -155,6 +166,22 @@ class Witness:
         at = int(self._clock())
         lines = cosign(parse_note(note).text, self.name, self._key, at, lattice=lattice)
         return Outcome(200, lines)
+
+    def _judged(self, addition: Addition, origin: str) -> tuple[Granted | Outcome, Head, str]:
+        """Judge and store in one transaction; return the verdict and what stood there before."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            stored, before = self._stored(origin)
+            found = judge(addition, self._logs, stored)
+            if isinstance(found, Granted):
+                row = (origin, found.head.size, found.head.root, addition.note)
+                self._db.execute("INSERT OR REPLACE INTO head VALUES (?, ?, ?, ?)", row)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # a full disk has ended it already
+                self._db.execute("ROLLBACK")
+            raise
+        return found, stored, before
 
     def cosign(self, note: str, proof: Proof) -> Outcome:
         """Do as :meth:`add_checkpoint` does, from the head that is stored."""
@@ -180,9 +207,9 @@ class Witness:
 
     def _accuse(self, found: Outcome, addition: Addition, stored: Head, before: str) -> None:
         """Keep what the log signed against itself: it answered from the head stored here."""
-        if addition.old_size != stored.size or found.status not in (409, 422):
+        if addition.old_size != stored.size or found.status not in _LIES:
             return
-        rule = "fork" if found.status == 409 else "consistency"
+        rule = _LIES[found.status]
         value = {
             "rule": rule,
             "what": "the log signed two heads of which neither grew from the other",
@@ -190,18 +217,23 @@ class Witness:
             "now": addition.note,
             "proof": [one.hex() for one in addition.proof],
         }
-        size = parse_note(addition.note).text.split("\n")[1]
-        keep_evidence(self._folder / "evidence", f"witness-{rule}-{size}.json", value)
+        keep_evidence(self._folder / EVIDENCE, _evidence(rule, addition.note), value)
+
+    def evidence(self, outcome: Outcome, note: str) -> Path | None:
+        """Return where two heads are kept of which the second was refused; None for no lie."""
+        rule = _LIES.get(outcome.status)
+        path = self._folder / EVIDENCE / _evidence(rule or "", note)
+        return path if rule is not None and path.exists() else None
 
 
-async def watch(connection: Connection, witness: Witness) -> list[str]:
-    """Cosign the newest head of both logs, as the broker shows them; return alarms.
+async def watch(connection: Connection, witness: Witness) -> list[Uncosigned]:
+    """Cosign the newest head of both logs, as the broker shows them; return what was refused.
 
     Raises:
         UnreachableError: No broker: the next turn will do.
-        SeefenError: The broker refuses the lines.
+        SeefenError: The broker refuses the lines, or rule ``witness-disk``.
     """
-    alarms: list[str] = []
+    refused: list[Uncosigned] = []
     for log in LOGS:
         ask = ToCosign(log, witness.head(log).size)
         shown = await connection.request("witness", ask, HeadToCosign)
@@ -209,17 +241,20 @@ async def watch(connection: Connection, witness: Witness) -> list[str]:
         if outcome.status == 200:
             await _bring(connection, shown.checkpoint + outcome.body)
         elif witness.head(log).size == ask.old:  # else another process here was faster
-            alarms.append(f"the {log} log is not cosigned: {_REASONS[outcome.status]}")
-    return alarms
+            rule, why = _REASONS[outcome.status]
+            kept = witness.evidence(outcome, shown.checkpoint)
+            refused.append(Uncosigned(rule, f"the {log} log is not cosigned: {why}", kept))
+    return refused
 
 
 _REASONS: Final = {
-    400: "it is shorter than what this witness has signed, or no checkpoint",
-    403: "it is not signed with the key that the root statement names",
-    404: "it has another name than the root statement gives it",
-    409: "it shows other entries than those this witness has signed",
-    422: "it did not grow from what this witness has signed",
+    400: ("rewind", "it is shorter than what this witness has signed, or no checkpoint"),
+    403: ("signature", "it is not signed with the key that the root statement names"),
+    404: ("origin", "it has another name than the root statement gives it"),
+    409: ("fork", "it shows other entries than those this witness has signed"),
+    422: ("consistency", "it did not grow from what this witness has signed"),
 }
+_LIES: Final = {409: "fork", 422: "consistency"}
 
 
 async def _bring(connection: Connection, note: str) -> None:
@@ -227,6 +262,10 @@ async def _bring(connection: Connection, note: str) -> None:
         await connection.request("cosign", Cosignatures(note), Cosigned)
     except OutOfTurnError:
         return  # another head is shown by now: the next turn signs that
+
+
+def _evidence(rule: str, note: str) -> str:
+    return f"witness-{rule}-{parse_note(note).text.split(chr(10))[1]}.json"
 
 
 def _named(key: WitnessKey, root: Root) -> bytes:

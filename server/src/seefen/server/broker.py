@@ -76,7 +76,7 @@ class Broker:
         self.retention = Retention(storage, sequencer, clock)
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
-        self._newest = Newest(storage, sequencer, prover.high_water)
+        self._newest = Newest(storage, sequencer, prover, clock)
         self._tiled = Tiled(storage, prover)
         self.witnesses = Witnesses(
             storage.cosignatures, prover, sequencer, self._newest, clock, closes_after=unwitnessed

@@ -1,21 +1,22 @@
-"""The agent: sees every new head, keeps all that it covers, and says what is wrong.
+"""The agent: sees every new head, cosigns it, keeps all that it covers, says what is wrong.
 
-It stands on the library alone. Whatever else shall see each head that was verified (a
-witness, say) is put on :attr:`Agent.on_checkpoint`.
+It stands on the library alone. It cosigns at each round, also where nothing is new: a quiet log
+stays fresh by that alone. And before it mirrors: a full disk must not take the quorum away.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, Alarms
+from seefen.client.agent.cosigning import Cosigner
 from seefen.client.agent.mirror import LogMirror, MirrorError
 from seefen.client.agent.openings import Openings
-from seefen.client.agent.own_keys import KIND, OwnKeys
+from seefen.client.agent.own_keys import OwnKeys
 from seefen.client.client import Client
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.evidence import keep_evidence
@@ -27,26 +28,38 @@ FOLDER: Final = "agent"  # in the home of the device
 ROUND_SECONDS: Final = 10.0
 RETRY: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 STALE_SECONDS: Final = 600
+NO_QUORUM: Final = "no-quorum"
 CHUNK: Final = 1 << 16  # leaves that are held in memory at once
-
-OnCheckpoint = Callable[[Newest], Awaitable[None]]
 
 
 class Agent:
     """One agent on an open client."""
 
     def __init__(
-        self, client: Client, folder: Path, *, clock: Callable[[], float] = time.time
+        self,
+        client: Client,
+        folder: Path,
+        *,
+        witness: Path,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.on_checkpoint: list[OnCheckpoint] = []
+        """Put the parts together.
+
+        Args:
+            client: Of the agent's device.
+            folder: For alarms and the mirror.
+            witness: The folder of its witness; it is none where that is not there.
+            clock: Unix seconds.
+        """
         self.folder = folder
         self.alarms = Alarms(folder / "alarms.jsonl", lambda: int(clock()))
         self.own_keys = OwnKeys(folder, client.node)
         self.openings = Openings(folder / "mirror" / "entries")
         self.mirrors = {log: LogMirror(folder / "mirror" / log) for log in LOGS}
+        self.cosigner = Cosigner(witness, client.logs, self.alarms)
         self._client = client
         self._clock = clock
-        self._told: dict[str, tuple[int, bytes]] = {}
+        self._began = clock()
         self._newest_at = 0
         self._tries = 0
 
@@ -65,13 +78,16 @@ class Agent:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; a broker that is away is asked again, less and less often."""
         self.load()
-        while not stop.is_set():
-            pause = await self._try_round()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
+        try:
+            while not stop.is_set():
+                pause = await self._try_round()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stop.wait(), pause)
+        finally:
+            self.cosigner.close()
 
     async def round(self) -> None:
-        """See what is new, keep it, and look whether all is well.
+        """See what is new, cosign it, keep it, and look whether all is well.
 
         Raises:
             SeefenError: What :meth:`run` makes an alarm of.
@@ -79,12 +95,15 @@ class Agent:
         """
         logs = self._client.logs
         await logs.sync()
+        await self.cosigner.turn()
         for log in LOGS:
             newest = logs.newest(log)
             if newest is not None:
-                await self._take(newest)
+                self._newest_at = max(self._newest_at, newest.at)
+                await self._mirror(newest)
         self._watch_own_keys()
         await self._open()
+        await self._keep_up()
 
     async def _try_round(self) -> float:
         try:
@@ -107,17 +126,6 @@ class Agent:
         self._look_at_time()
         self._tries += 1
         return RETRY[min(self._tries, len(RETRY)) - 1]
-
-    async def _take(self, newest: Newest) -> None:
-        """Mirror a verified head, then hand it on."""
-        self._newest_at = max(self._newest_at, newest.at)
-        await self._mirror(newest)
-        head = (newest.checkpoint.size, newest.checkpoint.root)
-        if self._told.get(newest.log) == head:
-            return
-        for told in self.on_checkpoint:
-            await told(newest)
-        self._told[newest.log] = head
 
     async def _mirror(self, newest: Newest) -> None:
         mirror, head = self.mirrors[newest.log], newest.checkpoint
@@ -158,7 +166,7 @@ class Agent:
                     "envelope": leaf.envelope.hex(), "under": newest.note,
                 }  # fmt: skip
                 keep_evidence(self._client.logs.evidence, name, value)
-                self.alarms.ring(KIND, *found, self._client.logs.evidence / name)
+                self.alarms.ring(*found, self._client.logs.evidence / name)
         self.own_keys.seen(size)
 
     def _say_what_is_known(self, size: int) -> None:
@@ -181,6 +189,24 @@ class Agent:
                 setattr(cursors, source, upto)
                 await asyncio.to_thread(self.openings.keep, found, cursors)
 
+    async def _keep_up(self) -> None:
+        """Do what falls to a device that is always there, as far as its role lets it."""
+        try:
+            renewed = await self._client.upkeep.look()
+            assigned = await self._client.duty.assigning.look()
+        except (UnreachableError, LoginError):
+            raise
+        except SeefenError as err:
+            self.alarms.ring("upkeep-failed", WARNING, f"keys stay as they are: {err}")
+            return
+        self.alarms.over("upkeep-failed")
+        for name in renewed:
+            self.alarms.ring("key-renewed", NOTICE, f"{name}: a device of your node was revoked")
+        for name, officer in assigned:
+            self.alarms.ring("assigned", NOTICE, f"{name} to {officer}, as the roster says")
+        for kind in ("key-renewed", "assigned"):
+            self.alarms.over(kind)  # each is said, also the same once more
+
     def _unreachable(self, err: UnreachableError) -> None:
         if err.rule not in ("frozen", "high-water"):
             return  # the head grows old, and that is said when it is
@@ -200,12 +226,30 @@ class Agent:
         )
 
     def _look_at_time(self) -> None:
+        self._look_for_quorum()
         if self._clock() - self._newest_at <= STALE_SECONDS:
             self.alarms.over("stale-head")
             return
         if self._newest_at:
-            at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(self._newest_at))
+            at = _moment(self._newest_at)
             text = f"nothing newer was signed than at {at}: a revocation may be withheld"
         else:
             text = "no signed head could be had since the start"
         self.alarms.ring("stale-head", CRITICAL, text)
+
+    def _look_for_quorum(self) -> None:
+        logs = self._client.logs
+        if logs.newest("authority") is None:
+            return  # nothing was seen yet at all, and that is said when it lasts
+        needed, at = logs.root.quorum, logs.witnessed_at
+        # A new network's witnesses join one after another.
+        if not needed or self._clock() - max(at, self._began) <= STALE_SECONDS:
+            self.alarms.over(NO_QUORUM)
+            return
+        since = f"since {_moment(at)}" if at else "yet"
+        text = f"no quorum of {needed} witnesses has seen the log {since}: see who is away"
+        self.alarms.ring(NO_QUORUM, CRITICAL, text)
+
+
+def _moment(at: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at))

@@ -12,7 +12,11 @@ from msgspec import Struct
 CRITICAL: Final = "critical"  # somebody may be cheating: telephone
 WARNING: Final = "warning"  # something does not work, and must
 NOTICE: Final = "notice"  # as expected; for the record
-PASSING: Final = ("stale-head", "broker-frozen", "shut-out")  # they end, and may begin again
+# They end, and may begin again:
+PASSING: Final = (
+    "stale-head", "no-quorum", "broker-frozen", "shut-out", "witness-unnamed", "witness-failed",
+    "upkeep-failed", "key-renewed", "assigned",
+)  # fmt: skip
 
 
 class Alarm(Struct, frozen=True):

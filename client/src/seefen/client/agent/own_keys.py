@@ -1,4 +1,4 @@
-"""Watching the own keys: whatever is signed about the own node and was not expected.
+"""Watching the own keys, and the root: whatever is signed about them and was not expected.
 
 Whoever has stolen the keys of an admin signs like him. The log does not hinder it, but
 shows it to the one who knows better: the node itself. Before its admin lets somebody in he
@@ -14,11 +14,18 @@ from seefen.client.agent.durable import Batch
 from seefen.client.mirroring import Leaf
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.statements import Device, Mailbox, Node, Revoke, Statement, Suspend
+from seefen.protocol.statements import (
+    Device,
+    Mailbox,
+    Node,
+    Revoke,
+    Root,
+    Statement,
+    Suspend,
+)
 
 KIND = "key-changed-mine"
-
-
+ROOT = "root-changed"
 NEVER = -1
 
 
@@ -43,23 +50,27 @@ class OwnKeys:
         """Remember that the log was looked at up to ``size``."""
         _write(self._seen, size)
 
-    def judge(self, leaf: Leaf, at: int) -> tuple[str, str] | None:
-        """Return severity and sentence about a new leaf; None if it is not about this node."""
+    def judge(self, leaf: Leaf, at: int) -> tuple[str, str, str] | None:
+        """Return kind, severity and sentence about a new leaf; None if it is another node's."""
         try:
             statement = open_envelope(leaf.envelope, leaf.kind).statement
         except SeefenError:
             return None  # it was no statement at all, and the sync said so
-        if getattr(statement, "node", None) != self._node:
+        if isinstance(statement, Root):
+            kind = ROOT
+        elif getattr(statement, "node", None) == self._node:
+            kind = KIND
+        else:
             return None
         said = f"entry {leaf.index} of the authority log: {_said(statement)}"
         if leaf.broken:
-            return CRITICAL, f"{said}. It breaks a rule and has no effect ({leaf.broken})"
+            return kind, CRITICAL, f"{said}. It breaks a rule and has no effect ({leaf.broken})"
         if isinstance(statement, Mailbox):
             # It follows from who is in force, and each of those was announced by itself.
-            return NOTICE, said
+            return kind, NOTICE, said
         if isinstance(statement, Device | Revoke | Node) and at < _number(self._expected, 0):
-            return NOTICE, f"{said}, as expected"
-        return CRITICAL, f"{said}. {_advice(statement)}"
+            return kind, NOTICE, f"{said}, as expected"
+        return kind, CRITICAL, f"{said}. {_advice(statement)}"
 
 
 def _number(path: Path, otherwise: int) -> int:
@@ -89,6 +100,10 @@ def _said(statement: Statement) -> str:
             return f"mailbox {statement.box} of {statement.node} has a new key"
         case Node():
             return f"{statement.node} has version {statement.version} of its own statement"
+        case Root():
+            quorum = f"{statement.quorum} of {len(statement.witnesses)} witnesses must sign"
+            stale = f"a log is too old after {statement.max_stale // 3600} h"
+            return f"the root statement has version {statement.version}: {quorum}, {stale}"
         case Suspend():
             return f"{statement.node} was suspended, or let in again, by the holders of the root"
         case _:

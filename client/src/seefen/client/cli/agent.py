@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from seefen.client import Client
+from seefen.client import Client, witnessing
 from seefen.client.agent import Agent
 from seefen.client.agent.agent import FOLDER
 from seefen.client.agent.alarms import read
@@ -86,7 +86,7 @@ async def _run(screen: Screen, home: Path, passphrase: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Client.open(home, passphrase) as client:
-        agent = Agent(client, home / FOLDER)
+        agent = Agent(client, home / FOLDER, witness=home / witnessing.FOLDER)
         screen.say(agents.begins(client, agent))
         await agent.run(stop)
     screen.say(agents.ended())

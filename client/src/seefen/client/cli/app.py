@@ -31,6 +31,7 @@ from seefen.client.cli import (
     officer,
     ref,
     request,
+    root,
     schema,
     status,
     tail,
@@ -47,7 +48,7 @@ from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
     found, join, unlock, officer, watch, channel, action_day, alert, case, request, trace,
-    amend, file, export, work, ref, codelist, device, house, agent, audit, breach, status,
+    amend, file, export, work, ref, codelist, device, house, agent, root, audit, breach, status,
     tail, nodes, schema,
 )  # fmt: skip
 

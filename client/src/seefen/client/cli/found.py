@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from seefen.client import founding
+from seefen.client import founding, witnessing
 from seefen.client.cli import passphrases
 from seefen.client.cli.arguments import UsageError, existing_file, folder
 from seefen.client.cli.screen import Screen
@@ -32,7 +32,7 @@ def witness(
     ] = None,
 ) -> None:
     """Make the key of a witness, on the machine that will run it: seefen witness -o witness."""
-    card = founding.make_witness(out or context.obj.home / "witness")
+    card = founding.make_witness(out or context.obj.home / witnessing.FOLDER)
     Screen.of(context).show({"card": str(card)}, views.witness)
 
 

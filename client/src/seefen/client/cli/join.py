@@ -1,5 +1,6 @@
 """``seefen join`` and ``seefen admit``: one file, six words on the telephone, done."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -111,7 +112,7 @@ def _admit(context: typer.Context, requests: list[Request], files: tuple[Path, .
             "a node is admitted with root keys", "--root-key root-1.key --root-key root-2.key"
         )
     if nodes:
-        keys = tuple(_root_key(context, path) for path in files)
+        keys = root_keys(context, files)
         for request in nodes:
             run(admitting.admit_node(request, keys))
     if devices:
@@ -124,5 +125,9 @@ async def _admit_device(request: Request, client: Client) -> None:
     await client.devices.admit(request)
 
 
-def _root_key(context: typer.Context, path: Path) -> SigningKey:
-    return read_root_key(path, passphrases.existing(context, f"Passphrase of {path.name}"))
+def root_keys(context: typer.Context, files: Sequence[Path]) -> tuple[SigningKey, ...]:
+    """Return the root keys in files; each has a passphrase of its own."""
+    asked = passphrases.existing
+    return tuple(
+        read_root_key(path, asked(context, f"Passphrase of {path.name}")) for path in files
+    )

@@ -15,9 +15,15 @@ def begins(client: Client, agent: Agent) -> Painted:
     return stack(
         line("Agent of ", bold(client.node), f" in {client.network}; mirror and alarms are in "),
         line(f"  {agent.folder}"),
+        line(f"It cosigns both logs, with the key in {agent.cosigner.folder}.")
+        if agent.cosigner.folder.exists()
+        else dim("It is no witness: 'seefen witness' was not run in its home."),
         None
         if sees
         else dim("Its role does not see what your officers opened: only cases are mirrored."),
+        line("It renews the keys that a revoked device leaves, and assigns by the roster.")
+        if "keyholder" in client.roles
+        else None,
         dim("Alarms come as lines of JSON on standard error. Ctrl-C or SIGTERM ends it."),
     )
 

@@ -10,7 +10,14 @@ from rich.text import Text
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
-from seefen.client.findings import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
+from seefen.client.findings import (
+    AuditRow,
+    EmergencyCase,
+    SearchView,
+    SoughtView,
+    Verdict,
+    VerifyReport,
+)
 from seefen.protocol.ledger.quorum import INDEPENDENT
 
 LATE: Final = 300  # seconds between a search and its entry that are worth a word
@@ -39,6 +46,7 @@ def verdict(value: Verdict) -> Painted:
              f"checkpoint {value.head}, {when}"),
         line(word, f"  {proved}, {codes.quorum(value.quorum)}"),
         _counts(value),
+        *map(_emergency, value.emergencies),
         *(alarm("  PROBLEM  ", problem) for problem in value.problems),
         *(warn("  GAP      ", gap) for gap in value.gaps),
         *(warn(f"  FLAG     {name}: ", text) for name, text in value.flags),
@@ -123,6 +131,21 @@ def _counts(value: Verdict) -> Painted:
             f"   looks into the audit {value.audits}"
         ),
     )
+
+
+def _emergency(one: EmergencyCase) -> Painted:
+    """Name who opened which case in an emergency, in red while a reason is overdue."""
+    now = times.now()
+    since = f"since {times.moment(one.at, now)}, {one.readings} readings"
+    said = f"  EMERGENCY  {one.officer} {one.node}  {one.case}  {since}: "
+    if one.reason_at is not None:
+        return line(said, f"reason given {times.moment(one.reason_at, now)}")
+    if not one.readable:
+        return warn(said, "the reason is sealed to other auditors")
+    due = times.due(one.due_at, now)
+    if one.due_at <= now.timestamp():
+        return alarm(said, f"NO REASON GIVEN, {due}")
+    return warn(said, f"no reason yet, due {due}")
 
 
 def _limits(limits: Sequence[str], quorum: int) -> Painted:
