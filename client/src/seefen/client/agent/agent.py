@@ -25,7 +25,7 @@ from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.ledger.tree import check_consistency
 
 FOLDER: Final = "agent"  # in the home of the device
-ROUND_SECONDS: Final = 10.0
+ROUND_SECONDS = 10.0  # no constant: a test and the demo have less time
 RETRY: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 STALE_SECONDS: Final = 600
 NO_QUORUM: Final = "no-quorum"
