@@ -21,7 +21,7 @@ from seefen.client.client import Client
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.evidence import keep_evidence
 from seefen.client.mirroring import LOGS, Newest
-from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
 from seefen.protocol.ledger.tree import check_consistency
 
 FOLDER: Final = "agent"  # in the home of the device
@@ -194,9 +194,7 @@ class Agent:
         try:
             renewed = await self._client.upkeep.look()
             assigned = await self._client.duty.assigning.look()
-        except (UnreachableError, LoginError):
-            raise
-        except SeefenError as err:
+        except RefusedError as err:
             self.alarms.ring("upkeep-failed", WARNING, f"keys stay as they are: {err}")
             return
         self.alarms.over("upkeep-failed")
