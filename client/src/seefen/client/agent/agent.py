@@ -192,13 +192,15 @@ class Agent:
     async def _keep_up(self) -> None:
         """Do what falls to a device that is always there, as far as its role lets it."""
         try:
-            renewed = await self._client.upkeep.look()
+            kept = await self._client.upkeep.look()
             assigned = await self._client.duty.assigning.look()
         except RefusedError as err:
             self.alarms.ring("upkeep-failed", WARNING, f"keys stay as they are: {err}")
             return
         self.alarms.over("upkeep-failed")
-        for name in renewed:
+        for text in kept.failed:
+            self.alarms.ring("upkeep-failed", WARNING, f"a key stays as it is: {text}")
+        for name in kept.renewed:
             self.alarms.ring("key-renewed", NOTICE, f"{name}: a device of your node was revoked")
         for name, officer in assigned:
             self.alarms.ring("assigned", NOTICE, f"{name} to {officer}, as the roster says")
