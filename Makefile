@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 demo: $(READY) ## the story: make demo ARGS=--stay keeps it running
 	$(RUN) -m demo $(ARGS)
 
-test: $(READY) ## every test, a file at a time on each core
+test: $(READY) ## every test, a file at a time
 	$(RUN) -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 fuzz: $(DEEP) ## each decoder for an hour: make fuzz ARGS="--seconds 60 --only bundle"

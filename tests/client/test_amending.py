@@ -231,6 +231,46 @@ async def test_attack_what_was_passed_on_outlives_its_recall(place: Site) -> Non
     await until(lambda: skopje.requests.show(recall).lives[0].said == "erased", skopje)
 
 
+async def test_a_device_that_passed_nothing_on_names_what_may_be_a_copy(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await place.broker.take(place.network.enrol(BELGRADE, ("keyholder", "field")))
+    colleague = await place.client(BELGRADE, nth=1)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    for handling in ("H0", "H0"):
+        await skopje.alerts.send(replace(case_a.alert(), handling=handling), CHANNEL)
+    other = replace(case_a.alert(), handling="H0", status="confirmed")
+    await skopje.alerts.send(other, CHANNEL)
+    await until(lambda: len(belgrade.alerts.list()) == 3, belgrade)
+    case = (await belgrade.cases.open("Passed on", [PRISTINA])).number
+    copies = list[str]()
+    for n in (1, 2, 3):
+        await belgrade.alerts.show(f"{CHANNEL}#{n}", **WHY, accept=True)
+        copies.append(str((await belgrade.onward.forward(f"{CHANNEL}#{n}", case)).ref))
+    await until(lambda: len(colleague.cases.show(case).objects) == 3 if colleague.cases.list()
+                else False, colleague)  # fmt: skip
+    await skopje.amend.recall(ALERT, "wrong_data")
+    await until(lambda: colleague.alerts.list()[-1].recalled_by, colleague)
+
+    # Of three that are closed here, two show on their covers what the recalled one shows.
+    def named() -> dict[str, str]:
+        due = (one for one in colleague.requests.waiting() if one.what == "Forwarded")
+        return {one.ref: one.subject.partition(":")[0] for one in due}
+
+    doubt = "open it, it may be a copy to recall"
+    assert named() == {copies[0]: doubt, copies[1]: doubt}
+    with pytest.raises(RefusedError, match=f"seefen case show {copies[0]}") as refused:
+        await colleague.amend.erase(ALERT)
+    assert refused.value.rule == "passed-on"
+    await colleague.read(copies[1], **WHY, accept=True)
+    assert named() == {copies[0]: doubt}  # that one is of another alert
+    with pytest.raises(RefusedError, match=f"took {ALERT} back"):  # and now it is known as one
+        await colleague.read(copies[0], **WHY, accept=True)
+    assert named() == {copies[0]: "recall this too"}
+    await colleague.amend.recall(copies[0], "wrong_data")
+    await colleague.amend.erase(ALERT)
+    assert named() == {}
+
+
 async def test_a_copy_is_still_owed_once_its_words_are_gone(place: Site) -> None:
     skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
     await skopje.channels.open(CHANNEL, (BELGRADE,))

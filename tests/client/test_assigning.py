@@ -8,10 +8,10 @@ import pytest
 
 from seefen.client import Client
 from seefen.client.values import AssignedView
-from seefen.protocol.errors import UntrustedError
+from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.messages import Note, Roster, RosterRow, TraceRequest, message_from_form
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, until
+from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, WHY, until
 
 
 @pytest.fixture
@@ -165,3 +165,31 @@ async def test_own_cases_stay_with_the_lead_who_opened_them(place: Site) -> None
     await skopje.requests.ask(view.number, request())
     await until(lambda: belgrade.requests.list(), belgrade)
     assert await belgrade.duty.assigning.look() == [(view.number, officer)]
+
+
+async def test_who_is_assigned_a_case_reads_what_was_said_before_its_key_changed(
+    place: Site,
+) -> None:
+    belgrade = await place.client(BELGRADE)
+    day, officer = await field(place, 1)
+    skopje, number = await asked(place, belgrade)
+    await skopje.cases.add(number, [PRISTINA])
+    await skopje.cases.send(number, "and one more thing")
+    await until(lambda: len(belgrade.cases.show(number).objects) == 2, belgrade)
+    pristina = await place.client(PRISTINA)
+    await place.broker.take(place.network.enrol(PRISTINA, ("field",)))
+    late = await place.client(PRISTINA, nth=1)
+    await until(lambda: len(pristina.cases.show(number).objects) == 1, pristina)
+
+    await belgrade.cases.assign(number, officer)
+    await until(lambda: all(one.subject for one in day.cases.show(number).objects), day)
+    assert isinstance((await day.read(f"{number}#1", **WHY)).message, TraceRequest)
+    assert isinstance((await day.read(f"{number}#2")).message, Note)
+
+    # A node that came later has nothing older to hand on.
+    await pristina.sync()
+    await pristina.cases.assign(number, late.officer)
+    await until(lambda: late.cases.list() and late.cases.list()[0].readable, late)
+    with pytest.raises(RefusedError, match="this device has no"):
+        await late.read(f"{number}#1", **WHY)
+    assert isinstance((await late.read(f"{number}#2", **WHY)).message, Note)

@@ -14,7 +14,8 @@ READ = Facts(
     case_id="", object="", n=0, case_n=1, device_n=1, purpose="trace", basis="x", recipient="",
     emergency=0, reason=0, size=1, problem="",
 )  # fmt: skip
-ENGINE: Any = SimpleNamespace(node="own")
+NO_CASES: Any = {}
+ENGINE: Any = SimpleNamespace(node="own", trust=SimpleNamespace(state=NO_CASES.get))
 
 
 def readings(*at: int, **fields: Any) -> list[Facts]:
@@ -81,10 +82,17 @@ def test_one_message_and_many_officers() -> None:
 
 
 def test_emergencies_are_a_share_of_his_own_readings() -> None:
-    urgent = readings(SINCE, SINCE + 1, SINCE + 2, emergency=1)
+    urgent = [
+        replace(one, case_id=f"c{n}")
+        for n, one in enumerate(readings(SINCE, SINCE + 1, SINCE + 2, emergency=1))
+    ]
     assert found(*urgent)["emergencies"].count == 3
+    assert found(*urgent)["emergencies"].figure == "3 cases, 3 readings"
+    one_case = readings(SINCE, SINCE + 1, SINCE + 2, emergency=1)
+    assert "emergencies" not in found(*one_case), "each reading of an emergency is marked"
     assert "emergencies" not in found(*urgent[1:])
-    assert "emergencies" not in found(*urgent, *readings(*range(SINCE + 9, SINCE + 89)))
+    others = readings(*range(SINCE + 9, SINCE + 89))
+    assert "emergencies" not in found(*urgent, *others)
 
 
 def test_another_device_and_a_long_silence() -> None:

@@ -82,9 +82,17 @@ async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
     opened = await officer.read(f"{number}#1")
     assert isinstance(opened.message, Note)
     assert opened.message.text == "the annex"
-    await officer.read(f"{number}#2")
-    assert [row.emergency for row in await readings(belgrade, officer)] == [True, False]
-    assert (await belgrade.audit.verdict()).emergency == 1
+    # A colleague's word is read like any other: only who wrote it has no reading of it.
+    assert not (await officer.read(f"{number}#2")).written_here
+    assert (await belgrade.read(f"{number}#2", **WHY)).written_here
+    assert [row.emergency for row in await readings(belgrade, officer)] == [True, True]
+    verdict = await belgrade.audit.verdict()
+    assert verdict.emergency == 2
+    for auditor in (belgrade, skopje):  # the reader's node, and the owner of the case
+        [named] = (await auditor.audit.verdict()).emergencies
+        assert (named.officer, named.node, named.case) == (officer.officer, BELGRADE, number)
+        assert (named.readings, named.reason_at, named.readable) == (2, None, True)
+        assert named.due_at == named.at + 86_400
 
     [due] = officer.duty.emergencies.list()
     with pytest.raises(RefusedError):
@@ -96,6 +104,19 @@ async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
         rows = await readings(auditor, officer)
         assert rows[-1].reason == "the lorry was at the ramp"
         assert rows[-1].type == "EmergencyOpened"
+    [named] = (await belgrade.audit.verdict()).emergencies
+    assert named.reason_at is not None
+    # The reason ends nothing: he reads under the emergency until a keyholder assigns the case.
+    await skopje.cases.send(number, "a second annex")
+    await until(lambda: len(officer.cases.show(number).objects) == 3, officer)
+    await officer.read(f"{number}#3")
+    await belgrade.cases.assign(number, officer.officer)
+    await until(lambda: officer.cases.show(number).assigned[0].by, officer)
+    await skopje.cases.send(number, "a third annex")
+    await until(lambda: len(officer.cases.show(number).objects) == 4, officer)
+    await officer.read(f"{number}#4")
+    marked = [row.emergency for row in await readings(belgrade, officer)]
+    assert marked == [True, True, True, True, False]
     with pytest.raises(OutOfTurnError, match="waits for no reason"):
         await officer.duty.emergencies.reason(number, "again")
     with pytest.raises(RefusedError, match="this device has"):

@@ -56,6 +56,33 @@ async def test_what_is_open_goes_to_the_next_officer_who_takes_it(place: Site) -
         await day.duty.handover.take()
 
 
+async def test_another_takes_it_only_when_he_says_so_and_both_are_told(place: Site) -> None:
+    day, night = await pair(place)
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    third = await place.client(BELGRADE, nth=2)
+    await day.duty.handover.give(night.officer)
+    await until(night.duty.handover.waiting, night)
+    await until(third.duty.handover.waiting, third)
+    with pytest.raises(RefusedError, match=f"handed this watch to {night.officer}") as refused:
+        await third.duty.handover.take()
+    assert refused.value.rule == "for-another"
+    assert third.duty.handover.waiting() is not None
+
+    await third.duty.handover.take(instead=True)
+    await until(lambda: night.duty.handover.waiting() is None, day, night)
+    await until(lambda: day.duty.handover.waiting() is None, day)
+    for concerned in (day, night):
+        told = concerned.duty.handover.told()
+        assert told is not None
+        assert told.went_elsewhere
+        assert (told.officer, told.taken_by) == (night.officer, third.officer)
+    assert third.duty.handover.told() is None  # he knows
+
+    await night.duty.handover.give()  # a newer one ends the telling
+    await until(day.duty.handover.waiting, day)
+    assert day.duty.handover.told() == day.duty.handover.waiting()
+
+
 async def test_the_newest_counts_and_nothing_waits_for_it(place: Site) -> None:
     day, night = await pair(place)
     with pytest.raises(OutOfTurnError, match="no watch was handed over"):

@@ -21,7 +21,7 @@ from seefen.protocol.messages import (
     PairRow,
 )
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, alert, until
+from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, alert, until
 from tests.protocol.messages.samples import SAMPLES
 
 OPEN = PairRow(n=1, to="*")
@@ -174,6 +174,19 @@ async def test_a_correction_goes_to_whoever_had_what_was_wrong(place: Site) -> N
     await skopje.house.lay(PairPolicy(rows=(PairRow(n=1, to=BELGRADE),)))
     with pytest.raises(RefusedError, match="pristina-ffp has no row for SeizureAlert"):
         await skopje.amend.correct(str(sent.ref), "misread", "CZ")
+    # That it is wrong, all hear: those who have it must not go on by it.
+    told = str((await skopje.amend.correct(str(sent.ref), "misread")).ref)
+    belgrade = await place.client(BELGRADE)
+    await until(
+        lambda: [one for one in belgrade.alerts.list() if one.corrected_by == told], belgrade
+    )
+    said = (await belgrade.read(told, **WHY)).message
+    assert isinstance(said, Correction)
+    assert (said.wrong, said.was, said.now) == ("misread", "", "")
+    # A word of what it said is one too many.
+    quoting = Correction(of=bytes(16), wrong="misread", was="a whole alert")
+    with pytest.raises(RefusedError):
+        await skopje.cases.publish(CHANNEL, quoting)
     # Nor does a word about nothing pass as a correction.
     loose = Correction(of=bytes(16), wrong="misread", now="a whole alert")
     await skopje.house.lay(PairPolicy(rows=(PairRow(n=1, to="*", forms=("Note",)),)))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from demo import case_a
 from seefen.client.folding import fold, fold_all
+from seefen.client.searching import words_of
 from seefen.protocol.errors import RefusedError
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, until
@@ -54,6 +55,44 @@ def test_spellings_of_one_word_are_one(spellings: tuple[str, ...]) -> None:
     assert folded.pop()
 
 
+@pytest.mark.parametrize(
+    ("written", "sought"),
+    [
+        ("Ѓорѓи Ќосев", ("Ѓорѓи", "Gjorgji", "Gjorgi", "Đorđi", "Ǵorǵi", "Gorgi")),
+        ("Ѓорѓи Ќосев", ("Ќосев", "Kjosev", "Ćosev", "Kosev", "Косев", "орѓи ќос")),
+        ("Gjorgji Kjosev", ("Ѓорѓи", "Gorgi", "Ќосев", "Kosev")),
+        ("Gorgi Kosev", ("Ѓорѓи", "Gjorgji", "Ќосев", "Kjosev")),
+        ("Đorđi Ćosev", ("Ѓорѓи", "Gjorgji", "Ќосев", "Kjosev")),
+    ],
+)
+def test_a_macedonian_letter_is_found_as_its_sound_and_without_its_mark(
+    written: str, sought: tuple[str, ...]
+) -> None:
+    assert [text for text in sought if not finds(written, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "sought"),
+    [
+        ("Đorđi", "Gorgi"),  # a Serbian letter is no g
+        ("Ćosev", "Kosev"),
+        ("Gorgi", "Đorđi"),
+        ("Ѓорѓи", "Георги"),  # another name
+        ("Ѓорѓи", "Ѓорѓе"),
+        ("Ќосев", "Ќосто"),
+        ("Ѓоко", "Кокo"),
+    ],
+)
+def test_a_false_friend_is_not_found(written: str, sought: str) -> None:
+    assert not finds(written, sought)
+
+
+def finds(written: str, sought: str) -> bool:
+    """Tell whether the index would find a text: each word, in one of its ways, in part."""
+    kept = fold_all(written)
+    return all(any(way in kept for way in ways) for ways in words_of(sought))
+
+
 def test_other_words_stay_other_words() -> None:
     words = ("Miloš", "Milan", "Marko", "Zastava", "Trajanov", "Trajkov", "Skopje", "Split")
     assert len({fold(word) for word in words}) == len(words)
@@ -76,15 +115,18 @@ async def test_a_name_is_found_in_either_alphabet_and_only_its_cover_is_shown(
     await skopje.cases.send(case.number, "Возачот е Милош Трајанов, од Велес.")
     await skopje.cases.send(case.number, "Nothing of that kind.")
     ref = f"{case.number}#1"
+    await skopje.cases.send(case.number, "Патник: Ѓорѓи Ќосев.")
+    for text in ("Gorgi", "Gjorgji Kosev", "ЌОСЕВ"):
+        assert [one.number for one in skopje.search(text, **WHY).views] == [3]
     for text in ("milosh", "TRAJANOV", "Трајан", "ilo veles", "велес милош"):
         (view,) = skopje.search(text, **WHY).views
         assert (view.ref, view.subject) == (ref, "note")
     assert skopje.search("milan").views == ()
     assert skopje.search("milosh nothing").views == ()  # both words, in one message
     # Who has not opened it does not find it, and is told how much was not searched.
-    await until(lambda: len(belgrade.cases.show(case.number).objects) == 2, belgrade)
+    await until(lambda: len(belgrade.cases.show(case.number).objects) == 3, belgrade)
     result = belgrade.search("milosh", **WHY)
-    assert (result.views, result.searched, result.closed) == ((), 0, 2)
+    assert (result.views, result.searched, result.closed) == ((), 0, 3)
     await belgrade.read(ref, **WHY, accept=True)
     assert [view.ref for view in belgrade.search("milosh").views] == [ref]
 

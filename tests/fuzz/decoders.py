@@ -15,7 +15,17 @@ from typing import Any, Final
 from seefen.client import drafts, invites, journal, keyfile, sender
 from seefen.client.cli import answers, forms
 from seefen.client.cli.arguments import UsageError
-from seefen.protocol import bundle, encoding, envelope, frames, login, receipt, search, statements
+from seefen.protocol import (
+    bundle,
+    encoding,
+    envelope,
+    frames,
+    login,
+    naming,
+    receipt,
+    search,
+    statements,
+)
 from seefen.protocol.errors import MalformedError, RefusedError, SeefenError, UntrustedError
 from seefen.protocol.ledger import mirror, note, record, tiles, tree, witness
 from seefen.protocol.messages import catalogue, cover
@@ -87,7 +97,8 @@ def _nothing(read: Callable[[Any], object]) -> Callable[[bytes], bytes | None]:
 
 def _parts() -> Iterator[Decoder]:
     """Yield a decoder for each array that travels or is kept: frames, receipts, drafts."""
-    for module in (bundle, drafts, envelope, frames, journal, keyfile, receipt, search, sender):
+    modules = (bundle, drafts, envelope, frames, journal, keyfile, naming, receipt, search, sender)
+    for module in modules:
         own_parts = [p for p in _subclasses(Part) if p.__module__ == module.__name__]
         for type_ in own_parts:
 

@@ -9,7 +9,7 @@ from msgspec import Struct, inspect
 _WORDS = (
     "a", "field", "lost", "expired", "activity", "case", "delivered", "members", "object",
     "skopje-border", "H1", "SKP", "o-7f31", "SF-2026-SKP-00001", "tracing", "national-law",
-    "https://a", "0" * 32, "0" * 64, "device", "a/b",
+    "https://a", "0" * 32, "0" * 64, "device", "a/b", "name",
 )  # fmt: skip
 
 

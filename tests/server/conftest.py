@@ -14,6 +14,6 @@ def alarms(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         raised.append(rule)
         alarm(rule, **values)
 
-    for module in ("broker", "fsck", "push", "recovery", "sequencer", "witnesses"):
+    for module in ("broker", "denials", "fsck", "push", "recovery", "sequencer", "witnesses"):
         monkeypatch.setattr(f"seefen.server.{module}.alarm", note)
     return raised

@@ -84,11 +84,11 @@ async def test_an_invite_is_made_while_it_runs_and_while_it_does_not(
     await broker.invite("zagreb-ffp")
 
 
-@pytest.mark.parametrize("name", ["Tirana", "x", "tirana_border", "../etc", "a" * 41])
-async def test_a_name_that_is_none_is_refused(broker: RunningBroker, name: str) -> None:
-    said = await run_server("invite", name, "--data", broker.data, code=1)
-    assert "not a node name" in said
-    assert "Traceback" not in said
+async def test_a_name_that_is_none_is_refused(broker: RunningBroker) -> None:
+    for name in ("Tirana", "x", "tirana_border", "../etc", "a" * 41):
+        said = await run_server("invite", name, "--data", broker.data, code=1)
+        assert "not a node name" in said
+        assert "Traceback" not in said
 
 
 async def test_a_second_broker_on_one_folder_is_refused(broker: RunningBroker) -> None:

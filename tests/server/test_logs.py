@@ -114,3 +114,12 @@ def test_only_its_owner_reads_a_log_file(tmp_path: Path) -> None:
     with logs.open_file(path) as file:
         file.write("x\n")
     assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+def test_what_comes_again_and_again_is_a_line_a_minute() -> None:
+    now = 0.0
+    repeats = logs.Repeats(lambda: now)
+    assert [repeats.due("a") for _ in range(3)] == [1, 0, 0]
+    assert repeats.due("b") == 1
+    now = logs.REPEAT_SECONDS
+    assert [repeats.due("a"), repeats.due("a"), repeats.due("b")] == [3, 0, 1]

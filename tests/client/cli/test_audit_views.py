@@ -1,5 +1,6 @@
 """What an auditor is shown of searches: what for, where he may know it, and when it was made."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from seefen.client.audit.persons import Pack
 from seefen.client.audit.register import Disclosed, Processing
 from seefen.client.audit.reporting import Statement
 from seefen.client.audit.sampling import Sample
+from seefen.client.cli import times
 from seefen.client.cli.plain import encode_json
 from seefen.client.cli.views import audits, breaches, duty, inquiries, persons
 from tests.client.cli.hostile import HOSTILE, obeyed_in
@@ -102,6 +104,21 @@ def test_a_reading_shows_what_cover_and_assignments_say() -> None:
     assert "opened CASE#7 (trace request · trafficking · URGENT · NOT ASSIGNED · request open)" in (
         " ".join(shown.split())
     )
+
+
+def test_an_emergency_is_named_with_its_case_and_a_reason_that_is_missing_in_red() -> None:
+    at = int(times.now().timestamp())
+    opened = findings.EmergencyCase("CASE", "own", "o-7f31", at - 60, 3, at + 60, None, True)
+
+    def shown(**fields: Any) -> str:
+        verdict = one(findings.Verdict, emergencies=(dataclasses.replace(opened, **fields),))
+        return " ".join(printed(audits.verdict(verdict)).split())
+
+    assert "EMERGENCY o-7f31 own CASE since" in shown()
+    assert "3 readings: no reason yet, due" in shown()
+    assert "NO REASON GIVEN, overdue" in shown(due_at=at - 7200)
+    assert "NO REASON" not in shown(due_at=at - 7200, reason_at=at - 30)
+    assert "sealed to other auditors" in shown(due_at=at - 7200, readable=False)
 
 
 def test_an_empty_page_of_an_officer_says_whose_it_is() -> None:

@@ -26,7 +26,7 @@ COMMANDS = (
     "schema", "trace ask", "trace answer", "file get", "due", "check", "search", "tail",
     "device list", "device revoke", "audit", "audit list", "audit verify", "audit show",
     "audit case", "audit register", "audit sample", "audit flags", "audit report",
-    "audit person", "breach",
+    "audit person", "audit name", "breach",
     "status", "export",
     "items", "ref add", "house lay", "house show", "case forward",
     "request permit",

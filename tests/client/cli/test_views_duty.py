@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +96,16 @@ def test_an_alert_that_should_ring_and_one_that_rings() -> None:
     assert printed(duty.event(event)).splitlines()[0].startswith("*** FLASH  a#1")
 
 
+def test_a_colleagues_word_is_a_reading_and_a_preview_is_called_one() -> None:
+    read = dataclasses.replace(filled(values.Opened, "x"), entry_index=44230, written_here=False)
+    assert "Your reading: entry 44230" in printed(objects.opened(read, ours=True))
+    written = dataclasses.replace(read, written_here=True)
+    assert "Sent: entry 44230" in printed(objects.opened(written, ours=True))
+    file = objects.Fetched("a#2", Path("wheel.preview.jpg"), preview_of="ab" * 32)
+    assert "PREVIEW, made small" in printed(objects.fetched(file))
+    assert "abababababababab" in printed(objects.fetched(file))
+
+
 def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> None:
     view = one(
         HandoverView, by="o-7f31", officer="o-22bb", waiting=(OBJECT,), owed=(), unknown=2, more=1,
@@ -115,6 +126,12 @@ def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> N
     assert "Taken by o-22bb" in printed(
         handover.shown(dataclasses.replace(view, taken_by="o-22bb"))
     )
+    # Another reads for whom it is; and both hear when he took it all the same.
+    assert "It is for o-22bb" in printed(handover.shown(view, officer="o-11d0"))
+    assert "take-over --instead" in printed(handover.shown(view, officer="o-11d0"))
+    other = dataclasses.replace(view, taken_by="o-11d0")
+    assert "Taken by o-11d0" in printed(handover.shown(other, officer="o-22bb"))
+    assert "not by o-22bb" in printed(handover.shown(other, officer="o-22bb"))
 
 
 def test_a_roster_as_officers_read_it() -> None:

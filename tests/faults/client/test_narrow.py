@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from demo.samples import write_samples
 from tests.client.homes import PASSPHRASE, site
@@ -25,8 +26,14 @@ RECORDED, PHOTOGRAPH = 15, 60  # seconds
 SEED = 20_261_126
 
 
-async def test_an_alert_and_its_photograph_pass_a_narrow_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("large", [False, True], ids=["photograph", "preview"])
+async def test_an_alert_and_its_photograph_pass_a_narrow_line(tmp_path: Path, large: bool) -> None:
     write_samples(tmp_path / "samples")
+    photo = tmp_path / "samples" / "serial.jpg"
+    if large:
+        photo = tmp_path / "large.jpg"
+        Image.effect_noise((2400, 1800), 50).convert("RGB").save(photo, "JPEG", quality=92)
+        assert photo.stat().st_size > 3_000_000
     front = free_port()
     async with AsyncExitStack() as stack:
         count = await stack.enter_async_context(narrow("narrow", Line(), SEED))
@@ -41,16 +48,17 @@ async def test_an_alert_and_its_photograph_pass_a_narrow_line(tmp_path: Path) ->
         officer = place.home(place.network.of(SKOPJE, nth=1))
         async with place.briefly(SKOPJE, nth=1) as before:  # he was on duty yesterday
             await until(before.channels.list, before)
-        took = await _alone(officer, tmp_path / "samples" / "serial.jpg")
+        took = await _alone(officer, photo)
         await until(belgrade.alerts.list, belgrade)
 
+    what = "preview of a photograph of 3 MB" if large else "photograph"
     assert count.lost > 0
     assert took["recorded"] < RECORDED, took
     assert took["photograph"] < PHOTOGRAPH, took
     note(
-        "network", "64 kbit/s, 600 ms, 5 % of all packets lost: alert with a photograph",
+        "network", f"64 kbit/s, 600 ms, 5 % of all packets lost: alert with a {what}",
         count=1, seed=str(SEED),
-        held=f"recorded after {took['recorded']:.1f} s, photograph after"
+        held=f"recorded after {took['recorded']:.1f} s, {what} after"
         f" {took['photograph']:.1f} s (at most {RECORDED} and {PHOTOGRAPH}); {count.lost} of"
         f" {count.passed + count.lost} packets lost",
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Who calls: what each kind of caller must show, and what those hear who cannot show it."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -11,6 +12,7 @@ from structlog.testing import capture_logs
 from seefen.protocol.login import make_proof
 from seefen.protocol.suite import new_id, random_bytes, sha256
 from seefen.server.enrolment import Invite
+from seefen.server.metrics import COUNTED
 from tests.support.broker import LocalBroker, local_broker
 from tests.support.devices import NODE, Connect, WebDevice
 
@@ -36,6 +38,11 @@ async def invited(broker: LocalBroker, *, seconds: int = 3600) -> tuple[str, tup
     await broker.services.enrolment.invite_node(invite)
     credential = f"Invite {invite_id.hex()}.{secret.hex()}"
     return f"/v1/joins/{invite_id.hex()}", ("Authorization", credential)
+
+
+def blocked_so_far() -> float:
+    labels = {"status": "429", "rule": "blocked"}
+    return COUNTED.get_sample_value("seefen_refused_total", labels) or 0.0
 
 
 async def proved(device: WebDevice, path: str) -> list[tuple[str, str]]:
@@ -129,13 +136,34 @@ async def test_attack_57_bad_proofs_end_in_a_block_and_a_line_in_the_log() -> No
             assert problem["title"] == "this invite is not known"
             assert headers["WWW-Authenticate"] == 'DPoP algs="EdDSA"'
         assert [line for line in said if line["event"] == "address.blocked"] == [
-            {"event": "address.blocked", "log_level": "warning", "address": "127.0.0.1"}
+            {"event": "address.blocked", "log_level": "warning", "address": "127.0.0.1", "times": 1}
         ]
         # Blocked is blocked: a good token does not even get its proof looked at.
         status, problem, headers = await ask(device, CHECKPOINT, *await proved(device, CHECKPOINT))
         assert (status, problem["rule"]) == (429, "blocked")
         assert int(headers["Retry-After"]) > 0
         assert (await ask(device, "/v1/nonce"))[0] == 200
+
+
+async def test_fault_39_a_flood_of_wrong_logins_is_counted_and_makes_few_lines() -> None:
+    async with (
+        local_broker(NODE, bad_proofs_before_block=100) as broker,
+        WebDevice(broker.config.url, broker.ca, broker.network.of(NODE)) as device,
+    ):
+        before, refused = broker.services.broker.heads, blocked_so_far()
+
+        async def flood() -> None:
+            for _ in range(30):
+                fields = [("Authorization", "DPoP x"), ("DPoP", "x")]
+                assert (await ask(device, CHECKPOINT, *fields))[0] in (401, 429)
+
+        with capture_logs() as said:
+            await asyncio.gather(*(flood() for _ in range(10)))
+        assert [(line["event"], line.get("status"), line["times"]) for line in said] == [
+            ("refused", 401, 1), ("address.blocked", None, 1), ("refused", 429, 1),
+        ]  # fmt: skip
+        assert blocked_so_far() == refused + 200
+        assert broker.services.broker.heads == before  # no stranger makes a log grow
 
 
 async def test_what_happens_to_the_honest_blocks_nobody() -> None:

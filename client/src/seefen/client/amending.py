@@ -92,8 +92,12 @@ class Amending:
         newer = replace(alert, message_id=new_id(), created_at=0, status="confirmed")
         return await self.replace(ref, saying(newer, *newer.__struct_fields__))
 
-    async def correct(self, ref: str, wrong: str, now: str, was: str = "") -> Sent:
-        """Tell every recipient what was wrong in a message and what is right."""
+    async def correct(self, ref: str, wrong: str, now: str = "", was: str = "") -> Sent:
+        """Tell every recipient what was wrong in a message and what is right.
+
+        Without words all hear that it is wrong, and no more: also a member that came later and
+        may not have what it was about.
+        """
         state, row = self._own(ref)
         message = Correction(of=row.object, wrong=wrong, was=was, now=now, **terms_of(row))
         return await self._messaging.send(state, message, reply_to=row.object)
@@ -147,6 +151,15 @@ class Amending:
             raise RefusedError(
                 f"your node passed {ref_of(self._engine, row)} on as {', '.join(found)}, where it "
                 f"is read as before: `seefen recall {found[0]} --why wrong_data` first",
+                rule="passed-on",
+            )
+
+        closed = [one for one in copies.perhaps(self._engine) if one.source.object == row.object]
+        if closed:
+            ref = ref_of(self._engine, closed[0].copy)
+            raise RefusedError(
+                f"a colleague passed {ref} on, which may be a copy of it and is closed on this "
+                f"device: open it first, `seefen case show {ref}`",
                 rule="passed-on",
             )
 

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from seefen.client import alarms
 from seefen.client.audit.breach import Breaches
 from seefen.client.audit.counting import counts
+from seefen.client.audit.emergencies import emergencies
 from seefen.client.audit.fetching import Progress, silent
 from seefen.client.audit.filters import LIMIT, Filter, conditions
 from seefen.client.audit.filters import month as months
@@ -21,6 +22,7 @@ from seefen.client.audit.flags import Flag
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
 from seefen.client.audit.looking import once
+from seefen.client.audit.naming import Naming
 from seefen.client.audit.own import own_rows
 from seefen.client.audit.persons import Persons
 from seefen.client.audit.reporting import Statement, statement
@@ -43,7 +45,7 @@ Rows: TypeAlias = list[AuditRow]
 Sentences: TypeAlias = list[str]
 
 
-class Audit(Inquiries, Breaches, Persons):
+class Audit(Inquiries, Breaches, Persons, Naming):
     """For auditors and admins, over the entries of their node and of its cases."""
 
     async def list(
@@ -134,6 +136,7 @@ class Audit(Inquiries, Breaches, Persons):
                 node=engine.node,
                 network=engine.directory.root.name,
                 month=month,
+                emergencies=tuple(emergencies(engine, store, start, stop)),
             )
 
         return await self.entered(f"verdict {month}".strip(), look, once)

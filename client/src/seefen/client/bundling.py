@@ -48,19 +48,27 @@ class Collected:
     """What is exported: entries as they came, each with the checkpoint it is proved under."""
 
     checkpoint: str
+    size: int
     items: list[tuple[AuditItem, str]] = field(default_factory=list[tuple[AuditItem, str]])
     growth: dict[int, Proof] = field(default_factory=dict[int, Proof])
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """An export: the ZIP, how many entries are in it, and what a reader will find wrong."""
+    """An export: the ZIP, how many entries are in it, and what a reader will find wrong.
+
+    Attributes:
+        later: Entries that are left out: no quorum of witnesses has seen them yet.
+        cosigned: How many witnesses signed the checkpoint, of how many, and how many must.
+    """
 
     data: bytes
     entries: int
     size: int
     log_key: str
     findings: tuple[str, ...]
+    later: int = 0
+    cosigned: tuple[int, int, int] = (0, 0, 0)
 
 
 class Bundling:
@@ -81,13 +89,17 @@ class Bundling:
             found = await self._collect()
         if case is not None:
             found.items = [one for one in found.items if self._is_of(one[0], case)]
+        size, whole = found.size, len(found.items)
+        found.items = [one for one in found.items if one[0].entry.index < size]
         if not found.items:
             raise RefusedError("there is no entry to export", rule="no-entry")
         made = self._files(found)
         checked = verify.Export(made, engine.directory.root.log_key)
         findings = tuple(checked.check())
         key = engine.directory.root.log_key.hex()
-        return Exported(pack(made), len(found.items), checked.final.size, key, findings)
+        cosigned = (checked.cosigned, len(checked.witnesses), checked.quorum)
+        count = len(found.items)
+        return Exported(pack(made), count, size, key, findings, whole - count, cosigned)
 
     async def shown(self, size: int | None = None) -> Fields:
         """Return what the log has signed for this device, as a file of evidence.
@@ -126,15 +138,29 @@ class Bundling:
             if page.upto <= start or page.upto >= size:
                 break
             start = page.upto
-        # The published one carries the lines that other tools and witnesses know.
-        note = (await engine.connection.http("GET", "/v1/log/activity/checkpoint")).decode()
-        last = await self._accept(note, ())
-        if last < max(sizes):
+        note, last = await self._final()
+        if last < max(sizes) and not engine.directory.root.quorum:
             last, note = max(sizes), sizes[max(sizes)]
         growth = {
-            size: await engine.prove("activity", size, last) for size in sizes if size != last
+            size: await engine.prove("activity", min(size, last), max(size, last))
+            for size in sizes
+            if size != last
         }
-        return Collected(note, items, growth)
+        return Collected(note, last, items, growth)
+
+    async def _final(self) -> tuple[str, int]:
+        """Return the checkpoint that all is to be proved under, and its size.
+
+        That is the newest which the quorum has seen: a reader can then tell that others were
+        shown the same log. The published one carries the lines that other tools know.
+        """
+        engine = self._engine
+        await engine.fetch_witnessed()
+        witnessed = engine.witnessed.newest("activity")
+        if engine.directory.root.quorum and witnessed is not None:
+            return engine.witnessed.note("activity"), witnessed.signed.checkpoint.size
+        note = (await engine.connection.http("GET", "/v1/log/activity/checkpoint")).decode()
+        return note, await self._accept(note, ())
 
     async def _accept(self, note: str, proof: Proof) -> int:
         engine = self._engine
@@ -160,6 +186,7 @@ class Bundling:
         for size, proof in found.growth.items():
             made[f"consistency/{size}"] = "".join(f"{line}\n" for line in _lines(proof)).encode()
         made["policy"] = policy(self._engine.directory.root)
+        made["roots"] = "".join(f"{one.hex()}\n" for one in self._roots()).encode()
         made["keys.json"] = self._keys(item for item, _ in found.items)
         listed = [f"{sha256(made[name]).hex()}  {name}\n" for name in sorted(made)]
         made[MANIFEST] = "".join(listed).encode()
@@ -205,6 +232,11 @@ class Bundling:
             except SeefenError:
                 continue
         return None
+
+    def _roots(self) -> list[bytes]:
+        """Return the root statements, the first one first: they say which witnesses count."""
+        sql = "SELECT envelope FROM authority WHERE kind = 'root' AND broken IS NULL ORDER BY idx"
+        return [bytes(row[0]) for row in self._engine.vault.run(sql)]
 
     def _keys(self, items: Iterable[AuditItem]) -> bytes:
         directory, own = self._engine.directory, self._engine.keys.device.hex()

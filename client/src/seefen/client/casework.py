@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Final
 
 from seefen.client import keying
 from seefen.client.engine import HOUSE, Engine
@@ -10,12 +11,14 @@ from seefen.client.sender import Parcel, Sender
 from seefen.client.values import CaseView
 from seefen.client.views import case_view, title_of
 from seefen.protocol import keys as handed
-from seefen.protocol.case import CaseState, members_after
+from seefen.protocol.case import CaseState, may_read, members_after
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import CaseTitle, encode_message
 from seefen.protocol.objects import seal_title
 from seefen.protocol.statements import Assign, Case, DeviceWrap, Member
 from seefen.protocol.suite import new_id, random_bytes, sha256
+
+_AT_ONCE: Final = 32  # generations in a bundle, which holds 64 statements
 
 
 class Casework:
@@ -124,7 +127,10 @@ class Casework:
             return case_view(engine, engine.trust.require_state(case))
 
     async def assign(self, number: str, devices: tuple[bytes, ...]) -> None:
-        """Hand the newest key of a case to devices of the own node.
+        """Hand a case to devices of the own node: its newest key, and those before it.
+
+        What this device may read, they read as well: whoever is given a case without what was
+        asked in it cannot work on it.
 
         Raises:
             RefusedError: This device holds no key of the case.
@@ -141,10 +147,12 @@ class Casework:
                         rule="role",
                     )
 
-            def make(parcel: Parcel) -> None:
-                _assign(engine, parcel, engine.trust.require_state(case), devices)
-
-            await self._sender.send(make)
+            state = engine.trust.require_state(case)
+            keying.require_writer(engine, state)
+            handed_over = _missing(engine, state, devices)
+            for start in range(0, len(handed_over), _AT_ONCE):
+                some = handed_over[start : start + _AT_ONCE]
+                await self._sender.send(partial(_assign, engine, case, some))
 
     def _check_members(self, members: tuple[str, ...]) -> None:
         for node in members:
@@ -256,22 +264,44 @@ def _change(
     )
 
 
-def _assign(engine: Engine, parcel: Parcel, state: CaseState, devices: tuple[bytes, ...]) -> None:
-    generation = state.generation
-    key = keying.require_writer(engine, state)
-    wraps: list[DeviceWrap] = []
-    for device in devices:
-        found = engine.directory.require_active(device, at=engine.now())
-        wrap = handed.wrap_case_key(
-            key,
-            found.kem,
-            generation.statement,
-            purpose=handed.CASE_DEVICE,
-            author=engine.keys.device,
-        )
-        parcel.wraps.append(wrap)
-        wraps.append(DeviceWrap(device, sha256(wrap)))
-    statement = parcel.activity(
-        Assign, "assign", state.case, gen=generation.gen, devices=tuple(wraps)
-    )
-    parcel.add(statement, tag_key=key)
+def _missing(
+    engine: Engine, state: CaseState, devices: tuple[bytes, ...]
+) -> list[tuple[int, tuple[bytes, ...]]]:
+    """Return the generations to hand over, the newest first, each with who has it not yet."""
+    position, ours = keying.here(engine), engine.keys.device
+
+    def reads(device: bytes, gen: int) -> bool:
+        return may_read(state, engine.directory, device, gen, position)
+
+    found = [(state.generation.gen, devices)]
+    for gen in range(state.generation.gen - 1, 0, -1):
+        needing = tuple(device for device in devices if not reads(device, gen))
+        # Nobody hands on what he may not read himself, as from before his node was a member.
+        if needing and reads(ours, gen) and engine.case_key(state.case, gen) is not None:
+            found.append((gen, needing))
+    return found
+
+
+def _assign(
+    engine: Engine, case: bytes, handed_over: list[tuple[int, tuple[bytes, ...]]], parcel: Parcel
+) -> None:
+    state = engine.trust.require_state(case)
+    newest = keying.require_writer(engine, state)
+    for gen, devices in handed_over:
+        key = engine.case_key(case, gen)
+        if key is None:
+            raise RefusedError("this device holds that key no more", rule="d-no-key")
+        wraps: list[DeviceWrap] = []
+        for device in devices:
+            found = engine.directory.require_active(device, at=engine.now())
+            wrap = handed.wrap_case_key(
+                key,
+                found.kem,
+                state.generations[gen - 1].statement,
+                purpose=handed.CASE_DEVICE,
+                author=engine.keys.device,
+            )
+            parcel.wraps.append(wrap)
+            wraps.append(DeviceWrap(device, sha256(wrap)))
+        statement = parcel.activity(Assign, "assign", case, gen=gen, devices=tuple(wraps))
+        parcel.add(statement, tag_key=newest)

@@ -1,9 +1,11 @@
 """What the own node passed on: it has to go with what it rests on.
 
 Whoever has a copy is in another case and hears of no recall there; only the node that passed
-it on can take it back. What a copy is of stands in its body: only what is open here is found.
+it on can take it back. What a copy is of stands in its body: one that is closed here may be
+of anything that shows the same on its cover, and is named as such until somebody opens it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,10 +14,12 @@ from seefen.client.engine import Engine
 from seefen.client.values import DueView
 from seefen.client.views import Row, recall_of, ref_of, rows
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.messages import Forwarded, OnwardDecision
+from seefen.protocol.messages import Forwarded, OnwardDecision, Recall, Said
 from seefen.protocol.onward import GRANTS, recipients
 
 _FORWARDED: Final = "cover IS NOT NULL AND instr(cover, ?) AND body IS NOT NULL AND NOT file"
+_CLOSED: Final = "cover IS NOT NULL AND instr(cover, ?) AND body IS NULL AND NOT file AND node = ?"
+_RECALLS: Final = "cover IS NOT NULL AND instr(cover, ?) AND reply_to IS NOT NULL AND NOT file"
 _KEPT: Final = "passed-on/"  # and the copy: what it rests on, once its words were erased
 
 
@@ -46,6 +50,44 @@ def owed(engine: Engine) -> list[Owed]:
     ]
 
 
+def perhaps(engine: Engine) -> list[Owed]:
+    """Return closed copies of the own node that may be of what was taken back, oldest first.
+
+    A colleague passed them on, and this device has opened none: it cannot tell.
+    """
+    closed = [
+        row
+        for row in rows(engine, _CLOSED, Forwarded.TYPE.encode(), engine.node)
+        if _stands(engine, row) and engine.vault.get(f"{_KEPT}{row.object.hex()}") is None
+    ]
+    if not closed:
+        return []
+    gone = list(_taken_back(engine))
+    found: list[Owed] = []
+    for copy in closed:
+        shows = copy.opened_cover
+        like = (
+            Owed(copy, source, back)
+            for source, back in gone
+            if source.index < copy.index and _shows(source) == (shows and shows.what)
+        )
+        found += [*like][:1]
+    return found
+
+
+def _taken_back(engine: Engine) -> Iterator[tuple[Row, Row]]:
+    for said in rows(engine, _RECALLS, Recall.TYPE.encode()):
+        for source in rows(engine, "object = ?", said.statement.reply_to):
+            back = recall_of(engine, source)
+            if back is not None and back.object == said.object:
+                yield source, back
+
+
+def _shows(row: Row) -> tuple[Said, ...] | None:
+    cover = row.opened_cover
+    return None if cover is None else cover.what
+
+
 def of(engine: Engine, row: Row) -> list[Row]:
     """Return the copies that the own node has to take back because of one message."""
     return [one.copy for one in owed(engine) if one.source.object == row.object]
@@ -71,7 +113,9 @@ def keep(engine: Engine, copy: Row, source: Row) -> None:
 def due(engine: Engine) -> list[DueView]:
     """Return the same as what waits for the own node."""
     now, found = engine.now(), list[DueView]()
-    for one in owed(engine):
+    known = [(one, "recall this too") for one in owed(engine)]
+    unknown = [(one, "open it, it may be a copy to recall") for one in perhaps(engine)]
+    for one, what in (*known, *unknown):
         cover, copy = one.back.opened_cover, one.copy
         given = 0 if cover is None else cover.due_s
         source = one.source.statement.node
@@ -88,7 +132,7 @@ def due(engine: Engine) -> list[DueView]:
                 urgency="URGENT",
                 ours="free",
                 officer="",
-                subject=f"recall this too: {source} took {ref_of(engine, one.source)} back",
+                subject=f"{what}: {source} took {ref_of(engine, one.source)} back",
                 handling=copy.statement.handling,
             )
         )

@@ -4,14 +4,17 @@ An auditor reads the core. It binds the statement by its hash alone, so each fie
 both have is compared; or the broker could put another purpose, number or device there.
 """
 
+from seefen.protocol.envelope import open_envelope
 from seefen.protocol.ledger.record import Core
-from seefen.protocol.statements import Access, Ack, Activity, Object, Search, Statement
+from seefen.protocol.statements import Access, Ack, Activity, Denied, Object, Search, Statement
 
 
 def agrees(core: Core, statement: Statement) -> bool:
     """Tell whether a core says what its statement says."""
     if isinstance(statement, Search):
         return _agrees(core, statement)
+    if isinstance(statement, Denied):
+        return _refuses(core, statement)
     if not isinstance(statement, Activity):
         return True  # a release has no signature of its own: the broker makes both
     about = statement.object if isinstance(statement, Object | Access | Ack) else None
@@ -37,4 +40,39 @@ def _agrees(core: Core, search: Search) -> bool:
         and core.device == search.device.hex()
         and core.device_n == search.device_n
         and (core.case, core.case_n, core.object, core.n) == ("", 0, "", 0)
+    )
+
+
+def asked_in(denied: Denied) -> Access | Search | None:
+    """Return what was refused, its signature unchecked; None where the request carries none.
+
+    Raises:
+        MalformedError: It is no statement of the kind that was asked.
+    """
+    if not denied.asked:
+        return None
+    statement = open_envelope(denied.asked, denied.what).statement
+    return statement if isinstance(statement, Access | Search) else None
+
+
+def _refuses(core: Core, denied: Denied) -> bool:
+    """Tell whether a core says of a refusal what the broker wrote and the device asked."""
+    asked = asked_in(denied)
+    why = ("", "", 0)
+    if asked is not None:
+        why = (asked.purpose, asked.basis, int(isinstance(asked, Access) and asked.emergency))
+        if (asked.device, asked.node) != (denied.device, denied.node):
+            return False
+    about = (denied.case, denied.object)
+    if isinstance(asked, Access) and any(
+        one not in (None, other)
+        for one, other in zip(about, (asked.case, asked.object), strict=True)
+    ):
+        return False
+    return (
+        (core.purpose, core.basis, core.emergency) == why
+        and (core.node, core.device) == (denied.node, denied.device.hex())
+        and (core.case, core.object) == tuple((one or b"").hex() for one in about)
+        and (core.case_n, core.device_n, core.n, core.to) == (0, 0, 0, ())
+        and core.outcome == denied.rule != "ok"
     )

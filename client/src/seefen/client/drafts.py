@@ -51,7 +51,8 @@ def in_order(files: Attached) -> list[Attach]:
 class Attachment(Part, frozen=True):
     """A file that is to follow a message: kept with it, so that no kill comes between.
 
-    ``original``: with all that a photograph says about place and device.
+    ``original``: with all that a photograph says about place and device; ``preview``: it is
+    made small, and leaves ahead of itself.
     """
 
     case: Id
@@ -60,6 +61,7 @@ class Attachment(Part, frozen=True):
     path: bytes
     original: bool
     role: str = ""
+    preview: bool = False
 
 
 def conditions_of(kept: Attachment) -> str:

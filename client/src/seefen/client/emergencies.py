@@ -1,8 +1,8 @@
 """Opening a case in an emergency: one officer, at once, and a trace that nobody overlooks.
 
 An officer of the node who was not assigned asks in the house. A keyholder's client that
-stays tells the case who gets it, then hands him the key: no key without that word. His
-first reading stands in the log as an emergency, and his reason is due within a day.
+stays tells the case who gets it, then hands him the key: no key without that word. What
+he reads stands in the log as an emergency, and his reason is due within a day.
 
 The roster may forbid it, and says how many cases a day. Each question counts, also one
 that was taken back: so nobody harvests cases by asking.
@@ -18,13 +18,13 @@ from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.house import House, Said
 from seefen.client.messaging import Messaging
-from seefen.client.reading import Reader, emergency_of, first_of
+from seefen.client.reading import Reader
 from seefen.client.rosters import WORK
 from seefen.client.stating import SHIFT, remembered
+from seefen.client.urgent import NOTICES, emergency_of, told, urgent_of
 from seefen.client.values import Sent
 from seefen.client.views import Row, author_of, rows
 from seefen.protocol.case import CaseState
-from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
     Emergencies,
@@ -33,13 +33,11 @@ from seefen.protocol.messages import (
     EmergencyRefused,
     Roster,
 )
-from seefen.protocol.statements import Assign
 
 DAY: Final = 86_400  # seconds: until the reason is due, and in which questions are counted
 _LOOK: Final = 0.5  # seconds
 _WORDS: Final = 200  # characters of a reason that another refusal gave
 _ASKS: Final = "case_id = ? AND at > ? AND idx <= ? AND cover IS NOT NULL AND instr(cover, ?)"
-_NOTICES: Final = "case_id = ? AND idx > ? AND cover IS NOT NULL AND NOT file AND instr(cover, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +125,10 @@ class Asking:
         engine, state = self._engine, self._casework.find(number, "case")
         self._require_new(state, again=again)
         self._reader.remember(state.case, purpose, basis, reason)
-        vault, names = engine.vault, (emergency_of(state.case), first_of(state.case))
+        vault, names = engine.vault, (emergency_of(state.case), urgent_of(state.case))
         before = [(name, vault.get(name)) for name in names]
         with vault.change():
-            # Before it is said: whatever ends this process, his first reading is known as one.
+            # Before it is said: whatever ends this process, his readings are known as such.
             vault.put_number(names[0], engine.now())
             vault.put(names[1], b"1")
         message = EmergencyAsk(case=state.case, purpose=purpose, basis=basis)
@@ -200,8 +198,8 @@ class Asking:
         if not text.strip():
             raise RefusedError("a reason says something", rule="missing")
         engine, state = self._engine, self._casework.find(number, "case")
-        view, told = self._view(state), self._told(state)
-        if view is None or view.state != "opened" or told is None:
+        view, notice = self._view(state), self._told(state)
+        if view is None or view.state != "opened" or notice is None:
             raise OutOfTurnError(f"{number} waits for no reason of yours", rule="no-emergency")
         async with engine.lock:
             asked, (purpose, basis, _) = self._asked(state.case), remembered(engine, state.case)
@@ -209,41 +207,15 @@ class Asking:
                 purpose, basis = asked.message.purpose, asked.message.basis
             self._reader.remember(state.case, purpose, basis, text)
             taken, _ = await self._reader.access(
-                state, "object", told.object, (told.object,), engine.now() + SHIFT
+                state, "object", notice.object, (notice.object,), engine.now() + SHIFT
             )
             engine.vault.run("DELETE FROM setting WHERE name = ?", emergency_of(state.case))
         return taken.index
 
     def _told(self, state: CaseState) -> Row | None:
         """Return with which object the members were told of the emergency of this device."""
-        given = self._given(state)
-        if given is None:
-            return None
-        upto, by = given
-        asked, named = self._asked(state.case), EmergencyOpened.TYPE.encode()
-        since = -1 if asked is None else asked.index
-        found = [
-            row
-            for row in rows(self._engine, _NOTICES, state.case, since, named)
-            if row.index < upto and row.statement.node == self._engine.node and self._is_ours(row)
-        ]
-        # While it is closed, whom it names is not known: the last of who handed over the key.
-        return max(found, key=lambda row: (row.statement.device == by, row.index), default=None)
-
-    def _is_ours(self, row: Row) -> bool:
-        message, ours = row.message, self._engine.keys.device
-        return not isinstance(message, EmergencyOpened) or message.device == ours
-
-    def _given(self, state: CaseState) -> tuple[int, bytes] | None:
-        """Return the entry that handed the case to this device, and the device that wrote it."""
-        for entry in reversed(list(self._engine.vault.entries(state.case, "assign"))):
-            if entry.envelope is None:
-                continue
-            assign = open_envelope(entry.envelope, "assign").statement
-            ours = self._engine.keys.device
-            if isinstance(assign, Assign) and ours in {one.device for one in assign.devices}:
-                return entry.index, assign.device
-        return None
+        asked = self._asked(state.case)
+        return told(self._engine, state, -1 if asked is None else asked.index)
 
     def _asked(self, case: bytes) -> Said[EmergencyAsk] | None:
         ours = self._engine.keys.device
@@ -263,7 +235,7 @@ class Asking:
                 why = said.message.why
         if why or at + DAY < engine.now():
             # Whatever he reads there later, he reads because he was assigned.
-            engine.vault.run("DELETE FROM setting WHERE name = ?", first_of(state.case))
+            engine.vault.run("DELETE FROM setting WHERE name = ?", urgent_of(state.case))
         if at + DAY < engine.now():
             return None  # nobody answered, or it was refused yesterday
         return EmergencyView(name, "refused" if why else "asked", why, at + DAY)
@@ -272,7 +244,7 @@ class Asking:
         if self._told(state) is not None:
             return view
         # It was assigned by hand meanwhile: it is his like any other.
-        for one in (emergency_of(state.case), first_of(state.case)):
+        for one in (emergency_of(state.case), urgent_of(state.case)):
             self._engine.vault.run("DELETE FROM setting WHERE name = ?", one)
         return None
 
@@ -375,7 +347,7 @@ class Granting:
 
     def _is_told(self, said: Said[EmergencyAsk], state: CaseState) -> bool:
         """Tell whether what this device told the members stands in the log."""
-        found = rows(self._engine, _NOTICES, state.case, said.index, EmergencyOpened.TYPE.encode())
+        found = rows(self._engine, NOTICES, state.case, said.index, EmergencyOpened.TYPE.encode())
         ours = (row for row in found if row.statement.device == self._engine.keys.device)
         return any(
             isinstance(row.message, EmergencyOpened) and row.message.device == said.device

@@ -100,8 +100,12 @@ class Engine:
         """
         await self.sync_authority()
         count = await self._sync_feed()
-        await self.witnessed.fetch(self._ask_witnessed, self.prove, self.now())
+        await self.fetch_witnessed()
         return count
+
+    async def fetch_witnessed(self) -> None:
+        """Fetch what the quorum has signed since."""
+        await self.witnessed.fetch(self._ask_witnessed, self.prove, self.now())
 
     async def sync_authority(self) -> None:
         """Replay what is new in the authority log."""

@@ -30,7 +30,9 @@ class AuditRow:
 
     What stands on a cover is empty where this device has no key to it: ``type``, ``offence``,
     ``urgency``, ``request`` (``open``, ``answered``, ``taken back``). ``assigned`` is ``yes``,
-    ``no`` or ``keyholder`` for a case and an officer of the own node, else empty.
+    ``no`` or ``keyholder`` for a case and an officer of the own node, else empty. ``cosigned``
+    of ``witnesses`` signed the checkpoint ``witnessed`` that holds it; 0 while none has. Where no
+    quorum is asked for (``needed`` 0) there is nothing to sign.
     """
 
     index: int
@@ -58,6 +60,10 @@ class AuditRow:
     urgency: str = ""
     assigned: str = ""
     request: str = ""
+    witnessed: int = 0
+    cosigned: int = 0
+    witnesses: int = 0
+    needed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,10 @@ class AuditPage:
 
 @dataclass(frozen=True, slots=True)
 class CaseAudit:
-    """Who saw what of a case, and when; ``readers`` are node, officer and how often."""
+    """Who saw what of a case, and when; ``readers`` are node, officer and how often.
+
+    ``problems`` are readings that the broker keeps to itself.
+    """
 
     case: str
     owner: str
@@ -89,6 +98,7 @@ class CaseAudit:
     after: int | None
     head: int
     quorum: int
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +125,25 @@ class PersonAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class NameTold:
+    """Who is behind a pseudonym: ``given`` is the entry of the keyholder who gave his half.
+
+    ``written_at`` is when an admin wrote it into the register (unix seconds, by his clock).
+    """
+
+    officer: str
+    name: str
+    given: AuditRow
+    written_at: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
 class EntryView:
-    """One entry whole: every field, where it stands, and who may know what of it."""
+    """One entry whole: every field, where it stands, and who may know what of it.
+
+    ``by`` names the witnesses of the checkpoint that holds it, and when each signed (unix s).
+    """
 
     row: AuditRow
     fields: dict[str, str]
@@ -127,6 +154,27 @@ class EntryView:
     head: int
     knows: tuple[tuple[str, str], ...]
     quorum: int
+    by: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyCase:
+    """A case that an officer read in an emergency.
+
+    Attributes:
+        at: His first reading there, from which the reason is due within a day.
+        reason_at: When he gave it, None while it is missing.
+        readable: His reasons are sealed to this device: else nobody here knows.
+    """
+
+    case: str
+    node: str
+    officer: str
+    at: int
+    readings: int
+    due_at: int
+    reason_at: int | None
+    readable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +203,7 @@ class Verdict:
     network: str
     month: str = ""
     audits: int = 0
+    emergencies: tuple[EmergencyCase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

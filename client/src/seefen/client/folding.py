@@ -7,6 +7,7 @@ read as it was written. Different words can fold to one; that costs a hit too ma
 
 import re
 import unicodedata
+from itertools import chain
 from typing import Final
 
 # The alphabets of the region, by sound; letters that no romanisation agrees on, by the
@@ -19,7 +20,10 @@ _CYRILLIC: Final = {
     ), strict=True)),
     "\u02bc": "", "\u2019": "",
 }  # fmt: skip
-_LATIN: Final = {"đ": "dj", "ł": "l", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe"}  # noqa: RUF001
+_LATIN: Final = {
+    "đ": "dj", "ǵ": "dj", "ḱ": "c",
+    "ł": "l", "ø": "o", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe",  # noqa: RUF001
+}  # fmt: skip
 _LETTERS: Final = str.maketrans({**_CYRILLIC, **_LATIN})
 # Two letters for one sound, the longer ones first. What glides into a vowel and what is
 # doubled goes: Mariia, Mariya, Marija and Марія meet in one word.
@@ -32,8 +36,11 @@ _SOUNDS: Final = (
 )  # fmt: skip
 _GLIDE: Final = re.compile(r"[ijy]+(?=[aeou])|j|(?<=i)y")
 _DOUBLED: Final = re.compile(r"([a-z])\1+")
+# What is an own letter in Macedonian is written as its sound, or without its mark: Ѓорѓи is
+# Gjorgji, Đorđi and also Gorgi; Ќосев is Kjosev, Ćosev and also Kosev. So it is found as both.
+_UNMARKED: Final = (("ѓ", "г"), ("ќ", "к"), ("ǵ", "g"), ("ḱ", "k"), ("gj", "g"), ("kj", "k"))  # noqa: RUF001
 # A vault keeps words folded: with another number its index is made anew.
-FOLDING: Final = 2
+FOLDING: Final = 3
 
 
 def fold(word: str) -> str:
@@ -48,6 +55,21 @@ def fold(word: str) -> str:
     return _DOUBLED.sub(r"\1", text)
 
 
+def readings(word: str) -> tuple[str, ...]:
+    """Return the word folded in each way that it is written in, the usual one first."""
+    text = unicodedata.normalize("NFKC", word).casefold()
+    plain = text
+    for marked, unmarked in _UNMARKED:
+        plain = plain.replace(marked, unmarked)
+    ways = (word,) if plain == text else (word, plain)
+    return tuple(dict.fromkeys(filter(None, map(fold, ways))))
+
+
 def fold_all(text: str) -> str:
-    """Return the words of a text, each folded, with one blank between them."""
-    return " ".join(filter(None, map(fold, text.split())))
+    """Return the words of a text, each folded in its ways, with one blank between them.
+
+    Words that stand side by side stay so: the other ways come after all of them.
+    """
+    ways = [readings(word) for word in text.split()]
+    others = chain.from_iterable(found[1:] for found in ways)
+    return " ".join((*(found[0] for found in ways if found), *others))

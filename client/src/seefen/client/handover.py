@@ -1,7 +1,8 @@
 """The hand-over of the watch: what is open goes to the next officer, by reference alone.
 
 It is said in the house. The newest one counts; the next officer answers it as taken, or
-does not: nothing waits for it.
+does not: nothing waits for it. One that was for somebody by name is taken by another only
+when he says so, and then both who gave it and for whom it was are told.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +18,7 @@ from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import Answer, Handover
 
 MOST: Final = 200  # references in one hand-over; the rest is counted
+TOLD: Final = 12 * 3600  # seconds: so long both hear that another took it
 Views: TypeAlias = tuple[ObjectView, ...]
 
 
@@ -28,6 +30,7 @@ class HandoverView:
         officer: Whom it is for, or empty.
         unknown: How many references this device has nothing of.
         taken_by: Who took it, or empty.
+        taken_at: When, in Unix seconds, or 0.
     """
 
     ref: str
@@ -42,6 +45,12 @@ class HandoverView:
     drafts: int
     text: str
     taken_by: str
+    taken_at: int = 0
+
+    @property
+    def went_elsewhere(self) -> bool:
+        """Whether another took it than the one it was for."""
+        return bool(self.officer and self.taken_by) and self.taken_by != self.officer
 
 
 class HandingOver:
@@ -92,17 +101,33 @@ class HandingOver:
         view = self.newest()
         return None if view is None or view.taken_by else view
 
-    async def take(self) -> Sent:
+    def told(self) -> HandoverView | None:
+        """Return what this officer must know of: it waits, or went to another than it was for."""
+        view = self.newest()
+        if view is None or not view.taken_by:
+            return view
+        fresh = self._engine.now() - view.taken_at < TOLD
+        concerned = self._officer in (view.by, view.officer)
+        return view if view.went_elsewhere and concerned and fresh else None
+
+    async def take(self, *, instead: bool = False) -> Sent:
         """Answer the newest hand-over as taken.
+
+        Args:
+            instead: Also when it was for another officer, who is told.
 
         Raises:
             OutOfTurnError: rule ``no-handover``: there is none, or it is taken.
+            RefusedError: rule ``for-another``.
         """
         said = next(iter(self._house.said(Handover)), None)
         if said is None:
             raise OutOfTurnError("no watch was handed over", rule="no-handover")
-        if by := self._taken_by(said):
+        if by := self._taken(said)[0]:
             raise OutOfTurnError(f"{by} has taken it", rule="no-handover")
+        for_ = said.message.officer
+        if for_ not in ("", self._officer) and not instead:
+            raise RefusedError(f"{said.officer} handed this watch to {for_}", rule="for-another")
         return await self._house.say(
             Answer(answer="taken", of=said.object, handling="H2"), reply_to=said.object
         )
@@ -112,15 +137,20 @@ class HandingOver:
         refs = list(dict.fromkeys(due.ref for due in open_))[:MOST]
         return tuple(row_of(self._engine, *self._find(ref)).object for ref in refs)
 
-    def _taken_by(self, given: Said[Handover]) -> str:
+    @property
+    def _officer(self) -> str:
+        return self._engine.directory.device(self._engine.keys.device).officer
+
+    def _taken(self, given: Said[Handover]) -> tuple[str, int]:
         for said in self._house.said(Answer):
             if said.message.of == given.object and said.message.answer == "taken":
-                return said.officer
-        return ""
+                return said.officer, said.at
+        return "", 0
 
     def _view(self, said: Said[Handover]) -> HandoverView:
         message = said.message
         waiting, owed = self._known(message.waiting), self._known(message.owed)
+        taken_by, taken_at = self._taken(said)
         return HandoverView(
             ref=said.ref,
             by=said.officer,
@@ -133,7 +163,8 @@ class HandingOver:
             queued=message.queued,
             drafts=message.drafts,
             text=message.text,
-            taken_by=self._taken_by(said),
+            taken_by=taken_by,
+            taken_at=taken_at,
         )
 
     def _known(self, objects: Iterable[bytes]) -> Views:

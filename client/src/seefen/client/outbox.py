@@ -7,13 +7,15 @@ lets readers drop a double.
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from msgspec.structs import replace as replaced
 
-from seefen.client import describing, files, keying, marks, photos, searching
+from seefen.client import describing, files, keying, marks, photos, previews, searching
 from seefen.client.answers import FullError, UnreachableError
 from seefen.client.drafts import Attached, Attachment, Draft, check_name, in_order
 from seefen.client.engine import Engine
@@ -42,6 +44,7 @@ from seefen.protocol.statements import Object
 from seefen.protocol.suite import SUITE, new_id, seal
 
 Progress = Callable[[str, int, int], None]
+SOON: Final = 1.0  # seconds between two times that files leave while others are on their way
 
 
 class Outbox:
@@ -51,6 +54,7 @@ class Outbox:
         self._engine = engine
         self._sender = sender
         self._moving = asyncio.Lock()
+        self._left = 0.0
         self.permit: Callable[[Draft], None] = _anything
         self._uploaded: set[bytes] = set()
 
@@ -106,9 +110,9 @@ class Outbox:
         )
         vault = self._engine.vault
         with vault.soon():  # synced with what is about to leave, or before it is said to wait
-            for path, role in attached:
+            for (path, role), small in previews.first(attached):
                 place = os.fsencode(path.absolute())
-                kept = Attachment(case, bare.object, message.handling, place, original, role)
+                kept = Attachment(case, bare.object, message.handling, place, original, role, small)
                 vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
             return self._keep(draft)
 
@@ -137,15 +141,12 @@ class Outbox:
         wrong: RefusedError | None = None
         async with self._moving:
             for id_, kept in self._attachments():
+                draft: Draft | None = None
                 try:
                     draft = await self._seal_file(kept)
                 except RefusedError as err:
                     wrong = wrong or err
-                    self._engine.vault.run("DELETE FROM attachment WHERE id = ?", id_)
-                    continue
-                with self._engine.vault.change():
-                    self._keep(draft)
-                    self._engine.vault.run("DELETE FROM attachment WHERE id = ?", id_)
+                self._sealed(id_, draft)
             for id_, draft, _ in self.waiting():
                 try:
                     if draft.file and draft.object not in self._uploaded:
@@ -159,6 +160,12 @@ class Outbox:
                     self._note(id_, err)
         return wrong
 
+    def _sealed(self, id_: int, draft: Draft | None) -> None:
+        with self._engine.vault.change():
+            if draft is not None:
+                self._keep(draft)
+            self._engine.vault.run("DELETE FROM attachment WHERE id = ?", id_)
+
     async def _upload(self, draft: Draft, progress: Progress) -> None:
         sealed = self.folder / draft.file
         connection = self._engine.connection
@@ -169,19 +176,27 @@ class Outbox:
                 f"the sealed copy of {draft.name} cannot be read: {err.strerror}", rule="file"
             ) from None
         self._uploaded.add(draft.object)
+        if time.monotonic() - self._left > SOON:  # the next one may take minutes: it goes now
+            async with self._engine.lock:
+                await self.flush()
+            self._left = time.monotonic()
 
     def _attachments(self) -> list[tuple[int, Attachment]]:
         found = self._engine.vault.run("SELECT id, fields FROM attachment ORDER BY id")
         return [(id_, decode(fields, Attachment)) for id_, fields in found]
 
-    async def _seal_file(self, kept: Attachment) -> Draft:
+    async def _seal_file(self, kept: Attachment) -> Draft | None:
+        """Seal a file; None: it was to be a preview, and there is none of it."""
         path = Path(os.fsdecode(kept.path))
         bare = self._bare(kept.case, file=True)
         key = new_content_key()
         sealed = self.folder / f"{bare.object.hex()}.sealed"
         try:
             self.folder.mkdir(exist_ok=True)
-            source, note = await asyncio.to_thread(describing.describe, path, kept, bare.created_at)
+            found = await asyncio.to_thread(describing.describe, path, kept, bare.created_at)
+            if found is None:
+                return None
+            source, note = found
             plain = encode_message(note)
             body_size, root = await asyncio.to_thread(
                 files.seal_file, source.data, sealed, key, bare, plain, _unseen
@@ -193,22 +208,9 @@ class Outbox:
             files.discard(sealed)
             raise RefusedError(f"{path} cannot be read: {err.strerror}", rule="file") from None
         return Draft(
-            kept.case,
-            bare.object,
-            bare.nonce,
-            bare.created_at,
-            kept.handling,
-            kept.of,
-            None,
-            sealed.name,
-            note.name,
-            encode_cover(note.cover()),
-            b"",
-            key,
-            body_size,
-            root,
-            plain,
-        )
+            kept.case, bare.object, bare.nonce, bare.created_at, kept.handling, kept.of, None,
+            sealed.name, note.name, encode_cover(note.cover()), b"", key, body_size, root, plain,
+        )  # fmt: skip
 
     def waiting(self) -> list[tuple[int, Draft, str | None]]:
         """Return the drafts in the order they were made, with the last problem of each."""

@@ -50,7 +50,7 @@ class Pairs:
             originals.require(self._engine, others, message)
             message = originals.inner(message)
         policy = self._house.paper(PairPolicy)
-        if policy is None or message.TYPE in _ALWAYS:
+        if policy is None or _says_nothing(message):
             return  # one that is not open yet is asked for when it is sealed
         persons, form = bool(getattr(message, "persons", ())), message.TYPE
         if isinstance(message, Correction):
@@ -65,7 +65,7 @@ class Pairs:
             RefusedError: Also rule ``paper-unread``: a newer policy is here, and closed.
         """
         message, state = self._message(draft), self._engine.trust.require_state(draft.case)
-        if self._house.is_unread(PairPolicy) and message.TYPE not in _ALWAYS:
+        if self._house.is_unread(PairPolicy) and not _says_nothing(message):
             if not self._judged(state.members, message):
                 return
             raise RefusedError(
@@ -138,6 +138,12 @@ class Pairs:
         found = rows(self._engine, "case_id = ? AND body IS NOT NULL AND NOT file", state.case)
         said = (row.message and originals.shown(self._engine, row, row.message) for row in found)
         return any(getattr(message, "persons", ()) for message in said)
+
+
+def _says_nothing(message: Message) -> bool:
+    """Tell whether a message hands over nothing that its readers have not, whoever they are."""
+    wordless = isinstance(message, Correction) and not (message.was or message.now)
+    return wordless or message.TYPE in _ALWAYS
 
 
 def _require(own: str, node: str, policy: PairPolicy, form: str, persons: bool, day: str) -> None:

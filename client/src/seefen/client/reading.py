@@ -22,6 +22,7 @@ from seefen.client.sender import Parcel, Sender
 from seefen.client.stating import SHIFT, remember, remembered
 from seefen.client.trust import Taken
 from seefen.client.unwitnessed import stale
+from seefen.client.urgent import emergency_of, is_urgent
 from seefen.client.values import ObjectView, Opened
 from seefen.client.views import (
     Row,
@@ -54,16 +55,6 @@ PURPOSES: Final = (
     "border-control",
 )
 BASES: Final = ("pcc-see", "bilateral", "unfp", "untoc-20", "iti", "national-law", "mla")
-
-
-def first_of(case: bytes) -> str:
-    """Return what the vault holds while a case's first reading is to be an emergency's."""
-    return f"first/{case.hex()}"
-
-
-def emergency_of(case: bytes) -> str:
-    """Return what the vault holds while the reason for an emergency is due."""
-    return f"emergency/{case.hex()}"
 
 
 class Reader:
@@ -134,6 +125,7 @@ class Reader:
                 original=original,
                 accepted_at=accepted or None,
                 related=related(engine, row),
+                written_here=row.statement.device == engine.keys.device,
             )
 
     async def take(self, state: CaseState, row: Row) -> None:
@@ -234,8 +226,8 @@ class Reader:
         """State purpose and basis to the log; return the entry and the released keys."""
         engine = self._engine
         purpose, basis, text = self.stated(state)
-        first = engine.vault.get(first_of(state.case)) is not None
-        emergency = emergency or first or stale(engine)
+        urgent = is_urgent(engine, state)
+        emergency = emergency or urgent or stale(engine)
         reason = commit_reason(text)
         key = engine.case_key(state.case, state.generation.gen)
         sealed = seal_reason(
@@ -261,9 +253,8 @@ class Reader:
             return ask
 
         asked = await self._sender.ask(make, encode([reason.text, reason.salt]))
-        if first:
-            done = [first_of(state.case), *([emergency_of(state.case)] if text.strip() else [])]
-            engine.vault.many("DELETE FROM setting WHERE name = ?", [(name,) for name in done])
+        if urgent and text.strip():
+            engine.vault.run("DELETE FROM setting WHERE name = ?", emergency_of(state.case))
         return asked
 
     def keep_key(self, row: Row, wrapped: bytes, index: int, until: int) -> None:

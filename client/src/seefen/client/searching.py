@@ -5,12 +5,12 @@ entry, as always. The index is a part of the vault, and what is erased leaves it
 """
 
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import msgspec
 
 from seefen.client.engine import Engine
-from seefen.client.folding import FOLDING, fold, fold_all
+from seefen.client.folding import FOLDING, fold_all, readings
 from seefen.client.values import Found
 from seefen.client.vault import Vault
 from seefen.client.views import object_view, rows
@@ -20,6 +20,7 @@ from seefen.protocol.messages.shape import recoded, shape
 
 LEAST: Final = 3  # folded characters: the index knows words by three letters at a time
 MOST: Final = 50  # hits that are shown
+Words: TypeAlias = tuple[tuple[str, ...], ...]
 
 
 def keep(vault: Vault, object_: bytes, message: Form) -> None:
@@ -55,22 +56,21 @@ def search(engine: Engine, text: str) -> Found:
     Raises:
         RefusedError: No word of it is long enough.
     """
-    words = [word for word in map(fold, text.split()) if len(word) >= LEAST]
+    words = words_of(text)
     if not words:
         raise RefusedError(
             f"give at least {LEAST} letters or digits of a word to look for", rule="form"
         )
     vault = engine.vault
-    _renew(engine)
-    query = " AND ".join(f'"{word}"' for word in words)
+    renew(engine)
     sql = "SELECT rowid FROM word WHERE folded MATCH ? ORDER BY rowid DESC LIMIT ?"
-    indices = [row[0] for row in vault.run(sql, query, MOST + 1)]
+    indices = [row[0] for row in vault.run(sql, query_of(words), MOST + 1)]
     found = [row for index in indices[:MOST] for row in rows(engine, "idx = ?", index)]
     views = (object_view(engine, row) for row in found)
     searched = vault.one("SELECT count(*) FROM object WHERE body IS NOT NULL")
     closed = vault.one("SELECT count(*) FROM object WHERE body IS NULL AND NOT file")
     return Found(
-        words=tuple(words),
+        words=tuple(ways[0] for ways in words),
         views=tuple(view for view in views if not view.recalled_by),
         more=len(indices) > MOST,
         searched=searched[0] if searched else 0,
@@ -78,7 +78,19 @@ def search(engine: Engine, text: str) -> Found:
     )
 
 
-def _renew(engine: Engine) -> None:
+def words_of(text: str) -> Words:
+    """Return the words of a text that can be looked for, each in the ways that it is written in."""
+    asked = (readings(word) for word in text.split())
+    long = (tuple(way for way in ways if len(way) >= LEAST) for ways in asked)
+    return tuple(filter(None, long))
+
+
+def query_of(words: Words) -> str:
+    """Return the query of the index for all of some words, each in one of its ways."""
+    return " AND ".join("(" + " OR ".join(f'"{way}"' for way in ways) + ")" for ways in words)
+
+
+def renew(engine: Engine) -> None:
     """Fold all words anew when an older version of this program folded them in its own way."""
     vault = engine.vault
     if vault.get_number("folding") == FOLDING:

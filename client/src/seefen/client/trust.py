@@ -33,7 +33,7 @@ from seefen.protocol.ledger.record import Core, Record
 from seefen.protocol.ledger.tree import EMPTY_ROOT, check_consistency
 from seefen.protocol.messages import Cover
 from seefen.protocol.receipt import Entry, check_entry
-from seefen.protocol.statements import Assign, Case, CaseKey, Head, Release, Root, Statement
+from seefen.protocol.statements import Activity, Assign, Case, CaseKey, Head, Root, Statement
 from seefen.protocol.suite import sha256
 
 Prove = Callable[[str, int, int], Awaitable[tuple[bytes, ...]]]
@@ -388,7 +388,6 @@ def _counted(state: CaseState, device: bytes, last: Last) -> CaseState:
 
 
 def _case_of(statement: Statement) -> bytes:
-    case = getattr(statement, "case", None)
-    if not isinstance(case, bytes) or isinstance(statement, Release):
+    if not isinstance(statement, Activity):
         raise UntrustedError("not a statement of a case", rule="unknown-kind")
-    return case
+    return statement.case

@@ -43,6 +43,7 @@ class ObjectView:
     cover: Cover | None = None
     surface: Surface | None = None  # of a file that was opened here
     flash: str = ""  # of an alert: asked, or who confirmed it
+    preview_of: str = ""  # of one that is a preview: SHA-256 of its photograph, in hex
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ class Opened:
     those that a note about it names which is open here as well. ``corrections`` are what its
     own node said later was wrong in it. ``original`` is what was passed on in it, proved to be
     its author's; ``accepted_at``, when its terms were accepted here. ``related`` are alerts of
-    the same crossing within a week, from their covers.
+    the same crossing within a week, from their covers. What was ``written_here`` has the entry
+    of its sending: nobody else's reading goes without one of its own.
     """
 
     view: ObjectView
@@ -120,6 +122,7 @@ class Opened:
     original: Original | None = None
     accepted_at: int | None = None
     related: tuple[ObjectView, ...] = ()
+    written_here: bool = False
 
 
 @dataclass(frozen=True, slots=True)

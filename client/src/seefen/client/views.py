@@ -129,6 +129,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         cover_open=cover is not None,
         cover=cover,
         surface=message.surface if isinstance(message, FileNote) else None,
+        preview_of=message.preview_of.hex() if isinstance(message, FileNote) else "",
         flash=author_of(engine, flash).officer if flash else "asked" if asks else "",
     )
 

@@ -38,13 +38,28 @@ class WitnessedHeads:
 
     def newest(self, log: str) -> Witnessed | None:
         """Return the newest witnessed head; None if today's quorum has signed none."""
-        note = self._vault.get(f"witnessed/{log}")
-        if note is None:
+        note = self.note(log)
+        if not note:
             return None
         try:
-            return self._open(log, note.decode())
+            return self._open(log, note)
         except UntrustedError:
             return None  # the root has changed since, and other witnesses must say so
+
+    def note(self, log: str) -> str:
+        """Return the text of the newest witnessed head with its lines; empty without one."""
+        return (self._vault.get(f"witnessed/{log}") or b"").decode()
+
+    def of_entry(self, index: int) -> tuple[int, int, int]:
+        """Return which witnessed head covers an entry of the activity log.
+
+        Its size, how many witnesses signed it, how many the root names; the first two are 0
+        while none does.
+        """
+        kept, of = self.newest("activity"), len(self._trust.root.witnesses)
+        if kept is None or index >= _size(kept):
+            return 0, 0, of
+        return _size(kept), len(kept.by), of
 
     def covers(self, index: int) -> bool:
         """Tell whether the quorum has seen an entry of the activity log."""

@@ -128,6 +128,15 @@ class LogFrom(Part, frozen=True):
     seen: Count
 
 
+class CaseFrom(Part, frozen=True):
+    """Asks who read what of a case, from an index on: for the node that opened it."""
+
+    case: Id
+    start: Count
+    limit: Annotated[int, Meta(ge=1, le=4096)]
+    seen: Count
+
+
 class AuthorityItem(Part, frozen=True):
     """A leaf of the authority log, with the wraps that are addressed to this device."""
 

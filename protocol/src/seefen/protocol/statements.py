@@ -304,6 +304,22 @@ class Release(Statement, frozen=True):
     under: Annotated[tuple[Count, ...], Meta(min_length=1, max_length=4096)]
 
 
+class Denied(Statement, frozen=True):
+    """Written by the broker when it refuses for want of a right: who, what, and which rule.
+
+    ``asked`` is the signed statement that was refused, empty where the request carries none:
+    then it is the broker's word. ``case`` and ``object`` are named where there are such.
+    """
+
+    node: NodeName
+    device: Id
+    what: Annotated[str, Meta(pattern=r"\A(access|search|audit)\Z")]
+    rule: Code
+    case: Id | None
+    object: Id | None
+    asked: Annotated[bytes, Meta(max_length=32_768)]
+
+
 AUTHORITY_KINDS: Final[dict[str, type[Authority]]] = {
     "root": Root,
     "node": Node,
@@ -321,7 +337,9 @@ ACTIVITY_KINDS: Final[dict[str, type[Activity] | type[Search]]] = {
     "ack": Ack,
     "search": Search,
 }
-KINDS: Final[dict[str, type[Statement]]] = {**AUTHORITY_KINDS, **ACTIVITY_KINDS, "release": Release}
+# Written by the broker, unsigned: the checkpoint over the entry is the signature.
+BROKER_KINDS: Final[dict[str, type[Statement]]] = {"release": Release, "denied": Denied}
+KINDS: Final[dict[str, type[Statement]]] = {**AUTHORITY_KINDS, **ACTIVITY_KINDS, **BROKER_KINDS}
 # What grants power carries both signatures; what happens under it carries Ed25519 and
 # is protected from later forgery by its place in the log.
 POWER_KINDS: Final = frozenset((*AUTHORITY_KINDS, "case", "casekey", "assign"))

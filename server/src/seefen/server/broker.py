@@ -17,6 +17,7 @@ from seefen.protocol.frames import (
     Ask,
     AuditPage,
     AuthorityPage,
+    CaseFrom,
     ContentKey,
     FeedFrom,
     LogFrom,
@@ -27,15 +28,16 @@ from seefen.protocol.frames import (
     Released,
     Span,
 )
-from seefen.protocol.statements import Activity, Device, Object, Root, Search
+from seefen.protocol.statements import Device, Root
 from seefen.protocol.suite import PlainKey
 from seefen.server.alarms import alarm
+from seefen.server.denials import Denials, suspect
 from seefen.server.errors import UnreachableError
 from seefen.server.feed import Feed
 from seefen.server.high_water import HighWater
 from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
 from seefen.server.newest import Newest
-from seefen.server.pages import Pages
+from seefen.server.pages import Pages, require_auditing
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
 from seefen.server.recovery import LedgerChangedError, resume
@@ -69,9 +71,10 @@ class Broker:
         self._watches = watches
         self._log_key = log_key
         self._clock = clock
+        self.denials = Denials(sequencer, clock)
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
-        self._newest = Newest(storage, sequencer, prover.high_water)
+        self._newest = Newest(storage, sequencer, prover, clock)
         self._tiled = Tiled(storage, prover)
         self.witnesses = Witnesses(
             storage.cosignatures, prover, sequencer, self._newest, clock, closes_after=unwitnessed
@@ -125,6 +128,7 @@ class Broker:
         await self.witnesses.close()
         await self._push.close()
         await self._sequencer.close()
+        await self.denials.settled()
 
     @property
     def directory(self) -> Directory:
@@ -167,14 +171,15 @@ class Broker:
             UnreachableError: It may or may not stand: ask again with the same bytes.
         """
         job = BundleJob(device, bundle)
-        try:
-            await self._require_parts(job)
-            done = await self._sequencer.write(job)
-        except UnreachableError:
-            raise
-        except SeefenError as err:
-            done = await self._stands_already(device, job.opened, err)
-            await self._check_same_contents(job)
+        with self.denials.of(device, *job.opened):
+            try:
+                await self._require_parts(job)
+                done = await self._sequencer.write(job)
+            except UnreachableError:
+                raise
+            except SeefenError as err:
+                done = await self._stands_already(device, job.opened, err)
+                await self._check_same_contents(job)
         return await self._recorded(done, device, seen)
 
     async def ask(self, device: bytes, ask: Ask) -> Released:
@@ -183,20 +188,22 @@ class Broker:
         The same access again, while it lasts, gives keys again and no second entry.
 
         Raises:
-            SeefenError: The rule that refuses it; nothing was logged, nothing is given.
+            SeefenError: The rule that refuses it; nothing is given. An access that there was
+                no right to is entered as refused.
         """
         opened = open_envelope(ask.envelope, "access")
         job = AskJob(device, opened, ask.tag, ask.objects)
         await self.witnesses.check(job.access.case)
-        try:
-            done = await self._sequencer.write(job)
-        except UnreachableError:
-            raise
-        except SeefenError as err:
-            before = await self._stands_already(device, (opened,), err)
-            again = AskAgainJob(device, before.activity[0].idx, job.access, ask.objects)
-            opens = await self._sequencer.write(again)
-            done = Done((), before.activity, opens.heads, opens.keys, opens.disclosure)
+        with self.denials.of(device, opened):
+            try:
+                done = await self._sequencer.write(job)
+            except UnreachableError:
+                raise
+            except SeefenError as err:
+                before = await self._stands_already(device, (opened,), err)
+                again = AskAgainJob(device, before.activity[0].idx, job.access, ask.objects)
+                opens = await self._sequencer.write(again)
+                done = Done((), before.activity, opens.heads, opens.keys, opens.disclosure)
         return await self._released(done, device, ask)
 
     async def feed(self, device: bytes, ask: FeedFrom) -> Page:
@@ -230,16 +237,19 @@ class Broker:
         consistency = await self._grown(device, ask.seen, heads)
         return RecordPage(ask.start, records, self._sign("activity", heads.activity), consistency)
 
-    async def audit(self, device: bytes, ask: LogFrom) -> AuditPage:
-        """Return the entries that a device's node may open, to its auditors and admins.
+    async def audit(self, device: bytes, ask: LogFrom | CaseFrom) -> AuditPage:
+        """Return the entries that a device's node may open, or who read what of one case.
 
         Raises:
-            UntrustedError: rule ``role``.
+            UntrustedError, RefusedError: See :func:`require_auditing`.
         """
-        certificate = self.directory.require_role(device, "auditor", "admin", at=self._now())
+        case = ask.case if isinstance(ask, CaseFrom) else None
+        with self.denials.of(device, audit=True, case=case):
+            state = None if case is None else await self._sequencer.case(case)
+            node = require_auditing(self.directory, device, case, state, self._now())
         heads = await self._newest()
         items, upto = await self._pages.audit(
-            certificate.node, start=ask.start, size=heads.activity.size, limit=ask.limit
+            node, case, start=ask.start, size=heads.activity.size, limit=ask.limit
         )
         consistency = await self._grown(device, ask.seen, heads)
         return AuditPage(items, upto, self._sign("activity", heads.activity), consistency)
@@ -330,7 +340,7 @@ class Broker:
         authority, activity = await self._storage.placed([o.hash for o in opened])
         known = self._sequencer.known
         if len(authority) + len(activity) < len(opened):
-            self._suspect(opened, error)
+            suspect(known, opened, error)
             raise error
         if device is not None:
             known.directory.require_active(device, at=self._now())
@@ -338,18 +348,6 @@ class Broker:
             raise error
         heads = await self._newest()
         return Done(tuple(row.idx for row in authority), tuple(activity), heads, {}, None)
-
-    def _suspect(self, opened: tuple[Opened, ...], error: SeefenError) -> None:
-        """Raise an alarm when a refusal looks like a copied device or a forged object."""
-        if error.rule == "other-bytes":
-            alarm("other-bytes", objects=[_object_id(o) for o in opened])
-        if error.rule == "number":
-            used = self._sequencer.known.has_number
-            for statement in (o.statement for o in opened):
-                if not isinstance(statement, Activity | Search):
-                    continue
-                if used(statement.device, statement.device_n):
-                    alarm("cloned-device", device=statement.device, number=statement.device_n)
 
     async def _check_same_contents(self, job: BundleJob) -> None:
         for content in job.contents.values():
@@ -394,7 +392,3 @@ class Broker:
 def _check_log_key(root: Root, log_key: PlainKey) -> None:
     if root.log_key != log_key.public:
         raise RefusedError("the network names another log key than this broker's", rule="log-key")
-
-
-def _object_id(opened: Opened) -> bytes | None:
-    return opened.statement.object if isinstance(opened.statement, Object) else None

@@ -18,6 +18,7 @@ from seefen.protocol.statements import (
     Assign,
     Case,
     CaseKey,
+    Denied,
     Object,
     Release,
     Search,
@@ -136,6 +137,51 @@ def release_entry_of(layer: Layer, release: Release, envelope: bytes, n: int) ->
         None,
         None,
         release.object,
+        hash_,
+        envelope,
+    )
+
+
+def denied_entry_of(
+    layer: Layer, denied: Denied, envelope: bytes, asked: Access | Search | None
+) -> LeafRow:
+    """Return the entry of a refusal. It says no more than the refused one knew himself."""
+    hash_ = sha256(envelope)
+    core = Core(
+        act="denied",
+        at=layer.at,
+        op="consult",
+        node=denied.node,
+        device=denied.device.hex(),
+        officer=layer.directory.device(denied.device).officer,
+        case=(denied.case or b"").hex(),
+        case_n=0,
+        device_n=0,
+        object=(denied.object or b"").hex(),
+        n=0,
+        to=(),
+        purpose=asked.purpose if asked is not None else "",
+        basis=asked.basis if asked is not None else "",
+        emergency=int(isinstance(asked, Access) and asked.emergency),
+        req=hash_.hex(),
+        under=(),
+        outcome=denied.rule,
+    )
+    detail = None if asked is None else asked.detail
+    text, salt, record, detail_salt = _commit(layer, core, b"", detail)
+    return LeafRow(
+        layer.activity_size,
+        record,
+        text,
+        salt,
+        detail_salt,
+        "denied",
+        denied.case or NO_CASE,
+        denied.node,
+        denied.device,
+        None,
+        None,
+        denied.object,
         hash_,
         envelope,
     )

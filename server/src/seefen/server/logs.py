@@ -11,8 +11,9 @@ What the libraries want to log is reduced to where it was: their texts quote req
 import hmac
 import logging
 import sys
+import time
 import traceback
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from pathlib import Path
 from threading import Lock
 from typing import Any, TextIO, cast
@@ -20,6 +21,7 @@ from typing import Any, TextIO, cast
 import structlog
 
 _FRAMES = 8
+REPEAT_SECONDS = 60.0  # between two lines of one kind
 
 
 def configure(secret: bytes, to: TextIO | None = None) -> None:
@@ -55,6 +57,29 @@ def where(error: BaseException) -> list[str]:
     """Return where an exception came from, and not what it says: that may be content."""
     frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
     return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames]
+
+
+class Repeats:
+    """Says when to write a line that comes again and again: at once, then once a minute.
+
+    A flood of wrong logins fills no disk and hides no other line. Kinds are made of what stands
+    in our code, never of what a stranger sends, so they are few.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Know of no line; ``clock`` gives seconds."""
+        self._clock = clock
+        self._kinds: dict[object, tuple[float, int]] = {}
+
+    def due(self, kind: object) -> int:
+        """Count one; return how many came since the line before if one is due now, else 0."""
+        now = self._clock()
+        until, more = self._kinds.get(kind, (now, 0))
+        if now < until:
+            self._kinds[kind] = until, more + 1
+            return 0
+        self._kinds[kind] = now + REPEAT_SECONDS, 0
+        return more + 1
 
 
 class _Lines:

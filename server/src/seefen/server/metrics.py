@@ -28,6 +28,10 @@ REFUSED: Final = Counter(
     "seefen_refused", "Requests that were refused, by status and rule.",
     ("status", "rule"), registry=COUNTED,
 )  # fmt: skip
+DENIED: Final = Counter(
+    "seefen_denied", "Refusals for want of a right: entered, counted, unsigned, lost.",
+    ("became",), registry=COUNTED,
+)  # fmt: skip
 ALARMS: Final = Counter("seefen_alarms", "Alarms, by rule.", ("rule",), registry=COUNTED)
 PUSHED: Final = Counter("seefen_pushed", "Frames sent unasked.", registry=COUNTED)
 BLOB_BYTES: Final = Counter(

@@ -7,7 +7,10 @@ every reader finds that they do not fit together. Hiding that would be the broke
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
+from seefen.protocol.case import CaseState
+from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import AuditItem, AuthorityItem
 from seefen.protocol.statements import Mailbox
 from seefen.server.proofs import Prover
@@ -39,10 +42,19 @@ class Pages:
         )
 
     async def audit(
-        self, node: str, *, start: int, size: int, limit: int
+        self, node: str, case: bytes | None, *, start: int, size: int, limit: int
     ) -> tuple[tuple[AuditItem, ...], int]:
-        """Return the entries a node's auditors may open, and up to where these are all."""
-        rows = await self._storage.entitled(node, start, size, limit)
+        """Return the entries a node's auditors may open, and up to where these are all.
+
+        Args:
+            node: Whose entries, and those of its cases.
+            case: Readings of this case alone.
+            start: The first index; ``size`` is behind the last, ``limit`` how many at most.
+        """
+        if case is None:
+            rows = await self._storage.entitled(node, start, size, limit)
+        else:
+            rows = await self._storage.readings(case, start, size, limit)
         fit = _fit(rows)
         ended = len(fit) == len(rows) < limit
         entries = await self._prover.entries(fit, size)
@@ -51,6 +63,31 @@ class Pages:
             for row, entry in zip(fit, entries, strict=True)
         )
         return items, max(size, start) if ended else fit[-1].idx + 1
+
+
+def require_auditing(
+    directory: Directory, device: bytes, case: bytes | None, state: CaseState | None, at: int
+) -> str:
+    """Return the node whose entries a device may look at.
+
+    Args:
+        case: None: all of its node, for auditors and admins. Else who read this case, for
+            leads and keyholders of the node that opened it as well.
+        state: Of the case; None: there is no such case.
+
+    Raises:
+        UntrustedError: Not in force, or rule ``role``.
+        RefusedError: rule ``not-the-owner``: also of a case that is none, or whoever asks
+            would learn which there are.
+    """
+    roles = ("auditor", "admin", *(() if case is None else ("lead", "keyholder")))
+    node = directory.require_role(device, *roles, at=at).node
+    if case is not None and (state is None or state.owner != node):
+        raise RefusedError(
+            "who read a case is shown to the node that opened it, and to nobody else",
+            rule="not-the-owner",
+        )
+    return node
 
 
 def _fit(rows: Sequence[R]) -> Sequence[R]:

@@ -26,7 +26,8 @@ from seefen.protocol.receipt import Entry
 from seefen.protocol.suite import PlainKey
 from seefen.server.errors import FrozenError
 from seefen.server.high_water import HighWater
-from seefen.server.rows import LeafRow, LogHead, Reads
+from seefen.server.rows import Heads, LeafRow, LogHead, Reads
+from seefen.server.stamps import Stamps
 
 TILES_KEPT: Final = 1024  # about 40 KB each
 SPANS_KEPT: Final = 8192  # hashes of runs of leaves, about 200 bytes each
@@ -114,10 +115,17 @@ class Prover:
         self._reads = reads
         self._log_key = log_key
         self._checkpoints: OrderedDict[tuple[str, LogHead, int], str] = OrderedDict()
+        self._stamps = {"authority": Stamps(), "activity": Stamps()}
+
+    def see(self, heads: Heads, at: int) -> None:
+        """Take in that these were the newest heads at a time, in Unix seconds."""
+        self._stamps["authority"].see(heads.authority.size, at)
+        self._stamps["activity"].see(heads.activity.size, at)
 
     def checkpoint(self, origin: str, log: str, head: LogHead, at: int) -> str:
         """Return the signed checkpoint of a head, once a second at most."""
         self._require_marked(log, head)
+        at = self._stamps[log].of(head.size, at)
         key = (f"{origin}/{log}", head, at)
         note = self._checkpoints.get(key)
         if note is None:
@@ -130,6 +138,7 @@ class Prover:
     def published(self, origin: str, log: str, head: LogHead, at: int) -> str:
         """Return the checkpoint of a head as other tools read it."""
         self._require_marked(log, head)
+        at = self._stamps[log].of(head.size, at)
         checkpoint = Checkpoint(f"{origin}/{log}", head.size, head.root)
         return publish_checkpoint(checkpoint, self._log_key, at)
 

@@ -338,6 +338,10 @@ class Storage(Reads, Protocol):
         """Return the entries that the auditors of a node may open."""
         ...
 
+    async def readings(self, case: bytes, start: int, stop: int, limit: int) -> list[LeafRow]:
+        """Return who read what of a case, was handed it, or was refused."""
+        ...
+
     async def wraps(self, hashes: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return those wraps that are there, by hash."""
         ...

@@ -250,6 +250,7 @@ class Sequencer:
         for growth in growths:
             growth.commit()
         self.known.absorb(group.layer, heads)
+        self._prover.see(heads, int(self._clock()))
         group.committed = True
         told = partial(self._told, group, heads, keys)
         self.announcer.say(heads, told, partial(self._fail, group))

@@ -7,13 +7,13 @@ from seefen.client.engine import Engine
 from seefen.client.trust import Taken
 from seefen.protocol.access import open_reason
 from seefen.protocol.case import Position
-from seefen.protocol.envelope import Opened, check_signed_by
+from seefen.protocol.envelope import Opened, check_signed_by, open_envelope
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuditItem
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.search import Account, check_search, open_account
-from seefen.protocol.statements import Access, Release, Search
+from seefen.protocol.statements import Access, Denied, Release, Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,9 @@ def check(engine: Engine, item: AuditItem, under: Checkpoint) -> Checked:
     try:
         core = decode_core(item.entry.core)
         taken = engine.trust.take_entry(item.kind, item.entry, item.envelope, under)
-        if item.kind != "release":
+        if isinstance(taken.opened.statement, Denied):
+            _check_asked(engine, taken, taken.opened.statement)
+        elif item.kind != "release":
             _check_author(engine, taken)
     except SeefenError as err:
         return Checked(item, core, None, f"entry {item.entry.index}: {err}")
@@ -53,6 +55,19 @@ def _check_author(engine: Engine, taken: Taken) -> None:
     if isinstance(taken.opened.statement, Search):
         # It stands in no case, so no member has checked its rules but its own auditors.
         check_search(taken.opened, directory, Position(size, taken.index, at))
+
+
+def _check_asked(engine: Engine, taken: Taken, denied: Denied) -> None:
+    """Check a refusal: the device signed what was refused, or the broker alone says so.
+
+    It need not be in force: that may be why it was refused.
+    """
+    device = engine.directory.device(denied.device, size=taken.record.authority_size)
+    if (taken.core.officer, denied.node) != (device.officer, device.node):
+        raise UntrustedError("the entry names another officer", rule="core")
+    if denied.asked:
+        # Else a broker could put attempts into the mouth of an officer (fault 16).
+        check_signed_by(open_envelope(denied.asked, denied.what), device.sign)
 
 
 def officers_of(engine: Engine, core: Core, statement: object) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from seefen.client.audit.store import Store
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.protocol.errors import UntrustedError
-from seefen.protocol.frames import AuditItem, AuditPage, LogFrom
+from seefen.protocol.frames import AuditItem, AuditPage, CaseFrom, LogFrom
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.receipt import Entry
 
@@ -51,11 +51,37 @@ class Fetching:
             for facts in self.store.problems(AGAIN):
                 await self._page(facts.idx, 1, mark=False)
             await self._through(self.store.upto, None, progress, mark=True)
+            await self._engine.fetch_witnessed()
 
     async def again(self, start: int, stop: int | None) -> None:
         """Fetch a piece of the log once more: a number is missing in it."""
         async with self._engine.lock:
             await self._through(start, stop, silent, mark=False)
+
+    async def of_case(self, case: bytes) -> list[str]:
+        """Fetch who read what of a case of the own node; return what is kept from us, if anything.
+
+        Every member is told where an access stands, and no member but its owner who made it: so a
+        broker that leaves one out is found.
+        """
+        engine, start, shown = self._engine, 0, set[int]()
+        async with engine.lock:
+            await engine.sync()
+            size = engine.trust.head("activity").size
+            while True:
+                indices, upto, under = await self._page(start, PAGE, mark=False, case=case)
+                shown |= indices
+                if upto >= under.size or upto <= start:
+                    break
+                start = upto
+            await engine.fetch_witnessed()
+        sql = "SELECT idx FROM entry WHERE case_id = ? AND kind = 'access' AND idx < ? ORDER BY idx"
+        known = [index for (index,) in engine.vault.run(sql, case, size)]
+        return [
+            f"entry {index} is a reading of this case, and the broker does not show it"
+            for index in known
+            if index not in shown
+        ]
 
     async def whole(self, progress: Progress = silent) -> list[str]:
         """Fetch and check everything once more; return which entries are not shown any more."""
@@ -104,12 +130,15 @@ class Fetching:
             start = upto
 
     async def _page(
-        self, start: int, limit: int, *, mark: bool
+        self, start: int, limit: int, *, mark: bool, case: bytes | None = None
     ) -> tuple[set[int], int, Checkpoint]:
         """Take in one page; the engine's lock must be held."""
         engine = self._engine
         seen = engine.trust.head("activity").size
-        page = await engine.connection.request("audit", LogFrom(start, limit, seen), AuditPage)
+        asked: tuple[str, LogFrom | CaseFrom] = ("audit", LogFrom(start, limit, seen))
+        if case is not None:
+            asked = ("case-audit", CaseFrom(case, start, limit, seen))
+        page = await engine.connection.request(*asked, AuditPage)
         signed = await engine.trust.accept(
             "activity", page.checkpoint, page.consistency, engine.prove
         )

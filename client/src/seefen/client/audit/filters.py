@@ -24,7 +24,7 @@ class Filter:
         since: Unix seconds, the first that counts; ``until`` is the first that does not.
         op: ``collect``, ``consult``, ``disclose``, ``alter`` or ``all``; empty: readings and
             searches, and what is not proved.
-        outcome: ``ok``, the rule that refused, or ``refused`` for whatever was.
+        outcome: ``ok``, the rule that refused, or ``refused`` (``denied``) for whatever was.
         to: A node that received.
     """
 
@@ -131,7 +131,7 @@ def devices(engine: Engine, text: str) -> tuple[str, ...]:
 
 def outcomes(store: Store, outcome: str) -> tuple[str, ...]:
     """Return the outcomes a word stands for."""
-    if outcome != "refused":
+    if outcome not in ("refused", "denied"):
         return (outcome,)
     return tuple(one for one in store.values("outcome") if one != "ok") or ("refused",)
 

@@ -277,23 +277,26 @@ class _Emergencies:
 
     def __init__(self) -> None:
         self._all: Counter[str] = Counter()
+        self._cases: dict[str, set[str]] = defaultdict(set)
         self._entries: dict[str, _Entries] = defaultdict(_Entries)
 
     def see(self, one: Facts, officer: str, *, counts: bool) -> None:
         if counts and one.act == "access":
             self._all[officer] += 1
             if one.emergency:
+                self._cases[officer].add(one.case_id)
                 self._entries[officer].add(one.idx)
 
     def flags(self) -> Iterator[Flag]:
         for officer, entries in self._entries.items():
-            if entries.count >= URGENT and entries.count > RATE * self._all[officer]:
+            cases = len(self._cases[officer])  # each reading in one is marked
+            if cases >= URGENT and entries.count > RATE * self._all[officer]:
                 yield entries.flag(
                     "emergencies",
                     officer,
-                    f"{URGENT} emergencies or more, and more than {RATE:.0%} of his readings",
+                    f"emergencies in {URGENT} cases or more, more than {RATE:.0%} of his readings",
                     f"{self._all[officer]} readings",
-                    f"{entries.count} emergencies",
+                    f"{cases} cases, {entries.count} readings",
                     "nights without a keyholder; a broker that was away",
                 )
 

@@ -6,6 +6,7 @@ from seefen.client.audit.facts import Facts
 from seefen.client.audit.filters import READINGS, case_id
 from seefen.client.audit.filters import month as months
 from seefen.client.audit.looking import Looking, once
+from seefen.client.audit.own import require_owner
 from seefen.client.audit.register import Disclosed, Processing, disclosures, processing
 from seefen.client.audit.rowing import rows_of
 from seefen.client.audit.sampling import Rule, Sample
@@ -42,12 +43,19 @@ class Inquiries(Looking):
     async def case(self, case: str, *, after: int = -1, limit: int = CASE_ROWS) -> CaseAudit:
         """Return who saw what of a case, and when, in the order of the log.
 
+        Leads and keyholders see it of the cases that their node opened.
+
         Raises:
-            UntrustedError: No auditor, or the log itself is not what was signed.
-            RefusedError: rule ``unknown-case``.
+            UntrustedError: The log itself is not what was signed.
+            RefusedError: rule ``unknown-case``; for others than auditors ``not-the-owner``.
         """
-        await self.catch_up()
-        wanted = case_id(self._engine, self.store, case)
+        problems: list[str] = []
+        if self.is_auditor:
+            await self.catch_up()
+            wanted = case_id(self._engine, self.store, case)
+        else:
+            owned = require_owner(self._engine, case)
+            problems, wanted = await self._fetching.of_case(owned), owned.hex()
         conditions: tuple[Condition, ...] = ((("case_id", wanted),), _SEEN)
 
         def look() -> CaseAudit:
@@ -63,6 +71,7 @@ class Inquiries(Looking):
                 after=found[-1].idx if more else None,
                 head=self.head,
                 quorum=self._engine.directory.root.quorum,
+                problems=tuple(problems),
             )
 
         return await self.entered(f"case {case}", look, _rows)

@@ -1,6 +1,7 @@
-"""An officer's own accesses, from his own vault: for a device without an auditor's role.
+"""What a device without an auditor's role may see: its own accesses, and who read its node's cases.
 
-Each stands here because its receipt was proved when it came, so nobody is asked.
+The own ones stand in its vault because their receipts were proved when they came, so nobody is
+asked. Who read a case of the own node is asked of the broker.
 """
 
 from seefen.client.audit.filters import Filter
@@ -9,6 +10,7 @@ from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow
 from seefen.client.once import opened
 from seefen.client.views import rows
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.statements import Access
 
 
@@ -32,6 +34,7 @@ def own_rows(engine: Engine, wanted: Filter, after: int, limit: int) -> tuple[li
             return found, True
         objects = rows(engine, "object = ?", access.object) if access.object else []
         cover = objects[0].opened_cover if objects else None
+        witnessed, cosigned, witnesses = engine.witnessed.of_entry(index)
         found.append(
             AuditRow(
                 index=index,
@@ -51,6 +54,10 @@ def own_rows(engine: Engine, wanted: Filter, after: int, limit: int) -> tuple[li
                 size=head,
                 scope=access.scope,
                 op="consult",
+                witnessed=witnessed,
+                cosigned=cosigned,
+                witnesses=witnesses,
+                needed=engine.directory.root.quorum,
             )
         )
     return found, False
@@ -64,3 +71,26 @@ def _is_wanted(wanted: Filter, access: Access, case: str, at: int) -> bool:
         and wanted.basis in ("", access.basis)
         and (access.emergency or not wanted.emergency)
     )
+
+
+def require_owner(engine: Engine, name: str) -> bytes:
+    """Return the id of a case whose readings this device may see: its node opened it.
+
+    Raises:
+        RefusedError: rule ``unknown-case``, ``not-the-owner`` or ``role``.
+    """
+    case = engine.named(name)
+    if case is None:
+        raise RefusedError(f"there is no case {name} here", rule="unknown-case")
+    owner = engine.trust.require_state(case).owner
+    if owner != engine.node:
+        raise RefusedError(
+            f"{name} is a case of {owner}: only {owner} is shown who read it", rule="not-the-owner"
+        )
+    roles = engine.directory.device(engine.keys.device).roles
+    if not {"lead", "keyholder"} & set(roles):
+        raise RefusedError(
+            "who read a case is shown to leads, keyholders and auditors of the node that opened it",
+            rule="role",
+        )
+    return case

@@ -18,8 +18,8 @@ from seefen.client.audit.rowing import row_of_entry
 from seefen.client.audit.store import Condition
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow, PersonAnswer, PersonSeen
-from seefen.client.folding import fold, fold_all
-from seefen.client.searching import LEAST
+from seefen.client.folding import fold_all
+from seefen.client.searching import LEAST, Words, query_of, renew, words_of
 from seefen.client.views import Row, ref_of, rows
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.messages import Message, Person
@@ -86,7 +86,7 @@ class Persons(Looking):
         device = engine.directory.device(engine.keys.device)
         if "keyholder" not in device.roles:
             raise UntrustedError("a keyholder looks for the person, on his own device", rule="role")
-        words = [word for word in map(fold, name.split()) if len(word) >= LEAST]
+        words = words_of(name)
         if not words:
             raise RefusedError(f"give a name of at least {LEAST} letters", rule="form")
 
@@ -175,10 +175,10 @@ def _covers(facts: Facts, row: Row) -> bool:
     return facts.act == "access" and not facts.object and facts.idx > row.index
 
 
-def _found(engine: Engine, words: list[str]) -> Iterator[Found]:
-    query = " AND ".join(f'"{word}"' for word in words)
+def _found(engine: Engine, words: Words) -> Iterator[Found]:
+    renew(engine)
     sql = "SELECT rowid FROM word WHERE folded MATCH ? ORDER BY rowid"
-    for (index,) in engine.vault.run(sql, query):
+    for (index,) in engine.vault.run(sql, query_of(words)):
         for row in rows(engine, "idx = ?", index):
             message = row.message
             if message is None:
@@ -205,10 +205,10 @@ def _persons(message: Message) -> Iterator[Person]:
             waiting += one
 
 
-def _is_named(person: Person, words: list[str]) -> bool:
+def _is_named(person: Person, words: Words) -> bool:
     names = " ".join(str(msgspec.to_builtins(name)) for name in person.names)
     folded = fold_all(names)
-    return all(word in folded for word in words)
+    return all(any(way in folded for way in ways) for ways in words)
 
 
 def _seen(answer: PersonAnswer) -> int:

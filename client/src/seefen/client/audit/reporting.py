@@ -16,7 +16,7 @@ from seefen.client.audit.register import Disclosed, disclosures
 from seefen.client.audit.rowing import reads_reason
 from seefen.client.audit.store import Condition
 from seefen.client.engine import Engine
-from seefen.client.findings import Verdict
+from seefen.client.findings import EmergencyCase, Verdict
 
 Lines: TypeAlias = tuple[tuple[str, str], ...]
 
@@ -86,6 +86,7 @@ def statement(
             Section("Purposes and legal bases", _why(looking, start, stop)),
             Section("Disclosures", _disclosed(register)),
             Section("Retention", _retention(engine)),
+            Section("Emergencies, and the reasons for them", _emergencies(verdict)),
             Section("Flags: questions, no verdict on anybody", _flags(flags)),
             Section("Problems and gaps", _problems(verdict)),
         ),
@@ -109,7 +110,7 @@ def _counts(verdict: Verdict) -> Lines:
         ("automated cross-checks", str(verdict.cross_checks)),
         ("looks into the audit", str(verdict.audits)),
         ("refused", str(verdict.refused)),
-        ("emergencies", str(verdict.emergency)),
+        ("readings in emergencies", str(verdict.emergency)),
     )
 
 
@@ -159,6 +160,26 @@ def _retention(engine: Engine) -> Lines:
         ("their time is over, and this vault still has them", ", ".join(over) or "none"),
         ("next end", datetime.fromtimestamp(first, UTC).strftime("%Y-%m-%d") if first else "none"),
     )
+
+
+def _emergencies(verdict: Verdict) -> Lines:
+    return tuple(
+        (f"{one.officer} {one.node}, {one.case}", f"{_day(one.at)}, {one.readings} readings; "
+         + _reason(one, verdict.at))
+        for one in verdict.emergencies
+    ) or (("none", "0"),)  # fmt: skip
+
+
+def _reason(one: EmergencyCase, now: int) -> str:
+    if one.reason_at is not None:
+        return f"reason given {_day(one.reason_at)}"
+    if not one.readable:
+        return "the reason is sealed to other auditors"
+    return "NO REASON GIVEN, overdue" if one.due_at <= now else "no reason yet, and not due yet"
+
+
+def _day(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%MZ")
 
 
 def _flags(flags: tuple[Flag, ...]) -> Lines:

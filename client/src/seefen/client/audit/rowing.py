@@ -7,12 +7,13 @@ from seefen.client.assigned import assigned_before
 from seefen.client.audit.checking import account_of, reason_of
 from seefen.client.audit.facts import AUDIT, Facts
 from seefen.client.audit.store import Store
+from seefen.client.cores import asked_in
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow, SearchView, SoughtView
 from seefen.client.once import opened
 from seefen.client.views import Row, answer_of, recall_of, rows
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.statements import Access, Search, Statement
+from seefen.protocol.statements import Access, Denied, Search, Statement
 
 WHAT: Final = {
     "access": "opened",
@@ -23,6 +24,7 @@ WHAT: Final = {
     "assign": "assigned",
     "casekey": "gave a new key",
     "case": "changed the case",
+    "denied": "asked for",
 }
 
 
@@ -38,6 +40,7 @@ def row_of_entry(engine: Engine, store: Store, facts: Facts, head: int) -> Audit
             type="", purpose="", basis="", reason=None, emergency=False, proved=False, size=head,
             scope="", problem=facts.problem,
         )  # fmt: skip
+    witnessed, cosigned, witnesses = engine.witnessed.of_entry(facts.idx)
     statement = _statement(store, facts)
     account = _account(engine, statement) if isinstance(statement, Search) else None
     number = case_name(engine, facts.case_id)
@@ -69,6 +72,10 @@ def row_of_entry(engine: Engine, store: Store, facts: Facts, head: int) -> Audit
         urgency=cover.urgency if cover else "",
         assigned=_assigned(engine, facts, statement),
         request=_request(engine, row, facts),
+        witnessed=witnessed,
+        cosigned=cosigned,
+        witnesses=witnesses,
+        needed=engine.directory.root.quorum,
     )
 
 
@@ -83,7 +90,8 @@ def _statement(store: Store, facts: Facts) -> Statement | None:
     if item is None or facts.problem:
         return None
     try:
-        return opened(item.envelope, item.kind).statement
+        statement = opened(item.envelope, item.kind).statement
+        return asked_in(statement) if isinstance(statement, Denied) else statement
     except SeefenError:
         return None
 

@@ -35,6 +35,7 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
         raise RefusedError(f"entry {index} is not known here", rule="unknown-entry")
     row = row_of_entry(engine, store, facts, head.size)
     core = decode_core(item.entry.core) if facts.act else None
+    witnessed = engine.witnessed.newest("activity") if row.cosigned else None
     return EntryView(
         row=row,
         fields={} if core is None else _fields(core),
@@ -45,6 +46,7 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
         head=head.size,
         knows=() if core is None or facts.problem else tuple(_knows(engine, core, item.envelope)),
         quorum=engine.directory.root.quorum,
+        by=() if witnessed is None else witnessed.by,
     )
 
 
@@ -70,8 +72,11 @@ def _knows(engine: Engine, core: Core, envelope: bytes) -> list[tuple[str, str]]
         members = ", ".join(state.members)
         found.append(
             (f"members of {case_name(engine, core.case)} ({members})", "that a device of "
-             f"{core.node} made an entry of this kind; who read, only the two above")
+             f"{core.node} made an entry of this kind, and not who")
         )  # fmt: skip
+        if core.act in ("access", "release", "denied"):
+            who = f"leads and keyholders of {state.owner}, whose case it is"
+            found.append((who, "all fields below: 'seefen audit case'"))
     if isinstance(statement, Access | Search):
         what = "the reason" if isinstance(statement, Access) else "what was looked for"
         sealed = list(dict.fromkeys(reason.node for reason in statement.reasons))

@@ -22,13 +22,18 @@ def register(app: typer.Typer) -> None:
 def correct(
     context: typer.Context,
     ref: Ref,
-    now: Annotated[str, typer.Option(metavar="TEXT", help="What is right.")],
+    now: Annotated[str, typer.Option(metavar="TEXT", help="What is right.")] = "",
     why: Annotated[
         str, typer.Option(parser=code_of("wrong"), metavar="CODE", help=", ".join(TABLES["wrong"]))
     ] = "new_facts",
     was: Annotated[str, typer.Option(metavar="TEXT", help="What it said.")] = "",
+    no_words: Annotated[
+        bool, typer.Option("--no-words", help="That it is wrong, and nothing of what it said.")
+    ] = False,
 ) -> None:
     """Correct a message of yours: seefen correct REF --was 'nny 82' --now 'ppu 82'."""
+    if no_words == bool(now) or (no_words and was):
+        raise UsageError("say what is right", "--now TEXT, or --no-words and the telephone")
     with opened(context) as session:
         sent = session.do(lambda client: client.amend.correct(str(ref), why, now, was))
         sending.finish(session, sent)

@@ -7,7 +7,14 @@ import typer
 
 from seefen.client import Client
 from seefen.client.audit.filters import OPERATIONS, Filter, this_month
-from seefen.client.cli import audit_export, audit_inquiries, audit_person, audit_report, times
+from seefen.client.cli import (
+    audit_export,
+    audit_inquiries,
+    audit_name,
+    audit_person,
+    audit_report,
+    times,
+)
 from seefen.client.cli.arguments import UsageError, case_name, node_name
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import safe
@@ -28,6 +35,7 @@ def register(app: typer.Typer) -> None:
     audit_inquiries.register(group)
     audit_report.register(group)
     audit_person.register(group)
+    audit_name.register(group)
     app.add_typer(group, name="audit")
     audit_export.register(app, group)
 
@@ -97,7 +105,7 @@ def list_(
         str | None,
         typer.Option(parser=_operation, metavar="OP", help="consult, disclose, ..., or all."),
     ] = None,
-    outcome: Annotated[str, typer.Option(help="ok, refused, or the rule that refused.")] = "",
+    outcome: Annotated[str, typer.Option(help="ok, denied, or the rule that refused.")] = "",
     basis: Annotated[str, typer.Option(help="A legal basis, by its code.")] = "",
     to: Annotated[
         str | None, typer.Option(parser=node_name, metavar="NODE", help="A node that received.")

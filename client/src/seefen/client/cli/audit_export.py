@@ -107,7 +107,10 @@ def _summary(made: Exported, output: Path) -> Painted:
     found = made.findings
     return stack(
         line(bold(f"Exported {made.entries} entries to {output}.")),
-        None if found else line(f"  each proved in checkpoint {made.size}"),
+        None if found else line(f"  each proved in checkpoint {made.size}, {_cosigned(made)}"),
+        line(f"  {made.later} newer ones are left out: no quorum of witnesses has seen them yet")
+        if made.later
+        else None,
         *(line(alarm("  NOT PROVED  ", finding)) for finding in found[:SHOWN]),
         line(f"  and {len(found) - SHOWN} more: python3 verify.py {output}")
         if len(found) > SHOWN
@@ -116,3 +119,8 @@ def _summary(made: Exported, output: Path) -> Painted:
         line(f"  python3 verify.py . --log-key {made.log_key}"),
         dim("  Give the key by another way than the file: on the telephone, say."),
     )
+
+
+def _cosigned(made: Exported) -> str:
+    count, of, needed = made.cosigned
+    return f"cosigned by {count} of {of} witnesses" if needed else "no witness"

@@ -48,7 +48,8 @@ _HINTS: Final = {
     "folder": "name a new folder with -o",
     "fork": _LOG,
     "free": "seefen case forward REF CASE",
-    "form": "'seefen status' and docs/cli.md show how it is written",
+    "for-another": "seefen watch take-over --instead takes it in his place: both are told",
+    "form": "'seefen schema' lists the forms, 'seefen schema NAME' the fields of one",
     "hour": "--hour 14, or a time with its offset; 'seefen action-day show REF' says from when",
     "invite": _INVITE,
     "is-a-request": "seefen request ask CASE --form FILE.json",
@@ -96,7 +97,8 @@ _HINTS: Final = {
     "own": "the other nodes answer it; 'seefen alert reach REF' shows how far it got",
     "pair-persons": "ask your lead, or send without persons",
     "pair-policy": "every member reads it: send it in a channel or case without that node "
-    "('seefen channel list'; a lead opens one). 'seefen house show pair-policy' is the table",
+    "('seefen channel list'; a lead opens one); a correction goes with --no-words. "
+    "'seefen house show pair-policy' is the table",
     "passed-on": "it stands in 'seefen due'; --passed-to WHOM tells its author where it went",
     "paper-unread": "'seefen status' fetches it; what waits leaves by itself if it still may",
     "paper": "an admin of your node: seefen house lay FILE.json",

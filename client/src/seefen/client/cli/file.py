@@ -68,4 +68,4 @@ def _fetched(
             str(ref),
         )
     view = session.do(lambda client: client.files.view(ref))
-    return Fetched(ref, path, view.name, view.surface)
+    return Fetched(ref, path, view.name, view.surface, view.preview_of)

@@ -62,15 +62,21 @@ def hand_over(
 
 
 @group.command("take-over")
-def take_over(context: typer.Context) -> None:
+def take_over(
+    context: typer.Context,
+    instead: Annotated[
+        bool, typer.Option("--instead", help="Also when it is for another: both are told.")
+    ] = False,
+) -> None:
     """Take the watch that was handed over last, and say so: seefen watch take-over."""
     with opened(context) as session:
         _show_handover(session)
-        sending.finish(session, session.do(lambda client: client.duty.handover.take()))
+        sent = session.do(lambda client: client.duty.handover.take(instead=instead))
+        sending.finish(session, sent)
 
 
 def _show_handover(session: Session) -> None:
-    view = session.do(lambda client: client.duty.handover.waiting())
+    view = session.do(lambda client: client.duty.handover.told())
     if view is not None:
         officer = session.do(lambda client: client.officer)
         session.screen.say(handover.shown(view, session.screen.lang, officer=officer))

@@ -190,6 +190,7 @@ FILE_ROLE: Final[Codes] = {
     "right_view": "right side",
     "serial_closeup": "serial number close-up",
     "photograph": "photograph",
+    "preview": "preview",
     "proof_marks": "proof marks",
     "magazine": "magazine",
     "bore": "bore",

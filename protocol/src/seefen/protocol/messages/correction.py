@@ -12,21 +12,24 @@ class Correction(Message, kw_only=True, frozen=True):
 
     Attributes:
         of: The message that is wrong.
-        was, now: What it said, and what it should have said.
+        was, now: What it said, and what it should have said. Both are left out where a member
+            came later who may not have the message: all hear then that it is wrong, and no more.
     """
 
     TYPE: ClassVar[str] = "Correction"
+    VERSION: ClassVar[int] = 2  # 2: it may go without words
 
     of: Id
     wrong: Annotated[str, coded("wrong")]
     was: Story = ""
-    now: Story
+    now: Story = ""
 
     def check(self) -> None:
-        """Check that it says why it was wrong and what is right."""
+        """Check that it says why it was wrong, and what is right wherever it quotes."""
         super().check()
         required("wrong", self.wrong)
-        required("now", self.now.strip())
+        if self.was.strip():
+            required("now", self.now.strip())
 
     def what(self) -> tuple[Said, ...]:
         """Return why: the words stay in the body."""

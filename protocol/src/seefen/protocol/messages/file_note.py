@@ -18,6 +18,7 @@ from seefen.protocol.messages.form import (
 from seefen.protocol.messages.surface import Surface
 from seefen.protocol.statements import Count, Hash
 
+PREVIEW: Final = "preview"  # a photograph made small, sent ahead of it
 _NAME_LIMIT: Final = 120  # bytes
 # Under these a file is saved; whatever else it claims to be, it is saved as bytes.
 _ENDINGS: Final = {
@@ -52,6 +53,7 @@ class FileNote(Message, kw_only=True, frozen=True):
     Attributes:
         sha256: Of the file as it was before sealing.
         cleaned_of: Of the photograph before what it says about place and device was left out.
+        preview_of: SHA-256 of the photograph that this picture is a preview of; it follows.
         surface: What a measured surface (X3P) says of itself, and whether its sums are right.
         of: The object it belongs to; ``item`` the number of the weapon in it.
     """
@@ -69,6 +71,7 @@ class FileNote(Message, kw_only=True, frozen=True):
     item: Annotated[int, Meta(ge=0, le=100_000)] = 0
     caption: Line = ""
     cleaned_of: OptionalHash = b""
+    preview_of: OptionalHash = b""
     surface: Surface | None = None
 
     def check(self) -> None:
@@ -77,6 +80,8 @@ class FileNote(Message, kw_only=True, frozen=True):
         check_id("of", self.of)
         if len(self.cleaned_of) not in (0, 32):
             refuse("cleaned_of", "is a hash of 32 bytes, or nothing")
+        if len(self.preview_of) != (32 if self.role == PREVIEW else 0):
+            refuse("preview_of", "a preview, and nothing else, names the photograph it shows")
         check_file_name(self.name)
 
     def saved_as(self) -> str:

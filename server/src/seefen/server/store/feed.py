@@ -7,12 +7,12 @@ from seefen.server.rows import AccessRow, AuthorityRow, LeafRow
 from seefen.server.store.outage import translated
 from seefen.server.store.reads import LedgerReads
 
-# A release carries no number and misses nowhere: only auditors ask for it.
+# What the broker writes carries no number and misses nowhere: only auditors ask for it.
 _FEED: Final = """
     SELECT leaf.* FROM activity_leaf AS leaf
       JOIN case_member AS member ON member.case_id = leaf.case_id AND member.node = $1
      WHERE leaf.idx >= $2 AND leaf.idx < $3 AND leaf.idx >= member.joined
-       AND leaf.kind <> 'release'
+       AND leaf.kind NOT IN ('release', 'denied')
      ORDER BY leaf.idx LIMIT $4
 """
 _JOINED: Final = """
@@ -21,7 +21,7 @@ _JOINED: Final = """
 """
 _BACKLOG: Final = """
     SELECT * FROM activity_leaf
-     WHERE case_id = $1 AND idx < $2 AND kind <> 'release' ORDER BY idx
+     WHERE case_id = $1 AND idx < $2 AND kind NOT IN ('release', 'denied') ORDER BY idx
 """
 # The actor's own node, the node that received a release, and the owner of the case. A search
 # has no case: it is for the actor's own node alone.
@@ -30,6 +30,11 @@ _ENTITLED: Final = """
       LEFT JOIN case_number AS owned ON owned.case_id = leaf.case_id
      WHERE leaf.idx >= $2 AND leaf.idx < $3 AND (leaf.node = $1 OR owned.owner = $1)
      ORDER BY leaf.idx LIMIT $4
+"""
+_READINGS: Final = """
+    SELECT * FROM activity_leaf
+     WHERE case_id = $1 AND idx >= $2 AND idx < $3 AND kind IN ('access', 'release', 'denied')
+     ORDER BY idx LIMIT $4
 """
 _PLACED_AUTHORITY: Final = """
     SELECT idx, kind, hash, envelope FROM authority_leaf
@@ -81,6 +86,12 @@ class FeedReads(LedgerReads):
     async def entitled(self, node: str, start: int, stop: int, limit: int) -> list[LeafRow]:
         """Return the entries that the auditors of a node may open."""
         rows = await self._database.fetch(_ENTITLED, node, start, stop, limit)
+        return [LeafRow(*row) for row in rows]
+
+    @translated
+    async def readings(self, case: bytes, start: int, stop: int, limit: int) -> list[LeafRow]:
+        """Return who read what of a case, was handed it, or was refused."""
+        rows = await self._database.fetch(_READINGS, case, start, stop, limit)
         return [LeafRow(*row) for row in rows]
 
     @translated

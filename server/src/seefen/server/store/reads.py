@@ -53,14 +53,14 @@ _CASE: Final = """
         SELECT idx, kind, hash, envelope, record, core,
                count(*) FILTER (WHERE kind = 'object') OVER (ORDER BY idx) AS objects,
                lead(idx) OVER (ORDER BY idx) IS NULL AS newest
-          FROM activity_leaf WHERE case_id = $1 AND kind <> 'release'
+          FROM activity_leaf WHERE case_id = $1 AND kind NOT IN ('release', 'denied')
     ) AS statement
      WHERE newest OR kind IN ('case', 'casekey', 'assign') ORDER BY idx
 """
 _CASE_DEVICES: Final = """
     SELECT device_id, max(case_n) AS case_n,
            (array_agg(hash ORDER BY case_n DESC) FILTER (WHERE kind = 'object'))[1] AS object_hash
-      FROM activity_leaf WHERE case_id = $1 AND device_id IS NOT NULL GROUP BY device_id
+      FROM activity_leaf WHERE case_id = $1 AND case_n IS NOT NULL GROUP BY device_id
 """
 _DEVICE_NUMBERS: Final = """
     SELECT device.id, coalesce(

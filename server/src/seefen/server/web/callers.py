@@ -56,8 +56,9 @@ def refuse(services: Services, request: web.Request, err: SeefenError) -> NoRetu
     """Answer 401, and count it against the address if it was a bad proof."""
     if err.rule in _BAD:
         address = address_of(request)
-        if services.rates.bad_proof(address):
-            structlog.get_logger().warning("address.blocked", address=address)
+        blocked = services.rates.bad_proof(address)
+        if blocked and (times := services.repeats.due("address.blocked")):
+            structlog.get_logger().warning("address.blocked", address=address, times=times)
     raise _unauthorized(err.rule or "login", str(err)) from None
 
 

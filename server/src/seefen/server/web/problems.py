@@ -17,6 +17,7 @@ from seefen.protocol.errors import SeefenError
 from seefen.server import logs
 from seefen.server.errors import TooManyError, UnreachableError
 from seefen.server.metrics import REFUSED
+from seefen.server.web.services import SERVICES
 
 CONTENT_TYPE: Final = "application/problem+json"
 AGAIN_SECONDS: Final = "2"
@@ -77,8 +78,14 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         REFUSED.labels("500", "unexpected").inc()
         return response(*UNEXPECTED)
     REFUSED.labels(str(answer.status), rule or "none").inc()
-    structlog.get_logger().info("refused", route=_route(request), status=answer.status, rule=rule)
+    _write(request, answer.status, rule)
     return answer
+
+
+def _write(request: web.Request, status: int, rule: str) -> None:
+    kind = {"route": _route(request), "status": status, "rule": rule}
+    if times := request.app[SERVICES].repeats.due(tuple(kind.values())):
+        structlog.get_logger().info("refused", **kind, times=times)
 
 
 def of_error(err: SeefenError) -> web.Response:

@@ -1,7 +1,7 @@
 """What the handlers call, and what one call brings along."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from aiohttp import web
@@ -11,6 +11,7 @@ from seefen.server.blobs import Blobs
 from seefen.server.broker import Broker
 from seefen.server.enrolment import Enrolment, Invite
 from seefen.server.lines import Lines
+from seefen.server.logs import Repeats
 from seefen.server.rates import Rates
 from seefen.server.rows import Reads
 from seefen.server.tokens import TokenRow, Tokens
@@ -35,6 +36,7 @@ class Services:
     clock: Callable[[], int]
     is_ready: Callable[[], Awaitable[bool]]
     connections: Callable[[], tuple[int, int]]
+    repeats: Repeats = field(default_factory=Repeats)
 
 
 SERVICES: Final = web.AppKey("services", Services)

@@ -15,6 +15,7 @@ from seefen.protocol.frames import (
     Ask,
     AuditPage,
     AuthorityPage,
+    CaseFrom,
     Cosignatures,
     Cosigned,
     FeedFrom,
@@ -64,7 +65,7 @@ async def _records(broker: Broker, device: bytes, page: LogFrom) -> RecordPage:
     return await broker.records(device, page)
 
 
-async def _audit(broker: Broker, device: bytes, page: LogFrom) -> AuditPage:
+async def _audit(broker: Broker, device: bytes, page: LogFrom | CaseFrom) -> AuditPage:
     return await broker.audit(device, page)
 
 
@@ -95,6 +96,7 @@ VERBS: Final[dict[str, Verb]] = {
     "authority": Verb(LogFrom, AuthorityPage, _authority),
     "records": Verb(LogFrom, RecordPage, _records),
     "audit": Verb(LogFrom, AuditPage, _audit),
+    "case-audit": Verb(CaseFrom, AuditPage, _audit),
     "consistency": Verb(Span, Proof, _consistency),
     "ping": Verb(None, str, _ping),
     "witness": Verb(ToCosign, HeadToCosign, _witness),

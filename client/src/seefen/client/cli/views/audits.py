@@ -10,10 +10,26 @@ from rich.text import Text
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
-from seefen.client.findings import AuditRow, SearchView, SoughtView, Verdict, VerifyReport
+from seefen.client.findings import (
+    AuditRow,
+    EmergencyCase,
+    SearchView,
+    SoughtView,
+    Verdict,
+    VerifyReport,
+)
 from seefen.protocol.ledger.quorum import INDEPENDENT
 
 LATE: Final = 300  # seconds between a search and its entry that are worth a word
+_RULES: Final = {
+    "revoked": "the device was revoked",
+    "expired": "the device or what it asked for had expired",
+    "suspended": "its node was suspended",
+    "role": "it has no such role",
+    "not-a-reader": "it was not given the key",
+    "not-a-member": "its node is no member any more",
+    "not-the-owner": "its node does not own the case",
+}
 _ASSIGNED: Final = {"yes": "assigned", "no": "NOT ASSIGNED", "keyholder": "keyholder"}
 FEW: Final = 2  # nodes that are named
 MOST: Final = 3  # of the searches of one entry that are named
@@ -30,6 +46,7 @@ def verdict(value: Verdict) -> Painted:
              f"checkpoint {value.head}, {when}"),
         line(word, f"  {proved}, {codes.quorum(value.quorum)}"),
         _counts(value),
+        *map(_emergency, value.emergencies),
         *(alarm("  PROBLEM  ", problem) for problem in value.problems),
         *(warn("  GAP      ", gap) for gap in value.gaps),
         *(warn(f"  FLAG     {name}: ", text) for name, text in value.flags),
@@ -56,17 +73,30 @@ def listed(rows: Sequence[AuditRow], quorum: int) -> Painted:
             " ".join(filter(None, (row.officer or row.device[:8], row.node))),
             _did(row),
             _why(row),
-            proof(row),
+            _proof(row),
         )
     proved = sum(row.proved for row in rows)
-    return stack(grid.painted(), line(f"{proved} of {len(rows)} proved"), _limits((), quorum))
+    nobody = "" if quorum else ", no witness"
+    total = f"{proved} of {len(rows)} proved{nobody}"
+    return stack(grid.painted(), line(total), _limits((), quorum))
+
+
+def _proof(row: AuditRow) -> Text:
+    """Return where an entry is proved, for a column; that there is no witness is said below."""
+    return proof(row) if row.needed or not row.proved else good(f"proved in {row.size}")
 
 
 def proof(row: AuditRow) -> Text:
     """Return where an entry is proved, or in red why it is not."""
-    if row.proved:
-        return good(f"proved in {row.size}")
-    return alarm(f"NOT PROVED: {row.problem}")
+    if not row.proved:
+        return alarm(f"NOT PROVED: {row.problem}")
+    if not row.needed:
+        return good(f"proved in {row.size}, no witness")
+    if not row.cosigned:
+        return warn(f"proved in {row.size}, no quorum has seen it yet")
+    return good(
+        f"proved in {row.witnessed}, cosigned by {row.cosigned} of {row.witnesses} witnesses"
+    )
 
 
 def behind(quorum: int) -> Painted:
@@ -103,6 +133,21 @@ def _counts(value: Verdict) -> Painted:
     )
 
 
+def _emergency(one: EmergencyCase) -> Painted:
+    """Name who opened which case in an emergency, in red while a reason is overdue."""
+    now = times.now()
+    since = f"since {times.moment(one.at, now)}, {one.readings} readings"
+    said = f"  EMERGENCY  {one.officer} {one.node}  {one.case}  {since}: "
+    if one.reason_at is not None:
+        return line(said, f"reason given {times.moment(one.reason_at, now)}")
+    if not one.readable:
+        return warn(said, "the reason is sealed to other auditors")
+    due = times.due(one.due_at, now)
+    if one.due_at <= now.timestamp():
+        return alarm(said, f"NO REASON GIVEN, {due}")
+    return warn(said, f"no reason yet, due {due}")
+
+
 def _limits(limits: Sequence[str], quorum: int) -> Painted:
     """Say what nobody could see: a verdict that is silent about it promises too much."""
     own = [codes.quorum(quorum)] if quorum < INDEPENDENT else []
@@ -115,15 +160,19 @@ def _limits(limits: Sequence[str], quorum: int) -> Painted:
 
 def _did(row: AuditRow) -> Piece:
     if row.search is not None:
-        return _sought(row.search, row.at, row.what)
+        sought = _sought(row.search, row.at, row.what)
+        return sought if row.outcome == "ok" else line(sought, _refused(row.outcome))
     mark = "  EMERGENCY" if row.emergency else ""
-    refused = "" if row.outcome == "ok" else f"  REFUSED: {row.outcome}"
     others = [node for node in row.to if node != row.node]
     to = f" to {_nodes(others)}" if others and row.op == "disclose" else ""
     facts = _facts(row)
-    return (
-        f"{row.what} {row.ref or row.case}{to}" + (f" ({facts})" if facts else "") + mark + refused
-    )
+    said = f"{row.what} {row.ref or row.case or 'the audit'}{to}"
+    said += (f" ({facts})" if facts else "") + mark
+    return said if row.outcome == "ok" else line(said, _refused(row.outcome))
+
+
+def _refused(rule: str) -> Text:
+    return alarm("  REFUSED: ", _RULES.get(rule, rule))
 
 
 def _nodes(names: Sequence[str]) -> str:

@@ -39,11 +39,11 @@ def _row(view: EmergencyView) -> Painted:
 
 
 def _due(view: EmergencyView) -> Painted:
-    due, now = times.due(view.due_at, times.now()), times.now()
-    text = (
-        f"EMERGENCY  the reason for {view.case} is due {due}: seefen case reason {view.case} TEXT"
-    )
-    return alarm(text) if view.due_at <= now.timestamp() else warn(text)
+    now = times.now()
+    late = view.due_at <= now.timestamp()
+    due = f"{'' if late else 'due '}{times.due(view.due_at, now)}"
+    text = f"EMERGENCY  the reason for {view.case} is {due}: seefen case reason {view.case} TEXT"
+    return alarm(text) if late else warn(text)
 
 
 def given(done: Mapping[str, object]) -> Painted:

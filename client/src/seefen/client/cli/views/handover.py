@@ -32,10 +32,15 @@ def shown(
 
 
 def _next(view: HandoverView, officer: str) -> Painted:
+    if view.went_elsewhere:
+        when = times.moment(view.taken_at, times.now())
+        return warn(f"Taken by {view.taken_by}, {when}, and not by {view.officer}")
     if view.taken_by:
         return line("Taken by ", view.taken_by)
     if view.by == officer:
         return dim("Nobody has taken it yet.")
+    if view.officer not in ("", officer):
+        return dim(f"It is for {view.officer}. In his place: seefen watch take-over --instead")
     return dim("Take it: seefen watch take-over")
 
 

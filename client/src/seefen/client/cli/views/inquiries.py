@@ -68,6 +68,7 @@ def entry(value: EntryView) -> Painted:
         line(f"  leaf     {value.leaf}"),
         *(line(f"  proof    {one}") for one in value.proof),
         line(f"  root     {value.root}  at {value.head}"),
+        *(line(f"  witness  {name}  {times.moment(at, now)}") for name, at in value.by),
         None
         if value.proof or value.head == 1
         else dim("  No proof by itself: the broker is away."),
@@ -85,6 +86,7 @@ def case(value: CaseAudit) -> Painted:
     more = f"More: --after {value.after}" if value.after is not None else None
     return stack(
         line(bold(head)),
+        *(alarm("KEPT FROM YOU: ", problem) for problem in value.problems),
         readers.painted() if value.readers else line("Nobody has opened anything of it."),
         listed(value.rows, value.quorum) if value.rows else None,
         line(more) if more else None,

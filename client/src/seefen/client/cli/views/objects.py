@@ -23,6 +23,7 @@ class Fetched:
     path: Path
     name: str = ""
     surface: Surface | None = None
+    preview_of: str = ""
 
 
 def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
@@ -31,6 +32,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
     message = read.message
     if read.original is not None:  # the stricter of what header and body say
         message = replace(read.original.message, handling=read.original.handling)
+    what = "Sent" if read.written_here else "Your reading"
     return stack(
         _title(view, ours=ours),
         _superseded(view),
@@ -47,7 +49,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _known(read),
         _related(read, lang),
         files(read.files, lang),
-        dim(f"{'Sent' if ours else 'Your reading'}: entry {read.entry_index} of the log."),
+        dim(f"{what}: entry {read.entry_index} of the log."),
         _accepted(read),
         None if ours else _next(view),
     )
@@ -142,12 +144,20 @@ def fetched(file: Fetched, lang: str = ENGLISH) -> Painted:
         line("Checked and saved: ", str(file.path)),
         _quieted(file),
         None if surface is None else line("  ", surfaces.described(surface, lang)),
+        _preview(file),
     )
 
 
 def all_fetched(files: Sequence[Fetched], lang: str = ENGLISH) -> Painted:
     """Return where the files of a message went."""
     return stack(*(fetched(file, lang) for file in files), line(f"{len(files)} files."))
+
+
+def _preview(file: Fetched) -> Painted | None:
+    if not file.preview_of:
+        return None
+    return warn(f"  PREVIEW, made small: the photograph is a file of its own, SHA-256 "
+                f"{file.preview_of[:16]}…")  # fmt: skip
 
 
 def _quieted(file: Fetched) -> Painted | None:

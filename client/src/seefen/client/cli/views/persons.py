@@ -1,10 +1,12 @@
-"""The answer to a person who asks what is kept of him."""
+"""The answer to a person who asks what is kept of him, and the person behind a pseudonym."""
+
+from typing import Any
 
 from seefen.client.audit.persons import Pack
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
 from seefen.client.cli.views.audits import behind, proof
-from seefen.client.findings import PersonAnswer, PersonSeen
+from seefen.client.findings import NameTold, PersonAnswer, PersonSeen
 
 
 def found(pack: Pack) -> Painted:
@@ -36,6 +38,36 @@ def answer(value: PersonAnswer) -> Painted:
         dim("Whether the answer may be given or must be restricted (Article 15) a person decides."),
         behind(value.quorum),
     )  # fmt: skip
+
+
+def put(value: dict[str, Any]) -> Painted:
+    """Return that a name was written into the register."""
+    return stack(
+        line(f"Written: {value['officer']}. The register holds {value['names']} names."),
+        line("A keyholder and an auditor open a name together, and nobody alone. Keep a copy."),
+    )
+
+
+def half(value: dict[str, Any]) -> Painted:
+    """Return that a keyholder gave his half."""
+    return stack(
+        line(f"Your half of {value['officer']} is in the file, sealed to your auditors: entry "
+             f"{value['entry']}."),
+        line("Give it to one of them: 'seefen audit name ... --half FILE'."),
+    )  # fmt: skip
+
+
+def told(value: NameTold) -> Painted:
+    """Return who is behind a pseudonym, and who else opened it."""
+    by = value.given
+    when = times.moment(value.written_at, times.now())
+    return stack(
+        line(bold(f"{value.officer} is {value.name}")),
+        line(
+            f"Written by an admin {when}; half given by {by.officer} {by.node}, entry {by.index}."
+        ),
+        warn("  Both of you stand in the log. Do not write the name into a case."),
+    )
 
 
 def _seen(one: PersonSeen) -> Painted:

@@ -183,6 +183,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "right_view": "десна страна",
         "serial_closeup": "сериски број одблиску",
         "photograph": "фотографија",
+        "preview": "намален приказ",
         "proof_marks": "жигови за испитување",
         "magazine": "оквир за куршуми",
         "bore": "внатрешност на цевката",

@@ -183,6 +183,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "right_view": "partea dreaptă",
         "serial_closeup": "seria de aproape",
         "photograph": "fotografie",
+        "preview": "previzualizare",
         "proof_marks": "mărci de probă",
         "magazine": "încărcător",
         "bore": "interiorul țevii",

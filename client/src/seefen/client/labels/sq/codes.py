@@ -183,6 +183,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "right_view": "ana e djathtë",
         "serial_closeup": "numri serial nga afër",
         "photograph": "fotografi",
+        "preview": "pamje paraprake",
         "proof_marks": "shenjat e provës",
         "magazine": "karikatori",
         "bore": "brendësia e tytës",

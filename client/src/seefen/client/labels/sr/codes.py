@@ -183,6 +183,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "right_view": "desna strana",
         "serial_closeup": "serijski broj izbliza",
         "photograph": "fotografija",
+        "preview": "umanjeni prikaz",
         "proof_marks": "žigovi ispitivanja",
         "magazine": "okvir za metke",
         "bore": "unutrašnjost cevi",

@@ -183,6 +183,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "right_view": "правий бік",
         "serial_closeup": "серійний номер зблизька",
         "photograph": "фотографія",
+        "preview": "зменшене зображення",
         "proof_marks": "випробувальні клейма",
         "magazine": "магазин",
         "bore": "канал ствола",

@@ -1,0 +1,257 @@
+"""Who is behind a pseudonym: two persons open it, each with a half, and both are entered.
+
+A register is a file that the node's admin keeps. A keyholder opens his half of one name and hands
+it over, sealed to the auditors and bound to the entry about it. An auditor takes it up, checks that
+entry, opens the other half and reads the name. Nobody else's name opens with it.
+"""
+
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta, Struct
+
+from seefen.client.audit.facts import AUDIT
+from seefen.client.audit.looking import Looking, once
+from seefen.client.audit.rowing import row_of_entry
+from seefen.client.findings import AuditRow, NameTold
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.naming import (
+    BOXES,
+    NameEntry,
+    SignedName,
+    check_name,
+    hand_over,
+    join,
+    name_in,
+    open_half,
+    seal_name,
+    take_over,
+)
+from seefen.protocol.statements import Device, Mailbox, Revoke
+from seefen.protocol.suite import sha256
+
+FILE_LIMIT: Final = 32 << 20  # bytes: a register of some thousand officers
+Hex: TypeAlias = Annotated[str, Meta(pattern=r"\A(?:[0-9a-f]{2})+\Z")]
+
+
+class Register(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file of a node: one signed entry for each pseudonym, as CBOR in hex."""
+
+    format: str = "seefen-names"
+    v: Annotated[int, Meta(ge=1, le=1)] = 1
+    node: Annotated[str, Meta(max_length=40)]
+    names: Annotated[dict[str, Hex], Meta(max_length=10_000)] = {}
+
+
+class Half(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a keyholder hands to an auditor: his half of one name, sealed to the auditors.
+
+    ``entry`` is where the log says that he did.
+    """
+
+    format: str = "seefen-half"
+    v: Annotated[int, Meta(ge=1, le=1)] = 1
+    node: Annotated[str, Meta(max_length=40)]
+    officer: Annotated[str, Meta(max_length=12)]
+    entry: Annotated[int, Meta(ge=0)]
+    gen: Annotated[int, Meta(ge=1)]
+    sealed: Hex
+
+
+def read_register(data: bytes) -> Register:
+    """Return the register in a file.
+
+    Raises:
+        RefusedError: rule ``form``: it is none.
+    """
+    try:
+        return msgspec.json.decode(data, type=Register)
+    except ValueError as err:  # msgspec.ValidationError and UnicodeError are such
+        raise RefusedError("this is no register of names", rule="form") from err
+
+
+def read_half(data: bytes) -> Half:
+    """Return the half in a file.
+
+    Raises:
+        RefusedError: rule ``form``: it is none.
+    """
+    try:
+        return msgspec.json.decode(data, type=Half)
+    except ValueError as err:
+        raise RefusedError("this is no half of a name", rule="form") from err
+
+
+class Naming(Looking):
+    """The register of names, for admins, keyholders and auditors."""
+
+    def name_put(self, officer: str, name: str, register: Register | None) -> Register:
+        """Return a register with a name under a pseudonym, as an admin who vouches for it.
+
+        Raises:
+            UntrustedError: rule ``role``: no admin; ``two-persons``: one person holds both halves.
+            RefusedError: rule ``form``; ``unknown-officer``; ``no-mailbox``.
+        """
+        engine, own = self._engine, self._acting_as("admin")
+        register = register or Register(node=engine.node)
+        self._require_ours(register)
+        if officer not in {one.officer for one in engine.directory.devices(engine.node)}:
+            raise RefusedError(
+                f"no device of your node is of {officer}: 'seefen device list'",
+                rule="unknown-officer",
+            )
+        self._require_two_persons()
+        boxes = (self._mailbox("audit"), self._mailbox("case"))
+        key, at = engine.keys.sign, engine.now()
+        made = seal_name(name, officer, boxes, device=own.device, key=key, at=at)
+        names = {**register.names, officer: encode(made).hex()}
+        return Register(node=engine.node, names=dict(sorted(names.items())))
+
+    async def name_half(self, officer: str, register: Register) -> Half:
+        """Return one half of a name, as a keyholder, entered before it is given.
+
+        Raises:
+            UntrustedError: rule ``role``, ``two-persons``, or the entry is not an admin's.
+            RefusedError: rule ``unknown-officer``; ``unreachable``: it is not in the log yet.
+        """
+        engine, _ = self._engine, self._acting_as("keyholder")
+        signed, entry = self._entry(officer, register)
+        half = self._opened(entry, "case", entry.case_gen)
+        self._journal.enter(AUDIT, _asked(officer), lambda: half, once)
+        index = await self._journal.upload()
+        if index is None:
+            raise RefusedError(
+                "that you gave your half must stand in the log before an auditor can take it up: "
+                "try again when the broker is back",
+                rule="unreachable",
+            )
+        box = self._mailbox("audit")
+        sealed = hand_over(half, _about(signed, index), box)
+        return Half(
+            node=engine.node, officer=officer, entry=index, gen=box.version, sealed=sealed.hex()
+        )
+
+    async def name_told(self, register: Register, half: Half) -> NameTold:
+        """Return the name behind a pseudonym, as an auditor to whom a keyholder gave his half.
+
+        Raises:
+            UntrustedError: rule ``role``; ``two-persons``: the half is the auditor's own;
+                ``other-search``: the log does not say that it was given; ``half``.
+            RefusedError: rule ``unknown-officer``, ``unknown-entry``.
+        """
+        self._acting_as("auditor")
+        await self.catch_up()
+        signed, entry = self._entry(half.officer, register)
+        given = self._given(half)
+        box = self._mailbox("audit", half.gen)
+        seed = self._seed(box)
+        two = take_over(bytes.fromhex(half.sealed), _about(signed, half.entry), box, seed)
+        name = join(self._opened(entry, "audit", entry.audit_gen), two)
+        told = NameTold(half.officer, name, given, entry.made_at, self.head)
+        return await self.entered(f"{_asked(half.officer)}, half of entry {half.entry}",
+                                  lambda: told, once)  # fmt: skip
+
+    def _acting_as(self, role: str) -> Device:
+        engine = self._engine
+        own = engine.directory.device(engine.keys.device)
+        if role not in own.roles:
+            article = "an" if role[0] in "ae" else "a"
+            raise UntrustedError(f"{article} {role} does this, on his own device", rule="role")
+        return own
+
+    def _entry(self, officer: str, register: Register) -> tuple[SignedName, NameEntry]:
+        self._require_ours(register)
+        self._require_two_persons()
+        text = register.names.get(officer)
+        if text is None:
+            raise RefusedError(f"{officer} is not in this register", rule="unknown-officer")
+        signed = decode(bytes.fromhex(text), SignedName)
+        entry, directory = name_in(signed), self._engine.directory
+        writer = directory.device(entry.device)
+        check_name(signed, directory.net, writer.sign)
+        if (entry.officer, entry.node, writer.node) != (officer, register.node, register.node):
+            raise UntrustedError("this name stands under another pseudonym or node", rule="half")
+        if "admin" not in writer.roles or self._is_doubted(entry.device):
+            raise UntrustedError(
+                "whoever wrote this name is no admin, or his device was lost: let an admin write "
+                "it anew",
+                rule="role",
+            )
+        return signed, entry
+
+    def _is_doubted(self, device: bytes) -> bool:
+        engine = self._engine
+        link = engine.directory.revoked(device)
+        if link is None:
+            return False
+        revoke = engine.directory.latest(("revoke", device), Revoke)
+        return revoke is None or revoke.reason not in ("left", "replaced")
+
+    def _require_ours(self, register: Register) -> None:
+        if register.node != self._engine.node:
+            raise RefusedError("this is the register of another node", rule="form")
+
+    def _require_two_persons(self) -> None:
+        """Refuse where one person holds both mailboxes: he would need nobody else."""
+        engine = self._engine
+        held = [
+            {one.officer or one.device.hex() for one in engine.directory.holders(engine.node, box)}
+            for box in BOXES
+        ]
+        if both := held[0] & held[1]:
+            raise UntrustedError(
+                f"{', '.join(sorted(both))} is auditor and keyholder, and could open names alone: "
+                "give these roles to two persons",
+                rule="two-persons",
+            )
+
+    def _given(self, half: Half) -> AuditRow:
+        """Return the entry of the keyholder, who must be somebody else, and about this name."""
+        engine = self._engine
+        facts = self.store.one(half.entry)
+        if facts is None or facts.problem:
+            raise RefusedError(
+                f"entry {half.entry} is none your node may see, or it is not proved",
+                rule="unknown-entry",
+            )
+        row = row_of_entry(engine, self.store, facts, self.head)
+        own = engine.directory.device(engine.keys.device)
+        if own.officer in facts.officer.split() or facts.device == own.device.hex():
+            raise UntrustedError(
+                "a keyholder gives his half and an auditor takes it up: these are two persons",
+                rule="two-persons",
+            )
+        sought = () if row.search is None else row.search.sought or ()
+        if facts.node != engine.node or [one.query for one in sought] != [_asked(half.officer)]:
+            raise UntrustedError(
+                f"entry {half.entry} does not say that a half of {half.officer} was given",
+                rule="other-search",
+            )
+        return row
+
+    def _opened(self, entry: NameEntry, box: str, gen: int) -> bytes:
+        mailbox = self._mailbox(box, gen)
+        return open_half(entry, mailbox, self._seed(mailbox))
+
+    def _mailbox(self, box: str, gen: int | None = None) -> Mailbox:
+        engine = self._engine
+        found = engine.directory.mailbox(engine.node, box, gen=gen)
+        if found is None:
+            raise RefusedError(f"your node has no mailbox {box}", rule="no-mailbox")
+        return found
+
+    def _seed(self, mailbox: Mailbox) -> bytes:
+        seed = self._engine.mailbox_seed(mailbox.node, mailbox.box, mailbox.version)
+        if seed is None:
+            raise UntrustedError("this device does not hold that mailbox", rule="role")
+        return seed
+
+
+def _asked(officer: str) -> str:
+    return f"name of {officer}"
+
+
+def _about(signed: SignedName, entry: int) -> bytes:
+    """Return what a half is bound to: one entry of the register, one of the log."""
+    return encode([sha256(signed.payload), entry])
