@@ -30,6 +30,7 @@ from seefen.client.handover import HandoverView
 from seefen.client.house import Said
 from seefen.protocol.messages import (
     BallisticResult,
+    Bulletin,
     Emergencies,
     Note,
     Paper,
@@ -123,6 +124,18 @@ def test_a_likelihood_ratio_stands_as_a_laboratory_writes_it() -> None:
     assert "lr from" not in lower
     assert "10^999999999" in printed(messages.body(replace(result, lr_to=999_999_999)))
     assert "likelihood" not in printed(messages.body(replace(result, lr_from=None, lr_to=None)))
+
+
+def test_a_bulletin_says_that_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = times.now().replace(year=2026, month=6, day=15, hour=12)
+    monkeypatch.setattr(times, "now", lambda: moment)
+    for until, over in (
+        ("2026-06-15", False), ("2026-06", False), ("2026", False),
+        ("2026-06-14", True), ("2026-05", True), ("2025", True),
+    ):  # fmt: skip
+        bulletin = Bulletin(subject="printed", description="x", valid_until=until)
+        read = dataclasses.replace(filled(values.Opened, "x"), message=bulletin, original=None)
+        assert ("EXPIRED" in printed(objects.opened(read))) is over, until
 
 
 def test_what_steers_is_not_called_unevaluated() -> None:
