@@ -71,6 +71,9 @@ async def test_who_was_removed_keeps_what_he_had_and_is_told(story: Story) -> No
 @pytest.mark.parametrize("what", ["", "0", "8", "d", "DIGITS"])
 async def test_a_slip_of_the_finger_starts_no_clock(story: Story, what: str) -> None:
     skopje, belgrade = story.skopje, story.belgrade
+    if not what:  # an agent has no officer: nothing is no name of one
+        await story.place.broker.take(story.place.network.enrol(SKOPJE, ("auditor",), agent=True))
+        await skopje.sync()
     text = belgrade.device_hex[:7] if what == "DIGITS" else what
     before = skopje._engine.vault.run("SELECT name FROM setting WHERE name GLOB 'breach*'")
     with pytest.raises(RefusedError) as caught:
@@ -114,6 +117,15 @@ async def test_after_a_revocation_it_says_until_when(story: Story) -> None:
     (exposed,) = [one for one in found.exposed if one.case == CHANNEL]
     assert exposed.renewed
     assert exposed.objects == 1, "what came after it was not for it"
+
+
+async def test_one_pseudonym_at_two_nodes_is_not_one_breach(story: Story) -> None:
+    skopje, place = story.skopje, story.place
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",), officer=skopje.officer))
+    await skopje.sync()
+    with pytest.raises(RefusedError, match=f"of {BELGRADE}") as caught:
+        await skopje.audit.breach(skopje.officer)
+    assert caught.value.rule == "several-officers"
 
 
 # --- what is missing ---------------------------------------------------------------------------

@@ -296,8 +296,8 @@ def _ends(engine: Engine, state: CaseState) -> Ends:
         if not isinstance(version, Case) or versions.get(version.version) != version:
             continue
         now = {member.node for member in version.members}
-        before = versions.get(version.version - 1)
-        gone = set() if before is None else {member.node for member in before.members} - now
+        before = versions.get(version.version - 1, version)
+        gone = {member.node for member in before.members} - now
         ends |= dict.fromkeys(gone, (entry.index, entry.at or 0))
         ends = {node: end for node, end in ends.items() if node not in now}
     return ends
