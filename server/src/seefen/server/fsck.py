@@ -11,10 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.ledger.record import Record, decode_core
 from seefen.protocol.ledger.tiles import WIDTH, Edge, Tile, TileId
 from seefen.protocol.ledger.tree import leaf_hash
+from seefen.protocol.retention import check_erased
+from seefen.protocol.statements import READING_KINDS, Erased
 from seefen.protocol.suite import commit, sha256
 from seefen.server.alarms import alarm
 from seefen.server.errors import UnreachableError
@@ -37,6 +40,8 @@ class Looked:
     lost: int = 0
     problems: list[str] = field(default_factory=list[str])
     more: int = 0  # that are not named
+    erased: int = 0
+    erasable: int = 0  # before it readings may have no text: the log says so
 
     def name(self, problem: str) -> None:
         """Take in what differs."""
@@ -57,6 +62,7 @@ class Fsck:
         """Look at everything up to the heads of now."""
         heads = await self._reads.heads()
         looked = Looked()
+        looked.erasable = await self._erasable(looked)
         await self._authority(heads.authority, looked)
         edge, size = Edge(), heads.activity.size
         for start in range(0, size, AT_ONCE):
@@ -81,6 +87,7 @@ class Fsck:
         """Look at the next full tiles, and at what stands under them."""
         size = (await self._reads.heads()).activity.size
         looked, count = Looked(), size // WIDTH
+        looked.erasable = await self._erasable(looked)
         for _ in range(-(-count * percent // 100)):
             start = self._next % count * WIDTH
             self._next += 1  # first: what fails here must not be all that is ever looked at
@@ -102,6 +109,17 @@ class Fsck:
             if len(rows) == WIDTH:
                 await self._tiles({TileId(0, first // WIDTH): _tile_of(rows)}, looked)
             await asyncio.sleep(PAUSE)
+
+    async def _erasable(self, looked: Looked) -> int:
+        try:
+            rows = await self._reads.erased_entries()
+        except UnreachableError:
+            raise
+        except Exception as err:  # it reads all pages, so one that is damaged is met here first
+            looked.name(_unreadable("the entries that say what was erased", err))
+            return 0
+        uptos = [one.upto for row in rows if (one := _erasure(row)) is not None]
+        return max(uptos, default=0)
 
     async def _authority(self, head: LogHead, looked: Looked) -> None:
         edge = Edge()
@@ -185,10 +203,26 @@ def _look_at_rows(
     for row in rows:
         if row.kind == LOST:
             looked.lost += 1
+        elif not row.core and row.kind in READING_KINDS and row.idx < looked.erasable:
+            looked.erased += 1
         elif problem := _wrong(row):
             looked.name(f"activity entry {row.idx}: {problem}")
     looked.entries += len(rows)
     return edge.extend([leaf_hash(row.record) for row in rows])
+
+
+def _erasure(row: LeafRow) -> Erased | None:
+    """Return what an entry allows to be erased; None when it is not what its record says."""
+    if _wrong(row):
+        return None
+    erased, core = open_envelope(row.envelope, "erased").statement, decode_core(row.core)
+    if not isinstance(erased, Erased):
+        return None
+    try:
+        check_erased(erased, core, row.idx)
+    except SeefenError:
+        return None
+    return erased
 
 
 def _wrong(row: LeafRow) -> str:

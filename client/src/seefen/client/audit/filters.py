@@ -10,7 +10,8 @@ from seefen.protocol.errors import RefusedError
 
 # What is listed where no operation is asked for: who looked at what, and what is not proved.
 READINGS: Final[Condition] = (
-    ("act", "access"), ("act", "release"), ("act", "search"), ("act", "denied"), ("proved", "no"),
+    ("act", "access"), ("act", "release"), ("act", "search"), ("act", "denied"), ("act", "gone"),
+    ("act", "erased"), ("proved", "no"),
 )  # fmt: skip
 OPERATIONS: Final = ("collect", "consult", "disclose", "alter")
 LIMIT: Final = 100

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
+from seefen.client.audit.erasing import YEARS, erasures
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.looking import Looking
@@ -155,11 +156,19 @@ def _retention(engine: Engine) -> Lines:
     ends = {engine.name_of(s): s.head.retain_until for s in states if s.form == "case"}
     over = sorted(name for name, end in ends.items() if 0 < end < engine.now())
     first = min(ends.values(), default=0)
+    years = engine.vault.get_number(YEARS)
+    gone = [f"{_date(one.at)}, below entry {one.upto}" for one in erasures(engine.vault)]
     return (
+        ("readings are kept to the end of the year", f"{years} years later" if years else "no end"),
+        ("readings erased under retention", "; ".join(gone) or "none"),
         ("cases known here", str(len(ends))),
         ("their time is over, and this vault still has them", ", ".join(over) or "none"),
-        ("next end", datetime.fromtimestamp(first, UTC).strftime("%Y-%m-%d") if first else "none"),
+        ("next end", _date(first) if first else "none"),
     )
+
+
+def _date(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
 
 
 def _emergencies(verdict: Verdict) -> Lines:

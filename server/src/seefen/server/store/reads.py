@@ -47,6 +47,7 @@ _BODILESS: Final = """
     SELECT idx, record FROM object JOIN activity_leaf USING (idx) WHERE body = ''::bytea
 """
 _HANDING: Final = "SELECT * FROM activity_leaf WHERE kind IN ('casekey', 'assign') ORDER BY idx"
+_ERASED: Final = "SELECT * FROM activity_leaf WHERE kind = 'erased' ORDER BY idx"
 _TILES: Final = """
     SELECT level, n, data FROM log_tile
      WHERE (level, n) IN (SELECT * FROM unnest($1::smallint[], $2::bigint[]))
@@ -127,6 +128,11 @@ class LedgerReads:
     async def handing(self) -> list[LeafRow]:
         """Return the entries that hand keys over."""
         return [LeafRow(*row) for row in await self._database.fetch(_HANDING)]
+
+    @translated
+    async def erased_entries(self) -> list[LeafRow]:
+        """Return the entries that say what was erased: a few each year."""
+        return [LeafRow(*row) for row in await self._database.fetch(_ERASED)]
 
     @translated
     async def tiles(self, ids: Iterable[TileId]) -> dict[TileId, bytes]:

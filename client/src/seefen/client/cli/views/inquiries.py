@@ -60,6 +60,9 @@ def entry(value: EntryView) -> Painted:
         line(f"{row.what} {row.ref}") if row.ref else line(row.what),
         line(f'Reason: "{row.reason}"') if row.reason else None,
         proof(row),
+        line(f"Its text is kept until {times.moment(value.kept_until, now)}.")
+        if value.kept_until
+        else None,
         fields.painted(),
         line(bold("Who may know what of it")),
         knows.painted(),
