@@ -226,43 +226,6 @@ async def test_after_a_restart_only_what_is_new_is_asked_for(story: Story) -> No
     assert min(asked) >= audit.head - 5
 
 
-async def test_a_lost_device_says_what_it_could_have_shown(story: Story) -> None:
-    audit, belgrade = story.skopje.audit, story.belgrade
-    (found,) = await audit.breach(belgrade.officer)
-    (exposed,) = found.exposed
-    assert (exposed.case, exposed.opened) == (CHANNEL, (REF,))
-    assert exposed.objects == 1
-    assert not exposed.renewed
-    assert found.until == 0, "it is in force"
-    assert found.tell == (BELGRADE, SKOPJE)
-    assert found.due_at == found.aware_at + 72 * 3600
-    assert any(BELGRADE in text for text in found.unknown)
-    again = await audit.breach(belgrade.officer)
-    assert again[0].aware_at == found.aware_at, "the clock starts once"
-
-
-async def test_a_case_says_to_whom_it_was_shown(story: Story) -> None:
-    (found,) = await story.skopje.audit.breach(CHANNEL)
-    readers = {(one.node, one.officer): one.times for one in found.readers}
-    assert readers[BELGRADE, story.belgrade.officer] == 1
-    assert found.exposed[0].opened == (REF,)
-    with pytest.raises(RefusedError) as caught:
-        await story.skopje.audit.breach("nobody")
-    assert caught.value.rule == "unknown-breach"
-
-
-async def test_after_a_revocation_it_says_until_when(story: Story) -> None:
-    skopje = story.skopje
-    lost = story.place.network.of(SKOPJE, nth=1)
-    await skopje.devices.revoke(lost.device.hex()[:12], "lost")
-    await skopje.alerts.send(alert(), CHANNEL)  # under a new key
-    (found,) = await skopje.audit.breach(lost.device.hex()[:12])
-    assert found.until > 0
-    (exposed,) = [one for one in found.exposed if one.case == CHANNEL]
-    assert exposed.renewed
-    assert exposed.objects == 1, "what came after it was not for it"
-
-
 async def test_the_statement_of_a_month_says_what_could_not_be_checked(story: Story) -> None:
     skopje = story.skopje
     month_ = this_month(skopje._engine.now())
@@ -302,11 +265,24 @@ async def test_a_keyholder_and_an_auditor_answer_a_person(story: Story) -> None:
         answer = await auditor.audit.person_seen(pack)
         assert [one.ref for one in answer.seen] == [named.ref]
         assert answer.entry.officer == skopje.officer
-        # A file that names other messages than the search found is none.
-        for other in (replace(pack, found=()), replace(pack, entry=0)):
+        # A file that says anything else than what the search found is none.
+        (one,) = pack.found
+        for other in (
+            replace(pack, found=()), replace(pack, entry=0), replace(pack, searched=1),
+            replace(pack, closed=7), replace(pack, officer="o-0000"),
+            *(replace(pack, found=(replace(one, **change),)) for change in (
+                {"object": "00" * 16}, {"ref": f"{CHANNEL}#1"}, {"sender": "nobody"},
+                {"others": 0}, {"type": "Alert"},
+            )),
+        ):  # fmt: skip
             with pytest.raises((UntrustedError, RefusedError)) as refused:
                 await auditor.audit.person_seen(other)
             assert refused.value.rule in ("other-search", "unknown-entry")
+        # Nor is an object that this device does not know: nobody could say who read it.
+        auditor._engine.vault.run("DELETE FROM object WHERE object = ?", bytes.fromhex(one.object))
+        with pytest.raises(RefusedError) as unknown:
+            await auditor.audit.person_seen(pack)
+        assert unknown.value.rule == "unknown-object"
         with pytest.raises(UntrustedError) as role:
             await auditor.audit.person_found("Zoran")
         assert role.value.rule == "role"
@@ -316,7 +292,14 @@ async def test_a_keyholder_and_an_auditor_answer_a_person(story: Story) -> None:
 
 
 async def test_a_file_that_is_no_pack_is_refused() -> None:
-    for data in (b"", b"{}", b"\xff", b'{"format": "x"}'):
+    whole = b'{"node": "n", "officer": "o-1", "entry": 7, "searched": 1, "closed": 0, "found": []}'
+    assert read_pack(whole).format == "seefen-person"
+    other = (
+        whole.replace(b'"node"', b'"format": "x", "node"'),
+        whole.replace(b"7", b"9223372036854775808"),
+        whole.replace(b"7", b"-1"),
+    )
+    for data in (b"", b"{}", b"\xff", b'{"format": "x"}', *other):
         with pytest.raises(RefusedError) as caught:
             read_pack(data)
         assert caught.value.rule == "form"

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from seefen.protocol.ledger.tiles import WIDTH
-from seefen.server.fsck import Fsck, Looked, say
+from seefen.server.fsck import HOUR, NIGHT, Fsck, Looked, Rounds, say
+from seefen.server.metrics import COUNTED, WHOLE_FSCK
 from tests.support.served import Served, served
 
 NODES = ("skopje-border", "belgrade-ffp")
 INDEX = 7
+DAY = 24 * HOUR * 20_000  # unix seconds: midnight, UTC
 
 
 @pytest.fixture
@@ -97,6 +99,11 @@ CHANGES = {
         f"activity entry {INDEX} is missing",
         True,
     ),
+    "the newest entries": (
+        f"DELETE FROM activity_leaf WHERE idx >= {WIDTH + 5}",
+        f"activity entry {WIDTH + 5} is missing",
+        False,
+    ),
     "a tile": ("DELETE FROM log_tile", "tile 0/0 is missing", True),
     "a tag where no full tile is": (
         f"UPDATE activity_leaf SET record = {TAG} WHERE idx = {WIDTH + 5}",
@@ -129,10 +136,70 @@ async def test_fault_08_09_10_what_was_changed_in_the_database_is_named(it: Serv
     assert (await Fsck(it.store).whole()).problems == []
 
 
+# A view in place of the table: reading this entry raises what PostgreSQL says of a bad checksum.
+DAMAGE = f"""
+    ALTER TABLE activity_leaf RENAME TO whole_leaf;
+    CREATE FUNCTION page(idx bigint, record bytea) RETURNS bytea STABLE LANGUAGE plpgsql AS $$
+    BEGIN
+        IF idx = {WIDTH + 3} THEN
+            RAISE EXCEPTION 'invalid page in block 7' USING ERRCODE = 'data_corrupted';
+        END IF;
+        RETURN record;
+    END $$;
+    CREATE VIEW activity_leaf AS
+    SELECT idx, page(idx, record) AS record, core, salt, detail_salt, kind, case_id, node,
+           device_id, device_n, case_n, object_id, hash, envelope
+      FROM whole_leaf;
+"""
+
+
+async def test_fault_08_a_page_that_cannot_be_read_is_named_and_the_looks_go_on(
+    it: Served, alarms: list[str]
+) -> None:
+    rounds, night = Rounds(it.store, DAY), DAY + NIGHT * HOUR
+    async with it.database() as intruder:
+        await intruder.execute(DAMAGE)
+        await intruder.execute(f"UPDATE whole_leaf SET core = {FLIP.format('core')} {COLUMN}")
+        looked = await Fsck(it.store).whole()
+        size = it.broker.heads.activity.size
+        unread = f"activity entries {WIDTH} to {size - 1} cannot be read from the database "
+        assert [p for p in looked.problems if p.startswith(unread)] == [
+            f"{unread}(DataCorruptedError)"
+        ]
+        # What stands on whole pages is looked at all the same.
+        assert any(f"activity entry {INDEX}: " in p for p in looked.problems)
+        await rounds.look(night)
+        assert set(alarms) == {"leaf-mismatch"}
+
+        alarms.clear()
+        await intruder.execute("ALTER TABLE ledger_head RENAME TO kept_head")
+        await rounds.look(night + HOUR)
+        assert alarms == ["fsck-failed"]
+        await intruder.execute("ALTER TABLE kept_head RENAME TO ledger_head")
+        alarms.clear()
+        await rounds.look(night + 2 * HOUR)  # the next hour looks again
+        assert alarms == ["leaf-mismatch"]
+    assert COUNTED.get_sample_value("seefen_last_whole_fsck") == night
+
+
+async def test_all_is_looked_at_also_when_an_hour_steps_over_the_night() -> None:
+    async with served(NODES[0]) as it:
+        rounds = Rounds(it.store, DAY)
+        for at, whole in (
+            (NIGHT * HOUR - 1, False),
+            ((NIGHT + 1) * HOUR + 1, False),  # an hour of sleep, and the time of a look
+            (27 * HOUR, True),
+            (28 * HOUR, False),
+        ):
+            WHOLE_FSCK.set(0)
+            await rounds.look(DAY + at)
+            assert bool(COUNTED.get_sample_value("seefen_last_whole_fsck")) is whole, at
+
+
 def test_each_thing_that_differs_is_an_alarm(alarms: list[str]) -> None:
     looked = Looked()
     for number in range(60):
         looked.name(f"activity entry {number}")
     say(looked)
-    assert alarms == ["leaf-mismatch"] * 50
+    assert alarms == ["leaf-mismatch"] * 51  # the last says how many more
     assert looked.more == 10

@@ -91,7 +91,7 @@ def test_fault_33_the_file_of_a_second_process(mark: HighWater, data: bytes, sai
     """Without its first mark in both places nothing was signed under it."""
     mark.path.with_name("high-water-1").write_bytes(data)
     if said:
-        with pytest.raises(FrozenError, match=said):
+        with pytest.raises(FrozenError, match=f"high-water-1 {said}"):  # the file at fault
             HighWater(mark.path, KEY).read()
         return
     mark.advance(heads(3, 6))
@@ -99,6 +99,32 @@ def test_fault_33_the_file_of_a_second_process(mark: HighWater, data: bytes, sai
     other.advance(heads(3, 7))
     assert HighWater(mark.path, KEY).read().activity == 7
     assert len(mark.path.with_name("high-water-1").read_bytes()) == 2 * PLACE
+
+
+@pytest.mark.parametrize(
+    "name", ["high-water-2026.bak", "high-water-old", "high-water-", "high-water-1~"]
+)
+def test_fault_33_a_copy_beside_the_mark_neither_freezes_nor_counts_nor_goes(
+    mark: HighWater, name: str
+) -> None:
+    copy = mark.path.with_name(name)
+    for data in (b"junk" * PLACE, _file_of(heads(9, 9), mark.path.parent)):
+        copy.write_bytes(data)
+        assert HighWater(mark.path, KEY).read().activity == 5
+        mark.begin(heads(3, 5))
+        assert copy.read_bytes() == data
+
+
+def test_fault_33_a_numbered_file_that_cannot_be_read_is_named(mark: HighWater) -> None:
+    mark.path.with_name("high-water-9").mkdir()
+    with pytest.raises(FrozenError, match=r"/high-water-9 cannot be read \(Is a directory\)"):
+        HighWater(mark.path, KEY).read()
+
+
+def _file_of(marked: Heads, folder: Path) -> bytes:
+    other = HighWater(folder / "elsewhere", KEY)
+    other.begin(marked)
+    return other.path.read_bytes()
 
 
 def test_a_file_that_was_taken_away_is_noticed(mark: HighWater) -> None:

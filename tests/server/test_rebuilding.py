@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from shutil import copytree
 
 import asyncpg
 import pytest
@@ -238,6 +239,75 @@ async def test_what_no_mirror_opens_is_named_and_filled_later(it: Depot, tmp_pat
     assert (await Fsck(it.store).whole()).problems == []
     await it.start()
     assert it.broker.frozen == ""
+
+
+async def test_fault_31_bad_mirrors_take_nothing_from_what_a_good_one_has(
+    it: Depot, tmp_path: Path
+) -> None:
+    await gone_on(it)
+    before, bodies = it.broker.heads, await _bodies(it)
+    good = await it.mirror(tmp_path / "good", NODES[0])
+    bad = [tmp_path / how for how in ("labels", "bodies", "wraps")]
+    for folder in bad:
+        copytree(good, folder)
+        block = folder / "entries" / "000000000"
+        block.write_bytes(encode_kept(_spoilt(_kept(block), folder.name)))
+
+    await it.put_back()
+    rebuilt = await it.rebuild(*bad, good)
+    assert rebuilt.heads.activity == before.activity
+    assert (rebuilt.lost, rebuilt.bodiless, rebuilt.wrapless) == ([], 0, 0)
+    assert await _bodies(it) == bodies
+    assert b"junk" not in await _wraps_of(it)
+    assert (await Fsck(it.store).whole()).problems == []
+    await it.start()
+
+
+async def test_a_second_run_fills_bodies_and_keys_that_the_first_mirror_lacked(
+    it: Depot, tmp_path: Path
+) -> None:
+    await gone_on(it)
+    skopje, belgrade = it.network.of(NODES[0]), it.network.of(NODES[1])
+    await it.open_case(skopje, NODES[1], serial=2)
+    good, bare = [await it.mirror(tmp_path / name, NODES[0]) for name in ("good", "bare")]
+    other = await it.mirror(tmp_path / "other", NODES[1])
+    block = bare / "entries" / "000000000"
+    block.write_bytes(encode_kept([replace(k, body=b"", wraps=()) for k in _kept(block)]))
+    bodies, wraps = await _bodies(it), await _wraps_of(it)
+
+    await it.put_back()
+    first = await it.rebuild(bare)
+    assert (first.lost, first.bodiless, first.wrapless) == ([], 6, 1)
+    few = await _wraps_of(it)
+    again = await it.rebuild(bare)  # no more can be had from it, and nothing is lost by trying
+    assert (again.bodiless, again.wrapless, again.healed) == (6, 1, 0)
+    healed = await it.rebuild(good, other)
+    assert (healed.bodiless, healed.wrapless, healed.healed) == (0, 0, 7)
+    assert healed.heads == first.heads
+    assert await _bodies(it) == bodies
+    assert len(await _wraps_of(it) & wraps) > len(few)
+    await it.start()
+    assert (await it.broker.feed(belgrade.device, FeedFrom(0, 1000, 0))).items
+
+
+def _spoilt(kept: list[Kept], how: str) -> list[Kept]:
+    """Return what somebody sends who wants the broker to come back without its text."""
+    if how == "labels":  # one true opening, said of every entry
+        one = next(k for k in kept if k.core)
+        return [replace(one, index=n) for n in range(40)]
+    if how == "bodies":
+        return [replace(k, body=b"junk") for k in kept]
+    return [replace(k, wraps=(b"junk",)) for k in kept]
+
+
+async def _bodies(it: Depot) -> list[bytes]:
+    async with it.database() as looking:
+        return [row[0] for row in await looking.fetch("SELECT body FROM object ORDER BY idx")]
+
+
+async def _wraps_of(it: Depot) -> set[bytes]:
+    async with it.database() as looking:
+        return {row[0] for row in await looking.fetch("SELECT data FROM wrap")}
 
 
 async def test_a_mirror_that_is_short_or_another_changes_nothing(it: Depot, tmp_path: Path) -> None:

@@ -102,6 +102,12 @@ def test_what_is_no_reference(argv: list[str], bad: str, tmp_path: Path) -> None
     assert "CASE#number" in said.err
 
 
+def test_a_breach_is_of_something_and_known_since_a_time() -> None:
+    assert "breach o-2b9f" in refused("breach", " ").err
+    for bad in ("yesterday", "", "2026-13-01", "10000-01-01"):
+        assert "2026-03-14T18:00" in refused("breach", "o-2b9f", "--aware", bad).err
+
+
 @pytest.mark.parametrize("bad", BAD_CASES)
 @pytest.mark.parametrize(
     "argv",

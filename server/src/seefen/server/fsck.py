@@ -1,13 +1,13 @@
 """Hashing everything again: does what stands in the database still give the roots?
 
 A little every hour and all of it each night (UTC), beside the work; or at once, by the
-operator. What differs is named. Rows below the head never change, so no lock is needed.
+operator. What differs is named, and so is what cannot be read: a damaged page is what this
+looks for, and never its end. Rows below the head never change, so no lock is needed.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,6 +21,7 @@ from seefen.protocol.statements import READING_KINDS, Erased
 from seefen.protocol.suite import commit, sha256
 from seefen.server.alarms import alarm
 from seefen.server.errors import UnreachableError
+from seefen.server.metrics import WHOLE_FSCK
 from seefen.server.rebuilding import LOST
 from seefen.server.rows import AuthorityRow, LeafRow, LogHead, Reads
 
@@ -60,15 +61,24 @@ class Fsck:
     async def whole(self) -> Looked:
         """Look at everything up to the heads of now."""
         heads = await self._reads.heads()
-        looked = Looked(erasable=await self._erasable())
+        looked = Looked()
+        looked.erasable = await self._erasable(looked)
         await self._authority(heads.authority, looked)
         edge, size = Edge(), heads.activity.size
         for start in range(0, size, AT_ONCE):
-            rows = await self._reads.activity(start, min(size, start + AT_ONCE))
-            full = await asyncio.to_thread(_look_at_rows, rows, start, edge, looked)
+            stop = min(size, start + AT_ONCE)
+            try:
+                rows = await self._reads.activity(start, stop)
+            except UnreachableError:
+                raise
+            except Exception:  # a damaged page, in the words of the database: which one?
+                await self._tile_by_tile(start, size, looked)
+                return looked
+            full = await asyncio.to_thread(_look_at_rows, rows, start, stop, edge, looked)
             await self._tiles(full, looked)
-            if len(rows) < min(size, start + AT_ONCE) - start:
-                return looked  # after a gap no hash fits, and the gap is named
+            if len(rows) < stop - start:
+                await self._tile_by_tile(stop, size, looked)
+                return looked  # after a gap no hash of all fits, and the gap is named
             await asyncio.sleep(PAUSE)
         _look_at_root("activity", edge, heads.activity, looked)
         return looked
@@ -76,27 +86,52 @@ class Fsck:
     async def part(self, percent: int) -> Looked:
         """Look at the next full tiles, and at what stands under them."""
         size = (await self._reads.heads()).activity.size
-        looked, count = Looked(erasable=await self._erasable()), size // WIDTH
+        looked, count = Looked(), size // WIDTH
+        looked.erasable = await self._erasable(looked)
         for _ in range(-(-count * percent // 100)):
-            n = self._next = self._next % count
-            rows = await self._reads.activity(n * WIDTH, (n + 1) * WIDTH)
-            edge = Edge()
-            await asyncio.to_thread(_look_at_rows, rows, n * WIDTH, edge, looked)
-            if len(rows) == WIDTH:
-                await self._tiles({TileId(0, n): _tile_of(rows)}, looked)
-            self._next += 1
-            await asyncio.sleep(PAUSE)
+            start = self._next % count * WIDTH
+            self._next += 1  # first: what fails here must not be all that is ever looked at
+            await self._tile_by_tile(start, start + WIDTH, looked)
         return looked
 
-    async def _erasable(self) -> int:
-        rows = await self._reads.erased_entries()
+    async def _tile_by_tile(self, start: int, stop: int, looked: Looked) -> None:
+        """Look at what stands under each tile by itself: the root of all is not made."""
+        for first in range(start, stop, WIDTH):
+            after = min(stop, first + WIDTH)
+            try:
+                rows = await self._reads.activity(first, after)
+            except UnreachableError:
+                raise
+            except Exception as err:  # whatever the database calls it: it is said, and on it goes
+                looked.name(_unreadable(f"activity entries {first} to {after - 1}", err))
+                continue
+            await asyncio.to_thread(_look_at_rows, rows, first, after, Edge(), looked)
+            if len(rows) == WIDTH:
+                await self._tiles({TileId(0, first // WIDTH): _tile_of(rows)}, looked)
+            await asyncio.sleep(PAUSE)
+
+    async def _erasable(self, looked: Looked) -> int:
+        try:
+            rows = await self._reads.erased_entries()
+        except UnreachableError:
+            raise
+        except Exception as err:  # it reads all pages, so one that is damaged is met here first
+            looked.name(_unreadable("the entries that say what was erased", err))
+            return 0
         uptos = [one.upto for row in rows if (one := _erasure(row)) is not None]
         return max(uptos, default=0)
 
     async def _authority(self, head: LogHead, looked: Looked) -> None:
         edge = Edge()
         for start in range(0, head.size, AT_ONCE):
-            rows = await self._reads.authority(start, min(head.size, start + AT_ONCE))
+            stop = min(head.size, start + AT_ONCE)
+            try:
+                rows = await self._reads.authority(start, stop)
+            except UnreachableError:
+                raise
+            except Exception as err:
+                looked.name(_unreadable(f"authority entries {start} to {stop - 1}", err))
+                return
             for place, row in enumerate(rows, start=start):
                 _look_at_leaf(row, place, looked)
                 edge.extend([leaf_hash(row.envelope)])
@@ -104,31 +139,66 @@ class Fsck:
         _look_at_root("authority", edge, head, looked)
 
     async def _tiles(self, full: dict[TileId, Tile], looked: Looked) -> None:
-        kept = await self._reads.tiles(full)
+        try:
+            kept = await self._reads.tiles(full)
+        except UnreachableError:
+            raise
+        except Exception as err:
+            names = ", ".join(f"{tile.level}/{tile.n}" for tile in full)
+            looked.name(_unreadable(f"tiles {names}", err))
+            return
         for tile, made in full.items():
             _look_at_tile(tile, made, kept.get(tile), looked)
 
 
+class Rounds:
+    """The looks beside the work: 1 % each hour, everything once a night."""
+
+    def __init__(self, reads: Reads, began: float) -> None:
+        """Begin at unix time ``began``."""
+        self._fsck = Fsck(reads)
+        self._whole_at = began
+
+    async def look(self, now: float) -> None:
+        """Do what is due at unix time ``now``, and say what differs. It never fails.
+
+        All of it is due in the night, and a day and two hours after the last: an hour of sleep and
+        the time of the work together may step over the night.
+        """
+        night = int(now) % (24 * HOUR) // HOUR == NIGHT
+        whole = night or now - self._whole_at > 26 * HOUR
+        try:
+            say(await self._fsck.whole() if whole else await self._fsck.part(1))
+        except UnreachableError:
+            return  # the database is away: the next hour will do
+        except Exception as err:  # who looks for damage must not end at it without a word
+            alarm("fsck-failed", failed=type(err).__name__)
+            return
+        if whole:
+            self._whole_at = now
+            WHOLE_FSCK.set(now)
+
+
 async def keep_looking(reads: Reads, clock: Callable[[], float] = time.time) -> None:
-    """Look on for ever: 1 % each hour, everything in the night; say what differs."""
-    fsck = Fsck(reads)
+    """Look on for ever."""
+    rounds = Rounds(reads, clock())
     while True:
         await asyncio.sleep(HOUR)
-        night = int(clock()) % (24 * HOUR) // HOUR == NIGHT
-        with suppress(UnreachableError):  # the database is away: the next hour will do
-            say(await fsck.whole() if night else await fsck.part(1))
+        await rounds.look(clock())
 
 
 def say(looked: Looked) -> None:
     """Raise an alarm for each thing that differs."""
     for problem in looked.problems:
         alarm("leaf-mismatch", what=problem)
+    if looked.more:
+        alarm("leaf-mismatch", what=f"and {looked.more} more")
 
 
 def _look_at_rows(
-    rows: list[LeafRow], start: int, edge: Edge, looked: Looked
+    rows: list[LeafRow], start: int, stop: int, edge: Edge, looked: Looked
 ) -> dict[TileId, Tile]:
-    for gap in _gaps([row.idx for row in rows], start):
+    for gap in _gaps([row.idx for row in rows], start, stop):
         looked.name(f"activity entry {gap} is missing")
     for row in rows:
         if row.kind == LOST:
@@ -198,12 +268,16 @@ def _look_at_root(log: str, edge: Edge, head: LogHead, looked: Looked) -> None:
         looked.name(f"the {log} log of {found.size} entries does not have the root in the head row")
 
 
+def _unreadable(what: str, err: Exception) -> str:
+    return f"{what} cannot be read from the database ({type(err).__name__})"
+
+
 def _tile_of(rows: list[LeafRow]) -> Tile:
     return Tile([leaf_hash(row.record) for row in rows])
 
 
-def _gaps(indices: list[int], start: int) -> Iterator[int]:
+def _gaps(indices: list[int], start: int, stop: int) -> Iterator[int]:
     expected = start
-    for index in indices:
+    for index in [*indices, stop]:
         yield from range(expected, index)
         expected = index + 1

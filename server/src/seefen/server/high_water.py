@@ -16,8 +16,10 @@ a process that was stopped while it wrote would hold the others up until it went
 """
 
 import fcntl
+import glob
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 from weakref import finalize
@@ -80,7 +82,7 @@ class HighWater:
         self._own = -1  # descriptor of the file of this process: a lock holds it
         self._own_path = path
         self._let_go: Callable[[], object] = _nothing
-        self._raw: tuple[bytes, ...] = ()
+        self._raw: dict[Path, bytes] = {}
         self._read: Mark | None = None
         self._flushed: Mark | None = None  # what another has written may not be on the disk yet
 
@@ -95,37 +97,33 @@ class HighWater:
         Raises:
             FrozenError: rule ``high-water``: it is missing, spoiled, or of another log.
         """
-        raw = (self._first(), *self._others())
+        raw = {self.path: _bytes_of(self.path)}
+        raw |= {path: _bytes_of(path).ljust(2 * PLACE, b"\0") for path in self._others()}
         if raw == self._raw and self._read is not None:
             return self._read
-        marks = [self._newest(raw[0])]
-        # Nothing was signed under a file whose first mark never came to its end.
-        marks += [self._newest(data) for data in raw[1:] if BLANK not in _places(data)]
+        marks = [self._newest(self.path, raw[self.path])]
+        for path, data in raw.items():
+            # Nothing was signed under a file whose first mark never came to its end.
+            if path != self.path and BLANK not in _places(data):
+                marks.append(self._newest(path, data))
         first = max((mark.of("authority") for mark in marks), key=_size)
         second = max((mark.of("activity") for mark in marks), key=_size)
         self._raw, self._read = raw, Mark(marks[0].turn, self._key, *first, *second)
         return self._read
 
-    def _first(self) -> bytes:
-        try:
-            return self.path.read_bytes()
-        except OSError as err:
-            raise self._lost(f"cannot be read ({err.strerror})") from None
+    def _others(self) -> list[Path]:
+        """Return the files of the other processes. A copy that somebody made beside is none."""
+        ours = re.compile(re.escape(self.path.name) + "-[0-9]+")
+        there = self.path.parent.glob(f"{glob.escape(self.path.name)}-*")
+        return sorted(path for path in there if ours.fullmatch(path.name))
 
-    def _others(self) -> Iterable[bytes]:
-        for path in sorted(self.path.parent.glob(f"{self.path.name}-*")):
-            try:
-                yield path.read_bytes().ljust(2 * PLACE, b"\0")
-            except OSError as err:
-                raise self._lost(f"cannot be read ({path.name}: {err.strerror})") from None
-
-    def _newest(self, raw: bytes) -> Mark:
+    def _newest(self, path: Path, raw: bytes) -> Mark:
         marks = [mark for mark in map(_parse, _places(raw)) if mark is not None]
         if not marks:
-            raise self._lost("is spoiled")
+            raise _lost(path, "is spoiled")
         mark = max(marks, key=lambda one: one.turn)
         if mark.key != self._key:
-            raise self._lost("belongs to another log")
+            raise _lost(path, "belongs to another log")
         return mark
 
     def begin(self, heads: Heads) -> None:
@@ -133,7 +131,7 @@ class HighWater:
         authority, activity = heads.authority, heads.activity
         first = (authority.size, authority.root, activity.size, activity.root)
         mark = Mark(1, self._key, *first)
-        for path in self.path.parent.glob(f"{self.path.name}-*"):
+        for path in self._others():
             path.unlink()
         write_durably(self.path, _encode(mark) + BLANK)
         self._let_go()
@@ -205,9 +203,17 @@ class HighWater:
         if heads.authority.size < floor.authority or heads.activity.size < floor.activity:
             raise FrozenError(f"{_behind(floor, heads)}: {RECOVER}")
 
-    def _lost(self, what: str) -> FrozenError:
-        text = f"the high-water mark {self.path} {what}: nothing shows that this is the newest"
-        return FrozenError(f"{text} state of the log; {RECOVER}", rule="high-water")
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as err:
+        raise _lost(path, f"cannot be read ({err.strerror})") from None
+
+
+def _lost(path: Path, what: str) -> FrozenError:
+    text = f"the high-water mark {path} {what}: nothing shows that this is the newest state"
+    return FrozenError(f"{text} of the log; {RECOVER}", rule="high-water")
 
 
 def behind(mark: Mark, heads: Heads) -> str:

@@ -41,3 +41,8 @@ WITNESSED_SECONDS: Final = Gauge(
     "seefen_witnessed_seconds", "Since when the quorum has signed no head; 0 without a quorum.",
     registry=COUNTED,
 )  # fmt: skip
+WHOLE_FSCK: Final = Gauge(
+    "seefen_last_whole_fsck", "Unix time at which all entries were last hashed again by this "
+    "process; 0 before the first night.",
+    registry=COUNTED,
+)  # fmt: skip

@@ -6,47 +6,54 @@ record stands without its text, marked ``lost``: the tree has no hole, and a lat
 still fill it. Content keys are in no mirror: they left the broker only for who had stated why.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 from typing import Final
 
+from seefen.protocol.bundle import named_wraps
 from seefen.protocol.encoding import decode, peek_kind
 from seefen.protocol.envelope import Envelope, open_envelope
-from seefen.protocol.errors import SeefenError
-from seefen.protocol.ledger.mirror import Kept, merge_kept
+from seefen.protocol.ledger.mirror import Kept
 from seefen.protocol.ledger.note import Checkpoint
-from seefen.protocol.ledger.record import Core, Record, decode_core
+from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.ledger.tree import EMPTY_ROOT, CompactRange, leaf_hash
-from seefen.protocol.objects import check_body
 from seefen.protocol.statements import Access, Ack, Case, Object
-from seefen.protocol.suite import commit, sha256
+from seefen.protocol.suite import sha256
 from seefen.server.config import SetupError
 from seefen.server.entries import access_row
 from seefen.server.errors import FrozenError
 from seefen.server.high_water import HighWater, Mark
 from seefen.server.mirrors import Mirror
+from seefen.server.openings import BLOCK, openings, statement_of
 from seefen.server.proofs import Prover
 from seefen.server.recovery import recover, require_grown
 from seefen.server.rows import AuthorityRow, ChainRow, Changes, Heads, LeafRow, ObjectRow, Storage
 
 LOST: Final = "lost"
-BLOCK: Final = 256
 AT_ONCE: Final = 2048  # leaves in one transaction
 NOTHING: Final = Mark(0, b"", 0, EMPTY_ROOT, 0, EMPTY_ROOT)
 
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What was put back."""
+    """What was put back, and what is missing still.
+
+    Attributes:
+        filled: Entries that an earlier run had to mark as lost, and ``healed`` those that stood
+            without their sealed body, or without a wrapped key that they name.
+        lost: Entries without their text now; ``bodiless`` and ``wrapless`` as for ``healed``.
+    """
 
     heads: Heads
     authority: int = 0
     activity: int = 0
     filled: int = 0
+    healed: int = 0
     lost: list[int] = field(default_factory=list[int])
     keyless: int = 0
     bodiless: int = 0
+    wrapless: int = 0
     marked: bool = False  # there was no mark to compare with
 
 
@@ -83,6 +90,7 @@ class Rebuilder:
         await self._put_authority(rebuilt, *targets["authority"])
         await self._put_activity(rebuilt, *targets["activity"], mirrors)
         await self._fill(rebuilt, mirrors)
+        await self._heal(rebuilt, mirrors)
         if mark is None:
             self._high_water.begin(rebuilt.heads)
         else:
@@ -179,27 +187,57 @@ class Rebuilder:
         records = iter(()) if mirror is None else mirror.leaves("activity", start, head.size)
         for group in _groups(records):
             at = rebuilt.heads.activity.size
-            kept = _openings(mirrors, at, at + len(group))
+            kept = openings(mirrors, dict(enumerate(group, start=at)))
             changes = Changes()
             for index, record in enumerate(group, start=at):
-                await self._add(rebuilt, changes, index, record, kept.get(index))
+                if (found := kept.get(index)) is None:
+                    changes.activity.append(_lost(index, record))
+                else:
+                    await self._add(rebuilt, changes, found)
             await self._write(rebuilt, changes)
             rebuilt.activity += len(group)
 
     async def _fill(self, rebuilt: Rebuilt, mirrors: Sequence[Mirror]) -> None:
         """Fill what an earlier run had to mark as lost."""
-        missing = await self._storage.lost()
-        for index, record in missing.items():
-            found = _openings(mirrors, index, index + 1).get(index)
-            if found is None or found.record != record:
-                continue
+        for records in _blocks(await self._storage.lost()):
             changes = Changes()
-            await self._add(rebuilt, changes, index, record, found)
-            await self._write(rebuilt, changes, instead=[index])
-            rebuilt.filled += 1
+            for found in openings(mirrors, records).values():
+                await self._add(rebuilt, changes, found)
+            if changes.activity:
+                instead = [row.idx for row in changes.activity]
+                await self._write(rebuilt, changes, instead=instead)
+                rebuilt.filled += len(instead)
         rebuilt.lost = sorted(await self._storage.lost())
 
-    async def _write(self, rebuilt: Rebuilt, changes: Changes, instead: Sequence[int] = ()) -> None:
+    async def _heal(self, rebuilt: Rebuilt, mirrors: Sequence[Mirror]) -> None:
+        """Give bodies and wrapped keys to entries that an earlier run wrote without them."""
+        bodiless, wrapless = await self._storage.bodiless(), await self._wrapless()
+        for records in _blocks(bodiless | wrapless):
+            found = openings(mirrors, records)
+            bodies = {index: kept.body for index, kept in found.items() if kept.body}
+            changes = Changes(wraps=_wraps(found.values()))
+            await self._write(rebuilt, changes, bodies=bodies)
+        now = (await self._storage.bodiless(), await self._wrapless())
+        rebuilt.healed = len(bodiless | wrapless) - len(now[0] | now[1])
+        rebuilt.bodiless, rebuilt.wrapless = map(len, now)
+
+    async def _wrapless(self) -> dict[int, bytes]:
+        """Return the records of entries that name a wrapped key which is not here."""
+        found: dict[int, bytes] = {}
+        for row in await self._storage.handing():
+            named = named_wraps(open_envelope(row.envelope, row.kind).statement)
+            if set(named) - (await self._storage.wraps(named)).keys():
+                found[row.idx] = row.record
+        return found
+
+    async def _write(
+        self,
+        rebuilt: Rebuilt,
+        changes: Changes,
+        *,
+        instead: Sequence[int] = (),
+        bodies: Mapping[int, bytes] | None = None,
+    ) -> None:
         new = () if instead else changes.activity
         growths = (
             self._prover.authority.preview([leaf_hash(r.envelope) for r in changes.authority]),
@@ -213,30 +251,24 @@ class Rebuilder:
             if await writing.lock() != rebuilt.heads:
                 raise SetupError("another broker writes to this database: stop it first")
             await writing.drop_lost(instead)
+            await writing.put_bodies(bodies or {})
             await writing.write(changes, rebuilt.heads, after)
         for growth in growths:
             growth.commit()
         rebuilt.heads = after
 
-    async def _add(
-        self, rebuilt: Rebuilt, changes: Changes, index: int, record: bytes, kept: Kept | None
-    ) -> None:
-        core = None if kept is None or kept.record != record else _core(kept)
-        if kept is None or core is None:
-            changes.activity.append(_lost(index, record))
-            return
+    async def _add(self, rebuilt: Rebuilt, changes: Changes, kept: Kept) -> None:
+        core, index, statement = decode_core(kept.core), kept.index, statement_of(kept)
         changes.activity.append(_leaf_row(kept, core))
-        changes.wraps |= {sha256(wrap): wrap for wrap in kept.wraps}
-        statement = open_envelope(kept.envelope, kept.kind).statement
+        changes.wraps |= _wraps([kept])
         match statement:
             case Object():
                 place = (statement.object, index, statement.case, statement.gen, core.n)
-                body = None if statement.file else _body(statement, kept.body)
+                body = None if statement.file else kept.body
                 changes.objects.append(
                     ObjectRow(*place, statement.node, statement.expires, body, None)
                 )
                 rebuilt.keyless += 1
-                rebuilt.bodiless += body == b""
             case Access() if statement.scope != "object":
                 changes.accesses.append(access_row(statement, index))
             case Ack():
@@ -257,38 +289,6 @@ class Rebuilder:
             if member.node not in known:
                 known.add(member.node)
                 changes.members.append((case.case, member.node, index))
-
-
-def _openings(mirrors: Iterable[Mirror], start: int, stop: int) -> dict[int, Kept]:
-    found: dict[int, Kept] = {}
-    for mirror in mirrors:
-        for n in range(start // BLOCK, (stop - 1) // BLOCK + 1):
-            for kept in mirror.opening(n):
-                if start <= kept.index < stop and _core(kept) is not None:
-                    before = found.get(kept.index)
-                    found[kept.index] = kept if before is None else merge_kept(before, kept)
-    return found
-
-
-def _core(kept: Kept) -> Core | None:
-    """Return the core of an opening that is the one its record commits to."""
-    try:
-        core = decode_core(kept.core)
-        opened = open_envelope(kept.envelope, kept.kind)
-    except SeefenError:
-        return None
-    committed = commit(kept.salt, kept.core) == Record.decode(kept.record).core_commitment
-    named = core.req == opened.hash.hex() and core.act == kept.kind
-    return core if committed and named else None
-
-
-def _body(statement: Object, body: bytes) -> bytes:
-    """Return the sealed body if it is the one the author signed, else nothing."""
-    try:
-        check_body(statement, body)
-    except SeefenError:
-        return b""
-    return body
 
 
 def _leaf_row(kept: Kept, core: Core) -> LeafRow:
@@ -332,6 +332,16 @@ def _members(chain: Iterable[ChainRow]) -> set[str]:
 def _groups(leaves: Iterator[bytes]) -> Iterator[list[bytes]]:
     while group := list(islice(leaves, AT_ONCE)):
         yield group
+
+
+def _blocks(records: Mapping[int, bytes]) -> Iterator[dict[int, bytes]]:
+    """Yield what is missing block by block: a mirror's file is read once."""
+    for _, group in groupby(sorted(records), lambda index: index // BLOCK):
+        yield {index: records[index] for index in group}
+
+
+def _wraps(found: Iterable[Kept]) -> dict[bytes, bytes]:
+    return {sha256(wrap): wrap for kept in found for wrap in kept.wraps}
 
 
 def _with(mark: Mark, log: str, size: int, root: bytes) -> Mark:

@@ -34,6 +34,8 @@ def told(rebuilt: Rebuilt) -> list[str]:
     ]
     if rebuilt.filled:
         lines.append(f"{rebuilt.filled} entries that were lost before have their text again")
+    if rebuilt.healed:
+        lines.append(f"{rebuilt.healed} entries have the sealed body or wrapped keys they lacked")
     if rebuilt.lost:
         some = ", ".join(map(str, rebuilt.lost[:10])) + (", ..." if len(rebuilt.lost) > 10 else "")
         lines.append(
@@ -46,7 +48,15 @@ def told(rebuilt: Rebuilt) -> list[str]:
             "for others their authors send them again"
         )
     if rebuilt.bodiless:
-        lines.append(f"{rebuilt.bodiless} messages lack their sealed body as well")
+        lines.append(
+            f"{rebuilt.bodiless} messages lack their sealed body as well: bring the mirror of a "
+            "node that was sent them, and run this once more"
+        )
+    if rebuilt.wrapless:
+        lines.append(
+            f"{rebuilt.wrapless} entries hand over keys that are not here: bring the mirror of the "
+            "node they went to; a key that is in no mirror is handed over anew"
+        )
     if rebuilt.marked:
         lines.append(
             "there was no high-water mark to compare with: ask each node whether it agrees"

@@ -4,7 +4,7 @@ The promises (sequencer, feed, push) speak to the store through :class:`Reads` a
 :class:`Storage` alone; they know no SQL.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -211,6 +211,14 @@ class Reads(Protocol):
         """Return the records whose openings were lost, by index."""
         ...
 
+    async def bodiless(self) -> dict[int, bytes]:
+        """Return the records of messages whose sealed bodies were lost, by index."""
+        ...
+
+    async def handing(self) -> list[LeafRow]:
+        """Return the entries that hand keys over."""
+        ...
+
     async def erased_entries(self) -> list[LeafRow]:
         """Return the entries that say what was erased: a few each year."""
         ...
@@ -257,6 +265,10 @@ class Writing(Reads, Protocol):
 
     async def drop_lost(self, indices: Iterable[int]) -> None:
         """Delete entries that are marked as lost, to write them whole."""
+        ...
+
+    async def put_bodies(self, bodies: Mapping[int, bytes]) -> None:
+        """Give messages the sealed bodies that were lost, by index."""
         ...
 
     async def content_keys(self, objects: Iterable[bytes]) -> dict[bytes, Protected]:

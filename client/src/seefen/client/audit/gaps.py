@@ -4,7 +4,7 @@ Of the own devices every number; of partners those in the own cases. How far a d
 also known from what it told this one: its last entries cannot be cut off.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +12,7 @@ from seefen.client.audit.erasing import erased_upto
 from seefen.client.audit.store import Store
 from seefen.client.engine import Engine
 
-MOST: Final = 100  # numbers of one device that are named one by one
+MOST: Final = 100  # holes of one device that are named one by one; of the others, how many
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,21 @@ class Gap:
     sentence: str
     start: int
     stop: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Numbers ``first`` to ``last`` that nothing has, and the piece of the log they belong in."""
+
+    first: int
+    last: int
+    start: int
+    stop: int | None
+
+    @property
+    def count(self) -> int:
+        """How many numbers these are."""
+        return self.last - self.first + 1
 
 
 def gaps(engine: Engine, store: Store) -> tuple[Gap, ...]:
@@ -40,13 +55,10 @@ class _Gaps:
         for device, (count, upto) in self._own().items():
             if count >= upto:
                 continue
-            for number, start, stop in self._missing("device_n", upto, "device = ?", device):
+            holes = [*self._holes("device_n", upto, "device = ?", device)]
+            if holes:
                 self._broken.add(device)
-                yield Gap(
-                    f"an entry of {self._officer(device)} is missing: its number {number}",
-                    start,
-                    stop,
-                )
+                yield from _said(holes, self._officer(device), "")
         yield from self._in_cases()
 
     def _own(self) -> dict[str, tuple[int, int]]:
@@ -77,33 +89,36 @@ class _Gaps:
             if state.owner != engine.node and not own:
                 continue  # not for us to know
             where, name = "device = ? AND case_id = ?", engine.name_of(state)
-            for number, start, stop in self._missing(
-                "case_n", upto, where, device.hex(), case.hex()
-            ):
-                yield Gap(
-                    f"an entry of {self._officer(device.hex())} in {name} is missing: its number "
-                    f"{number} there",
-                    start,
-                    stop,
-                )
+            holes = [*self._holes("case_n", upto, where, device.hex(), case.hex())]
+            yield from _said(holes, f"{self._officer(device.hex())} in {name}", " there")
 
-    def _missing(
-        self, column: str, upto: int, where: str, *values: str
-    ) -> Iterator[tuple[int, int, int | None]]:
-        """Yield each missing number, with the piece of the log in which it must stand."""
+    def _holes(self, column: str, upto: int, where: str, *values: str) -> Iterator[Hole]:
+        """Yield each row of missing numbers, with the piece of the log in which it must stand."""
         chosen = f"FROM audited WHERE {where} AND {column} > 0"
         sql = f"SELECT {column}, idx {chosen} ORDER BY {column}"
-        expected, before, named = 1, 0, 0
+        expected, before = 1, 0
         for number, index in [*self._store.vault.run(sql, *values), (upto + 1, None)]:
             if before < self._erased:
                 # What was erased under retention has no number any more.
                 expected = max(expected, number)
-            for missing in range(expected, min(number, upto + 1)):
-                if named == MOST:
-                    return
-                named += 1
-                yield missing, before, index
+            if expected < (end := min(number, upto + 1)):
+                yield Hole(expected, end - 1, before, index)
             expected, before = max(expected, number + 1), (index or 0) + 1
 
     def _officer(self, device: str) -> str:
         return self._engine.directory.device(bytes.fromhex(device)).officer or device[:8]
+
+
+def _said(holes: Sequence[Hole], whose: str, there: str) -> Iterator[Gap]:
+    """Yield a sentence for each hole; what is not named is counted, never left out."""
+    for hole in holes[:MOST]:
+        if hole.count == 1:
+            text = f"an entry of {whose} is missing: its number {hole.first}{there}"
+        else:
+            numbers = f"its numbers {hole.first} to {hole.last}{there}"
+            text = f"{hole.count} entries of {whose} are missing: {numbers}"
+        yield Gap(text, hole.start, hole.stop)
+    if rest := holes[MOST:]:
+        count = sum(hole.count for hole in rest)
+        text = f"and {count} more entries of {whose} are missing, in {len(rest)} places"
+        yield Gap(text, rest[0].start, rest[-1].stop)

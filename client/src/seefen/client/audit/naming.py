@@ -38,7 +38,7 @@ Hex: TypeAlias = Annotated[str, Meta(pattern=r"\A(?:[0-9a-f]{2})+\Z")]
 class Register(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file of a node: one signed entry for each pseudonym, as CBOR in hex."""
 
-    format: str = "seefen-names"
+    format: Annotated[str, Meta(pattern=r"\Aseefen-names\Z")] = "seefen-names"
     v: Annotated[int, Meta(ge=1, le=1)] = 1
     node: Annotated[str, Meta(max_length=40)]
     names: Annotated[dict[str, Hex], Meta(max_length=10_000)] = {}
@@ -50,7 +50,7 @@ class Half(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``entry`` is where the log says that he did.
     """
 
-    format: str = "seefen-half"
+    format: Annotated[str, Meta(pattern=r"\Aseefen-half\Z")] = "seefen-half"
     v: Annotated[int, Meta(ge=1, le=1)] = 1
     node: Annotated[str, Meta(max_length=40)]
     officer: Annotated[str, Meta(max_length=12)]

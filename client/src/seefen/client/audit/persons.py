@@ -4,6 +4,9 @@ Two people, two signatures. A keyholder, whose vault can be searched, looks for 
 is a search with the purpose ``data-subject``, entered like any other, and gives references and
 no content. An auditor, who may not read content, opens the account of that very entry, and
 answers from the log who saw these messages. Neither can do the part of the other.
+
+The references go from one to the other in a file, the *pack*. Its hash stands in the account of
+the search (``docs/spec/access.md``, section 6): what was changed on the way is refused.
 """
 
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from typing import Annotated, Final, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from seefen.client.audit.facts import Facts
 from seefen.client.audit.looking import Looking
@@ -23,9 +27,12 @@ from seefen.client.searching import LEAST, Words, query_of, renew, words_of
 from seefen.client.views import Row, ref_of, rows
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.messages import Message, Person
+from seefen.protocol.suite import sha256
 
 PURPOSE: Final = "data-subject"
 PACK_LIMIT: Final = 4 << 20  # bytes
+NAME_LIMIT: Final = 300  # characters: name and hash stand together in the account
+BOUND: Final = " | references "
 Hex: TypeAlias = Annotated[str, Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 
 
@@ -45,14 +52,21 @@ class Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``entry`` is where the keyholder's search stands in the log.
     """
 
-    format: str = "seefen-person"
+    format: Annotated[str, Meta(pattern=r"\Aseefen-person\Z")] = "seefen-person"
     v: Annotated[int, Meta(ge=1, le=1)] = 1
     node: Annotated[str, Meta(max_length=40)]
     officer: Annotated[str, Meta(max_length=12)]
-    entry: Annotated[int, Meta(ge=0)]
+    entry: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
     searched: Annotated[int, Meta(ge=0)]
     closed: Annotated[int, Meta(ge=0)]
     found: Annotated[tuple[Found, ...], Meta(max_length=10_000)]
+
+    @property
+    def bound(self) -> str:
+        """How the account of the search ends: with the hash of all but ``entry``, in hex."""
+        fields = msgspec.to_builtins(self)
+        del fields["entry"]  # given by the log, after the account was sealed
+        return f"{BOUND}{sha256(msgspec.json.encode(fields, order='sorted')).hex()}"
 
 
 def read_pack(data: bytes) -> Pack:
@@ -80,7 +94,8 @@ class Persons(Looking):
 
         Raises:
             UntrustedError: rule ``role``: this device is no ``keyholder``.
-            RefusedError: rule ``form``: too short; ``unreachable``: it is not in the log yet.
+            RefusedError: rule ``form``: too short or too long, or found too often; ``unreachable``:
+                it is not in the log yet.
         """
         engine = self._engine
         device = engine.directory.device(engine.keys.device)
@@ -90,10 +105,11 @@ class Persons(Looking):
         if not words:
             raise RefusedError(f"give a name of at least {LEAST} letters", rule="form")
 
-        def look() -> tuple[Found, ...]:
-            return tuple(_found(engine, words))
-
-        found = self._journal.enter(PURPOSE, name, look, len)
+        if len(name) > NAME_LIMIT:
+            raise RefusedError(f"a name has at most {NAME_LIMIT} letters", rule="form")
+        pack = self._pack(device.officer, tuple(_found(engine, words)))
+        # Nothing of it is shown before it was written down, with the hash of what was found.
+        self._journal.enter(PURPOSE, f"{name}{pack.bound}", lambda: pack, _found_in)
         entry = await self._journal.upload()
         if entry is None:
             raise RefusedError(
@@ -101,13 +117,17 @@ class Persons(Looking):
                 "try again when the broker is back",
                 rule="unreachable",
             )
+        return replace(pack, entry=entry)
+
+    def _pack(self, officer: str, found: tuple[Found, ...]) -> Pack:
+        engine = self._engine
         counted = engine.vault.one(
             "SELECT count(body), count(*) - count(body) FROM object WHERE NOT file"
         )
         searched, closed = (0, 0) if counted is None else counted
         return Pack(
-            node=engine.node, officer=device.officer, entry=entry, searched=searched,
-            closed=closed, found=found,
+            node=engine.node, officer=officer, entry=0, searched=searched, closed=closed,
+            found=found,
         )  # fmt: skip
 
     async def person_seen(self, pack: Pack) -> PersonAnswer:
@@ -115,17 +135,16 @@ class Persons(Looking):
 
         Raises:
             UntrustedError: rule ``two-persons``: the search is the auditor's own; ``other-search``:
-                no search for a person with that many results stands at that entry.
-            RefusedError: rule ``unknown-entry``.
+                no search for a person that found just this stands at that entry.
+            RefusedError: rule ``unknown-entry``; ``unknown-object``: this device does not know a
+                message of the pack.
         """
         await self.catch_up()
         entry = self._search(pack)
+        known = [(one, self._known(one)) for one in pack.found]
 
         def look() -> PersonAnswer:
-            seen = tuple(
-                PersonSeen(one.ref, one.type, one.sender, one.others, tuple(self._rows(one)))
-                for one in pack.found
-            )
+            seen = tuple(self._seen(one, row) for one, row in known)
             return PersonAnswer(
                 entry=entry, searched=pack.searched, closed=pack.closed, seen=seen,
                 head=self.head, quorum=self._engine.directory.root.quorum,
@@ -150,23 +169,40 @@ class Persons(Looking):
                 rule="two-persons",
             )
         sought = () if row.search is None else row.search.sought or ()
-        results = [one.results for one in sought if one.what == PURPOSE]
-        if facts.node != engine.node or results != [len(pack.found)]:
+        bound = pack.bound
+        said = [(one.results, one.query.endswith(bound)) for one in sought if one.what == PURPOSE]
+        # With the count alone, references could be exchanged: "nobody saw it", of what was seen.
+        if facts.node != engine.node or said != [(len(pack.found), True)]:
             raise UntrustedError(
-                f"entry {pack.entry} is no search for a person with {len(pack.found)} results",
+                f"entry {pack.entry} is no search for a person that found what this file says: "
+                "let the keyholder make it again",
                 rule="other-search",
             )
         return row
 
-    def _rows(self, one: Found) -> Iterator[AuditRow]:
-        row = rows(self._engine, "object = ?", bytes.fromhex(one.object))
-        if not row:
-            return
+    def _known(self, one: Found) -> Row:
+        known = rows(self._engine, "object = ?", bytes.fromhex(one.object))
+        if not known:
+            # To say "nobody read it" of what is not known here would be a false answer.
+            raise RefusedError(
+                f"your device does not know {one.ref} of this file: fetch what is new, and try "
+                "again",
+                rule="unknown-object",
+            )
+        return known[0]
+
+    def _seen(self, one: Found, row: Row) -> PersonSeen:
+        """Return who saw a message; its reference and sender are those this device knows."""
+        engine = self._engine
+        saw = tuple(self._rows(row))
+        return PersonSeen(ref_of(engine, row), one.type, row.statement.node, one.others, saw)
+
+    def _rows(self, row: Row) -> Iterator[AuditRow]:
         asked: tuple[Condition, ...] = (
-            (("case_id", row[0].case.hex()),), (("act", "access"), ("act", "release")),
+            (("case_id", row.case.hex()),), (("act", "access"), ("act", "release")),
         )  # fmt: skip
         for facts in self.store.each(asked):
-            if facts.object == one.object or _covers(facts, row[0]):
+            if facts.object == row.object.hex() or _covers(facts, row):
                 yield row_of_entry(self._engine, self.store, facts, self.head)
 
 
@@ -213,3 +249,7 @@ def _is_named(person: Person, words: Words) -> bool:
 
 def _seen(answer: PersonAnswer) -> int:
     return len(answer.seen)
+
+
+def _found_in(pack: Pack) -> int:
+    return len(pack.found)

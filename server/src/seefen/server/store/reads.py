@@ -43,6 +43,10 @@ _COUNT: Final = """
     SELECT (SELECT count(*) FROM authority_leaf), (SELECT count(*) FROM activity_leaf)
 """
 _LOST: Final = "SELECT idx, record FROM activity_leaf WHERE kind = 'lost' ORDER BY idx"
+_BODILESS: Final = """
+    SELECT idx, record FROM object JOIN activity_leaf USING (idx) WHERE body = ''::bytea
+"""
+_HANDING: Final = "SELECT * FROM activity_leaf WHERE kind IN ('casekey', 'assign') ORDER BY idx"
 _ERASED: Final = "SELECT * FROM activity_leaf WHERE kind = 'erased' ORDER BY idx"
 _TILES: Final = """
     SELECT level, n, data FROM log_tile
@@ -114,6 +118,16 @@ class LedgerReads:
     async def lost(self) -> dict[int, bytes]:
         """Return the records whose openings were lost, by index."""
         return {row[0]: row[1] for row in await self._database.fetch(_LOST)}
+
+    @translated
+    async def bodiless(self) -> dict[int, bytes]:
+        """Return the records of messages whose sealed bodies were lost, by index."""
+        return {row[0]: row[1] for row in await self._database.fetch(_BODILESS)}
+
+    @translated
+    async def handing(self) -> list[LeafRow]:
+        """Return the entries that hand keys over."""
+        return [LeafRow(*row) for row in await self._database.fetch(_HANDING)]
 
     @translated
     async def erased_entries(self) -> list[LeafRow]:

@@ -1,6 +1,6 @@
 """What a commit writes, set by set, and the head row that orders all commits."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -59,6 +59,8 @@ _CONTENT_KEYS: Final = """
 """
 _DROP_LOST: Final = "DELETE FROM activity_leaf WHERE kind = 'lost' AND idx = ANY($1::bigint[])"
 
+_BODY: Final = "UPDATE object SET body = $2 WHERE idx = $1 AND body = ''::bytea"
+
 
 class LedgerWriting(LedgerReads):
     """One write transaction, which the caller has begun."""
@@ -104,6 +106,10 @@ class LedgerWriting(LedgerReads):
     async def drop_lost(self, indices: Iterable[int]) -> None:
         """Delete entries that are marked as lost, to write them whole."""
         await self._database.execute(_DROP_LOST, list(indices))
+
+    async def put_bodies(self, bodies: Mapping[int, bytes]) -> None:
+        """Give messages the sealed bodies that were lost, by index."""
+        await self._database.executemany(_BODY, list(bodies.items()))
 
     async def content_keys(self, objects: Iterable[bytes]) -> dict[bytes, Protected]:
         """Return the wrapped content keys, still closed."""

@@ -22,8 +22,8 @@ def _one(value: Breach) -> Painted:
     return stack(
         line(bold(value.what), f"  {who}{roles}"),
         line(alarm("72 HOURS  "), f"tell your supervisory authority by "
-             f"{times.moment(value.due_at, now)} ({times.due(value.due_at, now)}); first asked "
-             f"here {times.moment(value.aware_at, now)}"),
+             f"{times.moment(value.due_at, now)} ({times.due(value.due_at, now)}); "
+             f"{_aware(value)}"),
         _until(value),
         *(_exposed(one) for one in value.exposed),
         None if value.exposed else line("No case or channel of your node is concerned."),
@@ -34,15 +34,26 @@ def _one(value: Breach) -> Painted:
     )  # fmt: skip
 
 
+def _aware(value: Breach) -> str:
+    now = times.now()
+    since = times.moment(value.aware_at, now)
+    if not value.stated:
+        return f"first asked here {since}: --aware TIME if you became aware at another time"
+    return f"aware since {since}, as stated here {times.moment(value.stated, now)}"
+
+
 def _until(value: Breach) -> Painted | None:
     now = times.now()
     if value.readers or not value.roles:
         return line(f"Since    {times.moment(value.since, now)}")
     if not value.until:
-        return alarm(
-            f"IN FORCE since {times.date(value.since, now)}: end it now, "
-            f"'seefen device revoke {value.what.removeprefix('device ')} --lost'"
+        revoke = f"'seefen device revoke {value.what.removeprefix('device ')} --lost'"
+        end = (
+            f"end it now, {revoke}"
+            if value.own
+            else f"{value.node} alone can end it: call its admin now, who runs {revoke}"
         )
+        return alarm(f"IN FORCE since {times.date(value.since, now)}: {end}")
     span = f"{times.date(value.since, now)} to {times.moment(value.until, now)}"
     return line(f"In force {span}; nothing was released to it after that")
 
@@ -56,6 +67,13 @@ def _exposed(one: Exposed) -> Painted:
         line(f"  {opened}{more}") if opened else None,
         good("  a newer key is in use") if one.renewed else None,
         dim(f"  members: {', '.join(one.members)}"),
+        *(
+            warn(
+                "  was a member",
+                f" until {times.moment(was.until, times.now())}, and keeps what it had: {was.node}",
+            )
+            for was in one.former
+        ),
     )
 
 
