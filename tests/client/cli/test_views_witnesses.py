@@ -11,7 +11,7 @@ from tests.client.cli.test_views import one, printed
 
 def test_one_witness_is_not_two() -> None:
     for shown in (
-        audits.verdict(one(findings.Verdict, quorum=1)),
+        audits.verdict(one(findings.Verdict, cosigned=findings.Cosigned(9, 1, 1, 1, 1, 9))),
         audits.listed([], 1),
         audits.verified(one(findings.VerifyReport, quorum=1)),
         state.page(one(state.Status, quorum=1)),

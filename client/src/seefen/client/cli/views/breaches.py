@@ -6,6 +6,7 @@ from typing import Final
 from seefen.client.audit.breach import Breach, Exposed
 from seefen.client.cli import times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
+from seefen.client.wording import stamp
 
 NAMED: Final = 12  # messages and files that are named one by one
 
@@ -22,8 +23,8 @@ def _one(value: Breach) -> Painted:
     return stack(
         line(bold(value.what), f"  {who}{roles}"),
         line(alarm("72 HOURS  "), f"tell your supervisory authority by "
-             f"{times.moment(value.due_at, now)} ({times.due(value.due_at, now)}); first asked "
-             f"here {times.moment(value.aware_at, now)}"),
+             f"{times.deadline(value.due_at)} ({times.due(value.due_at, now)}); first asked "
+             f"here {stamp(value.aware_at)}"),
         _until(value),
         *(_exposed(one) for one in value.exposed),
         None if value.exposed else line("No case or channel of your node is concerned."),
@@ -35,15 +36,14 @@ def _one(value: Breach) -> Painted:
 
 
 def _until(value: Breach) -> Painted | None:
-    now = times.now()
     if value.readers or not value.roles:
-        return line(f"Since    {times.moment(value.since, now)}")
+        return line(f"Since    {stamp(value.since)}")
     if not value.until:
         return alarm(
-            f"IN FORCE since {times.date(value.since, now)}: end it now, "
+            f"IN FORCE since {stamp(value.since)}: end it now, "
             f"'seefen device revoke {value.what.removeprefix('device ')} --lost'"
         )
-    span = f"{times.date(value.since, now)} to {times.moment(value.until, now)}"
+    span = f"{stamp(value.since)} to {stamp(value.until)}"
     return line(f"In force {span}; nothing was released to it after that")
 
 
@@ -64,6 +64,6 @@ def _readers(value: Breach) -> Painted | None:
         return None
     grid = Grid("OPENED BY", "NODE", "TIMES", "LAST", right=(2,))
     for one in value.readers:
-        last = times.moment(one.last_at, times.now())
+        last = stamp(one.last_at)
         grid.row(one.officer or "devices on watch", one.node, str(one.times), last)
     return grid.painted()
