@@ -10,10 +10,10 @@ import pytest
 from seefen.client import findings, values
 from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breach
-from seefen.client.audit.flags import NOT_LOOKED_FOR, Flag
+from seefen.client.audit.flags import Flag
 from seefen.client.audit.persons import Pack
 from seefen.client.audit.register import Disclosed, Processing
-from seefen.client.audit.reporting import Statement
+from seefen.client.audit.reporting import NOT_LOOKED_FOR, Statement
 from seefen.client.audit.sampling import Sample
 from seefen.client.cli import times
 from seefen.client.cli.plain import encode_json

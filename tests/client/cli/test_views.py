@@ -179,14 +179,6 @@ def test_without_witnesses_every_verdict_says_so(shown: Any) -> None:
     assert "one broker, no witness: split views possible" in printed(shown)
 
 
-def test_with_witnesses_it_says_how_many() -> None:
-    some = findings.Cosigned(9, 3, 4, NOW, 2, 15)
-    shown = printed(audits.verdict(one(findings.Verdict, cosigned=some)))
-    assert "cosigned up to 9 by 3 of 4 witnesses" in shown
-    assert "entries 9 to 14 by nobody yet" in shown
-    assert "one broker" not in printed(audits.verified(one(findings.VerifyReport, quorum=3)))
-
-
 def test_an_alert_in_a_list() -> None:
     shown = printed(alerts.listed([OBJECT]))
     for part in (

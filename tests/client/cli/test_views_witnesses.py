@@ -20,6 +20,14 @@ def test_one_witness_is_not_two() -> None:
         assert "the broker together can split views" in printed(shown)
 
 
+def test_with_witnesses_it_says_how_many() -> None:
+    some = findings.Cosigned(9, 3, 4, 1_795_718_626, 2, 15)
+    shown = printed(audits.verdict(one(findings.Verdict, cosigned=some)))
+    assert "cosigned up to 9 by 3 of 4 witnesses" in shown
+    assert "entries 9 to 14 by nobody yet" in shown
+    assert "one broker" not in printed(audits.verified(one(findings.VerifyReport, quorum=3)))
+
+
 def test_who_founds_a_network_without_witnesses_is_told_so() -> None:
     assert "split views possible" in printed(joining.founded(one(Founded, quorum=0)))
     shown = printed(joining.founded(one(Founded, quorum=2, witnesses=3)))

@@ -26,12 +26,8 @@ PERSONS: Final = 8
 RATE: Final = 0.05
 URGENT: Final = 3
 SILENT: Final = 60  # days without a reading
-# An auditor who is shown no flag must know what was never looked for.
-NOT_LOOKED_FOR: Final = (
-    "readings of what concerns the reader himself, his colleagues or persons of public interest",
-    "bodies that were opened and closed at once, and exports of many in one go",
-    "a reading that was refused first and allowed soon after",
-)
+# When an officer read last before the entries that a rule sees, Unix milliseconds; None: never.
+LastRead: TypeAlias = Callable[[str], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +54,6 @@ class Rule(Protocol):
     def flags(self) -> Iterator[Flag]:
         """Yield what was found in the period."""
         ...
-
-
-# When an officer read last before the entries that a rule sees, Unix milliseconds; None: never.
-LastRead: TypeAlias = Callable[[str], int | None]
 
 
 def flags(
@@ -354,10 +346,8 @@ class _Dormant:
     def see(self, one: Facts, officer: str, *, counts: bool) -> None:
         if not _reads(one) or not officer:
             return
-        before = self._last.get(officer)
-        if before is None:
-            # Who is away longest has nothing in the days before the period.
-            before = self._last_read(officer)
+        # Who is away longest has nothing in the days before the period.
+        before = self._last.get(officer) or self._last_read(officer)
         silent = 0 if before is None else (one.at - before) // 1000 // DAY
         if counts and silent >= SILENT:
             self._found.append((officer, one, silent))

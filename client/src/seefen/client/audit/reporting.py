@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from seefen.client.alarms import Kept
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.filters import month as months
-from seefen.client.audit.flags import NOT_LOOKED_FOR, Flag
+from seefen.client.audit.flags import Flag
 from seefen.client.audit.looking import Looking
 from seefen.client.audit.register import Disclosed, disclosures
 from seefen.client.audit.rowing import reads_reason
@@ -36,6 +36,13 @@ ALWAYS: Final = (
     "what a person copied, photographed or told after he had opened it",
     "whether a reason is true: the log proves that it was given, when, and by which device",
     "who stands behind a pseudonym: your node alone knows",
+)
+
+# An auditor who is shown no flag must know what was never looked for.
+NOT_LOOKED_FOR: Final = (
+    "readings of what concerns the reader himself, his colleagues or persons of public interest",
+    "bodies that were opened and closed at once, and exports of many in one go",
+    "a reading that was refused first and allowed soon after",
 )
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from seefen.client.audit.flags import NOT_LOOKED_FOR, Flag
+from seefen.client.audit.flags import Flag
 from seefen.client.audit.register import Disclosed, Processing
-from seefen.client.audit.reporting import Statement
+from seefen.client.audit.reporting import NOT_LOOKED_FOR, Statement
 from seefen.client.audit.sampling import Sample
 from seefen.client.cli import times
 from seefen.client.cli.paint import Grid, Ledger, Painted, alarm, bold, dim, good, line, stack, warn
