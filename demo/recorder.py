@@ -2,7 +2,7 @@
 
 Outside, TLS hides everything and a search would prove nothing. The relay therefore ends
 TLS with the broker's own key and writes down the plaintext of the connection, WebSocket
-frames unmasked. It changes nothing.
+frames unmasked. It changes nothing of it; but it can lead one process to another broker.
 """
 
 import asyncio
@@ -39,7 +39,8 @@ class Recorder:
         self._up = (to / "to-broker.bin").open("wb")
         self._down = (to / "to-devices.bin").open("wb")
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], int] = {}  # with the port of the other side
+        self._diverted: dict[int, int] = {}  # process, and the port it is led to
 
     async def start(self) -> None:
         """Listen on the loopback address.
@@ -69,6 +70,13 @@ class Recorder:
         self._up.close()
         self._down.close()
 
+    def divert(self, pid: int, port: int) -> None:
+        """Lead the connections of a process to another port, those that are open first."""
+        self._diverted[pid] = port
+        for task, source in tuple(self._tasks.items()):
+            if _owns(pid, source):
+                task.cancel()
+
     def flush(self) -> None:
         """Bring everything recorded so far to the file."""
         self._up.flush()
@@ -76,14 +84,18 @@ class Recorder:
 
     def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task of our own: the stream's callback would print that it was cancelled.
-        task = asyncio.create_task(self._connect(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        source: int = writer.get_extra_info("peername")[1]
+        task = asyncio.create_task(self._connect(reader, writer, source))
+        self._tasks[task] = source
+        task.add_done_callback(self._tasks.pop)
 
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _connect(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: int
+    ) -> None:
+        led = (port for pid, port in self._diverted.items() if _owns(pid, source))
         try:
             upstream_reader, upstream_writer = await asyncio.open_connection(
-                "127.0.0.1", self._broker, ssl=self._client_tls
+                "127.0.0.1", next(led, self._broker), ssl=self._client_tls
             )
         except OSError:
             writer.close()
@@ -94,6 +106,23 @@ class Recorder:
             _pipe(upstream_reader, writer, partial(_keep, self._down)),
             return_exceptions=True,
         )
+
+
+def _owns(pid: int, port: int) -> bool:
+    """Tell whether a process of this machine has a connection that begins at a port."""
+    try:
+        rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+        sockets = {f"socket:[{row[9]}]" for row in rows if int(row[1].split(":")[1], 16) == port}
+        return any(_target(path) in sockets for path in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False  # it has ended
+
+
+def _target(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:
+        return ""  # closed meanwhile
 
 
 def _keep(file: BinaryIO, data: bytes) -> None:

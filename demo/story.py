@@ -1,4 +1,4 @@
-"""The story in five scenes; each step is checked, and the first that fails ends it."""
+"""The story in six scenes; each step is checked, and the first that fails ends it."""
 
 import asyncio
 import shlex
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from demo import scene_alert, scene_audit, scene_case, scene_found, scene_search
+from demo import scene_alert, scene_audit, scene_case, scene_found, scene_search, scene_split
 from demo.material import Material, material
 from demo.recorder import Recorder
 from demo.screen import StoryError, listed, said, scene, title, told
@@ -17,7 +17,7 @@ from seefen.server.embedded import running_dsn
 
 NETWORK = "seefen-demo"
 PASSPHRASE = "invented words for this demonstration only"  # noqa: S105 - of nobody
-SCENES = (scene_found, scene_alert, scene_case, scene_audit, scene_search)
+SCENES = (scene_found, scene_alert, scene_case, scene_audit, scene_split, scene_search)
 SHOWN = (
     ("founded", "a network by 2 of 3 root keys; four nodes and two more officers joined by an"
      " invite file and six spoken words"),
@@ -27,9 +27,11 @@ SHOWN = (
      " what is not theirs"),
     ("audit", "each reading listed with its purpose and proved; an altered, a removed and a"
      " rewound log named by every node"),
+    ("split view", "a second log for one node alone, found by a witness that never met that"
+     " node, and proved to all"),
     ("search", "nothing of the case in database, files, log and traffic of the broker"),
-    ("not shown", "a split view, or a tail that was hidden before anybody fetched it: that takes"
-     " witnesses, and there are none yet"),
+    ("not shown", "what a cheating broker can hide for a day: the witnesses see the log, and not"
+     " what each node is shown of it"),
 )  # fmt: skip
 
 
@@ -68,6 +70,8 @@ class Play:
     inner_port: int  # where the broker listens, behind the recorder
     material: Material
     prompts: dict[str, Prompt] = field(default_factory=dict[str, Prompt])
+    pids: dict[str, int] = field(default_factory=dict[str, int])  # of agents
+    second_port: int = 0  # where the broker's second book listens
     recorder: Recorder | None = None
     case: str = ""
     alert: str = ""
@@ -99,6 +103,16 @@ class Play:
     def traffic(self) -> Path:
         """The folder in which the recorder writes down what passes."""
         return self.folder / "traffic"
+
+    def free_port(self) -> int:
+        """Return a port that nobody uses."""
+        return _free_port(self.port)
+
+    def divert(self, pid: int, port: int) -> None:
+        """Lead the connections of a process to another broker from now on."""
+        if self.recorder is None:
+            raise StoryError("nothing stands before the broker")
+        self.recorder.divert(pid, port)
 
     def home(self, device: str) -> Path:
         """The folder of a device."""

@@ -81,7 +81,8 @@ async def test_a_correction_reaches_every_recipient(place: Site) -> None:
         assert client.alerts.list()[0].corrected_by == f"{CHANNEL}#2"
         (closed,) = (await client.alerts.show(ALERT, **WHY, accept=True)).corrections
         assert (closed.ref, closed.was, closed.now) == (f"{CHANNEL}#2", "", "")
-        await client.read(f"{CHANNEL}#2", **WHY)
+        said = (await client.read(f"{CHANNEL}#2", **WHY)).message
+        assert (said.source_eval, said.info_eval) == ("A", "1")  # as sure as what it mends
         (opened,) = (await client.alerts.show(ALERT, **WHY, accept=True)).corrections
         assert (opened.was, opened.now) == ("nny 82", "headstamp ппу 82")
 

@@ -27,7 +27,7 @@ from seefen.protocol.suite import SUITE, commit, new_id, random_bytes, sha256
 from tests.client.cli.test_views import printed
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, alert, channel
-from tests.client.test_bundling import by_shell, in_python, unpack, unzip
+from tests.support.exports import by_shell, in_python, unpack, unzip
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REFUSED = Filter(outcome="denied")

@@ -20,7 +20,7 @@ from seefen.protocol.suite import PlainKey
 from tests.client.cli.test_views import printed
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert
-from tests.client.test_bundling import by_shell, in_python, unpack, unzip
+from tests.support.exports import by_shell, in_python, unpack, unzip
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

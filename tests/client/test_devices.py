@@ -79,6 +79,16 @@ async def test_a_device_is_revoked_once(place: Site) -> None:
     assert caught.value.rule == "revoked"
 
 
+async def test_who_ends_his_own_device_is_told_who_can_see_that_it_is_recorded(place: Site) -> None:
+    await place.broker.take(place.network.enrol(SKOPJE, ("admin", "field")))
+    skopje, lost = await place.client(SKOPJE), await place.client(SKOPJE, nth=1)
+    with pytest.raises(RefusedError, match="cut this device off") as cut:
+        await lost.devices.revoke(lost.officer, "lost")
+    assert cut.value.rule == "cut-off"
+    await skopje.sync()
+    assert [it.revoked for it in skopje.devices.list() if it.officer == lost.officer] == ["lost"]
+
+
 async def test_the_last_holder_of_the_cases_does_not_leave_in_peace(place: Site) -> None:
     skopje = await place.client(SKOPJE)
     (holder,) = [it for it in skopje.devices.list() if "keyholder" in it.roles]

@@ -123,6 +123,27 @@ async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
         await officer.duty.emergencies.ask(number, **WHY)
 
 
+async def test_what_he_read_by_an_older_assignment_does_not_use_the_mark_up(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    [number] = await cases(skopje, officer)
+    await belgrade.sync()
+    await belgrade.cases.assign(number, officer.officer)
+    await until(lambda: officer.cases.show(number).readable, officer)
+    lost = place.network.of(BELGRADE, "field", nth=2)
+    await belgrade.devices.revoke(lost.device.hex(), "lost")
+    await skopje.cases.send(number, "under a new key")  # which nobody has handed him
+    await until(lambda: len(officer.cases.show(number).objects) == 2, officer)
+    await officer.duty.emergencies.ask(number, **WHY)
+    await officer.read(f"{number}#1", **WHY)
+    await until(lambda: belgrade.house.said(EmergencyAsk), belgrade)
+    assert await belgrade.duty.assigning.look() == [(number, officer.officer)]
+    await until(lambda: officer.duty.emergencies.list()[0].state == "opened", officer)
+    await officer.read(f"{number}#2")
+    assert [row.emergency for row in await readings(belgrade, officer)] == [False, True]
+
+
 async def test_a_keyholders_client_that_stays_answers_at_once(place: Site) -> None:
     skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
     officer = await night(place, belgrade)

@@ -130,3 +130,33 @@ RFC_8032 = (
      "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc659"
      "4a7c15e9716ed28dc027beceea1ec40a"),
 )  # fmt: skip
+
+
+def test_what_is_named_and_not_looked_at_is_no_good_answer(tmp_path: Path) -> None:
+    key = "00" * 32
+    for name in ("one.zip", "two.zip", "one.json"):
+        (tmp_path / name).write_bytes(b"{}")
+    one, two, evidence = (tmp_path / name for name in ("one.zip", "two.zip", "one.json"))
+    for argv in (
+        (one, two), (one, evidence), (one, "--key", key), (one, "--log-key"),
+        (one, "--log-key", key, "--log-key", key), ("--log-key", key),
+    ):  # fmt: skip
+        code, said = run(*argv)
+        assert code == 2, (argv, said)
+    assert verify._read_words([f"--log-key={key}", "a.zip"]) == (key, [Path("a.zip")])
+    assert verify._read_words(["a.zip", "--log-key", key]) == (key, [Path("a.zip")])
+
+
+@pytest.mark.parametrize("text", ['{"a":' + "[" * 100_000, "[1]", "", "{}"])
+def test_attack_evidence_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.json"
+    path.write_text(text)
+    code, said = run(path)
+    assert (code, said.startswith("WRONG  odd.json"), "Traceback" in said) == (1, True, False), said
+
+
+def test_a_time_that_is_in_no_calendar_is_said_and_stops_nothing() -> None:
+    assert verify.when(0) == "1970-01-01 00:00:00 UTC"
+    assert "in no calendar" in verify.when(2**64 - 1)
+    entry = {"index": 3, "core": '{"at":' + "1" + "0" * 40 + ',"to":[]}', "kind": "access"}
+    assert verify.as_csv([entry]).decode().splitlines()[1].startswith('"3",""')

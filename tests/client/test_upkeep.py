@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from seefen.client import Client
+from seefen.client import Client, keying
 from seefen.client.agent import Agent
 from seefen.client.agent.alarms import WARNING, read
+from seefen.client.engine import Engine
+from seefen.client.upkeep import Kept
+from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
 from tests.client.agent.test_agent import agent_of
 from tests.client.homes import Site, site
@@ -102,7 +105,7 @@ async def test_an_agent_with_the_mailboxes_assigns_by_the_roster(place: Site) ->
 async def test_what_cannot_be_kept_up_is_said_and_the_mirror_goes_on(place: Site) -> None:
     one, client = await agent(place, "keyholder")
 
-    async def broken() -> list[str]:
+    async def broken() -> Kept:
         raise RefusedError("(a) the log is old", rule="a-stale-log")
 
     client.upkeep.look = broken  # type: ignore[method-assign]
@@ -110,3 +113,26 @@ async def test_what_cannot_be_kept_up_is_said_and_the_mirror_goes_on(place: Site
     last = read(one.folder / "alarms.jsonl")[-1]
     assert (last.kind, last.severity) == ("upkeep-failed", WARNING)
     assert one.mirrors["authority"].size
+
+
+async def test_one_case_that_cannot_be_renewed_keeps_no_other_waiting(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje = await place.client(SKOPJE)
+    await field(place, 1)
+    cases = [(await skopje.cases.open(title, [BELGRADE])).number for title in ("one", "two")]
+    one, client = await agent(place, "keyholder")
+    await one.round()
+    await place.broker.take(place.network.revoke(place.network.of(BELGRADE, nth=1)))
+    real = keying.require_writer
+
+    def hidden(engine: Engine, state: CaseState) -> bytes:
+        if state.number == cases[0]:
+            raise RefusedError("(c) a version was withheld", rule="c-hidden")
+        return real(engine, state)
+
+    monkeypatch.setattr(keying, "require_writer", hidden)
+    await one.round()
+    assert [generation(client, name) for name in cases] == [1, 2]
+    said = [a.text for a in read(one.folder / "alarms.jsonl") if a.kind == "upkeep-failed"]
+    assert said == [f"a key stays as it is: {cases[0]}: (c) a version was withheld"]

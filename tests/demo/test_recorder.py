@@ -1,7 +1,9 @@
 """What the wiretap writes down: all that passes, with the mask of a client's frames off."""
 
 import asyncio
+import os
 import ssl
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -126,6 +128,37 @@ async def test_it_changes_nothing_and_keeps_both_ways(certificate: Path, tmp_pat
     assert down == b"heard " + PLAIN
 
 
+async def test_it_leads_one_process_to_another_broker(certificate: Path, tmp_path: Path) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate / "server.pem", certificate / "server.key")
+
+    async def start(name: bytes) -> asyncio.Server:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while await reader.read(1 << 16):
+                writer.write(name)
+            writer.close()
+
+        return await asyncio.start_server(answer, "127.0.0.1", 0, ssl=tls)
+
+    async with await start(b"one") as one, await start(b"two") as two:
+        ports = [server.sockets[0].getsockname()[1] for server in (one, two)]
+        recorder = Recorder(
+            listen=0, broker=ports[0], to=tmp_path / "traffic",
+            certificate=certificate / "server.pem", key=certificate / "server.key",
+        )  # fmt: skip
+        await recorder.start()
+        recorder.divert(1, ports[1])  # another process
+        reader, writer = await _open(recorder.port)
+        writer.write(PLAIN)
+        assert await reader.readexactly(3) == b"one"
+        recorder.divert(os.getpid(), ports[1])
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 10) == b""  # the line was cut
+        writer.close()
+        assert await _ask(recorder.port, PLAIN) == b"two"
+        await recorder.stop()
+
+
 async def test_no_broker_behind_it_is_a_closed_line(certificate: Path, tmp_path: Path) -> None:
     recorder = Recorder(
         listen=0, broker=1, to=tmp_path / "traffic",
@@ -136,11 +169,16 @@ async def test_no_broker_behind_it_is_a_closed_line(certificate: Path, tmp_path:
     await recorder.stop()
 
 
-async def _ask(port: int, data: bytes) -> bytes:
+async def _open(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
     assert writer.get_extra_info("ssl_object").version() == "TLSv1.3"
+    return reader, writer
+
+
+async def _ask(port: int, data: bytes) -> bytes:
+    reader, writer = await _open(port)
     try:
         writer.write(data)
         await writer.drain()

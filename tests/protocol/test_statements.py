@@ -152,6 +152,8 @@ LIMITS: list[tuple[str, dict[str, Any]]] = [
     ("release", {"devices": ()}),
     ("release", {"under": ()}),
     ("denied", {"what": "object"}),
+    ("erased", {"years": 0}),
+    ("erased", {"upto": -1}),
     ("denied", {"rule": "Not a code"}),
     ("denied", {"asked": bytes(32_769)}),
 ]

@@ -56,7 +56,7 @@ async def test_a_shift_opens_the_objects_of_its_case() -> None:
         assert it.check_receipt(released).object == ""
 
 
-async def test_what_is_out_of_scope_is_refused_and_nothing_is_logged() -> None:
+async def test_what_is_out_of_scope_is_refused_and_no_access_is_logged() -> None:
     async with served(*NODES, "tirana-lab") as it:
         network = it.network
         author, reader = network.of(NODES[0]), network.of(NODES[1])
@@ -78,7 +78,8 @@ async def test_what_is_out_of_scope_is_refused_and_nothing_is_logged() -> None:
         outside = casework.access(network, stranger, case, mine)
         await refused("not-a-reader", it.broker.ask(stranger.device, outside))
         await refused("wrong-device", it.broker.ask(author.device, object_only))
-        assert await it.sizes() == before
+        await it.broker.denials.settled()
+        assert await it.sizes() == (before[0], before[1] + 1)  # the stranger's attempt, alone
         await it.ask(reader, object_only)
 
 

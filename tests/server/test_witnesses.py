@@ -154,10 +154,29 @@ async def test_a_network_without_witnesses_shows_nothing() -> None:
         device, ask = it.network.of(NODES[0]).device, ToCosign("activity", 0)
         await refused("no-witnesses", it.broker.witnesses.to_cosign(device, ask))
         assert await it.broker.witnesses.newest("activity") == ""
+        assert await it.broker.witnesses.lines("activity", "") == ""
         await it.broker.witnesses.look()
         it.network.at += 10_000
         await it.broker.witnesses.look()
         assert not it.broker.witnesses.closed
+
+
+async def test_a_published_checkpoint_carries_what_witnesses_signed_of_this_very_head(
+    it: Served,
+) -> None:
+    async def published() -> str:
+        note = await it.broker.checkpoint("activity")
+        return note + await it.broker.witnesses.lines("activity", note)
+
+    root = it.network.root
+    quorum = quorum_of(root.origin, root.witnesses, root.quorum)
+    assert "/witness/" not in await published()
+    await sign(it, *KEYS[:2])
+    it.network.at += 5  # the log signs again; what the witnesses signed is the text
+    found = open_witnessed(await published(), f"{root.origin}/activity", root.log_key, quorum)
+    assert len(found.by) == 2
+    await grow(it)
+    assert "/witness/" not in await published()  # nobody has seen this one
 
 
 async def test_witnesses_with_both_keys_sign_with_both() -> None:

@@ -162,8 +162,22 @@ def _says(text: str, name: str, sentence: str) -> bool:
     return sentence in page.partition(" $ ")[0]
 
 
-def test_the_search_finds_none_and_the_control_word(told: str) -> None:
+def test_a_witness_that_never_met_the_victim_finds_the_second_log_and_proves_it(told: str) -> None:
     text = scene(told, 5)
+    assert "0 of 0 must sign, then 2 of 2 must sign" in text
+    assert "cosigned by 2 witnesses" in text
+    sent = " ".join(after(text, "pristina-ffp $ seefen alert send"))
+    assert "recorded" in sent
+    assert "belgrade-ffp recorded, not delivered" in " ".join(sent.split())
+    alarm = " ".join(after(text, "tirana-lab $ seefen agent alarms"))
+    assert "critical: fork" in alarm
+    assert "activity-fork-" in alarm
+    proved = " ".join(after(text, "skopje-border $ seefen evidence check"))
+    assert "PROVED FORK" in " ".join(proved.split())
+
+
+def test_the_search_finds_none_and_the_control_word(told: str) -> None:
+    text = scene(told, 6)
     counts = re.findall(r"(\d+) of (\d+) found", text)
     assert len(counts) == 6
     assert {found for found, _ in counts} == {"0"}
@@ -172,8 +186,8 @@ def test_the_search_finds_none_and_the_control_word(told: str) -> None:
 
 
 def test_it_ends_with_what_was_shown_and_how_long_it_took(told: str) -> None:
-    text = scene(told, 6)
-    for word in ("founded", "alert", "case", "audit", "search", "not shown"):
+    text = scene(told, 7)
+    for word in ("founded", "alert", "case", "audit", "split view", "search", "not shown"):
         assert re.search(rf"^  {word} ", text, re.MULTILINE)
     seconds = re.search(r"as they should, in (\d+) s\.", text)
     assert seconds is not None

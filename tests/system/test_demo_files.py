@@ -60,7 +60,7 @@ def test_files_of_all_kinds_travel_byte_for_byte(demo: Callable[..., Run], port:
     assert f"files {len(sent)}/{len(sent)}" in asked
     fetched = [path.read_bytes() for path in (data / "fetched").iterdir()]
     assert sorted(map(_hash, fetched)) == sorted(_hash(p.read_bytes()) for p in sent.values())
-    assert "0 of " in scene(story.output, 5)
+    assert "0 of " in scene(story.output, 6)
     _no_process_complained(data)
     _nobody_sees_a_second_run_over_this_one(demo, data, port)
 

@@ -13,7 +13,7 @@ from seefen.client import Client
 from seefen.client.drafts import Draft
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import open_envelope, sign
-from seefen.protocol.errors import SeefenError
+from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import Frame, Push
 from seefen.protocol.keys import CASE_DEVICE, CASE_NODE, unwrap_case_key
 from seefen.protocol.ledger.tree import leaf_hash
@@ -131,6 +131,17 @@ async def test_attack_16_an_outdated_alert_delivered_again_stays_outdated(place:
     outdated = [one.ref for one in belgrade.alerts.list() if one.superseded_by]
     assert held
     assert outdated == [f"{CHANNEL}#1"]
+    # Nor does one come back that its own node took back.
+    await skopje.amend.recall(f"{CHANNEL}#3", "wrong_data")
+    gone = f"{CHANNEL}#3"
+    await until(lambda: {it.ref: it.recalled_by for it in belgrade.alerts.list()}[gone], belgrade)
+    for push in tuple(held):
+        await place.hostile.say(Frame(0, "push", encode(push)), to=place.place.network.of(BELGRADE))
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: len(belgrade.alerts.list()) == 5, belgrade)
+    assert {it.ref: it.recalled_by for it in belgrade.alerts.list()}[gone]
+    with pytest.raises(RefusedError, match="took"):
+        await belgrade.alerts.show(gone, **WHY)
     assert belgrade.alarm is None
 
 

@@ -125,6 +125,8 @@ async def test_two_agents_are_a_quorum_until_both_are_away(
     await post.start(BELGRADE)
     await until_seen(skopje, lambda: skopje.checkpoint_at > 0)
 
+    published = await skopje._engine.connection.http("GET", "/v1/log/activity/checkpoint")
+    assert published.count(b"/witness/") == 4  # two keys each
     await skopje.channels.open(CHANNEL, [BELGRADE])
     first = await skopje.alerts.send(alert(), CHANNEL)
     assert not first.queued

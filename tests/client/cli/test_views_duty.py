@@ -20,6 +20,7 @@ from seefen.client.cli.views import (
     duty,
     emergencies,
     handover,
+    messages,
     objects,
     papers,
 )
@@ -27,7 +28,16 @@ from seefen.client.codelists import Adopted
 from seefen.client.emergencies import EmergencyView
 from seefen.client.handover import HandoverView
 from seefen.client.house import Said
-from seefen.protocol.messages import Emergencies, Paper, Roster, RosterRow
+from seefen.protocol.messages import (
+    BallisticResult,
+    Bulletin,
+    Emergencies,
+    Note,
+    Paper,
+    Recall,
+    Roster,
+    RosterRow,
+)
 from tests.client.cli.hostile import HOSTILE, obeyed_in
 from tests.client.cli.test_views import OBJECT, one, printed
 from tests.client.cli.values import filled
@@ -104,6 +114,38 @@ def test_a_colleagues_word_is_a_reading_and_a_preview_is_called_one() -> None:
     file = objects.Fetched("a#2", Path("wheel.preview.jpg"), preview_of="ab" * 32)
     assert "PREVIEW, made small" in printed(objects.fetched(file))
     assert "abababababababab" in printed(objects.fetched(file))
+
+
+def test_a_likelihood_ratio_stands_as_a_laboratory_writes_it() -> None:
+    result = BallisticResult(level="confirmed", lr_from=3, lr_to=4)
+    assert "likelihood ratio 1 000 to 10 000" in " ".join(printed(messages.body(result)).split())
+    lower = printed(messages.body(replace(result, lr_from=-2)))
+    assert "1/100 to 10 000" in lower
+    assert "lr from" not in lower
+    assert "10^999999999" in printed(messages.body(replace(result, lr_to=999_999_999)))
+    assert "likelihood" not in printed(messages.body(replace(result, lr_from=None, lr_to=None)))
+
+
+def test_a_bulletin_says_that_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = times.now().replace(year=2026, month=6, day=15, hour=12)
+    monkeypatch.setattr(times, "now", lambda: moment)
+    for until, over in (
+        ("2026-06-15", False), ("2026-06", False), ("2026", False),
+        ("2026-06-14", True), ("2026-05", True), ("2025", True),
+    ):  # fmt: skip
+        bulletin = Bulletin(subject="printed", description="x", valid_until=until)
+        read = dataclasses.replace(filled(values.Opened, "x"), message=bulletin, original=None)
+        assert ("EXPIRED" in printed(objects.opened(read))) is over, until
+
+
+def test_what_steers_is_not_called_unevaluated() -> None:
+    assert "cannot be assessed" not in printed(
+        messages.terms(Recall(of=bytes(16), recall_reason="wrong_data"))
+    )
+    assert "cannot be assessed" in printed(messages.terms(Note(text="x")))
+    assert "mostly reliable" in printed(
+        messages.terms(Recall(of=bytes(16), recall_reason="wrong_data", source_eval="B"))
+    )
 
 
 def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> None:

@@ -66,7 +66,7 @@ def test_a_core_of_the_largest_case_can_be_written() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"act": "read"}, {"op": "erase"}, {"node": "Belgrade"}, {"device": "0a"}, {"req": ""},
+    [{"act": "read"}, {"op": "delete"}, {"node": "Belgrade"}, {"device": "0a"}, {"req": ""},
      {"emergency": 2}, {"at": -1}, {"n": 2**53}, {"officer": "Petar"},
      {"purpose": "two words"}, {"v": 2}, {"outcome": "ok\n"}, {"to": ("a",) * 257}],
     ids=str,

@@ -100,6 +100,11 @@ class Amending:
         """
         state, row = self._own(ref)
         message = Correction(of=row.object, wrong=wrong, was=was, now=now, **terms_of(row))
+        if (about := row.message) is not None:  # what is put right is as sure as the rest of it
+            message = saying(
+                replace(message, source_eval=about.source_eval, info_eval=about.info_eval),
+                "source_eval", "info_eval",
+            )  # fmt: skip
         return await self._messaging.send(state, message, reply_to=row.object)
 
     async def recall(self, ref: str, reason: str, text: str = "") -> Sent:

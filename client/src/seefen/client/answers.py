@@ -30,6 +30,9 @@ _KINDS: Final[dict[int, type[SeefenError]]] = {
 }
 
 
+CUT_OFF: Final = "this device was revoked"  # how a connection ends that the broker cut for that
+
+
 class UnreachableError(SeefenError):
     """The broker cannot be reached now; what was to be sent waits."""
 

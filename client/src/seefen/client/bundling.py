@@ -134,7 +134,8 @@ class Bundling:
             page = await engine.connection.request("audit", LogFrom(start, PAGE, seen), AuditPage)
             size = await self._accept(page.checkpoint, page.consistency)
             sizes[size] = page.checkpoint
-            items += [(item, page.checkpoint) for item in page.items]
+            # What was erased under retention says nothing any more: its record is in the tree.
+            items += [(item, page.checkpoint) for item in page.items if item.entry.core]
             if page.upto <= start or page.upto >= size:
                 break
             start = page.upto

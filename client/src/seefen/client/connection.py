@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from seefen.client.address import Address, tls_context
 from seefen.client.answers import (
     ANSWER_LIMIT,
+    CUT_OFF,
     LoginError,
     UnreachableError,
     decode_answer,
@@ -381,7 +382,7 @@ class Connection:
         except (ConnectionClosed, MalformedError) as err:
             reason = str(err)
         if socket.close_code == REVOKED:
-            reason = "this device was revoked"
+            reason = CUT_OFF
             self._token_ends = 0.0
         self._socket = None
         for future in self._answers.values():

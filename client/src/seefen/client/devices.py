@@ -8,6 +8,7 @@ import msgspec
 
 from seefen.client import admitting
 from seefen.client.admitting import Request, add_mailbox, mailbox_due
+from seefen.client.answers import CUT_OFF
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.invites import Invite, write_invite
@@ -117,7 +118,8 @@ class Devices:
         """End a device at once; then renew the mailboxes it held, where this device can.
 
         Raises:
-            RefusedError: Unknown, revoked already, or rule ``last-holder``.
+            RefusedError: Unknown, revoked already, or rule ``last-holder``; rule ``cut-off``: this
+                device ended itself.
         """
         engine = self._engine
         async with engine.lock:
@@ -139,7 +141,18 @@ class Devices:
                 )
                 parcel.add(statement)
 
-            await self._sender.send(make)
+            try:
+                await self._sender.send(make)
+            except UnreachableError as err:
+                if device.device != engine.keys.device or CUT_OFF not in str(err):
+                    raise
+                # Who ends himself is cut off before he is answered; the broker's word alone
+                # is no proof that it stands in the log, and he can ask for none any more.
+                raise RefusedError(
+                    "the broker has cut this device off, as after a revocation: whether it is "
+                    "recorded, this device cannot see any more",
+                    rule="cut-off",
+                ) from None
             # The device is out; what is left of it is done at the next sync at the latest.
             with suppress(UnreachableError):
                 await self.renew_mailboxes()

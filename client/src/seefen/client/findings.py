@@ -189,6 +189,7 @@ class EntryView:
     """One entry whole: every field, where it stands, and who may know what of it.
 
     ``by`` names the witnesses of the checkpoint that holds it, and when each signed (unix s).
+    ``kept_until`` is by the rule of the broker, 0 for as long as the log.
     """
 
     row: AuditRow
@@ -201,6 +202,7 @@ class EntryView:
     knows: tuple[tuple[str, str], ...]
     quorum: int
     by: tuple[tuple[str, int], ...] = ()
+    kept_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)

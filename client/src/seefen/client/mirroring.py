@@ -145,7 +145,9 @@ class Logs:
         ask = LogFrom(cursor, PAGE, engine.trust.head("activity").size)
         page = await engine.connection.request("audit", ask, AuditPage)
         under = await self._under(page.checkpoint, page.consistency)
-        return [self._kept(item, (), b"", under) for item in page.items], min(page.upto, under.size)
+        # What was erased under retention opens nothing any more, and is not kept.
+        kept = [self._kept(item, (), b"", under) for item in page.items if item.entry.core]
+        return kept, min(page.upto, under.size)
 
     async def _under(self, note: str, proof: tuple[bytes, ...]) -> Checkpoint:
         engine = self._engine

@@ -5,6 +5,7 @@ an officer to whom a case was assigned cannot renew it at all. So what a device 
 left stale is renewed by the node itself, as far as this device holds the mailbox and the key.
 """
 
+from dataclasses import dataclass, field
 from typing import Final
 
 from seefen.client import keying
@@ -19,6 +20,14 @@ MOST: Final = 16  # keys at one look: others want to write, too
 _REVOKED: Final = "revoked"
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one look has renewed: names of cases and channels; and of the rest, why not."""
+
+    renewed: list[str] = field(default_factory=list[str])
+    failed: list[str] = field(default_factory=list[str])
+
+
 class Upkeep:
     """What a device that is always there keeps in order."""
 
@@ -31,24 +40,28 @@ class Upkeep:
         self._casework = casework
         self._looked = (-1, -1)
 
-    async def look(self) -> list[str]:
-        """Renew what is stale by a device of the own node; return cases and channels.
+    async def look(self) -> Kept:
+        """Renew what is stale by a device of the own node, and say what that was.
 
         Raises:
             UnreachableError: No broker; the next look goes on.
             RefusedError: rule ``a-...``: the log is too old to write on.
         """
         engine = self._engine
+        kept = Kept()
         async with engine.lock:
             await self._devices.renew_mailboxes()
             now = (engine.directory.size, len(engine.vault.cases()))
             if now == self._looked:
-                return []  # nobody was revoked and no case came: nothing can have become stale
+                return kept  # nobody was revoked and no case came: nothing can have become stale
             due = self._due()
-            done = [await self._renew(state) for state in due[:MOST]]
+            if due:
+                await keying.refresh(engine)
+            for state in due[:MOST]:
+                await self._renew(state, kept)
             if len(due) <= MOST:
                 self._looked = now
-            return [name for name in done if name]
+        return kept
 
     def _due(self) -> list[CaseState]:
         """Return what is stale, channels first: an alert is what cannot wait."""
@@ -69,9 +82,8 @@ class Upkeep:
         except RefusedError:
             return False  # this device was only assigned it
 
-    async def _renew(self, state: CaseState) -> str:
+    async def _renew(self, state: CaseState, kept: Kept) -> None:
         engine = self._engine
-        await keying.refresh(engine)
 
         def make(parcel: Parcel) -> None:
             newest = engine.trust.require_state(state.case)
@@ -79,5 +91,9 @@ class Upkeep:
                 keying.require_writer(engine, newest)
                 keying.add_renewal(engine, parcel, newest, _REVOKED)
 
-        done = await self._sender.send(make)
-        return engine.name_of(state) if done else ""
+        name = engine.name_of(state)
+        try:
+            if await self._sender.send(make):
+                kept.renewed.append(name)
+        except RefusedError as err:
+            kept.failed.append(f"{name}: {err}")  # one case must not keep the others waiting

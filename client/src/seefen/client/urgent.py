@@ -54,6 +54,8 @@ def is_urgent(engine: Engine, state: CaseState) -> bool:
     """
     if engine.vault.get(urgent_of(state.case)) is None:
         return False
+    if engine.case_key(state.case, state.generation.gen) is None:
+        return False  # not granted yet: what he reads, he reads by an older assignment
     notice = told(engine, state)
     if notice is not None:
         # With the newest key go those before it; a later one as new is of another assignment.

@@ -186,12 +186,16 @@ class AuditItem(Part, frozen=True):
 
 
 class AuditPage(Part, frozen=True):
-    """The entries a node is entitled to see, up to (not including) ``upto``."""
+    """The entries a node is entitled to see, up to (not including) ``upto``.
+
+    ``years``: for which the text of readings is kept (``ledger.md``, 5.1); 0 is for ever.
+    """
 
     items: tuple[AuditItem, ...]
     upto: Count
     checkpoint: str
     consistency: tuple[Hash, ...]
+    years: Count = 0
 
 
 class Renew(Part, frozen=True):

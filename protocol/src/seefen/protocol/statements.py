@@ -320,6 +320,19 @@ class Denied(Statement, frozen=True):
     asked: Annotated[bytes, Meta(max_length=32_768)]
 
 
+class Erased(Statement, frozen=True):
+    """Written by the broker before it erases: readings before ``upto`` have lost their text.
+
+    All of them are older than ``before`` (unix seconds), by a retention of ``years``; ``count``
+    of them had a text then. What is on hold keeps it.
+    """
+
+    upto: Count
+    before: Count
+    years: Number
+    count: Count
+
+
 AUTHORITY_KINDS: Final[dict[str, type[Authority]]] = {
     "root": Root,
     "node": Node,
@@ -338,7 +351,13 @@ ACTIVITY_KINDS: Final[dict[str, type[Activity] | type[Search]]] = {
     "search": Search,
 }
 # Written by the broker, unsigned: the checkpoint over the entry is the signature.
-BROKER_KINDS: Final[dict[str, type[Statement]]] = {"release": Release, "denied": Denied}
+BROKER_KINDS: Final[dict[str, type[Statement]]] = {
+    "release": Release,
+    "denied": Denied,
+    "erased": Erased,
+}
+# What says who read, or tried to, and is in no feed: it has an end, and may be erased.
+READING_KINDS: Final = frozenset(("access", "search", "release", "denied"))
 KINDS: Final[dict[str, type[Statement]]] = {**AUTHORITY_KINDS, **ACTIVITY_KINDS, **BROKER_KINDS}
 # What grants power carries both signatures; what happens under it carries Ed25519 and
 # is protected from later forgery by its place in the log.

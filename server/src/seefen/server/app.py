@@ -58,6 +58,7 @@ async def open_services(
             high_water=HighWater(config.high_water_file, log_key.public),
             unwitnessed=config.unwitnessed_seconds,
         )
+        broker.retention.years = config.entries_years
         try:
             yield _services(config, store, broker, clock)
         finally:

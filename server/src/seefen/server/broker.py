@@ -37,11 +37,12 @@ from seefen.server.feed import Feed
 from seefen.server.high_water import HighWater
 from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
 from seefen.server.newest import Newest
-from seefen.server.pages import Pages, require_auditing
+from seefen.server.pages import Found, Pages, require_auditing
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
 from seefen.server.recovery import LedgerChangedError, resume
 from seefen.server.releases import Watches
+from seefen.server.retention import Retention
 from seefen.server.rows import Heads, LogHead, Storage
 from seefen.server.sequencer import Sequencer
 from seefen.server.tiled import Piece, Tiled
@@ -72,6 +73,7 @@ class Broker:
         self._log_key = log_key
         self._clock = clock
         self.denials = Denials(sequencer, clock)
+        self.retention = Retention(storage, sequencer, clock)
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
         self._newest = Newest(storage, sequencer, prover, clock)
@@ -238,21 +240,25 @@ class Broker:
         return RecordPage(ask.start, records, self._sign("activity", heads.activity), consistency)
 
     async def audit(self, device: bytes, ask: LogFrom | CaseFrom) -> AuditPage:
-        """Return the entries that a device's node may open, or who read what of one case.
-
-        Raises:
-            UntrustedError, RefusedError: See :func:`require_auditing`.
-        """
+        """Return the entries that a node may open, or one case's; see require_auditing."""
         case = ask.case if isinstance(ask, CaseFrom) else None
+        state = None if case is None else await self._sequencer.case(case)
         with self.denials.of(device, audit=True, case=case):
-            state = None if case is None else await self._sequencer.case(case)
             node = require_auditing(self.directory, device, case, state, self._now())
         heads = await self._newest()
-        items, upto = await self._pages.audit(
-            node, case, start=ask.start, size=heads.activity.size, limit=ask.limit
-        )
-        consistency = await self._grown(device, ask.seen, heads)
-        return AuditPage(items, upto, self._sign("activity", heads.activity), consistency)
+        found = await self._pages.audit(node, case, ask, heads.activity.size)
+        return await self._audited(device, ask.seen, heads, found)
+
+    async def erased(self, device: bytes, ask: LogFrom) -> AuditPage:
+        """Return the entries that say which readings have lost their text."""
+        self._active(device)
+        heads = await self._newest()
+        erased = self._pages.erased(heads.activity.size)
+        return await self._audited(device, ask.seen, heads, await erased)
+
+    async def _audited(self, device: bytes, seen: int, heads: Heads, found: Found) -> AuditPage:
+        grown, note = await self._grown(device, seen, heads), self._sign("activity", heads.activity)
+        return AuditPage(*found, note, grown, self.retention.years)
 
     async def consistency(self, span: Span) -> Proof:
         """Return the proof that a log grew from one size to another; empty if there is none.

@@ -30,7 +30,7 @@ def rebuild_case(case: bytes, rows: CaseRows) -> CaseState:
         case=case,
         versions=tuple(chain.versions),
         case_hash=chain.case_hash,
-        position=position_of(rows.last),
+        position=_newest(rows),
         opened_at=position_of(rows.chain[0]),
         generations=tuple(chain.generations),
         assigned=chain.assigned,
@@ -43,6 +43,14 @@ def position_of(row: ChainRow) -> Position:
     """Return where a stored statement stands."""
     size = Record.decode(row.record).authority_size
     return Position(size, row.idx, decode_core(row.core).at // 1000)
+
+
+def _newest(rows: CaseRows) -> Position:
+    """Return where the newest statement stands; one that was erased has no time any more."""
+    if rows.last.core:
+        return position_of(rows.last)
+    size = Record.decode(rows.last.record).authority_size
+    return Position(size, rows.last.idx, position_of(rows.chain[-1]).at)
 
 
 def _follow(chain: _Chain, row: ChainRow) -> None:

@@ -16,13 +16,14 @@ import structlog
 
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.suite import derive, random_bytes
-from seefen.server import doctor, logs, restoring, setup, tls
+from seefen.server import doctor, holding, logs, restoring, setup, tls
 from seefen.server.alarms import alarm
 from seefen.server.app import listening, now, open_services, read_log_key
 from seefen.server.config import DATABASE_URL, Config, SetupError, read_config
 from seefen.server.database import Database, any_database, own_database
 from seefen.server.fsck import keep_looking
 from seefen.server.mirrors import open_mirror
+from seefen.server.retention import keep_erasing
 from seefen.server.web.watch import watched
 
 DATA = "SEEFEN_DATA"
@@ -138,8 +139,20 @@ def check(options: argparse.Namespace) -> int:
     if looked.more:
         print(f"!!  and {looked.more} more")  # noqa: T201
     lost = f"; {looked.lost} without their text, as `recover` said" if looked.lost else ""
+    lost += f"; {looked.erased} erased under retention" if looked.erased else ""
     print(f"{looked.entries} entries of both logs were hashed{lost}")  # noqa: T201
     return 1 if looked.problems else 0
+
+
+def hold(options: argparse.Namespace) -> int:
+    """Put a case or a node on hold, lift it, or say what is on hold."""
+    config = read_config(options.data.absolute())
+    with any_database(config) as database:
+        for line in _run(
+            holding.change_holds(database.dsn, options.subject, options.why, lift=options.lift)
+        ):
+            print(line)  # noqa: T201
+    return 0
 
 
 async def _serve(config: Config, database: Database) -> None:
@@ -152,11 +165,13 @@ async def _serve(config: Config, database: Database) -> None:
         async with watched(config, services), listening(config, services):
             watch = asyncio.create_task(_keep_running(database))
             looking = asyncio.create_task(keep_looking(services.reads))
+            erasing = asyncio.create_task(keep_erasing(services.broker.retention))
             _collect_seldom()
             _say_ready(config, services.broker.frozen)
             await stop.wait()
             watch.cancel()
             looking.cancel()
+            erasing.cancel()
     structlog.get_logger().info("stopped")
 
 
@@ -229,6 +244,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--hours", type=int, default=48, help="how long it may be used")
     _command(commands, "doctor", examine, "look for what is wrong")
     _command(commands, "fsck", check, "hash both logs again, and name what differs")
+    text = "keep the entries of a case or node past their retention; alone: say what is on hold"
+    one = _command(commands, "hold", hold, text)
+    one.add_argument("subject", metavar="SUBJECT", nargs="?", default="",
+                     help="id of a case, 32 digits of hex, or name of a node")  # fmt: skip
+    one.add_argument("--why", default="", help="who asked for it: it is shown to operators alone")
+    one.add_argument("--lift", action="store_true", help="end it")
     text = "put back from mirrors what an older backup lacks"
     one = _command(commands, "recover", put_back, text)
     one.add_argument(

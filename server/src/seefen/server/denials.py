@@ -174,9 +174,9 @@ class Denials:
         except UntrustedError:
             DENIED.labels("unsigned").inc()  # not what the device signed: no attempt of its own
         except Exception as err:
-            # The refusal has long gone out, and stands: nothing opens because this fails.
+            # The refusal has long gone out, and stands: nothing opens because this fails. The
+            # next try is entered; of all of a device no more are tried, or they fill the journal.
             self._each.give_back(job.about)
-            self._all.give_back(job.about[0])
             DENIED.labels("lost").inc()
             alarm("denied-unwritten", error=getattr(err, "rule", type(err).__name__))
         else:

@@ -187,6 +187,20 @@ def denied_entry_of(
     )
 
 
+def erased_entry_of(layer: Layer, envelope: bytes) -> LeafRow:
+    """Return the entry that readings are erased, which the broker makes by itself."""
+    hash_ = sha256(envelope)
+    core = Core(
+        act="erased", at=layer.at, op="erase", node="", device="", officer="", case="", case_n=0,
+        device_n=0, object="", n=0, to=(), purpose="", basis="", emergency=0, req=hash_.hex(),
+        under=(), outcome="ok",
+    )  # fmt: skip
+    text, salt, record, detail_salt = _commit(layer, core, b"", None)
+    opened = (record, text, salt, detail_salt)
+    nobody = (None, None, None, None)
+    return LeafRow(layer.activity_size, *opened, "erased", NO_CASE, "", *nobody, hash_, envelope)
+
+
 def access_row(access: Access, index: int) -> AccessRow:
     """Return what the push needs to know of an access to a whole case."""
     place = (index, access.device, access.case)

@@ -11,10 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
+from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.ledger.record import Record, decode_core
 from seefen.protocol.ledger.tiles import WIDTH, Edge, Tile, TileId
 from seefen.protocol.ledger.tree import leaf_hash
+from seefen.protocol.retention import check_erased
+from seefen.protocol.statements import READING_KINDS, Erased
 from seefen.protocol.suite import commit, sha256
 from seefen.server.alarms import alarm
 from seefen.server.errors import UnreachableError
@@ -36,6 +39,8 @@ class Looked:
     lost: int = 0
     problems: list[str] = field(default_factory=list[str])
     more: int = 0  # that are not named
+    erased: int = 0
+    erasable: int = 0  # before it readings may have no text: the log says so
 
     def name(self, problem: str) -> None:
         """Take in what differs."""
@@ -55,7 +60,7 @@ class Fsck:
     async def whole(self) -> Looked:
         """Look at everything up to the heads of now."""
         heads = await self._reads.heads()
-        looked = Looked()
+        looked = Looked(erasable=await self._erasable())
         await self._authority(heads.authority, looked)
         edge, size = Edge(), heads.activity.size
         for start in range(0, size, AT_ONCE):
@@ -71,7 +76,7 @@ class Fsck:
     async def part(self, percent: int) -> Looked:
         """Look at the next full tiles, and at what stands under them."""
         size = (await self._reads.heads()).activity.size
-        looked, count = Looked(), size // WIDTH
+        looked, count = Looked(erasable=await self._erasable()), size // WIDTH
         for _ in range(-(-count * percent // 100)):
             n = self._next = self._next % count
             rows = await self._reads.activity(n * WIDTH, (n + 1) * WIDTH)
@@ -82,6 +87,11 @@ class Fsck:
             self._next += 1
             await asyncio.sleep(PAUSE)
         return looked
+
+    async def _erasable(self) -> int:
+        rows = await self._reads.erased_entries()
+        uptos = [one.upto for row in rows if (one := _erasure(row)) is not None]
+        return max(uptos, default=0)
 
     async def _authority(self, head: LogHead, looked: Looked) -> None:
         edge = Edge()
@@ -123,10 +133,26 @@ def _look_at_rows(
     for row in rows:
         if row.kind == LOST:
             looked.lost += 1
+        elif not row.core and row.kind in READING_KINDS and row.idx < looked.erasable:
+            looked.erased += 1
         elif problem := _wrong(row):
             looked.name(f"activity entry {row.idx}: {problem}")
     looked.entries += len(rows)
     return edge.extend([leaf_hash(row.record) for row in rows])
+
+
+def _erasure(row: LeafRow) -> Erased | None:
+    """Return what an entry allows to be erased; None when it is not what its record says."""
+    if _wrong(row):
+        return None
+    erased, core = open_envelope(row.envelope, "erased").statement, decode_core(row.core)
+    if not isinstance(erased, Erased):
+        return None
+    try:
+        check_erased(erased, core, row.idx)
+    except SeefenError:
+        return None
+    return erased
 
 
 def _wrong(row: LeafRow) -> str:

@@ -5,19 +5,20 @@ every reader finds that they do not fit together. Hiding that would be the broke
 """
 
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.frames import AuditItem, AuthorityItem
+from seefen.protocol.frames import AuditItem, AuthorityItem, CaseFrom, LogFrom
 from seefen.protocol.statements import Mailbox
 from seefen.server.proofs import Prover
 from seefen.server.rows import AuthorityRow, LeafRow, Storage
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
 
+Found: TypeAlias = tuple[tuple[AuditItem, ...], int]
 R = TypeVar("R", AuthorityRow, LeafRow)
 
 
@@ -42,27 +43,36 @@ class Pages:
         )
 
     async def audit(
-        self, node: str, case: bytes | None, *, start: int, size: int, limit: int
-    ) -> tuple[tuple[AuditItem, ...], int]:
+        self, node: str, case: bytes | None, ask: LogFrom | CaseFrom, size: int
+    ) -> Found:
         """Return the entries a node's auditors may open, and up to where these are all.
 
         Args:
             node: Whose entries, and those of its cases.
             case: Readings of this case alone.
-            start: The first index; ``size`` is behind the last, ``limit`` how many at most.
+            ask: From where on, and how many at most.
+            size: How far the log is shown.
         """
+        start, limit = ask.start, ask.limit
         if case is None:
             rows = await self._storage.entitled(node, start, size, limit)
         else:
             rows = await self._storage.readings(case, start, size, limit)
         fit = _fit(rows)
         ended = len(fit) == len(rows) < limit
-        entries = await self._prover.entries(fit, size)
-        items = tuple(
+        return await self._items(fit, size), max(size, start) if ended else fit[-1].idx + 1
+
+    async def erased(self, size: int) -> Found:
+        """Return the entries below ``size`` that say what was erased; these are all."""
+        rows = await self._storage.erased_entries()
+        return await self._items([row for row in rows if row.idx < size], size), size
+
+    async def _items(self, rows: Sequence[LeafRow], size: int) -> tuple[AuditItem, ...]:
+        entries = await self._prover.entries(rows, size)
+        return tuple(
             AuditItem(row.kind, entry, row.envelope)
-            for row, entry in zip(fit, entries, strict=True)
+            for row, entry in zip(rows, entries, strict=True)
         )
-        return items, max(size, start) if ended else fit[-1].idx + 1
 
 
 def require_auditing(

@@ -211,6 +211,10 @@ class Reads(Protocol):
         """Return the records whose openings were lost, by index."""
         ...
 
+    async def erased_entries(self) -> list[LeafRow]:
+        """Return the entries that say what was erased: a few each year."""
+        ...
+
     async def tiles(self, ids: Iterable[TileId]) -> dict[TileId, bytes]:
         """Return those full tiles of the activity log that are there."""
         ...
@@ -284,12 +288,37 @@ class Cosignatures(Protocol):
         ...
 
 
+class Erasures(Protocol):
+    """Texts that are over their time."""
+
+    async def done(self) -> int:
+        """Return up to where the readings are erased that the log says are."""
+        ...
+
+    async def set_done(self, upto: int) -> None:
+        """Store how far it is."""
+        ...
+
+    async def erasable(self, start: int, stop: int) -> int:
+        """Return how many readings in a piece of the log have a text, and are not on hold."""
+        ...
+
+    async def erase(self, start: int, stop: int) -> int:
+        """Erase them; return how many there were."""
+        ...
+
+
 class Storage(Reads, Protocol):
     """The store, outside a transaction."""
 
     @property
     def cosignatures(self) -> Cosignatures:
         """What witnesses sign."""
+        ...
+
+    @property
+    def erasures(self) -> Erasures:
+        """Texts that are over their time."""
         ...
 
     def transaction(self) -> AbstractAsyncContextManager[Writing]:

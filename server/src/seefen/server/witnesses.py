@@ -115,6 +115,18 @@ class Witnesses:
         found = await self._witnessed(log)
         return "" if found is None else found[0].note + "".join(row.lines for row in found[1])
 
+    async def lines(self, log: str, note: str) -> str:
+        """Return the lines that witnesses have signed under the head in a note of this log.
+
+        The newest head has often none yet: what the quorum has signed is :meth:`newest`.
+        """
+        if not self._root.witnesses:
+            return ""
+        text = parse_note(note).text
+        same = [row for row in await self._rows.rounds(log) if parse_note(row.note).text == text]
+        signed = await self._signatures(same[0], self._quorum) if same else []
+        return "".join(one.lines for one in signed)
+
     async def check(self, case: bytes) -> None:
         """Refuse bodies of a case while nobody can have seen the log; channels go on.
 

@@ -116,4 +116,9 @@ def _advice(statement: Statement) -> str:
             "If nobody of your node did this, an admin's key is stolen: `seefen device revoke "
             f"{statement.device.hex()[:8]} --why compromised` at once, and that admin's device too"
         )
+    if isinstance(statement, Root):
+        return (
+            "If no holder of the root keys told you of it, a threshold of them is stolen: "
+            "telephone them, on the numbers of your own paper"
+        )
     return "If nobody of your node knows of it: telephone the admins and the holders of the root"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from seefen.client.audit.erasing import erasure_of
 from seefen.client.engine import Engine
 from seefen.client.trust import Taken
 from seefen.protocol.access import open_reason
@@ -12,8 +13,10 @@ from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuditItem
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.ledger.record import Core, decode_core
+from seefen.protocol.ledger.tree import check_inclusion, leaf_hash
+from seefen.protocol.retention import check_erased
 from seefen.protocol.search import Account, check_search, open_account
-from seefen.protocol.statements import Access, Denied, Release, Search
+from seefen.protocol.statements import READING_KINDS, Access, Denied, Erased, Release, Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,35 @@ def check(engine: Engine, item: AuditItem, under: Checkpoint) -> Checked:
     """Return an entry with what is wrong with it; never raises for what the broker sent."""
     core: Core | None = None
     try:
+        if not item.entry.core:
+            _check_gone(engine, item, under)
+            return Checked(item, None, None, "")
         core = decode_core(item.entry.core)
         taken = engine.trust.take_entry(item.kind, item.entry, item.envelope, under)
-        if isinstance(taken.opened.statement, Denied):
-            _check_asked(engine, taken, taken.opened.statement)
-        elif item.kind != "release":
-            _check_author(engine, taken)
+        _check_statement(engine, taken)
     except SeefenError as err:
         return Checked(item, core, None, f"entry {item.entry.index}: {err}")
     return Checked(item, taken.core, taken.opened, "")
+
+
+def _check_gone(engine: Engine, item: AuditItem, under: Checkpoint) -> None:
+    """Check an entry without its text: its place is proved, and its time was over."""
+    entry = item.entry
+    check_inclusion(leaf_hash(entry.record), entry.index, under.size, entry.proof, under.root)
+    if item.kind not in READING_KINDS or erasure_of(engine.vault, entry.index) is None:
+        raise UntrustedError("its text is gone, and nothing in the log allows it", rule="erased")
+
+
+def _check_statement(engine: Engine, taken: Taken) -> None:
+    match taken.opened.statement:
+        case Denied() as denied:
+            _check_asked(engine, taken, denied)
+        case Erased() as erased:
+            check_erased(erased, taken.core, taken.index)
+        case Release():
+            pass  # the broker's own word, and the checkpoint over it
+        case _:
+            _check_author(engine, taken)
 
 
 def _check_author(engine: Engine, taken: Taken) -> None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from seefen.client.audit.checking import Checked, officers_of, reason_of
 from seefen.client.engine import Engine
 
+GONE: Final = "gone"  # its text was erased, and the log says that it was
 AUDIT: Final = "audit"  # purpose of what an auditor himself looks up
 # What bitmaps are kept for (`store.py`).
 FIELDS: Final = (
@@ -63,8 +64,9 @@ def facts_of(engine: Engine, one: Checked, size: int) -> Facts:
     """Return the facts of an entry that was checked under a checkpoint of ``size`` leaves."""
     core, index = one.core, one.item.entry.index
     if core is None:
-        nothing = ("", "", "", "", "", "", "", "", 0, 0, 0, "", "", "", 0, 0)
-        return Facts(index, 0, *nothing, size, one.problem)
+        act, outcome = ("", "") if one.problem else (GONE, "ok")
+        nothing = ("", "", "", "", "", 0, 0, 0, "", "", "", 0, 0)
+        return Facts(index, 0, act, "", outcome, *nothing, size, one.problem)
     statement = None if one.opened is None else one.opened.statement
     reads = core.act == "release" and core.to
     return Facts(

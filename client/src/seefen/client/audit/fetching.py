@@ -5,8 +5,9 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from seefen.client.audit.checking import check
-from seefen.client.audit.facts import Facts, facts_of
+from seefen.client.audit.checking import Checked, check
+from seefen.client.audit.erasing import YEARS, erased_upto, erasure_of, learn
+from seefen.client.audit.facts import GONE, Facts, facts_of
 from seefen.client.audit.store import Store
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
@@ -14,6 +15,7 @@ from seefen.protocol.errors import UntrustedError
 from seefen.protocol.frames import AuditItem, AuditPage, CaseFrom, LogFrom
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.receipt import Entry
+from seefen.protocol.statements import Erased
 
 PAGE: Final = 200
 AGAIN: Final = 50  # entries that were not believed and are asked for once more
@@ -50,7 +52,11 @@ class Fetching:
         async with self._engine.lock:
             for facts in self.store.problems(AGAIN):
                 await self._page(facts.idx, 1, mark=False)
+            before = erased_upto(self._engine.vault)
             await self._through(self.store.upto, None, progress, mark=True)
+            if (upto := erased_upto(self._engine.vault)) > before:
+                # What was erased there goes here, too; what is on hold is shown as it was.
+                await self._through(before, upto, progress, mark=False)
             await self._engine.fetch_witnessed()
 
     async def again(self, start: int, stop: int | None) -> None:
@@ -151,9 +157,43 @@ class Fetching:
             raise UntrustedError("the broker shows another page than was asked", rule="page")
         if limit == 1:
             indices = indices[:1] if indices[:1] == [start] else []
+        engine.vault.put_number(YEARS, page.years)
+        gone = (one.entry.index for one in page.items if not one.entry.core)
+        if any(index >= erased_upto(engine.vault) for index in gone):
+            await self._learn_erasures()
         kept = self._checked([i for i in page.items if i.entry.index in indices], start, under)
         self.store.keep(kept, min(upto, under.size) if mark else None)
         return set(indices), upto, under
+
+    async def _learn_erasures(self) -> None:
+        """Learn what the log says was erased: it says so later than where it is missing."""
+        engine = self._engine
+        seen = engine.trust.head("activity").size
+        page = await engine.connection.request("erasures", LogFrom(0, PAGE, seen), AuditPage)
+        signed = await engine.trust.accept(
+            "activity", page.checkpoint, page.consistency, engine.prove
+        )
+        for item in page.items:
+            self._learn(check(engine, item, signed.checkpoint))
+
+    def _learn(self, one: Checked) -> None:
+        statement = None if one.opened is None else one.opened.statement
+        if isinstance(statement, Erased) and one.core is not None and not one.problem:
+            learn(self._engine.vault, statement, one.core)
+
+    def _too_early(self, index: int, newest: int) -> str:
+        """Say what is wrong when an entry is gone that was too young: seen, or by its neighbours.
+
+        Args:
+            index: Its place.
+            newest: When the last proved entry before it was made: times never go back.
+        """
+        facts, erasure = self.store.one(index), erasure_of(self._engine.vault, index)
+        if facts is not None and not facts.problem and facts.act != GONE:
+            newest = max(newest, facts.at)
+        if erasure is None or newest < erasure.before * 1000:
+            return ""
+        return f"entry {index}: its text was erased before its time"
 
     def _checked(self, items: list[AuditItem], start: int, under: Checkpoint) -> Kept:
         sql = "SELECT at FROM audited WHERE idx < ? AND problem = '' ORDER BY idx DESC LIMIT 1"
@@ -161,7 +201,11 @@ class Fetching:
         newest = 0 if before is None else int(before[0])
         kept: Kept = []
         for item in items:
-            facts = facts_of(self._engine, check(self._engine, item, under), under.size)
+            one = check(self._engine, item, under)
+            self._learn(one)
+            facts = facts_of(self._engine, one, under.size)
+            if facts.act == GONE:
+                facts = replace(facts, at=newest, problem=self._too_early(facts.idx, newest))
             if not facts.problem and facts.at < newest:
                 late = (newest - facts.at) // 1000
                 problem = f"entry {facts.idx}: it is dated {late} s before the one before it"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from seefen.client.audit.erasing import erased_upto
 from seefen.client.audit.store import Store
 from seefen.client.engine import Engine
 
@@ -33,6 +34,7 @@ class _Gaps:
         self._engine = engine
         self._store = store
         self._broken: set[str] = set()
+        self._erased = erased_upto(engine.vault)
 
     def all(self) -> Iterator[Gap]:
         for device, (count, upto) in self._own().items():
@@ -93,6 +95,9 @@ class _Gaps:
         sql = f"SELECT {column}, idx {chosen} ORDER BY {column}"
         expected, before, named = 1, 0, 0
         for number, index in [*self._store.vault.run(sql, *values), (upto + 1, None)]:
+            if before < self._erased:
+                # What was erased under retention has no number any more.
+                expected = max(expected, number)
             for missing in range(expected, min(number, upto + 1)):
                 if named == MOST:
                     return

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from seefen.client.alarms import Kept
+from seefen.client.audit.erasing import YEARS, erasures
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.filters import month as months
 from seefen.client.audit.flags import Flag
@@ -179,7 +180,14 @@ def _disclosed(register: tuple[Disclosed, ...]) -> Lines:
 def _retention(engine: Engine) -> Lines:
     states = [engine.trust.require_state(case) for case in engine.vault.cases()]
     ends = {engine.name_of(s): s.head.retain_until for s in states if s.form == "case"}
-    return ends_of(ends, engine.now())
+    years = engine.vault.get_number(YEARS)
+    gone = [f"{day(one.at)}, below entry {one.upto}" for one in erasures(engine.vault)]
+    kept = f"{counted(years, 'year')} later" if years else "no end"
+    return (
+        ("readings are kept to the end of the year", kept),
+        ("readings erased under retention", "; ".join(gone) or "none"),
+        *ends_of(ends, engine.now()),
+    )
 
 
 def ends_of(ends: dict[str, int], now: int) -> Lines:

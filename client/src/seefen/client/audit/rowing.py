@@ -1,11 +1,13 @@
 """Rows: entries as an auditor reads them, with the facts of the covers that this device may see."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from seefen.client.assigned import assigned_before
 from seefen.client.audit.checking import account_of, reason_of
-from seefen.client.audit.facts import AUDIT, Facts
+from seefen.client.audit.erasing import erasure_of
+from seefen.client.audit.facts import AUDIT, GONE, Facts
 from seefen.client.audit.store import Store
 from seefen.client.cores import asked_in
 from seefen.client.engine import Engine
@@ -25,6 +27,7 @@ WHAT: Final = {
     "casekey": "gave a new key",
     "case": "changed the case",
     "denied": "asked for",
+    "erased": "erased readings",
 }
 
 
@@ -52,7 +55,7 @@ def row_of_entry(engine: Engine, store: Store, facts: Facts, head: int) -> Audit
         node=facts.node,
         officer=", ".join(facts.officer.split()),
         device=facts.device,
-        what="looked into the audit" if facts.purpose == AUDIT else WHAT.get(facts.act, facts.act),
+        what=_what(engine, facts),
         ref=_ref(number, facts, row),
         case=number,
         type=cover.type if cover else "",
@@ -77,6 +80,16 @@ def row_of_entry(engine: Engine, store: Store, facts: Facts, head: int) -> Audit
         witnesses=witnesses,
         needed=engine.directory.root.quorum,
     )
+
+
+def _what(engine: Engine, facts: Facts) -> str:
+    if facts.purpose == AUDIT:
+        return "looked into the audit"
+    if facts.act != GONE:
+        return WHAT.get(facts.act, facts.act)
+    erasure = erasure_of(engine.vault, facts.idx)
+    at = datetime.fromtimestamp(0 if erasure is None else erasure.at, UTC)
+    return f"erased under retention on {at:%Y-%m-%d}"
 
 
 def case_name(engine: Engine, case: str) -> str:

@@ -1,5 +1,6 @@
 """One entry whole: every field, where it stands, and who may know what of it."""
 
+from seefen.client.audit.erasing import retained
 from seefen.client.audit.fetching import Fetching
 from seefen.client.audit.rowing import case_name, row_of_entry
 from seefen.client.engine import Engine
@@ -34,7 +35,7 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
     if facts is None or item is None:
         raise RefusedError(f"entry {index} is not known here", rule="unknown-entry")
     row = row_of_entry(engine, store, facts, head.size)
-    core = decode_core(item.entry.core) if facts.act else None
+    core = decode_core(item.entry.core) if item.entry.core and facts.act else None
     witnessed = engine.witnessed.newest("activity") if row.cosigned else None
     return EntryView(
         row=row,
@@ -47,6 +48,7 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
         knows=() if core is None or facts.problem else tuple(_knows(engine, core, item.envelope)),
         quorum=engine.directory.root.quorum,
         by=() if witnessed is None else witnessed.by,
+        kept_until=retained(engine.vault, item.kind, row.at) if core is not None else 0,
     )
 
 

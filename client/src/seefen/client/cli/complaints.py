@@ -42,6 +42,7 @@ _HINTS: Final = {
     "d-renew": "a keyholder of any member writes in the case first, then yours assigns it anew",
     "d-no-key": "a keyholder assigns it (seefen case assign); at once: case break-glass CASE",
     "decision-unread": "seefen case show REF; then forward it again, if that lets it go",
+    "cut-off": "a colleague looks whether it is there: seefen device list; by telephone if not",
     "evidence": "it is JSON as a device keeps it in its folder 'evidence'; nothing was concluded",
     "expired": "a certificate has run out: ask your node's administrator for a new invite",
     "file-name": "nothing was sent: rename the file, or copy it under a shorter name",

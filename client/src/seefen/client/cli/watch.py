@@ -70,8 +70,10 @@ def take_over(
 ) -> None:
     """Take the watch that was handed over last, and say so: seefen watch take-over."""
     with opened(context) as session:
-        _show_handover(session)
         sent = session.do(lambda client: client.duty.handover.take(instead=instead))
+        view = session.do(lambda client: client.duty.handover.newest())
+        if view is not None:
+            session.screen.say(handover.shown(view, session.screen.lang))
         sending.finish(session, sent)
 
 

@@ -30,6 +30,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+# What made-up files end in, when they are read as if they were ours.
+ODD = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError)
 MARK = b"\xff" + b"seefen/1/"
 COMMIT_KEY = hashlib.sha256(b"seefen/1/audit-commit").digest()
 LOG, COSIGNATURE = 1, 4
@@ -245,6 +247,14 @@ COLUMNS = ("index", "time", "act", "op", "outcome", "node", "officer", "device",
 _FORMULA = re.compile("^(?=[ '\"\u00a0]*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
+def when(time: int) -> str:
+    """Return a time, in Unix seconds, for people."""
+    try:
+        return datetime.fromtimestamp(time, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):
+        return f"second {time}, which is in no calendar"
+
+
 def as_text(value: object) -> str:
     """Return the one JSON text of a value: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -256,12 +266,20 @@ def as_csv(entries: list[dict[str, Any]]) -> bytes:
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for entry in entries:
+        cells = _cells(entry)
+        writer.writerow([_FORMULA.sub("'", str(cells.get(name, ""))) for name in COLUMNS])
+    return ("\ufeff" + out.getvalue()).encode()  # spreadsheets read no UTF-8 without that mark
+
+
+def _cells(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what a row shows: of an entry whose text cannot be read its index alone."""
+    try:
         core = json.loads(entry["core"])
         at = datetime.fromtimestamp(core["at"] // 1000, timezone.utc)
-        cells = {**core, "index": entry["index"], "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                 "to": " ".join(core["to"]), "reason": reason(entry)}  # fmt: skip
-        writer.writerow([_FORMULA.sub("'", str(cells[name])) for name in COLUMNS])
-    return out.getvalue().encode()
+        return {**core, "index": entry["index"], "time": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "to": " ".join(core["to"]), "reason": reason(entry)}  # fmt: skip
+    except (*ODD, WrongError):
+        return {"index": entry.get("index", "")}
 
 
 def reason(entry: dict[str, Any]) -> str:
@@ -361,6 +379,7 @@ class Export:
         self.origin, self.public = "", b""
         self.witnesses: list[tuple[str, int, bytes]] = []
         self.quorum, self.cosigned, self.unchecked = 0, 0, 0
+        self.exporter = ""
         self.heads: dict[str, Head] = {}
         self.final = Head("", 0, b"", 0)
 
@@ -385,7 +404,7 @@ class Export:
             step(*values)
         except WrongError as err:
             self.findings.append(f"{where}{err}")
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError) as err:
+        except ODD as err:
             self.findings.append(f"{where}cannot be read ({type(err).__name__}: {err})")
 
     def _file(self, name: str) -> bytes:
@@ -426,6 +445,7 @@ class Export:
         signature = bytes.fromhex(self._file("MANIFEST.sig").decode().strip())
         if not ed25519(public[:32], message, signature):
             wrong("the manifest is not the one that the exporter signed")
+        self.exporter = self.keys["exporter"]
 
     def _rules(self) -> None:
         """The policy is that of the root: devices sign under the hash of its version 1."""
@@ -527,10 +547,14 @@ def read_files(path: Path) -> dict[str, bytes]:
         return {one.relative_to(path).as_posix(): one.read_bytes() for one in found}
     try:
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if len(set(names)) != len(names):
+            files = archive.infolist()
+            if len({one.filename for one in files}) != len(files):
                 wrong("a file stands in the archive twice")
-            return {name: archive.read(name) for name in names}
+            # Else a small archive fills the memory: an export is not compressed.
+            packed = any(one.compress_type != zipfile.ZIP_STORED for one in files)
+            if packed or sum(one.file_size for one in files) > path.stat().st_size:
+                wrong("the archive is compressed: this is not as it was exported")
+            return {one.filename: archive.read(one) for one in files}
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError) as err:
         wrong(f"this is no whole ZIP archive ({err})")
 
@@ -577,8 +601,8 @@ def _two_roots(roots: list[Head]) -> list[str]:
 
 def _two_times(heads: list[Head]) -> list[str]:
     return [
-        f"REWIND: the key of {one.origin} signed {one.size} entries at {one.time}, and at "
-        f"{two.time} that its newest head has {two.size}: it got shorter, or one of these "
+        f"REWIND: the key of {one.origin} signed {one.size} entries at {when(one.time)}, and at "
+        f"{when(two.time)} that its newest head has {two.size}: it got shorter, or one of these "
         "times is false"
         for place, one in enumerate(heads)
         for two in heads[place + 1 :]
@@ -607,9 +631,9 @@ def _withheld(shown: list[tuple[int, bytes, Head]], heads: list[Head]) -> list[s
             continue
         needed, other = int.from_bytes(record[1:9], "big"), head.origin[:-8] + "authority"
         found += [
-            f"WITHHELD: entry {index} of {head.origin}, signed at {head.time}, was judged by "
-            f"{needed} statements of keys; at {late.time} the same key signed that {other} has "
-            f"{late.size}: what lies between (a revocation, say) was withheld"
+            f"WITHHELD: entry {index} of {head.origin}, signed at {when(head.time)}, was judged "
+            f"by {needed} statements of keys; at {when(late.time)} the same key signed that "
+            f"{other} has {late.size}: what lies between (a revocation, say) was withheld"
             for late in heads
             if late.origin == other and late.time > head.time + APART and late.size < needed
         ]
@@ -639,12 +663,17 @@ def check_export(path: Path, key: bytes | None) -> Verdict:
     export = Export(read_files(path), key)
     findings = export.check()
     lines = [f"WRONG  {finding}" for finding in findings]
+    if export.exporter:
+        lines.append(
+            f"WHO    device {export.exporter} made this export, and may have left entries out; "
+            f"its key begins with {export.keys['devices'][export.exporter][:16]}"
+        )
     if not findings:
         final = export.final
         lines += [
             f"GOOD   {len(export.entries)} entries of {final.origin}: text, reason, statement",
             f"GOOD   each stands in the tree of {final.size}, root {final.root.hex()}",
-            f"GOOD   signed by the log at {final.time}; {cosigned(export)}",
+            f"GOOD   signed by the log at {when(final.time)}; {cosigned(export)}",
         ]
         if export.unchecked:
             lines.append(
@@ -654,16 +683,27 @@ def check_export(path: Path, key: bytes | None) -> Verdict:
     return Verdict([*lines, f"KEY    {export.public.hex()}: {known}"], not findings)
 
 
+def _evidence(path: Path, key: bytes | None) -> dict[str, Any]:
+    """Return a file of evidence that can be read by itself."""
+    try:
+        one: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        if key is not None and bytes.fromhex(one["log_key"]) != key:
+            wrong("the log key in it is not the one you know")
+        proved([one])
+    except WrongError as err:
+        wrong(f"{path.name}: {err}")
+    except ODD as err:
+        wrong(f"{path.name} is no evidence ({type(err).__name__}: {err})")
+    return one
+
+
 def check_evidence(paths: list[Path], key: bytes | None) -> Verdict:
     """Check files of evidence together: what they prove, and what they only say."""
     try:
-        files: list[dict[str, Any]] = [json.loads(path.read_text("utf-8")) for path in paths]
-        for one in files:
-            if key is not None and bytes.fromhex(one["log_key"]) != key:
-                wrong("the log key in the evidence is not the one you know")
+        files = [_evidence(path, key) for path in paths]
         found = proved(files)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as err:
-        wrong(f"this is no evidence ({type(err).__name__}: {err})")
+    except ODD as err:
+        wrong(f"these files are no evidence together ({type(err).__name__}: {err})")
     lines = [f"SAID   {one.get('what', '')}" for one in files]
     lines += [f"PROVED {sentence}" for sentence in dict.fromkeys(found)]
     if not found:
@@ -674,22 +714,18 @@ def check_evidence(paths: list[Path], key: bytes | None) -> Verdict:
 
 def main(arguments: list[str]) -> int:
     """Check what is named; return the exit code."""
-    key: bytes | None = None
-    if "--log-key" in arguments[:-1]:
-        at = arguments.index("--log-key")
-        if not re.fullmatch("[0-9a-f]{64}", arguments[at + 1]):
-            print("WRONG  --log-key takes 64 digits of hex")
-            return 2
-        key = bytes.fromhex(arguments[at + 1])
-        arguments = arguments[:at] + arguments[at + 2 :]
-    if not arguments or arguments[0].startswith("-"):
+    key, paths = _read_words(arguments)
+    evidence = [path for path in paths if path.suffix == ".json"]
+    # What is named and not looked at would pass for good.
+    if not paths or (evidence and evidence != paths) or (not evidence and len(paths) > 1):
         print(__doc__)
         return 2
+    if key is not None and not re.fullmatch("[0-9a-f]{64}", key):
+        print("WRONG  --log-key takes 64 digits of hex")
+        return 2
+    known = None if key is None else bytes.fromhex(key)
     try:
-        if all(name.endswith(".json") for name in arguments):
-            verdict = check_evidence([Path(name) for name in arguments], key)
-        else:
-            verdict = check_export(Path(arguments[0]), key)
+        verdict = check_evidence(paths, known) if evidence else check_export(paths[0], known)
     except WrongError as err:
         verdict = Verdict([f"WRONG  {err}"], good=False)
     except OSError as err:
@@ -698,6 +734,22 @@ def main(arguments: list[str]) -> int:
         # What others wrote into the files must not be obeyed by a terminal.
         print("".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in line))
     return 0 if verdict.good else 1
+
+
+def _read_words(words: list[str]) -> tuple[str | None, list[Path]]:
+    """Return the key and the paths; no path when a word is one that is not known."""
+    key, paths, rest = None, list[Path](), iter(words)
+    for word in rest:
+        if word.startswith("--log-key"):
+            name, _, value = word.partition("=")
+            if name != "--log-key" or key is not None:
+                return None, []
+            key = value or next(rest, "")
+        elif word.startswith("-"):
+            return None, []
+        else:
+            paths.append(Path(word))
+    return key, paths
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import asyncpg
 from seefen.server.errors import UnreachableError
 from seefen.server.rows import Changes, Heads
 from seefen.server.store.cosignatures import CosignatureRows
+from seefen.server.store.erasures import ErasureRows
 from seefen.server.store.feed import FeedReads
 from seefen.server.store.migrations import migrate
 from seefen.server.store.outage import AWAY, away
@@ -41,6 +42,7 @@ class Store(FeedReads):
         super().__init__(pool)
         self.pool = pool
         self.cosignatures = CosignatureRows(pool)
+        self.erasures = ErasureRows(pool)
         self._writer: Proxy | None = None
         self._writing = asyncio.Lock()
 

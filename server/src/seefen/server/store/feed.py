@@ -28,7 +28,8 @@ _BACKLOG: Final = """
 _ENTITLED: Final = """
     SELECT leaf.* FROM activity_leaf AS leaf
       LEFT JOIN case_number AS owned ON owned.case_id = leaf.case_id
-     WHERE leaf.idx >= $2 AND leaf.idx < $3 AND (leaf.node = $1 OR owned.owner = $1)
+     WHERE leaf.idx >= $2 AND leaf.idx < $3
+       AND (leaf.node = $1 OR owned.owner = $1 OR leaf.kind = 'erased')
      ORDER BY leaf.idx LIMIT $4
 """
 _READINGS: Final = """

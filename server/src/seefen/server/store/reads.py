@@ -43,6 +43,7 @@ _COUNT: Final = """
     SELECT (SELECT count(*) FROM authority_leaf), (SELECT count(*) FROM activity_leaf)
 """
 _LOST: Final = "SELECT idx, record FROM activity_leaf WHERE kind = 'lost' ORDER BY idx"
+_ERASED: Final = "SELECT * FROM activity_leaf WHERE kind = 'erased' ORDER BY idx"
 _TILES: Final = """
     SELECT level, n, data FROM log_tile
      WHERE (level, n) IN (SELECT * FROM unnest($1::smallint[], $2::bigint[]))
@@ -113,6 +114,11 @@ class LedgerReads:
     async def lost(self) -> dict[int, bytes]:
         """Return the records whose openings were lost, by index."""
         return {row[0]: row[1] for row in await self._database.fetch(_LOST)}
+
+    @translated
+    async def erased_entries(self) -> list[LeafRow]:
+        """Return the entries that say what was erased: a few each year."""
+        return [LeafRow(*row) for row in await self._database.fetch(_ERASED)]
 
     @translated
     async def tiles(self, ids: Iterable[TileId]) -> dict[TileId, bytes]:

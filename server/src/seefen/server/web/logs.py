@@ -27,8 +27,10 @@ async def get_authority(call: Call) -> AuthorityPage:
 
 
 async def get_checkpoint(call: Call) -> str:
-    """Answer with the newest signed head of a log."""
-    return await call.services.broker.checkpoint(call.request.match_info["log"])
+    """Answer with the newest signed head of a log, and what witnesses have signed of it."""
+    log, broker = call.request.match_info["log"], call.services.broker
+    note = await broker.checkpoint(log)
+    return note + await broker.witnesses.lines(log, note)
 
 
 async def get_tile(call: Call) -> web.StreamResponse:

@@ -65,6 +65,10 @@ async def _records(broker: Broker, device: bytes, page: LogFrom) -> RecordPage:
     return await broker.records(device, page)
 
 
+async def _erasures(broker: Broker, device: bytes, page: LogFrom) -> AuditPage:
+    return await broker.erased(device, page)
+
+
 async def _audit(broker: Broker, device: bytes, page: LogFrom | CaseFrom) -> AuditPage:
     return await broker.audit(device, page)
 
@@ -96,6 +100,7 @@ VERBS: Final[dict[str, Verb]] = {
     "authority": Verb(LogFrom, AuthorityPage, _authority),
     "records": Verb(LogFrom, RecordPage, _records),
     "audit": Verb(LogFrom, AuditPage, _audit),
+    "erasures": Verb(LogFrom, AuditPage, _erasures),
     "case-audit": Verb(CaseFrom, AuditPage, _audit),
     "consistency": Verb(Span, Proof, _consistency),
     "ping": Verb(None, str, _ping),

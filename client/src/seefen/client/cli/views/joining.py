@@ -107,5 +107,6 @@ def witness(made: Mapping[str, object]) -> Painted:
     return stack(
         line("Card of this witness: ", bold(str(made["card"]))),
         line(f"Who founds the network runs: seefen found broker.json --witness {made['card']}"),
+        line(f"In one that is founded: seefen root change --witness {made['card']}"),
         dim("The key beside it stays on this machine, alone. Never put an older copy back."),
     )

@@ -34,6 +34,15 @@ _SILENT: Final = {
     ("serial_state", "serial_state", "present"), ("confidence", "confidence", "sure"),
     ("script", "script", "Latn"), ("scheme", "scheme", "original"), ("asked", "asked", "unknown"),
 }  # fmt: skip
+# They steer, and state nothing that could be evaluated: that nobody evaluated it is no news.
+_STEERING: Final = frozenset((
+    "ActionDay", "ActionReport", "Answer", "Closing", "CodelistUpdate", "EmergencyAsk",
+    "EmergencyOpened", "EmergencyRefused", "ErasureConfirm", "Extension", "Flash", "Handover",
+    "NodeStatus", "OnwardDecision", "OnwardRequest", "PairPolicy", "Presets", "Recall", "Roster",
+    "Tally",
+))  # fmt: skip
+_UNEVALUATED: Final = "X4"
+_DECADES: Final = 12  # powers of ten that are written out
 _Silent: TypeAlias = frozenset[tuple[str, str]]
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
@@ -41,7 +50,7 @@ _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 def body(message: Form, lang: str = ENGLISH) -> Painted:
     """Return the fields that were filled in, coded values in a language."""
     rows = Grid("", "")
-    written = _written(message, lang)
+    written = _with_ratio(_written(message, lang))
     silent = frozenset((name, label(lang, table, code)) for name, table, code in _SILENT)
     for name in _ordered(written):
         for place, text in enumerate(_lines(written[name], silent)):
@@ -60,11 +69,17 @@ def terms(message: Form, lang: str = ENGLISH) -> Painted | None:
         bold(codes.handling(message.handling, lang)),
         line("  conditions: ", message.conditions) if message.conditions else None,
         line(
-            f"{message.tlp} · {codes.evaluation(message.source_eval + message.info_eval, lang)}",
-            f" · {message.urgency}",
+            f"{message.tlp}{_evaluation(message, lang)} · {message.urgency}",
             f" ({urgency})" if urgency else "",
         ),
     )
+
+
+def _evaluation(message: Message, lang: str) -> str:
+    value = message.source_eval + message.info_eval
+    if value == _UNEVALUATED and message.TYPE in _STEERING:
+        return ""
+    return f" · {codes.evaluation(value, lang)}"
 
 
 def _written(message: Form, lang: str) -> dict[str, Any]:
@@ -79,6 +94,25 @@ def _written(message: Form, lang: str) -> dict[str, Any]:
         for name, value in written.items()
         if name not in _ABOUT and name not in extra and name != "v" and not isinstance(value, bytes)
     }
+
+
+def _with_ratio(written: dict[str, Any]) -> dict[str, Any]:
+    """Return fields with the decades of a likelihood ratio as the numbers a laboratory writes."""
+    decades = [written[name] for name in ("lr_from", "lr_to") if written.get(name) is not None]
+    if not decades:
+        return written
+    band = " to ".join(map(_power, dict.fromkeys(decades)))
+    return {
+        "likelihood_ratio" if name in ("lr_from", "lr_to") else name: value
+        for name, value in {**written, "lr_from": band, "lr_to": band}.items()
+    }
+
+
+def _power(decade: int) -> str:
+    if abs(decade) > _DECADES:
+        return f"10^{decade}"  # whoever writes a number with a million zeros stops no screen
+    number = f"{10 ** abs(decade):,}".replace(",", " ")
+    return number if decade >= 0 else f"1/{number}"
 
 
 def _unknown(extra: dict[str, Any]) -> Painted | None:

@@ -12,7 +12,7 @@ from seefen.client.cli.views import messages, surfaces
 from seefen.client.labels import ENGLISH, LANGUAGES, is_draft, subject_in
 from seefen.client.names import BYTES
 from seefen.client.values import ObjectView, Opened
-from seefen.protocol.messages import Forwarded, Surface, label
+from seefen.protocol.messages import Bulletin, Forwarded, Message, Surface, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _title(view, ours=ours),
         _superseded(view),
         _recalled(view),
+        _over(message),
         _unwitnessed(view),
         _corrected(read),
         _flash(view, ours=ours),
@@ -53,6 +54,15 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _accepted(read),
         None if ours else _next(view),
     )
+
+
+def _over(message: Message) -> Painted | None:
+    """Say of a bulletin that its time is over: it is shown, for nothing expires by itself."""
+    until = message.valid_until if isinstance(message, Bulletin) else ""
+    # A month or a year is valid to its end, so it is compared as far as it is said.
+    if not until or times.now().date().isoformat()[: len(until)] <= until:
+        return None
+    return warn(f"EXPIRED: it was valid until {until}")
 
 
 def _passed_on(read: Opened) -> Painted | None:

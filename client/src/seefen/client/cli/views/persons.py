@@ -45,7 +45,7 @@ def answer(value: PersonAnswer) -> Painted:
 def put(value: dict[str, Any]) -> Painted:
     """Return that a name was written into the register."""
     return stack(
-        line(f"Written: {value['officer']}. The register holds {value['names']} names."),
+        line(f"Written: {value['officer']}. Names in the register: {value['names']}."),
         line("A keyholder and an auditor open a name together, and nobody alone. Keep a copy."),
     )
 
