@@ -66,9 +66,7 @@ def entry(value: EntryView) -> Painted:
         line(f"{row.what} {row.ref}") if row.ref else line(row.what),
         line(f'Reason: "{row.reason}"') if row.reason else None,
         proof(row),
-        line(f"Its text is kept until {stamp(value.kept_until)}.")
-        if value.kept_until
-        else None,
+        line(f"Its text is kept until {stamp(value.kept_until)}.") if value.kept_until else None,
         fields.painted(),
         line(bold("Who may know what of it")),
         knows.painted(),
