@@ -182,8 +182,8 @@ class Client:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """All alarms, as sentences, the newest last; evidence is in the folder ``evidence``."""
-        return (*self.house.intruders(), *alarms.kept(self._engine.vault))
+        """Alarms that nobody acknowledged, the newest last; evidence is in ``evidence``."""
+        return (*self.house.intruders(), *alarms.unanswered(self._engine.vault))
 
     @property
     def alarm(self) -> str | None:

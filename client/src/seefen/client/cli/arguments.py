@@ -21,6 +21,7 @@ ROLES: Final = {
     "auditor": "sees who opened what, never what was in it",
 }
 HANDLING: Final = ("H0", "H1", "H2", "H3")
+INDEX: Final = 2**53  # of an entry: no log is as long, and a vault cannot ask for more
 LOSSES: Final = ("lost", "compromised", "left", "replaced")
 
 _CASE = r"[A-Za-z0-9][A-Za-z0-9-]{1,59}"
