@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Final
 
 from seefen.client.engine import Engine
-from seefen.client.values import DueView, LifeView, RequestView
-from seefen.client.views import Row, rows
+from seefen.client.expiring import is_expired
+from seefen.client.values import DueView, LifeView, ObjectView, RequestView
+from seefen.client.views import Row, object_view, rows
 from seefen.protocol.encoding import encode_map
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Cover
@@ -19,12 +20,33 @@ from seefen.protocol.requests import RUNNING, SETTLED, Act, Request, State
 # look like it cost a decoding.
 ASK: Final = encode_map({"act": Act.ASK.value})[1:]
 ASKED: Final = "cover IS NOT NULL AND instr(cover, ?) AND superseded_by IS NULL AND NOT file"
+_TOLD: Final = 7 * 86_400  # seconds in which what has expired is told beside what is due
 _OPEN: Final = f"{ASKED} AND object NOT IN (SELECT object FROM settled)"  # noqa: S608
 
 
 def unsettled(engine: Engine) -> list[Row]:
     """Return what asks and may still be due, in the order of the log."""
-    return rows(engine, _OPEN, ASK)
+    return [row for row in rows(engine, _OPEN, ASK) if not _is_over(engine, row)]
+
+
+def expired(engine: Engine) -> list[ObjectView]:
+    """Return alerts of others that nobody of the own node had answered when their time was over.
+
+    Only for a week: then they stand in the list of alerts alone.
+    """
+    since = engine.now() - _TOLD
+    found = [
+        object_view(engine, row)
+        for row in rows(engine, _OPEN, ASK)
+        if row.statement.expires > since and _is_over(engine, row)
+    ]
+    return [v for v in found if not (v.sender == engine.node or v.answer or v.recalled_by)]
+
+
+def _is_over(engine: Engine, row: Row) -> bool:
+    obj = row.statement
+    # Most of all never expires: its cover is decoded once, where it is looked at.
+    return bool(obj.expires) and is_expired(engine, obj, row.opened_cover)
 
 
 def is_due(row: Row, cover: Cover, lives: Iterable[Request], node: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 from seefen.client import copies, erasing, originals
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
+from seefen.client.expiring import is_expired
 from seefen.client.house import House
 from seefen.client.once import opened
 from seefen.client.reading import Reader
@@ -115,7 +116,7 @@ class Pushes:
             if isinstance(statement, Object):
                 for row in rows(engine, "object = ?", statement.object):
                     name = engine.name_of(engine.trust.require_state(row.case))
-                    self._tell_of("arrived", name, row.n, row.opened_cover)
+                    self._tell_of("arrived", name, row.n, row.opened_cover, statement)
             elif isinstance(statement, Ack):
                 self._tell_ack(statement)
             elif isinstance(statement, Assign):
@@ -178,7 +179,7 @@ class Pushes:
         if row is not None:
             cover = row.opened_cover if taken is None else taken.cover
             name = engine.name_of(engine.trust.require_state(row.case))
-            self._tell_of("opened", name, row.n, cover)
+            self._tell_of("opened", name, row.n, cover, row.statement)
             await asyncio.sleep(0)  # an alert is told before anything is synced for its lead
             self._tell_known(row)
 
@@ -198,7 +199,7 @@ class Pushes:
                 case, number = statement.case, numbers[statement.object]
                 if case not in names:
                     names[case] = engine.name_of(engine.trust.require_state(case))
-                self._tell_of("arrived", names[case], number, taken.cover)
+                self._tell_of("arrived", names[case], number, taken.cover, statement)
                 self._tell_more(statement, taken.cover)
             elif isinstance(statement, Ack):
                 self._tell_ack(statement)
@@ -257,5 +258,9 @@ class Pushes:
             text = f"{hit.field} of {ref_of(self._engine, row)} stands there, {hit.exactness}"
             self.tell("known", text, "", hit.ref)
 
-    def _tell_of(self, what: str, name: str, number: int, cover: Cover | None) -> None:
-        self.tell(what, "" if cover is None else cover.subject, name, f"{name}#{number}")
+    def _tell_of(
+        self, what: str, name: str, number: int, cover: Cover | None, obj: Object
+    ) -> None:
+        subject = "" if cover is None else cover.subject
+        expired = is_expired(self._engine, obj, cover)
+        self.tell(what, f"EXPIRED, {subject}" if expired else subject, name, f"{name}#{number}")
