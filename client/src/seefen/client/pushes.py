@@ -47,6 +47,7 @@ class Pushes:
         self.followed = False  # somebody reads the events
         self.served = False  # a program's handlers run
         self.work = asyncio.Event()  # set when something came that a keyholder may act on
+        self.stirs = 0  # how often it did, for who looks when it suits him
         self._engine = engine
         self._reader = reader
         self._watch = watch
@@ -73,6 +74,10 @@ class Pushes:
         """Whether this client stays: what it begins it also sees to its end."""
         return self.followed or self.served
 
+    def _stir(self) -> None:
+        self.stirs += 1
+        self.work.set()
+
     def take(self, frame: Frame) -> None:
         """Take a frame from the socket."""
         self._frames.put_nowait(frame)
@@ -95,7 +100,7 @@ class Pushes:
         """
         self.followed = self._ringing.stirred = True
         self.ring()
-        self.work.set()
+        self._stir()
         if after is not None:
             self._tell_since(after)
         try:
@@ -144,7 +149,7 @@ class Pushes:
                     await asyncio.sleep(0)
                     await self._reader.acks.owed()
                     await self._house.look()
-                    self.work.set()  # what was asked there is open now
+                    self._stir()  # what was asked there is open now
                     self.ring()
                     self._engine.vault.sync()
             except UnreachableError:
@@ -189,7 +194,7 @@ class Pushes:
         indices = [one.index for one in arrivals if isinstance(one.opened.statement, Object)]
         sql = "SELECT object, n FROM object WHERE idx BETWEEN ? AND ?"
         numbers = dict(engine.vault.run(sql, min(indices), max(indices))) if indices else {}
-        self.work.set()
+        self._stir()
         if numbers:
             self.news.set()
         names: dict[bytes, str] = {}
