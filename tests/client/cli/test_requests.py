@@ -36,6 +36,10 @@ def test_schema_lists_forms_prints_one_and_knows_tables() -> None:
     [
         ("request", "refuse", "SF-2026-SKP-00418#3", "--ground", "mood"),
         ("request", "extend", "SF-2026-SKP-00418#3", "--days", "0", "--why", "judge"),
+        ("request", "extend", "SF-2026-SKP-00418#3"),
+        ("request", "extend", "SF-2026-SKP-00418#3", "--days", "3"),
+        ("request", "extend", "SF-2026-SKP-00418#3", "--days", "3", "--obtainable"),
+        ("request", "extend", "SF-2026-SKP-00418#3", "--why", "judge", "--obtainable"),
         ("request", "extend", "SF-2026-SKP-00418#3", "--days", "3", "--why", "rain"),
         ("request", "close", "SF-2026-SKP-00418#3", "won"),
         ("request", "close", "SF-2026-SKP-00418#3", "solved", "--use", "9"),

@@ -14,7 +14,7 @@ from seefen.client.views import Row, object_view, rows
 from seefen.protocol.encoding import encode_map
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Cover
-from seefen.protocol.requests import RUNNING, SETTLED, Act, Request, State
+from seefen.protocol.requests import OBTAINABLE, RUNNING, SETTLED, Act, Request, State
 
 # What asks is seen in the bytes of a cover before it is decoded; the words of a subject that
 # look like it cost a decoding.
@@ -78,6 +78,26 @@ def settle(engine: Engine, objects: Sequence[bytes]) -> None:
         return
     with suppress(RefusedError), engine.vault.soon():  # a full disk: they are looked at again
         engine.vault.many("INSERT OR IGNORE INTO settled VALUES (?)", [(one,) for one in objects])
+
+
+def require_later(cover: Cover, due_s: int, days: int, delay: str) -> None:
+    """Check that so many days from delivery are more than the ``due_s`` seconds that stand.
+
+    Raises:
+        RefusedError: rule ``not-urgent``, ``not-later``.
+    """
+    if delay == OBTAINABLE and cover.urgency != "URGENT":
+        raise RefusedError(
+            "what must be searched for has 3 days where the request is URGENT; this one is "
+            f"{cover.urgency}: say how many days it takes, and why",
+            rule="not-urgent",
+        )
+    if days * 86_400 <= due_s:
+        raise RefusedError(
+            f"the answer is due {due_s // 86_400} days after delivery already: "
+            "give more days, counted from delivery",
+            rule="not-later",
+        )
 
 
 def due_view(

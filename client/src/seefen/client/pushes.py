@@ -263,9 +263,7 @@ class Pushes:
             text = f"{hit.field} of {ref_of(self._engine, row)} stands there, {hit.exactness}"
             self.tell("known", text, "", hit.ref)
 
-    def _tell_of(
-        self, what: str, name: str, number: int, cover: Cover | None, obj: Object
-    ) -> None:
+    def _tell_of(self, what: str, name: str, number: int, cover: Cover | None, obj: Object) -> None:
         subject = "" if cover is None else cover.subject
         expired = is_expired(self._engine, obj, cover)
         self.tell(what, f"EXPIRED, {subject}" if expired else subject, name, f"{name}#{number}")

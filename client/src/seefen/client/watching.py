@@ -123,8 +123,5 @@ class Watch:
         engine = self._engine
         closed = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
         found = rows(engine, closed, case)[-200:]
-        return [
-            row
-            for row in found
-            if recall_of(engine, row) is None and not is_expired(engine, row.statement, row.opened_cover)
-        ]
+        matter = (row for row in found if not is_expired(engine, row.statement, row.opened_cover))
+        return [row for row in matter if recall_of(engine, row) is None]

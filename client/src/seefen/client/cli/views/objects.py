@@ -212,7 +212,9 @@ def _title(view: ObjectView, *, ours: bool) -> Painted:
 
 
 def _due(view: ObjectView) -> str:
-    return "" if view.due_at is None or view.expired else f"  due {times.due(view.due_at, times.now())}"
+    if view.due_at is None or view.expired:
+        return ""
+    return f"  due {times.due(view.due_at, times.now())}"
 
 
 def _superseded(view: ObjectView) -> Painted | None:
