@@ -29,7 +29,11 @@ async def place(tmp_path: Path) -> AsyncIterator[Site]:
 def later(patch: pytest.MonkeyPatch, seconds: int) -> None:
     """Let the clocks of all devices be ahead; the broker's stays."""
     now = Engine.now
-    patch.setattr(Engine, "now", lambda engine: now(engine) + seconds)
+
+    def ahead(engine: Engine) -> int:
+        return now(engine) + seconds
+
+    patch.setattr(Engine, "now", ahead)
 
 
 def seen(client: Client, ref: str = REF) -> ObjectView:
