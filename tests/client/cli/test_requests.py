@@ -1,6 +1,7 @@
 """``seefen request``, ``schema`` and forms by command, as officers type them."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -52,3 +53,10 @@ def test_what_is_typed_wrongly_says_what_would_be_right(argv: tuple[str, ...]) -
     assert said.code == 2
     assert said.err.startswith("seefen: error: ")
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("words", [("--obtainable",), ("--days", "14", "--why", "paper_register")])
+def test_more_time_is_typed_in_either_way(tmp_path: Path, words: tuple[str, ...]) -> None:
+    said = command("--home", str(tmp_path), "request", "extend", "SF-2026-SKP-00418#3", *words)
+    assert said.code == 1
+    assert "seefen join" in said.err  # it was understood: there is only no device here

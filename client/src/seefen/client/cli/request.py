@@ -160,8 +160,9 @@ def extend(
         int | None, typer.Option(min=1, max=366, help="Days from its delivery.")
     ] = None,
     why: Annotated[
-        str, typer.Option(parser=code_of("delay"), metavar="CODE", help=", ".join(TABLES["delay"]))
-    ] = "",
+        str | None,
+        typer.Option(parser=code_of("delay"), metavar="CODE", help=", ".join(TABLES["delay"])),
+    ] = None,
     obtainable: Annotated[
         bool,
         typer.Option(
@@ -171,9 +172,9 @@ def extend(
     text: Text = "",
 ) -> None:
     """Say that it takes longer: seefen request extend REF --days 14 --why paper_register."""
-    if obtainable is (days is not None or bool(why)) or (days is None) is not (not why):
+    if (days is None) is not (why is None) or obtainable is (days is not None):
         raise UsageError("how long, and why?", "--days 14 --why paper_register, or --obtainable")
-    code, length = (OBTAINABLE, OBTAINABLE_S // 86_400) if obtainable else (why, days or 0)
+    code, length = (why or OBTAINABLE), (days or OBTAINABLE_S // 86_400)
     words = sending.note(text)
     _send(context, lambda client: client.requests.extend(str(ref), length, code, words))
 
