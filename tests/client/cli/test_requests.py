@@ -60,3 +60,9 @@ def test_more_time_is_typed_in_either_way(tmp_path: Path, words: tuple[str, ...]
     said = command("--home", str(tmp_path), "request", "extend", "SF-2026-SKP-00418#3", *words)
     assert said.code == 1
     assert "seefen join" in said.err  # it was understood: there is only no device here
+
+
+def test_a_request_is_closed_without_saying_what_it_was_worth(tmp_path: Path) -> None:
+    said = command("--home", str(tmp_path), "request", "close", "SF-2026-SKP-00418#3", "solved")
+    assert said.code == 1
+    assert "seefen join" in said.err

@@ -269,13 +269,13 @@ def close(
         typer.Argument(parser=code_of("closing"), metavar="HOW", help=", ".join(TABLES["closing"])),
     ],
     use: Annotated[
-        str,
+        str | None,
         typer.Option(
             parser=code_of("usefulness"), metavar="0-3", help="What the answers were worth."
         ),
-    ] = "",
+    ] = None,
     text: Text = "",
 ) -> None:
     """Close a request of your own: seefen request close REF solved --use 3."""
     words = sending.note(text)
-    _send(context, lambda client: client.requests.close(str(ref), how, use, words))
+    _send(context, lambda client: client.requests.close(str(ref), how, use or "", words))
