@@ -11,6 +11,7 @@ import pytest
 from seefen.protocol.encoding import encode
 from seefen.protocol.frames import (
     Ask,
+    CaseFrom,
     Cosignatures,
     FeedFrom,
     Frame,
@@ -56,7 +57,9 @@ async def test_fault_37_no_route_gives_a_key_when_the_gate_fails(
         bodies: dict[str, Any] = {
             "send": Send(b"", 0), "access": asked, "feed": FeedFrom(0, 100, 0),
             "authority": LogFrom(0, 100, 0), "records": LogFrom(0, 100, 0),
-            "audit": LogFrom(0, 100, 0), "consistency": Span("activity", 0, 1), "ping": b"",
+            "audit": LogFrom(0, 100, 0), "erasures": LogFrom(0, 100, 0),
+            "case-audit": CaseFrom(case, 0, 100, 0),
+            "consistency": Span("activity", 0, 1), "ping": b"",
             "witness": ToCosign("activity", 0), "cosign": Cosignatures("no note\n"),
             "witnessed": LogName("activity"),
         }  # fmt: skip
