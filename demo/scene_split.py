@@ -68,7 +68,7 @@ async def _name_witnesses(play: Play) -> None:
         word for node in WITNESSES for word in ("--witness", f"devices/{node}/witness/witness.json")
     ]
     await play[HONEST].run("root", "change", *cards, "--quorum", "2", *ROOT_KEYS, typed_in=("y",))
-    status = await play[HONEST].until("status", words=("log witnessed", "cosigned by 2"))
+    status = await play[HONEST].until("status", words=("log witnessed", "2 witnesses must sign"))
     play[HONEST].show(("status",), status.only("Network"))
 
 

@@ -65,7 +65,7 @@ async def test_a_refusal_is_counted_listed_and_proved(skopje: Client) -> None:
     (row,) = (await skopje.audit.page(REFUSED)).rows
     assert (row.node, row.what, row.ref) == (PRISTINA, "asked for", f"{CHANNEL}#1")
     assert (row.outcome, row.purpose, row.proved) == ("not-a-reader", "trace", True)
-    shown = printed(audits.listed([row], 0))
+    shown = printed(audits.listed([row], 0), 400)
     assert "REFUSED: it was not given" in " ".join(shown.split())
     verdict = await skopje.audit.verdict()
     assert (verdict.refused, verdict.gaps, verdict.problems) == (1, (), ())

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from seefen.client.audit.facts import AUDIT, Facts
-from seefen.client.audit.flags import BEFORE, DAY, Flag, flags
+from seefen.client.audit.flags import BEFORE, DAY, Flag, LastRead, flags
 
 SINCE = 200 * DAY
 READ = Facts(
@@ -18,15 +18,19 @@ NO_CASES: Any = {}
 ENGINE: Any = SimpleNamespace(node="own", trust=SimpleNamespace(state=NO_CASES.get))
 
 
+def nobody(_: str) -> int | None:
+    return None
+
+
 def readings(*at: int, **fields: Any) -> list[Facts]:
     return [replace(READ, at=1000 * moment, **fields) for moment in at]
 
 
-def found(*entries: Facts) -> dict[str, Flag]:
+def found(*entries: Facts, last_read: LastRead = nobody) -> dict[str, Flag]:
     in_order = sorted(entries, key=lambda one: one.at)
     numbered = [replace(one, idx=index) for index, one in enumerate(in_order)]
     assert all(one.at >= 1000 * (SINCE - BEFORE) for one in numbered)
-    return {flag.name: flag for flag in flags(ENGINE, numbered, SINCE)}
+    return {flag.name: flag for flag in flags(ENGINE, numbered, SINCE, last_read)}
 
 
 def usual(per_day: int = 2, *, days: int = 30, **fields: Any) -> list[Facts]:
@@ -38,7 +42,7 @@ def usual(per_day: int = 2, *, days: int = 30, **fields: Any) -> list[Facts]:
 
 def test_an_ordinary_month_raises_no_flag() -> None:
     assert found(*usual(), *readings(*(SINCE + day * DAY + 36_000 for day in range(28)))) == {}
-    assert flags(ENGINE, [], SINCE) == ()
+    assert flags(ENGINE, [], SINCE, nobody) == ()
 
 
 def test_a_day_with_many_readings_is_compared_with_his_own_days() -> None:
@@ -47,9 +51,15 @@ def test_a_day_with_many_readings_is_compared_with_his_own_days() -> None:
     assert (flag.who, flag.count) == ("o-1", 25)
     assert "median 2" in flag.baseline
     assert len(flag.entries) == 10
-    # The same day of somebody who always reads that much, or of nobody known, is none.
+    # The same day of somebody who always reads that much is none.
     assert "volume" not in found(*usual(8), *readings(*day))
-    assert "volume" not in found(*readings(*day))
+
+
+def test_many_readings_on_a_first_day_or_after_a_quiet_month() -> None:
+    day = readings(*(SINCE + 36_000 + n for n in range(25)))
+    assert found(*day)["volume"].baseline == "median 0 a day, over 0 days with readings"
+    assert found(*readings(SINCE - 31 * DAY), *day)["volume"].count == 25
+    assert "volume" not in found(*day[:19]), "few are nothing, whoever reads them"
 
 
 def test_what_an_auditor_reads_is_counted_apart() -> None:
@@ -101,6 +111,12 @@ def test_another_device_and_a_long_silence() -> None:
     assert {"new-device", "dormant"} <= set(names)
     assert names["dormant"].figure == "61 days"
     assert found(late) == {}, "his first reading of all is neither"
+
+
+def test_who_was_away_longer_than_all_that_is_looked_at() -> None:
+    before = {"o-1": 1000 * (SINCE - 365 * DAY)}.get
+    assert found(*readings(SINCE + 5), last_read=before)["dormant"].figure == "365 days"
+    assert "dormant" not in found(*readings(SINCE - DAY, SINCE + 5), last_read=before)
 
 
 def test_a_node_that_was_never_sent_to() -> None:

@@ -150,3 +150,18 @@ def test_months() -> None:
     for text in ("2026-13", "March", "", "2099-01"):
         with pytest.raises(RefusedError):
             month(text, 1_800_000_000)
+
+
+@pytest.mark.parametrize("conditions", [one for one in CONDITIONS if one])
+@pytest.mark.parametrize("stop", [END, 2 * bits.STRETCH + 7, bits.STRETCH, 1])
+def test_the_last_before_a_place_is_the_last_of_all_before_it(
+    filled: tuple[Store, list[Facts]], conditions: tuple[Condition, ...], stop: int
+) -> None:
+    store, kept = filled
+    fitting = [one for one in kept if one.idx < stop and fits(one, conditions)]
+    assert store.last(conditions, stop) == (fitting[-1] if fitting else None)
+
+
+def test_a_month_at_the_end_of_the_calendar_has_not_begun() -> None:
+    with pytest.raises(RefusedError, match="has not begun"):
+        month("9999-12", 1_795_000_000)

@@ -13,6 +13,7 @@ from seefen.client import Client
 from seefen.client.audit.filters import Filter, this_month
 from seefen.client.audit.persons import read_pack
 from seefen.client.findings import AuditRow
+from seefen.client.wording import stamp
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.messages import Note, message_from_form
 from tests.client.homes import Site, site
@@ -100,12 +101,20 @@ async def test_what_there_is_not_is_refused_by_name(story: Story) -> None:
         (Filter(case="SF-2026-XXX-00001"), "unknown-case"),
         (Filter(device="ffffffff"), "unknown-device"),
         (Filter(op="eat"), "form"),
+        (Filter(basis="pcc-sea"), "form"),
+        (Filter(outcome="refuzed"), "form"),
+        (Filter(officer="o-zzzz"), "unknown-officer"),
+        (Filter(node="belgrad"), "unknown-node"),
+        (Filter(to="belgrad"), "unknown-node"),
     ):
         with pytest.raises(RefusedError) as caught:
             await story.skopje.audit.page(wanted)
         assert caught.value.rule == rule
-    with pytest.raises(RefusedError):
-        await story.skopje.audit.show(100_000)
+    with pytest.raises(RefusedError, match=r"known are: .*pcc-see"):
+        await story.skopje.audit.page(Filter(basis="pcc-sea"))
+    for index in (100_000, 2**63, 10**20):
+        with pytest.raises(RefusedError, match="the log ends at"):
+            await story.skopje.audit.show(index)
 
 
 async def test_fault_57_who_looks_into_the_audit_stands_in_it(story: Story) -> None:
@@ -184,6 +193,10 @@ async def test_a_sample_is_fixed_before_its_seed_is_known(story: Story) -> None:
     assert all(drawn.start <= row.index < drawn.stop for row in drawn.rows)
     with pytest.raises(RefusedError):
         await audit.sample(0)
+    anew = await audit.sample(3, anew=True)
+    assert anew.root == ""
+    assert anew.stop > drawn.stop, "what came since can be drawn, too"
+    assert (await audit.sample(3, anew=True)).size == anew.size, "nobody chooses among seeds"
 
 
 async def test_an_officer_sees_his_own_accesses_and_no_others(story: Story) -> None:
@@ -232,9 +245,9 @@ async def test_the_statement_of_a_month_says_what_could_not_be_checked(story: St
     made = await skopje.audit.report(month_)
     assert made.ok
     lines = {name: text for part in made.sections for name, text in part.lines}
-    assert int(lines["consultation"]) >= 1
-    assert int(lines["disclosure, with transfers"]) >= 1
-    assert lines[BELGRADE] == "1 by 1 officers"
+    assert int(lines["consultation, with searches"]) >= 1
+    assert int(lines["disclosure, with transfers and keys"]) >= 1
+    assert lines[BELGRADE] == "1 by 1 officer"
     assert lines["readings are kept to the end of the year"] == "3 years later"
     assert lines["readings erased under retention"] == "none"
     assert f"{WHY['purpose']} · {WHY['basis']}" in lines
@@ -242,6 +255,48 @@ async def test_the_statement_of_a_month_says_what_could_not_be_checked(story: St
     assert len(made.root) == 64
     with pytest.raises(RefusedError):
         await skopje.audit.report("March")
+
+
+async def test_an_alarm_stands_in_verdict_and_statement_until_it_is_acknowledged_by_an_entry(
+    story: Story,
+) -> None:
+    skopje, audit = story.skopje, story.skopje.audit
+    skopje._engine.alarm("the log was rewound")
+    (rung,) = (await audit.verdict()).alarms
+    month_ = this_month(skopje._engine.now())
+    made = await audit.report(month_)
+    assert made.verdict == "NOT IN ORDER: 1 alarm"
+    said = [line for part in made.sections for line in part.lines if line[0].startswith("alarm ")]
+    assert said == [(f"alarm {rung.name}, {stamp(rung.at)}",
+                     "the log was rewound (not acknowledged)")]  # fmt: skip
+    for name, why, rule in (("ffffffff", "x", "unknown-alarm"), (rung.name, " ", "form")):
+        with pytest.raises(RefusedError) as caught:
+            await audit.acknowledge(name, why)
+        assert caught.value.rule == rule
+    answered = await audit.acknowledge(rung.name, "a backup of last week was put back")
+    row = next(row for row in await audit.list() if row.index == answered.entry)
+    assert row.search is not None
+    assert row.search.sought is not None
+    (sought,) = row.search.sought
+    assert sought.query.startswith(f"acknowledged alarm {rung.name}: a backup of last week")
+    verdict = await audit.verdict()
+    assert (verdict.ok, verdict.alarms, skopje.alarms) == (True, (answered,), ())
+    with pytest.raises(RefusedError):
+        await audit.acknowledge(rung.name, "once more")
+    skopje._engine.vault.run("DELETE FROM setting WHERE name = 'alarms'")
+
+
+async def test_one_count_has_one_number_in_verdict_and_statement(story: Story) -> None:
+    audit = story.skopje.audit
+    month_ = this_month(story.skopje._engine.now())
+    verdict, made = await audit.verdict(month_), await audit.report(month_)
+    lines = {name: text for part in made.sections for name, text in part.lines}
+    assert lines["disclosure, with transfers and keys"] == str(verdict.disclosures)
+    assert lines["readings"] == str(verdict.readings)
+    exported = await audit.export()
+    found = [one.results for row in await audit.list() if row.search
+             for one in row.search.sought or () if one.query == "export"]  # fmt: skip
+    assert found == [exported.entries]
 
 
 # --- a person asks what is kept of him ---------------------------------------------------------

@@ -10,9 +10,10 @@ import pytest
 import pytest_asyncio
 
 from seefen.client import Client
-from seefen.client.audit.filters import Filter
+from seefen.client.audit.filters import Filter, this_month
 from seefen.client.bundling import Exported, Files
 from seefen.client.cli.views import audits, inquiries
+from seefen.client.statements import head as statement_head
 from seefen.client.witnessing import Witness, watch
 from seefen.protocol.ledger.note import COSIGNATURE, VerifierKey
 from seefen.protocol.suite import PlainKey
@@ -76,6 +77,24 @@ async def test_each_row_says_how_many_witnesses_signed_and_what_none_has_seen(
     view = await skopje.audit.show(seen.index)
     assert len(view.by) == 2
     assert view.by[0][0] in printed(inquiries.entry(view))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_verdict_and_statement_say_up_to_where_who_cosigned(
+    exported: tuple[Client, Exported],
+) -> None:
+    skopje, _ = exported
+    verdict = await skopje.audit.verdict()
+    seen = verdict.cosigned
+    assert (seen.by, seen.of, seen.needed) == (2, 3, 2)
+    assert 0 < seen.size < seen.head == verdict.head
+    said = f"cosigned up to {seen.size} by 2 of 3 witnesses"
+    assert said in printed(audits.verdict(verdict))
+    made = await skopje.audit.report(this_month(skopje._engine.now()))
+    (witnesses,) = [text for name, text in statement_head(made) if name == "witnesses"]
+    assert witnesses.startswith(said)
+    assert witnesses.endswith("by nobody yet")
+    assert any(text.endswith("by nobody yet") for text in made.unchecked)
 
 
 def test_an_export_is_proved_under_what_the_quorum_saw_and_leaves_out_what_is_newer(

@@ -26,6 +26,7 @@ _MASKS: Final = tuple(
         # How far it got when the command ended is a matter of a tenth of a second.
         (r"(?:recorded, not delivered yet|delivered \d\d:\d\d)$", "<reach>"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?", "<moment>"),
+        (r"\b\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?Z", "<moment>"),
         (r"\b\d{4}-\d\d-\d\d\b", "<date>"),
         (r"\boverdue \d+ (?:min|h)", "<late>"),
         (r"\b(?:today|tomorrow|in \d+ (?:d|h|min)(?: \d+ (?:h|min))?)(?: \d\d:\d\d)?", "<when>"),
@@ -33,12 +34,12 @@ _MASKS: Final = tuple(
         (r"\b\d\d:\d\d(?::\d\d)?\b", "<time>"),
         (r"\b[0-9a-f]{8,}\b", "<hex>"),
         (r"\b(?:127\.0\.0\.1|localhost):\d+\b", "<address>"),
-        (r"^#\d+(?= <time>)", "<n>"),
+        (r"^#\d+ <date> <time> (.*) \d+$", r"<n> \1 <n>"),
         (r"\b\d{4}-\d\d(?= · log)", "<month>"),
         (r"\blog \d+-\d+ · checkpoint \d+", "<log>"),
         (r"\b\d+ of \d+(?= (?:entries )?proved)", "<all>"),
         (r"(?<=proved in )\d+", "<n>"),
-        (r"(?<=consultations )\d+ disclosures \d+", "<n>"),
+        (r"(?<=readings )\d+ disclosures \d+", "<n>"),
         (r"(?<=entry )\d+|(?<=entries )\d+|\b\d+(?= entries)", "<n>"),
         (r"\b\d+(?:\.\d+)? (?:KB|MB|s|ms)\b", "<amount>"),
     )

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from seefen.client import findings, values
+from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breach
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.persons import Pack
 from seefen.client.audit.register import Disclosed, Processing
-from seefen.client.audit.reporting import Statement
+from seefen.client.audit.reporting import NOT_LOOKED_FOR, Statement
 from seefen.client.audit.sampling import Sample
 from seefen.client.cli import times
 from seefen.client.cli.plain import encode_json
@@ -145,3 +146,75 @@ def test_a_flag_is_called_a_question() -> None:
     shown = printed(inquiries.flags([filled(Flag, "x")]))
     assert "A flag is a question, and no verdict on anybody." in shown
     assert "No flag" in printed(inquiries.flags([]))
+
+
+def test_a_filter_that_finds_nothing_says_so_and_not_that_nobody_opened_anything() -> None:
+    page = one(findings.AuditPage, rows=(), own=False, head=59, asked="basis x", behind=9)
+    assert "No entry fits: basis x, behind #9. The log ends at #58." in printed(
+        inquiries.page(page)
+    )
+    none = dataclasses.replace(page, asked="everything", behind=-1)
+    assert "Nobody has opened anything" in printed(inquiries.page(none))
+
+
+def test_an_alarm_stands_on_the_page_with_its_date_and_its_answer() -> None:
+    rung = Kept("the log was rewound", 1_795_718_626)
+    page = one(findings.Verdict, ok=False, alarms=(rung,), problems=(), gaps=())
+    shown = printed(audits.verdict(page))
+    assert "NOT IN ORDER: 1 alarm" in shown
+    assert f"ALARM    {rung.name}, 2026-11-26 18:43Z: the log was rewound" in shown
+    assert "audit acknowledge" in shown
+    answered = Kept(rung.sentence, rung.at, 1_795_720_000, "an old backup", 140)
+    shown = printed(audits.verdict(dataclasses.replace(page, ok=True, alarms=(answered,))))
+    assert "acknowledged 2026-11-26 19:06Z, entry 140: an old backup" in " ".join(shown.split())
+    assert "audit acknowledge" not in shown
+
+
+def _row(usual: dict[str, Any], **fields: Any) -> findings.AuditRow:
+    return findings.AuditRow(**{**usual, **fields})
+
+
+@pytest.mark.parametrize("case", ["SF-2026-SKP-00001", "Белград-Ниш-Скопље-0001"])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_reference_is_broken_across_lines(case: str, width: int) -> None:
+    long: dict[str, Any] = ROW | {
+        "node": "skopje-border",
+        "purpose": "border-control",
+        "what": "acknowledged",
+    }
+    rows = [_row(long, ref=f"{case}#{n}", case=case) for n in (7, 41)]
+    shown = printed(audits.listed(rows, 0), width)
+    assert all(f"{case}#{n}" in shown for n in (7, 41))
+    assert max(map(len, shown.splitlines())) <= width
+    one_line = Disclosed("skopje-border", "belgrade-ffp", 9, 9, 9, 1, 1_795_718_626, (case,) * 5, 3)
+    shown = printed(inquiries.register([one_line]), width)
+    assert shown.count(case) == 5
+    assert max(map(len, shown.splitlines())) <= width
+
+
+def test_the_table_of_one_case_does_not_repeat_its_name() -> None:
+    row = _row(ROW, what="opened", ref="CASE-1#4", case="CASE-1")
+    shown = printed(audits.listed([row], 0, within="CASE-1"))
+    assert "opened #4" in shown
+    assert "CASE-1" not in shown
+
+
+def test_a_case_without_a_date_is_not_to_be_erased_in_1970() -> None:
+    record = one(
+        Processing, cases=3, endless=1, earliest_end=1_795_718_626, latest_end=1_800_000_000
+    )
+    assert inquiries.ends(record) == (
+        "; to be erased from 2026-11-26 to 2027-01-15; 1 case has no date for erasure"
+    )
+    none = one(Processing, cases=3, endless=3, earliest_end=0, latest_end=0)
+    assert inquiries.ends(none) == "; 3 cases have no date for erasure"
+
+
+def test_what_no_rule_looks_for_is_named_beside_the_flags() -> None:
+    for found in ([], [filled(Flag, "x")]):
+        assert all(text in printed(inquiries.flags(found)) for text in NOT_LOOKED_FOR)
+
+
+def test_the_clock_of_72_hours_ends_on_a_day_in_a_zone() -> None:
+    value = one(Breach, due_at=1_795_718_626 + 72 * 3600)
+    assert "2026-11-29 18:43Z" in printed(breaches.breaches([value]))

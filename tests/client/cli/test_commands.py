@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from seefen.client.cli import main
+from seefen.client.cli import audit, main
 from seefen.client.cli.app import app
 from tests.client.cli.hostile import obeyed_in
 from tests.client.cli.stage import Said, command
@@ -26,7 +27,7 @@ COMMANDS = (
     "schema", "trace ask", "trace answer", "file get", "due", "check", "search", "tail",
     "device list", "device revoke", "audit", "audit list", "audit verify", "audit show",
     "audit case", "audit register", "audit sample", "audit flags", "audit report",
-    "audit person", "audit name", "breach",
+    "audit person", "audit name", "audit acknowledge", "breach",
     "status", "export",
     "items", "ref add", "house lay", "house show", "case forward",
     "request permit",
@@ -180,6 +181,9 @@ def test_what_is_no_file(argv: list[str], bad: str) -> None:
         ["channel", "open", "seefen-border"],
         ["channel", "open", "seefen-border", "belgrade-ffp", "belgrade-ffp"],
         ["alert", "send", "--handling", "H4"],
+        ["alert", "send", "--until", "72"],
+        ["alert", "send", "--until", "0h"],
+        ["alert", "confirm", REF, "--until", "367d"],
         ["alert", "send"],
         ["alert", "send", "--where", "Merdare"],
         ["alert", "send", "--carrying", "1 rifle"],
@@ -309,3 +313,12 @@ def test_main_returns_and_never_exits(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["--help"]) == 0
     assert main(["nonsense"]) == 2
     assert "seefen: error:" in capsys.readouterr().err
+
+
+def test_numbers_and_days_at_the_end_of_all_are_refused_or_taken_and_never_a_failure() -> None:
+    for argv in (("show", 10**20), ("list", "--after", 10**20), ("case", CASE, "--after", 2**63)):
+        refused("audit", *argv)
+    for text in ("9999-12-31", "9999-12-31T23:59+00:00", "0001-01-01"):
+        assert audit._end(text) >= audit._day(text)
+    assert audit._day("2026-12-01") == datetime(2026, 12, 1, tzinfo=UTC), "a month begins once"
+    assert audit._end("2026-11-30") == audit._day("2026-12-01")

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from seefen.client.cli.paint import (
     Grid,
+    Ledger,
     Painted,
     alarm,
     block,
@@ -15,6 +16,7 @@ from seefen.client.cli.paint import (
     good,
     line,
     safe,
+    shared,
     stack,
     warn,
 )
@@ -30,7 +32,8 @@ def printed(painted: Painted) -> str:
 @pytest.mark.parametrize("text", HOSTILE)
 def test_attack_52_nothing_a_terminal_obeys_is_printed(text: str) -> None:
     views = (line(text), bold(text), dim(text), warn(text), alarm(text), good(text), block(text))
-    for painted in (*views, Grid("head").row(text).painted(), stack(line(text), None)):
+    tables = (Grid("head").row(text).painted(), Ledger("head").row(text))
+    for painted in (*views, *tables, stack(line(text), None)):
         assert obeyed_in(printed(painted)) == set()
 
 
@@ -74,3 +77,20 @@ def test_a_grid_names_its_columns_only_if_they_have_names() -> None:
 
 def test_pieces_keep_their_own_style_and_a_gap_between() -> None:
     assert line("a", bold("b"), 3, gap=" ").plain == "a b 3"
+
+
+def test_columns_share_what_is_left_and_no_word_is_broken() -> None:
+    assert shared([4, 10], [4, 30], 40) == [4, 30]
+    assert shared([4, 10], [4, 30], 20) == [4, 16]
+    assert shared([4, 10], [4, 30], 13) is None
+    assert shared([0], [0], 5) == [1]
+    assert shared([6, 10], [12, 90], 30) == [12, 18], "a time stays on one line"
+
+
+def test_where_columns_have_no_room_each_cell_keeps_its_name_and_its_words() -> None:
+    table = Ledger("FROM", "TO", "CASES").row("skopje-border", "belgrade-ffp", "A-1, " * 9)
+    out = io.StringIO()
+    Console(file=out, width=32).print(table)
+    first, second, *_ = out.getvalue().splitlines()
+    assert first.rstrip() == "FROM skopje-border"
+    assert second.rstrip() == "    TO belgrade-ffp"

@@ -1,8 +1,9 @@
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from seefen.client.cli.times import date, due, local, moment, size, span, utc
+from seefen.client.cli.times import date, deadline, due, entered, local, moment, size, span, utc
 
 NOW = datetime(2026, 3, 14, 12, 0).astimezone()
 
@@ -72,3 +73,21 @@ def test_a_time_beyond_all_calendars_stops_no_list(at: int | datetime) -> None:
     assert moment(at, NOW)
     assert due(at, NOW)
     assert isinstance(at, datetime) or utc(at)
+
+
+def test_a_column_in_utc_has_its_day_wherever_the_officer_is() -> None:
+    new_year = 1_798_761_600 - 1800  # 2026-12-31 23:30 UTC
+    there = datetime(2026, 12, 31, 12, 0, tzinfo=timezone(timedelta(hours=1)))
+    assert entered(new_year, there) == "31 Dec 23:30"
+    assert entered(new_year, there + timedelta(days=1)) == "31 Dec 2026 23:30"
+
+
+def test_a_deadline_is_said_here_and_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Belgrade")
+    time.tzset()
+    try:
+        said = deadline(1_795_718_626)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert said == "2026-11-26 18:43Z, here 2026-11-26 19:43 (UTC+01:00)"

@@ -11,13 +11,21 @@ from tests.client.cli.test_views import one, printed
 
 def test_one_witness_is_not_two() -> None:
     for shown in (
-        audits.verdict(one(findings.Verdict, quorum=1)),
+        audits.verdict(one(findings.Verdict, cosigned=findings.Cosigned(9, 1, 1, 1, 1, 9))),
         audits.listed([], 1),
         audits.verified(one(findings.VerifyReport, quorum=1)),
         state.page(one(state.Status, quorum=1)),
         joining.founded(one(Founded, quorum=1)),
     ):
         assert "the broker together can split views" in printed(shown)
+
+
+def test_with_witnesses_it_says_how_many() -> None:
+    some = findings.Cosigned(9, 3, 4, 1_795_718_626, 2, 15)
+    shown = printed(audits.verdict(one(findings.Verdict, cosigned=some)))
+    assert "cosigned up to 9 by 3 of 4 witnesses" in shown
+    assert "entries 9 to 14 by nobody yet" in shown
+    assert "one broker" not in printed(audits.verified(one(findings.VerifyReport, quorum=3)))
 
 
 def test_who_founds_a_network_without_witnesses_is_told_so() -> None:

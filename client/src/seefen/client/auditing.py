@@ -13,10 +13,11 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from seefen.client import alarms
+from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breaches
 from seefen.client.audit.counting import counts
 from seefen.client.audit.emergencies import emergencies
-from seefen.client.audit.facts import GONE
+from seefen.client.audit.facts import AUDIT, GONE
 from seefen.client.audit.fetching import Progress, silent
 from seefen.client.audit.filters import LIMIT, Filter, conditions
 from seefen.client.audit.filters import month as months
@@ -88,7 +89,10 @@ class Audit(Inquiries, Breaches, Persons, Naming):
             found, more = store.find(asked, start=start, stop=stop, limit=limit)
             rows = tuple(rows_of(self._engine, store, found, head))
             next_ = rows[-1].index if more else None
-            return AuditPage(rows, next_, head, self._engine.directory.root.quorum, fresh=fresh)
+            quorum = self._engine.directory.root.quorum
+            return AuditPage(
+                rows, next_, head, quorum, fresh=fresh, asked=str(wanted), behind=after
+            )
 
         return await self.entered(f"list: {wanted}", look, _rows)
 
@@ -100,7 +104,33 @@ class Audit(Inquiries, Breaches, Persons, Naming):
             # Else a broker that blanks a reading takes it out of every export without a word.
             gone = tuple(filter(None, map(self._not_erased, made.erased)))
             made = replace(made, findings=made.findings + gone)
-        return await self.entered(f"export {case or ''}".strip(), lambda: made, once)
+        return await self.entered(f"export {case or ''}".strip(), lambda: made, _exported)
+
+    async def acknowledge(self, name: str, why: str) -> Kept:
+        """Say why an alarm of this device is no longer one; that is entered with its words.
+
+        Raises:
+            UntrustedError: rule ``not-an-auditor``.
+            RefusedError: rule ``unknown-alarm``: none that is open has this name; ``form``: no
+                reason.
+        """
+        self.require_auditor()
+        engine = self._engine
+        found = [one for one in alarms.kept(engine.vault) if name and one.name == name]
+        if not found or found[0].acknowledged:
+            waiting = [one.name for one in alarms.kept(engine.vault) if not one.acknowledged]
+            raise RefusedError(
+                f"no alarm {name} is open here; open are: {', '.join(waiting) or 'none'}",
+                rule="unknown-alarm",
+            )
+        if not why.strip():
+            raise RefusedError("say why it is no alarm any more", rule="form")
+        # Its name and the reason first: a long sentence is cut.
+        said = f"acknowledged alarm {name}: {why}; it was: {found[0].sentence}"
+        self._journal.enter(AUDIT, said, lambda: found, len)
+        entry = await self._journal.upload()
+        alarms.acknowledge(engine.vault, name, engine.now(), why, entry)
+        return next(one for one in alarms.kept(engine.vault) if one.name == name)
 
     async def shown(self, size: int | None = None) -> dict[str, object]:
         """Return what the log has signed for this device, for others to compare."""
@@ -126,8 +156,9 @@ class Audit(Inquiries, Breaches, Persons, Naming):
             total, wrong = store.count
             first, last = store.ends
             alarm = alarms.kept(engine.vault)
+            answered = all(one.acknowledged for one in alarm)
             return Verdict(
-                ok=not problems and not missing and not alarm,
+                ok=not problems and not missing and answered,
                 entries=total,
                 proved=total - wrong,
                 first=first,
@@ -137,13 +168,14 @@ class Audit(Inquiries, Breaches, Persons, Naming):
                 flags=flagged,
                 problems=problems,
                 limits=report.limits,
-                quorum=engine.directory.root.quorum,
+                cosigned=engine.witnessed.cosigned(),
                 head=engine.trust.head("activity").size,
                 at=engine.now(),
                 node=engine.node,
                 network=engine.directory.root.name,
                 month=month,
                 emergencies=tuple(emergencies(engine, store, start, stop)),
+                alarms=alarm,
             )
 
         return await self.entered(f"verdict {month}".strip(), look, once)
@@ -186,6 +218,7 @@ class Audit(Inquiries, Breaches, Persons, Naming):
         problems += await self._entries(anew=anew, progress=progress)
         quorum = engine.directory.root.quorum
         limits = LIMITS if quorum == 0 else LIMITS[1 if quorum < INDEPENDENT else 2 :]
+        limits += tuple(f"cosigned: {text}" for text in engine.witnessed.cosigned().unseen)
         head = engine.trust.head("activity").size
         return VerifyReport(tuple(dict.fromkeys(problems)), checked, head, limits, quorum)
 
@@ -234,6 +267,10 @@ class Audit(Inquiries, Breaches, Persons, Naming):
 
 def _rows(page: AuditPage) -> int:
     return len(page.rows)
+
+
+def _exported(made: Exported) -> int:
+    return made.entries
 
 
 def _sentence(flag: Flag) -> str:

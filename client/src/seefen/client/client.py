@@ -182,8 +182,8 @@ class Client:
 
     @property
     def alarms(self) -> tuple[str, ...]:
-        """All alarms, as sentences, the newest last; evidence is in the folder ``evidence``."""
-        return (*self.house.intruders(), *alarms.kept(self._engine.vault))
+        """Alarms that nobody acknowledged, the newest last; evidence is in ``evidence``."""
+        return (*self.house.intruders(), *alarms.unanswered(self._engine.vault))
 
     @property
     def alarm(self) -> str | None:
@@ -227,6 +227,7 @@ class Client:
                 await self._outbox.flush()
                 await self.journal.owed()
                 await self._reader.acks.owed()
+                await self.duty.emergencies.enter()
                 await self.devices.renew_mailboxes()
                 self.duty.codelists.apply()
                 self.ringing.stirred = True  # who went on watch, too

@@ -1,6 +1,49 @@
 """What an audit finds: entries, searches, the verdict over a month, the check of the whole log."""
 
 from dataclasses import dataclass
+from typing import Final
+
+from seefen.client.alarms import Kept
+from seefen.client.wording import counted, stamp
+
+NO_WITNESS: Final = "one broker, no witness: split views possible"
+
+
+@dataclass(frozen=True, slots=True)
+class Cosigned:
+    """How far the witnesses have seen the log: what the newest head with their names on it says.
+
+    Attributes:
+        size: Of that head, 0 while no quorum has signed one; ``head`` is what was shown here.
+        by: So many ``of`` the root's witnesses signed it; ``at`` is their time, Unix seconds.
+        needed: How many must sign; with 0 there is nobody to.
+    """
+
+    size: int
+    by: int
+    of: int
+    at: int
+    needed: int
+    head: int
+
+    @property
+    def sentence(self) -> str:
+        """What stands behind a verdict."""
+        if not self.needed:
+            return NO_WITNESS
+        if not self.size:
+            return f"cosigned by nobody yet: {self.needed} of {self.of} witnesses must sign"
+        seen = f"cosigned up to {self.size} by {self.by} of {self.of} witnesses, {stamp(self.at)}"
+        return "; ".join((seen, *self.unseen))
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What no quorum has seen yet, as a sentence; none where all is seen, or nobody asked."""
+        if not self.needed or self.size >= self.head:
+            return ()
+        last = self.head - 1
+        which = f"entry {last}" if self.size == last else f"entries {self.size} to {last}"
+        return (f"{which} by nobody yet",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +116,7 @@ class AuditPage:
     Attributes:
         own: Only what this device opened itself: it has no auditor's role.
         fresh: The broker was asked; else it is what was checked before.
+        asked: The filter in words; ``behind`` is the index it began behind, -1 for none.
     """
 
     rows: tuple[AuditRow, ...]
@@ -81,6 +125,8 @@ class AuditPage:
     quorum: int
     own: bool = False
     fresh: bool = True
+    asked: str = "everything"
+    behind: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +167,7 @@ class PersonAnswer:
     closed: int
     seen: tuple[PersonSeen, ...]
     head: int
-    quorum: int
+    cosigned: Cosigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +227,17 @@ class EmergencyCase:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The audit on one page."""
+    """The audit on one page.
+
+    ``alarms`` are all that this device keeps; one that nobody acknowledged stands against ``ok``.
+    """
 
     ok: bool
     entries: int
     proved: int
     first: int
     last: int
-    consultations: int
+    readings: int
     searches: int
     cross_checks: int
     disclosures: int
@@ -198,7 +247,7 @@ class Verdict:
     flags: tuple[tuple[str, str], ...]
     problems: tuple[str, ...]
     limits: tuple[str, ...]
-    quorum: int
+    cosigned: Cosigned
     head: int
     at: int
     node: str
@@ -206,6 +255,17 @@ class Verdict:
     month: str = ""
     audits: int = 0
     emergencies: tuple[EmergencyCase, ...] = ()
+    alarms: tuple[Kept, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """``IN ORDER``, or what stands against it."""
+        return "IN ORDER" if self.ok else f"NOT IN ORDER: {self._against()}"
+
+    def _against(self) -> str:
+        unanswered = sum(not one.acknowledged for one in self.alarms)
+        found = ((unanswered, "alarm"), (len(self.problems), "problem"), (len(self.gaps), "gap"))
+        return ", ".join(counted(count, name) for count, name in found if count)
 
 
 @dataclass(frozen=True, slots=True)

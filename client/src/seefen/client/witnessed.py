@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from seefen.client import alarms
+from seefen.client.findings import Cosigned
 from seefen.client.trust import Prove, Trust
 from seefen.client.vault import Vault
 from seefen.protocol.encoding import decode, encode
@@ -60,6 +61,14 @@ class WitnessedHeads:
         if kept is None or index >= _size(kept):
             return 0, 0, of
         return _size(kept), len(kept.by), of
+
+    def cosigned(self) -> Cosigned:
+        """Return how far the quorum has seen the activity log: the setting alone signs nothing."""
+        kept, root = self.newest("activity"), self._trust.root
+        of, head = len(root.witnesses), self._trust.head("activity").size
+        if kept is None:
+            return Cosigned(0, 0, of, 0, root.quorum, head)
+        return Cosigned(_size(kept), len(kept.by), of, kept.time, root.quorum, head)
 
     def covers(self, index: int) -> bool:
         """Tell whether the quorum has seen an entry of the activity log."""

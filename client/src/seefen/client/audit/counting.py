@@ -13,7 +13,7 @@ PROVED: Condition = (("proved", "yes"),)
 class Counts(TypedDict):
     """Counts of proved entries; searches are counted one by one, not by entry."""
 
-    consultations: int
+    readings: int
     searches: int
     cross_checks: int
     audits: int
@@ -30,11 +30,11 @@ def counts(store: Store, start: int = 0, stop: int | None = None) -> Counts:
 
     searched, crossed, audits = _searches(store, start, stop)
     return Counts(
-        consultations=count((("act", "access"),)),
+        readings=count((("act", "access"),)),
         searches=searched,
         cross_checks=crossed,
         audits=audits,
-        disclosures=count((("act", "object"), ("act", "release"))),
+        disclosures=count((("op", "disclose"),)),
         refused=count((("act", "denied"),)),
         emergency=count((("emergency", "1"),)),
     )

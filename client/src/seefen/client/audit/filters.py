@@ -6,15 +6,22 @@ from typing import Final
 
 from seefen.client.audit.store import Condition, Store
 from seefen.client.engine import Engine
+from seefen.client.wording import utc
 from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages import TABLES
 
 # What is listed where no operation is asked for: who looked at what, and what is not proved.
 READINGS: Final[Condition] = (
     ("act", "access"), ("act", "release"), ("act", "search"), ("act", "denied"), ("act", "gone"),
     ("act", "erased"), ("proved", "no"),
 )  # fmt: skip
+# What an attempt may have lacked (`docs/spec/ledger.md`, 5).
+RULES: Final = (
+    "expired", "not-a-member", "not-a-reader", "not-the-owner", "revoked", "role", "suspended",
+)  # fmt: skip
 OPERATIONS: Final = ("collect", "consult", "disclose", "alter")
 LIMIT: Final = 100
+NAMED: Final = 20  # of what is known, where something else was asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ class Filter:
             if value is None or value is False or value == "":
                 continue
             if name in ("since", "until"):
-                value = datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%MZ")
+                value = utc(value).strftime("%Y-%m-%dT%H:%MZ")
             parts.append(name if value is True else f"{name} {value}")
         return ", ".join(parts) or "everything"
 
@@ -63,8 +70,10 @@ def conditions(engine: Engine, store: Store, wanted: Filter) -> list[Condition]:
     """Return the conditions a filter stands for.
 
     Raises:
-        RefusedError: rule ``unknown-case``, ``unknown-device`` or ``form``.
+        RefusedError: rule ``unknown-case``, ``unknown-device``, ``unknown-officer``,
+            ``unknown-node`` or ``form``.
     """
+    _check(engine, store, wanted)
     same = (("node", wanted.node), ("officer", wanted.officer), ("basis", wanted.basis),
             ("recipient", wanted.to), ("emergency", "1" if wanted.emergency else ""))  # fmt: skip
     found: list[Condition] = [((field, value),) for field, value in same if value]
@@ -75,6 +84,30 @@ def conditions(engine: Engine, store: Store, wanted: Filter) -> list[Condition]:
     if wanted.outcome:
         found.append(tuple(("outcome", one) for one in outcomes(store, wanted.outcome)))
     return [*found, *_operation(wanted.op)]
+
+
+def _check(engine: Engine, store: Store, wanted: Filter) -> None:
+    """Refuse what cannot fit any entry: else a slip of the pen reads as *nobody opened it*."""
+    directory = engine.directory
+    nodes = tuple(sorted(directory.nodes()))
+    for node in filter(None, (wanted.node, wanted.to)):
+        _require(node, nodes, "node", "unknown-node")
+    if wanted.officer:
+        known = {one.officer for node in nodes for one in directory.devices(node)} - {""}
+        _require(wanted.officer, tuple(sorted(known)), "officer", "unknown-officer")
+    if wanted.basis:
+        known = {*TABLES["basis"], *store.values("basis")}
+        _require(wanted.basis, tuple(sorted(known)), "legal basis", "form")
+    if wanted.outcome:
+        known = {"ok", "refused", "denied", *RULES, *store.values("outcome")}
+        _require(wanted.outcome, tuple(sorted(known)), "outcome", "form")
+
+
+def _require(text: str, known: tuple[str, ...], what: str, rule: str) -> None:
+    if text in known:
+        return
+    named = ", ".join(known[:NAMED]) + (f" and {len(known) - NAMED} more" * (len(known) > NAMED))
+    raise RefusedError(f"{text} is no {what} that is known here; known are: {named}", rule=rule)
 
 
 def _operation(op: str) -> list[Condition]:
@@ -147,9 +180,9 @@ def month(text: str, engine_now: int) -> tuple[int, int]:
         first = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
     except ValueError:
         raise RefusedError("a month is written 2026-03", rule="form") from None
-    after = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     if first.timestamp() > engine_now:
         raise RefusedError(f"{text} has not begun", rule="form")
+    after = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     return int(first.timestamp()), int(after.timestamp())
 
 

@@ -5,15 +5,15 @@ reads them beside it. An officer is compared with himself, never with others.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from statistics import median
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from seefen.client.assigned import assigned_before
 from seefen.client.audit.facts import AUDIT, Facts
 from seefen.client.engine import Engine
+from seefen.client.wording import counted, day
 
 DAY: Final = 86_400
 BEFORE: Final = 90 * DAY  # seconds before the period that are looked at for what is usual
@@ -25,6 +25,9 @@ COPIED: Final = 20
 PERSONS: Final = 8
 RATE: Final = 0.05
 URGENT: Final = 3
+SILENT: Final = 60  # days without a reading
+# When an officer read last before the entries that a rule sees, Unix milliseconds; None: never.
+LastRead: TypeAlias = Callable[[str], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,9 @@ class Rule(Protocol):
         ...
 
 
-def flags(engine: Engine, found: Iterable[Facts], since: int) -> tuple[Flag, ...]:
+def flags(
+    engine: Engine, found: Iterable[Facts], since: int, last_read: LastRead
+) -> tuple[Flag, ...]:
     """Return what is worth a question among proved entries.
 
     Args:
@@ -62,7 +67,7 @@ def flags(engine: Engine, found: Iterable[Facts], since: int) -> tuple[Flag, ...
     """
     rules: tuple[Rule, ...] = (
         _Volume(), _Hours(), _Unassigned(engine), _AfterEnd(engine), _Copied(), _Crowd(),
-        _Emergencies(), _NewDevice(), _Dormant(), _NewRecipient(engine.node),
+        _Emergencies(), _NewDevice(), _Dormant(last_read), _NewRecipient(engine.node),
     )  # fmt: skip
     for one in found:
         for officer in one.officer.split() or [""]:
@@ -107,25 +112,25 @@ class _Volume:
     def see(self, one: Facts, officer: str, *, counts: bool) -> None:
         if not _reads(one) or not officer:
             return
-        key, day = (officer, one.purpose == AUDIT), _day(one)
-        self._days[key][day] += 1
+        key, date = (officer, one.purpose == AUDIT), _day(one)
+        self._days[key][date] += 1
         if counts:
-            self._entries[(*key, day)].add(one.idx)
+            self._entries[(*key, date)].add(one.idx)
 
     def flags(self) -> Iterator[Flag]:
-        for (officer, audits, day), entries in self._entries.items():
-            others = [n for d, n in self._days[officer, audits].items() if day - 30 <= d < day]
+        for (officer, audits, date), entries in self._entries.items():
+            others = [n for d, n in self._days[officer, audits].items() if date - 30 <= d < date]
+            # Who has read nothing for a month, or never, is the one whose many stand out most.
             usual = median(others) if others else 0
-            if entries.count < LEAST or not others or entries.count <= MANY * usual:
+            if entries.count < LEAST or entries.count <= MANY * usual:
                 continue
-            date = datetime.fromtimestamp(day * DAY, UTC).strftime("%Y-%m-%d")
             yield entries.flag(
                 "audit-volume" if audits else "volume",
                 officer,
                 f"more than {MANY} times the own median of the 30 days before, and {LEAST} or more",
-                f"median {usual:g} a day, over {len(others)} days",
-                f"{entries.count} on {date}",
-                "a large case, a day of action, a colleague's leave",
+                f"median {usual:g} a day, over {counted(len(others), 'day')} with readings",
+                f"{entries.count} on {day(date * DAY)}",
+                "a large case, a day of action, a colleague's leave, the first days of an officer",
             )
 
 
@@ -155,7 +160,7 @@ class _Hours:
                 officer,
                 "at an hour (UTC) in which less than 2 of 100 of his readings before were made",
                 f"{self._of[officer]} readings before",
-                f"{entries.count} readings",
+                counted(entries.count, "reading"),
                 "another shift, a call at night",
             )
 
@@ -191,7 +196,7 @@ class _Unassigned:
                 officer,
                 "read in a case that no keyholder had assigned to this device",
                 "assignments of this node",
-                f"{entries.count} readings in {name}",
+                f"{counted(entries.count, 'reading')} in {name}",
                 "an emergency, which its members are told of",
             )
 
@@ -217,7 +222,7 @@ class _AfterEnd:
                 officer,
                 "read after the time for which the case was to be kept",
                 "the case's own date",
-                f"{entries.count} readings in {name}",
+                f"{counted(entries.count, 'reading')} in {name}",
                 "a court that asks later; then the date should be changed",
             )
 
@@ -238,7 +243,7 @@ class _Copied:
                 yield entries.flag(
                     "repeated-reason",
                     officer,
-                    f"the same reason, letter by letter, more than {COPIED} times",
+                    f"the same reason (capitals and blanks aside) more than {COPIED} times",
                     f"{COPIED} times",
                     f"{entries.count} times",
                     "one task that fills a month; presets of the node",
@@ -296,7 +301,7 @@ class _Emergencies:
                     officer,
                     f"emergencies in {URGENT} cases or more, more than {RATE:.0%} of his readings",
                     f"{self._all[officer]} readings",
-                    f"{cases} cases, {entries.count} readings",
+                    f"{cases} cases, {counted(entries.count, 'reading')}",
                     "nights without a keyholder; a broker that was away",
                 )
 
@@ -333,26 +338,28 @@ class _NewDevice:
 class _Dormant:
     """An officer who reads again after a long time."""
 
-    def __init__(self) -> None:
+    def __init__(self, last_read: LastRead) -> None:
         self._last: dict[str, int] = {}
+        self._last_read = last_read
         self._found: list[tuple[str, Facts, int]] = []
 
     def see(self, one: Facts, officer: str, *, counts: bool) -> None:
         if not _reads(one) or not officer:
             return
-        at = one.at // 1000
-        silent = at - self._last.get(officer, at)
-        if counts and silent >= 60 * DAY:
-            self._found.append((officer, one, silent // DAY))
-        self._last[officer] = at
+        # Who is away longest has nothing in the days before the period.
+        before = self._last.get(officer) or self._last_read(officer)
+        silent = 0 if before is None else (one.at - before) // 1000 // DAY
+        if counts and silent >= SILENT:
+            self._found.append((officer, one, silent))
+        self._last[officer] = one.at
 
     def flags(self) -> Iterator[Flag]:
         for officer, one, days in self._found:
             yield Flag(
                 "dormant",
                 officer,
-                "reads again after 60 days or more without a reading",
-                "60 days",
+                f"reads again after {SILENT} days or more without a reading",
+                f"{SILENT} days",
                 f"{days} days",
                 "illness, leave, another post",
                 (one.idx,),

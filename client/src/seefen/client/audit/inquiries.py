@@ -2,7 +2,7 @@
 
 from seefen.client.audit import flags as rules
 from seefen.client.audit import sampling
-from seefen.client.audit.facts import Facts
+from seefen.client.audit.facts import AUDIT, Facts
 from seefen.client.audit.filters import READINGS, case_id
 from seefen.client.audit.filters import month as months
 from seefen.client.audit.looking import Looking, once
@@ -33,6 +33,10 @@ class Inquiries(Looking):
             RefusedError: rule ``unknown-entry``.
         """
         await self.catch_up()
+        if index >= self.head:
+            raise RefusedError(
+                f"there is no entry {index}: the log ends at {self.head - 1}", rule="unknown-entry"
+            )
         entry = await proof_of(self._fetching, index)
 
         def look() -> EntryView:
@@ -107,12 +111,24 @@ class Inquiries(Looking):
         stop = self.span(month)[1]
         start = self.store.since(max(0, since - rules.BEFORE))
         proved: Condition = (("proved", "yes"),)
-        return rules.flags(self._engine, self.store.each((proved,), start=start, stop=stop), since)
+        found = self.store.each((proved,), start=start, stop=stop)
 
-    async def sample(self, count: int, month: str = "") -> Sample:
+        def last_read(officer: str) -> int | None:
+            reads: Condition = (("act", "access"), ("purpose", AUDIT))
+            last = self.store.last((proved, reads, (("officer", officer),)), start)
+            return None if last is None else last.at
+
+        return rules.flags(self._engine, found, since, last_read)
+
+    async def sample(self, count: int, month: str = "", *, anew: bool = False) -> Sample:
         """Return readings drawn by a root of the log that nobody knew when this was asked first.
 
-        The first call fixes the rule, in the log; a later one with the same count and month draws.
+        The first call fixes the rule, in the log; a later one with the same count and month draws
+        the same entries each time.
+
+        Args:
+            anew: Fix another rule, over the log as it is now. One that waits for its seed stays:
+                who could leave it would choose among seeds.
 
         Raises:
             RefusedError: rule ``form``: fewer than 1 or more than 500.
@@ -122,7 +138,7 @@ class Inquiries(Looking):
         await self.catch_up()
         name = f"{month or 'all'}/{count}"
         made = sampling.rule(self._engine, name)
-        if made is None:
+        if made is None or (anew and self.head >= made.size):
             return await self._commit(name, count, month)
         root = await self._root(made.size)
         if root is None:

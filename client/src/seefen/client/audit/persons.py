@@ -56,7 +56,7 @@ class Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     v: Annotated[int, Meta(ge=1, le=1)] = 1
     node: Annotated[str, Meta(max_length=40)]
     officer: Annotated[str, Meta(max_length=12)]
-    entry: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+    entry: Annotated[int, Meta(ge=0, lt=1 << 53)]
     searched: Annotated[int, Meta(ge=0)]
     closed: Annotated[int, Meta(ge=0)]
     found: Annotated[tuple[Found, ...], Meta(max_length=10_000)]
@@ -147,7 +147,7 @@ class Persons(Looking):
             seen = tuple(self._seen(one, row) for one, row in known)
             return PersonAnswer(
                 entry=entry, searched=pack.searched, closed=pack.closed, seen=seen,
-                head=self.head, quorum=self._engine.directory.root.quorum,
+                head=self.head, cosigned=self._engine.witnessed.cosigned(),
             )  # fmt: skip
 
         said = f"person: search at entry {pack.entry} of {pack.officer}"

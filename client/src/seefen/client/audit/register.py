@@ -98,6 +98,8 @@ def _owner(engine: Engine, case: str) -> str:
 class Processing:
     """The record of processing activities of a node (Directive (EU) 2016/680, Article 24).
 
+    ``earliest_end`` and ``latest_end`` (Unix seconds) are of the cases that have a date for
+    erasure, 0 where none has; ``endless`` have none.
     What no log knows (the name and address of the controller and of his data protection
     officer, his retention rules) is named in ``missing``: a person fills it in.
     """
@@ -111,6 +113,7 @@ class Processing:
     channels: int
     earliest_end: int
     latest_end: int
+    endless: int
     devices: tuple[tuple[str, int], ...]
     profiling: str
     security: tuple[str, ...]
@@ -139,6 +142,7 @@ def processing(engine: Engine, store: Store, start: int = 0, stop: int | None = 
             bases[facts.basis] += 1
     states = [engine.trust.require_state(case) for case in engine.vault.cases()]
     ends = [state.head.retain_until for state in states if state.form == "case"]
+    dated = [end for end in ends if end]
     roles: dict[str, int] = defaultdict(int)
     for device in engine.directory.devices(engine.node):
         if engine.directory.is_active(device.device, at=engine.now()):
@@ -153,8 +157,9 @@ def processing(engine: Engine, store: Store, start: int = 0, stop: int | None = 
         recipients=tuple(sorted(recipients)),
         cases=len(ends),
         channels=len(states) - len(ends),
-        earliest_end=min(ends, default=0),
-        latest_end=max(ends, default=0),
+        earliest_end=min(dated, default=0),
+        latest_end=max(dated, default=0),
+        endless=len(ends) - len(dated),
         devices=tuple(sorted(roles.items())),
         profiling="none: what the program finds by itself is a lead for an officer",
         security=SECURITY,

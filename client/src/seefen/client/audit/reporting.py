@@ -6,25 +6,27 @@ promises too much.
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
+from seefen.client.alarms import Kept
 from seefen.client.audit.erasing import YEARS, erasures
 from seefen.client.audit.facts import AUDIT
+from seefen.client.audit.filters import month as months
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.looking import Looking
 from seefen.client.audit.register import Disclosed, disclosures
 from seefen.client.audit.rowing import reads_reason
 from seefen.client.audit.store import Condition
 from seefen.client.engine import Engine
-from seefen.client.findings import EmergencyCase, Verdict
+from seefen.client.findings import Cosigned, EmergencyCase, Verdict
+from seefen.client.wording import counted, day, stamp
 
 Lines: TypeAlias = tuple[tuple[str, str], ...]
 
 OPERATIONS: Final = {
     "collect": "collection",
-    "consult": "consultation",
-    "disclose": "disclosure, with transfers",
+    "consult": "consultation, with searches",
+    "disclose": "disclosure, with transfers and keys",
     "alter": "alteration",
 }
 NO_ENTRY: Final = (
@@ -35,6 +37,13 @@ ALWAYS: Final = (
     "what a person copied, photographed or told after he had opened it",
     "whether a reason is true: the log proves that it was given, when, and by which device",
     "who stands behind a pseudonym: your node alone knows",
+)
+
+# An auditor who is shown no flag must know what was never looked for.
+NOT_LOOKED_FOR: Final = (
+    "readings of what concerns the reader himself, his colleagues or persons of public interest",
+    "bodies that were opened and closed at once, and exports of many in one go",
+    "a reading that was refused first and allowed soon after",
 )
 
 
@@ -48,7 +57,12 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The statement of a month; ``root`` is that of the checkpoint, in hex."""
+    """The statement of a month; ``root`` is that of the checkpoint, in hex.
+
+    Attributes:
+        over: The month is; else the figures are those of its first days.
+        verdict: ``IN ORDER``, or what stands against it; ``ok`` says which.
+    """
 
     month: str
     node: str
@@ -57,8 +71,10 @@ class Statement:
     head: int
     root: str
     at: int
-    quorum: int
+    over: bool
+    cosigned: Cosigned
     ok: bool
+    verdict: str
     sections: tuple[Section, ...]
     unchecked: tuple[str, ...]
 
@@ -78,8 +94,10 @@ def statement(
         head=head.size,
         root=head.root.hex(),
         at=verdict.at,
-        quorum=verdict.quorum,
+        over=months(verdict.month, verdict.at)[1] <= verdict.at,
+        cosigned=verdict.cosigned,
         ok=verdict.ok,
+        verdict=verdict.sentence,
         sections=(
             Section("Operations, proved entries", _operations(looking, start, stop)),
             Section("Counts", _counts(verdict)),
@@ -89,9 +107,14 @@ def statement(
             Section("Retention", _retention(engine)),
             Section("Emergencies, and the reasons for them", _emergencies(verdict)),
             Section("Flags: questions, no verdict on anybody", _flags(flags)),
-            Section("Problems and gaps", _problems(verdict)),
+            Section("Alarms, problems and gaps", _problems(verdict)),
         ),
-        unchecked=(*verdict.limits, *_sealed(looking, engine, start, stop), *ALWAYS),
+        unchecked=(
+            *verdict.limits,
+            *_sealed(looking, engine, start, stop),
+            *ALWAYS,
+            *(f"no rule looks for it: {text}" for text in NOT_LOOKED_FOR),
+        ),
     )
 
 
@@ -106,7 +129,7 @@ def _operations(looking: Looking, start: int, stop: int | None) -> Lines:
 def _counts(verdict: Verdict) -> Lines:
     return (
         ("entries, whole log", f"{verdict.proved} of {verdict.entries} proved"),
-        ("readings", str(verdict.consultations)),
+        ("readings", str(verdict.readings)),
         ("searches of officers", str(verdict.searches)),
         ("automated cross-checks", str(verdict.cross_checks)),
         ("looks into the audit", str(verdict.audits)),
@@ -116,27 +139,27 @@ def _counts(verdict: Verdict) -> Lines:
 
 
 def _by_node(looking: Looking, start: int, stop: int | None) -> Lines:
-    counted: Counter[str] = Counter()
+    readings: Counter[str] = Counter()
     persons: dict[str, set[str]] = {}
     asked: tuple[Condition, ...] = ((("act", "access"),), (("proved", "yes"),))
     for facts in looking.store.each(asked, start=start, stop=stop):
-        counted[facts.node] += 1
+        readings[facts.node] += 1
         persons.setdefault(facts.node, set()).add(facts.officer)
     return tuple(
-        (node, f"{count} by {len(persons[node])} officers")
-        for node, count in sorted(counted.items())
+        (node, f"{count} by {counted(len(persons[node]), 'officer')}")
+        for node, count in sorted(readings.items())
     ) or (("none", "0"),)
 
 
 def _why(looking: Looking, start: int, stop: int | None) -> Lines:
-    counted: Counter[tuple[str, str]] = Counter()
+    stated: Counter[tuple[str, str]] = Counter()
     asked: tuple[Condition, ...] = (
         (("act", "access"), ("act", "search")), (("proved", "yes"),),
     )  # fmt: skip
     for facts in looking.store.each(asked, start=start, stop=stop):
         if facts.purpose != AUDIT:
-            counted[facts.purpose, facts.basis] += 1
-    found = sorted(counted.items(), key=_most)
+            stated[facts.purpose, facts.basis] += 1
+    found = sorted(stated.items(), key=_most)
     return tuple((f"{why} · {basis}", str(n)) for (why, basis), n in found) or (("none", "0"),)
 
 
@@ -146,7 +169,10 @@ def _most(pair: tuple[tuple[str, str], int]) -> tuple[int, tuple[str, str]]:
 
 def _disclosed(register: tuple[Disclosed, ...]) -> Lines:
     return tuple(
-        (f"{one.node} to {one.to}", f"{one.objects} sent, {one.pushed} pushed, {one.keys} keys")
+        (
+            f"{one.node} to {one.to}",
+            f"{one.objects} sent, {one.pushed} pushed, {counted(one.keys, 'key')}",
+        )
         for one in register
     ) or (("none", "0"),)
 
@@ -154,41 +180,43 @@ def _disclosed(register: tuple[Disclosed, ...]) -> Lines:
 def _retention(engine: Engine) -> Lines:
     states = [engine.trust.require_state(case) for case in engine.vault.cases()]
     ends = {engine.name_of(s): s.head.retain_until for s in states if s.form == "case"}
-    over = sorted(name for name, end in ends.items() if 0 < end < engine.now())
-    first = min(ends.values(), default=0)
     years = engine.vault.get_number(YEARS)
-    gone = [f"{_date(one.at)}, below entry {one.upto}" for one in erasures(engine.vault)]
+    gone = [f"{day(one.at)}, below entry {one.upto}" for one in erasures(engine.vault)]
+    kept = f"{counted(years, 'year')} later" if years else "no end"
     return (
-        ("readings are kept to the end of the year", f"{years} years later" if years else "no end"),
+        ("readings are kept to the end of the year", kept),
         ("readings erased under retention", "; ".join(gone) or "none"),
-        ("cases known here", str(len(ends))),
-        ("their time is over, and this vault still has them", ", ".join(over) or "none"),
-        ("next end", _date(first) if first else "none"),
+        *ends_of(ends, engine.now()),
     )
 
 
-def _date(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+def ends_of(ends: dict[str, int], now: int) -> Lines:
+    """Return what is to be said of the ends of cases (Unix seconds, 0 for none)."""
+    over = sorted(name for name, end in ends.items() if 0 < end < now)
+    without = sum(end == 0 for end in ends.values())
+    first = min((end for end in ends.values() if end >= now), default=0)
+    return (
+        ("cases known here", str(len(ends))),
+        ("no date for erasure", counted(without, "case")),
+        ("their time is over, and this vault still has them", ", ".join(over) or "none"),
+        ("next end", day(first) if first else "none"),
+    )
 
 
 def _emergencies(verdict: Verdict) -> Lines:
     return tuple(
-        (f"{one.officer} {one.node}, {one.case}", f"{_day(one.at)}, {one.readings} readings; "
-         + _reason(one, verdict.at))
+        (f"{one.officer} {one.node}, {one.case}", f"{stamp(one.at)}, "
+         f"{counted(one.readings, 'reading')}; {_reason(one, verdict.at)}")
         for one in verdict.emergencies
     ) or (("none", "0"),)  # fmt: skip
 
 
 def _reason(one: EmergencyCase, now: int) -> str:
     if one.reason_at is not None:
-        return f"reason given {_day(one.reason_at)}"
+        return f"reason given {stamp(one.reason_at)}"
     if not one.readable:
         return "the reason is sealed to other auditors"
     return "NO REASON GIVEN, overdue" if one.due_at <= now else "no reason yet, and not due yet"
-
-
-def _day(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%MZ")
 
 
 def _flags(flags: tuple[Flag, ...]) -> Lines:
@@ -200,22 +228,32 @@ def _flags(flags: tuple[Flag, ...]) -> Lines:
 
 
 def _problems(verdict: Verdict) -> Lines:
-    found = [("problem", text) for text in verdict.problems]
+    found = [(f"alarm {one.name}, {stamp(one.at)}", _alarm(one)) for one in verdict.alarms]
+    found += [("problem", text) for text in verdict.problems]
     found += [("gap", text) for text in verdict.gaps]
     return tuple(found) or (("none", "0"),)
 
 
+def _alarm(one: Kept) -> str:
+    if not one.acknowledged:
+        return f"{one.sentence} (not acknowledged)"
+    entry = "its entry leaves later" if one.entry is None else f"entry {one.entry}"
+    return f"{one.sentence} (acknowledged {stamp(one.acknowledged)}, {entry}: {one.why})"
+
+
 def _sealed(looking: Looking, engine: Engine, start: int, stop: int | None) -> tuple[str, ...]:
     """Return how many reasons and searches this device could not read."""
-    counted: Counter[str] = Counter()
+    unread: Counter[str] = Counter()
     asked: tuple[Condition, ...] = (
         (("act", "access"), ("act", "search")), (("proved", "yes"),),
     )  # fmt: skip
     for facts in looking.store.each(asked, start=start, stop=stop):
-        counted[facts.act] += not reads_reason(engine, looking.store, facts)
+        unread[facts.act] += not reads_reason(engine, looking.store, facts)
     found: list[str] = []
-    if counted["access"]:
-        found.append(f"the reasons of {counted['access']} readings: not sealed to this device")
-    if counted["search"]:
-        found.append(f"what {counted['search']} entries searched for: not sealed to this device")
+    if unread["access"]:
+        of = counted(unread["access"], "reading")
+        found.append(f"the reasons of {of}: not sealed to this device")
+    if unread["search"]:
+        by = counted(unread["search"], "entry", "entries")
+        found.append(f"what was searched for by {by}: not sealed to this device")
     return tuple(found)

@@ -172,6 +172,22 @@ class Store:
             bits = self._bits(conditions, stretch) & span(start, end, stretch)
             yield from self._rows(places(bits, stretch))
 
+    def last(self, conditions: Conditions, stop: int) -> Facts | None:
+        """Return the last entry before ``stop`` that fulfils conditions, at least one; or None."""
+        where, values = _where(conditions)
+        sql = f"SELECT * FROM audited WHERE idx >= ? AND idx < ?{where} ORDER BY idx DESC LIMIT 1"  # noqa: S608
+        for stretch in range((stop - 1) >> SHIFT, -1, -1):
+            low = stretch << SHIFT
+            if self._is_full(stretch):
+                bits = self._bits(conditions, stretch) & span(0, stop, stretch)
+                if bits:
+                    return self.one(low + bits.bit_length() - 1)
+                continue
+            row = self.vault.one(sql, low, min(stop, low + STRETCH), *values)
+            if row is not None:
+                return Facts(*row)
+        return None
+
     def indices(self, conditions: Conditions, *, start: int, stop: int) -> Iterator[int]:
         """Yield where in the log entries stand that fulfil conditions, at least one."""
         for stretch in range(start >> SHIFT, -(-stop // STRETCH)):

@@ -1,11 +1,11 @@
 """``seefen audit``: who opened what, when and why, and whether the log is whole."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 import typer
 
-from seefen.client import Client
+from seefen.client import Client, wording
 from seefen.client.audit.filters import OPERATIONS, Filter, this_month
 from seefen.client.cli import (
     audit_export,
@@ -15,7 +15,7 @@ from seefen.client.cli import (
     audit_report,
     times,
 )
-from seefen.client.cli.arguments import UsageError, case_name, node_name
+from seefen.client.cli.arguments import INDEX, UsageError, case_name, node_name
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import safe
 from seefen.client.cli.session import opened
@@ -59,19 +59,22 @@ def verdict(
 
 
 def _day(text: str) -> datetime:
-    """Return the moment that a day or a time means, in the zone of this machine."""
+    """Return the moment that a day or a time means: in UTC, as the months of a statement are."""
     try:
-        return datetime.fromisoformat(text.strip()).astimezone()
-    except (ValueError, OverflowError):
+        found = datetime.fromisoformat(text.strip())
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except ValueError:
         raise UsageError(
-            f"'{safe(text)}' is no day", "write 2026-03-14, or 2026-03-14T18:00 in local time"
+            f"'{safe(text)}' is no day",
+            "write 2026-03-14 or 2026-03-14T18:00 (UTC), or 2026-03-14T18:00+01:00",
         ) from None
 
 
 def _end(text: str) -> datetime:
     """Return the first moment behind a day, or a time as it stands."""
     found = _day(text)
-    return found + timedelta(days=1) if len(text.strip()) == len("2026-03-14") else found
+    whole = len(text.strip()) == len("2026-03-14") and found < wording.LAST
+    return found + timedelta(days=1) if whole else found
 
 
 def _operation(text: str) -> str:
@@ -87,11 +90,11 @@ def list_(
     context: typer.Context,
     since: Annotated[
         datetime | None,
-        typer.Option("--from", parser=_day, metavar="DAY", help="From this day or time on."),
+        typer.Option("--from", parser=_day, metavar="DAY", help="From this day or time on, UTC."),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", parser=_end, metavar="DAY", help="This day is the last."),
+        typer.Option("--until", parser=_end, metavar="DAY", help="This day is the last, UTC."),
     ] = None,
     case: Annotated[
         str | None, typer.Option(parser=case_name, metavar="CASE", help="One case alone.")
@@ -111,7 +114,9 @@ def list_(
         str | None, typer.Option(parser=node_name, metavar="NODE", help="A node that received.")
     ] = None,
     emergency: Annotated[bool, typer.Option("--emergency", help="Emergencies alone.")] = False,
-    after: Annotated[int, typer.Option(min=-1, metavar="N", help="Behind entry N.")] = -1,
+    after: Annotated[
+        int, typer.Option(min=-1, max=INDEX, metavar="N", help="Behind entry N.")
+    ] = -1,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 100,
 ) -> None:
     """List readings, each with its proof: seefen audit list --case SF-2026-SKP-00418."""
@@ -127,6 +132,18 @@ def list_(
 
     with opened(context) as session:
         session.screen.show(session.do(found), inquiries.page)
+
+
+@group.command()
+def acknowledge(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The eight digits of an alarm.")],
+    why: Annotated[str, typer.Option(help="What explains it; other auditors can read it.")],
+) -> None:
+    """Say why an alarm is none any more; it stays: seefen audit acknowledge 3f9a1c20 --why ..."""
+    with opened(context) as session:
+        kept = session.do(lambda client: client.audit.acknowledge(name, why))
+        session.screen.show(kept, audits.acknowledged)
 
 
 @group.command()

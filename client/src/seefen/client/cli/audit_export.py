@@ -8,12 +8,13 @@ import typer
 
 from seefen.client.bundling import Exported
 from seefen.client.cli import saving
-from seefen.client.cli.arguments import UsageError, case_name, existing_file, new_file
+from seefen.client.cli.arguments import INDEX, UsageError, case_name, existing_file, new_file
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import Painted, alarm, bold, dim, line, stack
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import opened
 from seefen.client.standalone import verify
+from seefen.client.wording import counted
 from seefen.protocol.errors import RefusedError
 
 SHOWN: Final = 20  # findings
@@ -83,7 +84,8 @@ def save(
         Path, typer.Option("-o", "--output", parser=new_file, metavar="FILE.json", help="New file.")
     ],
     at: Annotated[
-        int | None, typer.Option("--at", min=1, metavar="N", help="Prove the root at this size.")
+        int | None,
+        typer.Option("--at", min=1, max=INDEX, metavar="N", help="Prove the root at this size."),
     ] = None,
 ) -> None:
     """Save what the log signed for this device, for others: seefen evidence save -o ours.json."""
@@ -106,7 +108,7 @@ def _evidence(found: dict[str, Any]) -> Painted:
 def _summary(made: Exported, output: Path) -> Painted:
     found = made.findings
     return stack(
-        line(bold(f"Exported {made.entries} entries to {output}.")),
+        line(bold(f"Exported {counted(made.entries, 'entry', 'entries')} to {output}.")),
         None if found else line(f"  each proved in checkpoint {made.size}, {_cosigned(made)}"),
         line(f"  {made.later} newer ones are left out: no quorum of witnesses has seen them yet")
         if made.later

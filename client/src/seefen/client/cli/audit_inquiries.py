@@ -6,7 +6,7 @@ import typer
 
 from seefen.client import Client
 from seefen.client.audit.sampling import MOST
-from seefen.client.cli.arguments import CaseName
+from seefen.client.cli.arguments import INDEX, CaseName
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import inquiries
 from seefen.client.findings import CaseAudit
@@ -25,7 +25,7 @@ def register(group: typer.Typer) -> None:
 
 def show(
     context: typer.Context,
-    entry: Annotated[int, typer.Argument(min=0, metavar="N", help="Number of an entry.")],
+    entry: Annotated[int, typer.Argument(min=0, max=INDEX, metavar="N", help="Number.")],
 ) -> None:
     """Show one entry whole, its proof and who may know what: seefen audit show 43118."""
     with opened(context) as session:
@@ -36,7 +36,9 @@ def show(
 def case(
     context: typer.Context,
     case: CaseName,
-    after: Annotated[int, typer.Option(min=-1, metavar="N", help="Behind entry N.")] = -1,
+    after: Annotated[
+        int, typer.Option(min=-1, max=INDEX, metavar="N", help="Behind entry N.")
+    ] = -1,
 ) -> None:
     """Say who saw what of a case, and when: seefen audit case SF-2026-SKP-00418."""
 
@@ -68,10 +70,13 @@ def sample(
     context: typer.Context,
     count: Annotated[int, typer.Argument(min=1, max=MOST, metavar="N", help="How many.")],
     month: Month = "",
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Another one, of the log as it is now.")
+    ] = False,
 ) -> None:
     """Draw readings that nobody can choose: seefen audit sample 10 --month 2026-03."""
     with opened(context) as session:
-        found = session.do(lambda client: client.audit.sample(count, month))
+        found = session.do(lambda client: client.audit.sample(count, month, anew=anew))
         session.screen.show(found, lambda made: inquiries.sample(made, session.client.quorum))
 
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from seefen.client.findings import NO_WITNESS
 from seefen.client.labels import ENGLISH, label
 from seefen.protocol.messages import TABLES
 
@@ -58,7 +59,6 @@ LEFT_OUT: Final = {
     "unusable-key": "its key does not encrypt",
     "no-holder": "no device of it could read this",
 }
-NO_WITNESS: Final = "one broker, no witness: split views possible"
 ONE_WITNESS: Final = "one witness in the quorum: it and the broker together can split views"
 
 
@@ -100,4 +100,4 @@ def quorum(size: int) -> str:
     """Return what stands behind a verdict."""
     if size == 0:
         return NO_WITNESS
-    return f"cosigned by {size} witnesses" if size > 1 else ONE_WITNESS
+    return f"{size} witnesses must sign" if size > 1 else ONE_WITNESS

@@ -2,15 +2,16 @@
 
 A line of an alert may hold what a terminal obeys: escape sequences, carriage returns,
 marks that turn the direction of writing (attack 52). Views put their lines together with
-:func:`line`, :func:`block` and :class:`Grid` alone, and these escape every string they
-are given; nothing is ever read as markup.
+:func:`line`, :func:`block`, :class:`Grid` and :class:`Ledger` alone, and these escape every
+string they are given; nothing is ever read as markup.
 """
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from rich.console import Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,7 @@ Piece: TypeAlias = str | int | Text
 
 # Control, format (bidi, zero width, tags), surrogate, private use, unassigned, line breaks.
 _DANGEROUS: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+SHORT: Final = 16  # columns of a cell that is read at a glance: a time, a number
 _MARKS: Final = 3  # combining marks on one letter; more of them climb over other lines
 
 
@@ -123,3 +125,75 @@ class Grid:
     def painted(self) -> Table:
         """Return the table."""
         return self._table
+
+
+class Ledger:
+    """Columns in which no word is broken: half a reference reads as another one.
+
+    Where the words are too long for the screen, each cell has its name and the row goes on below.
+    """
+
+    GAP: Final = 2
+
+    def __init__(self, *heads: str, right: Iterable[int] = ()) -> None:
+        """Name the columns; ``right`` are set to the right."""
+        self._right = set(right)
+        self._rows: list[tuple[Text, ...]] = [tuple(dim(head) for head in heads)]
+
+    def row(self, *cells: Piece) -> "Ledger":
+        """Add a row."""
+        self._rows.append(tuple(line(cell) for cell in cells))
+        return self
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table, or the rows one by one."""
+        columns = [[one.plain for one in column] for column in zip(*self._rows, strict=True)]
+        least = [max(cell_len(word) for one in column for word in one.split() or [""])
+                 for column in columns]  # fmt: skip
+        most = [max(map(cell_len, column)) for column in columns]
+        widths = shared(least, most, options.max_width - self.GAP * (len(columns) - 1))
+        if widths is None:
+            yield from self._packed(options.max_width)
+            return
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, self.GAP, 0, 0))
+        for place, width in enumerate(widths):
+            table.add_column(width=width, justify="right" if place in self._right else "left")
+        for cells in self._rows:
+            table.add_row(*cells)
+        yield table
+
+    def _packed(self, room: int) -> Iterator[Text]:
+        """Yield each row as its cells, named, as many in a line as there is room for."""
+        heads, *rows = self._rows
+        for cells in rows:
+            one = Text()
+            for head, cell in zip(heads, cells, strict=True):
+                if not cell.plain:
+                    continue
+                piece = line(head, " ", cell)
+                if one.plain.strip() and one.cell_len + self.GAP + piece.cell_len > room:
+                    yield one
+                    one = Text("  ")
+                one.append(" " * self.GAP if one.plain else "").append_text(piece)
+            yield one
+
+
+def shared(least: Sequence[int], most: Sequence[int], room: int) -> list[int] | None:
+    """Return widths of columns between their longest words and lines; None: there is no room.
+
+    What is left goes to the short columns first, then to the one that would be folded most often.
+    """
+    widths = [max(1, one) for one in least]
+    if sum(widths) > room:
+        return None
+
+    def folded(place: int) -> tuple[bool, float]:
+        times = most[place] / widths[place]
+        return most[place] <= SHORT and times > 1, times
+
+    for _ in range(room - sum(widths)):
+        place = max(range(len(widths)), key=folded)
+        if most[place] <= widths[place]:
+            break
+        widths[place] += 1
+    return widths

@@ -6,6 +6,8 @@ Times come in as Unix seconds or as aware datetimes; what "today" is comes in as
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from seefen.client import wording
+
 _MONTHS: Final = (
     "Jan",
     "Feb",
@@ -20,7 +22,6 @@ _MONTHS: Final = (
     "Nov",
     "Dec",
 )
-_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -36,7 +37,8 @@ def local(at: int | datetime) -> datetime:
 
 def _end(at: int | datetime) -> datetime:
     # Somebody else wrote it: it must not stop the list it stands in.
-    return _LAST if (at.year - 1970 if isinstance(at, datetime) else at) > 0 else _FIRST
+    late = (at.year - 1970 if isinstance(at, datetime) else at) > 0
+    return wording.LAST if late else wording.FIRST
 
 
 def moment(at: int | datetime, now: datetime, *, seconds: bool = False) -> str:
@@ -54,6 +56,26 @@ def date(at: int | datetime, now: datetime) -> str:
     when = local(at)
     year = "" if when.year == local(now).year else f" {when.year}"
     return f"{when.day} {_MONTHS[when.month - 1]}{year}"
+
+
+def entered(at: int, now: datetime) -> str:
+    """Return ``26 Nov 18:42`` by UTC, for a column that says so; with the year if not this one."""
+    when = wording.utc(at)
+    year = "" if when.year == now.astimezone(UTC).year else f" {when.year}"
+    return f"{when.day} {_MONTHS[when.month - 1]}{year} {when.strftime('%H:%M')}"
+
+
+def deadline(at: int) -> str:
+    """Return ``2026-11-29 17:45Z, here 2026-11-29 18:45 (UTC+01:00)``; one where they agree."""
+    here = local(at)
+    if not here.utcoffset():
+        return wording.stamp(at)
+    return f"{wording.stamp(at)}, here {here.strftime('%Y-%m-%d %H:%M')} ({_zone(here)})"
+
+
+def _zone(when: datetime) -> str:
+    shift = when.strftime("%z")
+    return f"UTC{shift[:3]}:{shift[3:5]}"
 
 
 def span(seconds: float) -> str:
@@ -96,11 +118,7 @@ def size(count: int) -> str:
 
 def utc(at: int) -> str:
     """Return a time for other programs: ``2026-05-09T05:00Z``."""
-    try:
-        when = datetime.fromtimestamp(at, UTC)
-    except (OverflowError, ValueError, OSError):
-        when = _end(at)
-    return when.strftime("%Y-%m-%dT%H:%MZ")
+    return wording.utc(at).strftime("%Y-%m-%dT%H:%MZ")
 
 
 def now() -> datetime:

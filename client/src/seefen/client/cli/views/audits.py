@@ -8,9 +8,22 @@ from typing import Final
 
 from rich.text import Text
 
+from seefen.client.alarms import Kept
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
+from seefen.client.cli.paint import (
+    Ledger,
+    Painted,
+    Piece,
+    alarm,
+    bold,
+    dim,
+    good,
+    line,
+    stack,
+    warn,
+)
 from seefen.client.findings import (
+    NO_WITNESS,
     AuditRow,
     EmergencyCase,
     SearchView,
@@ -18,6 +31,7 @@ from seefen.client.findings import (
     Verdict,
     VerifyReport,
 )
+from seefen.client.wording import counted, stamp
 from seefen.protocol.ledger.quorum import INDEPENDENT
 
 LATE: Final = 300  # seconds between a search and its entry that are worth a word
@@ -37,53 +51,82 @@ MOST: Final = 3  # of the searches of one entry that are named
 
 def verdict(value: Verdict) -> Painted:
     """Return the verdict on one page."""
-    proved = f"{value.proved} of {value.entries} entries proved"
     month = f" · {value.month}" if value.month else ""
-    word = good("IN ORDER") if value.ok else alarm("NOT IN ORDER")
-    when = times.moment(value.at, times.now())
     return stack(
         line(bold(value.node), f", {value.network}{month} · log {value.first}-{value.last} · ",
-             f"checkpoint {value.head}, {when}"),
-        line(word, f"  {proved}, {codes.quorum(value.quorum)}"),
+             f"checkpoint {value.head}, {stamp(value.at)}"),
+        line((good if value.ok else alarm)(value.sentence),
+             f"  {value.proved} of {value.entries} entries proved"),
+        line("  ", value.cosigned.sentence) if value.cosigned.needed else None,
         _counts(value),
         *map(_emergency, value.emergencies),
+        *map(_alarm, value.alarms),
         *(alarm("  PROBLEM  ", problem) for problem in value.problems),
         *(warn("  GAP      ", gap) for gap in value.gaps),
         *(warn(f"  FLAG     {name}: ", text) for name, text in value.flags),
-        _limits(value.limits, value.quorum),
+        _limits(value.limits, value.cosigned.needed),
         dim("Each one: 'seefen audit list'. The whole log: 'seefen audit verify'."),
         dim("A flag is a question: 'seefen audit flags'.") if value.flags else None,
+        None if all(one.acknowledged for one in value.alarms) else dim(
+            "An alarm that is explained: 'seefen audit acknowledge NAME --why ...'."),
     )  # fmt: skip
 
 
-def listed(rows: Sequence[AuditRow], quorum: int) -> Painted:
-    """Return readings, each with its proof."""
-    if not rows:
-        return stack(
-            line("Nobody has opened anything that your node may see."),
-            _limits((), quorum),
-            dim("'seefen audit' gives the verdict over the whole log."),
-        )
+def acknowledged(one: Kept) -> Painted:
+    """Return that an alarm was acknowledged, and where that stands."""
+    return line(_answer(one), ". It stays on the page of 'seefen audit'.")
+
+
+def _alarm(one: Kept) -> Text:
+    said = f"  ALARM    {one.name}, {stamp(one.at)}: {one.sentence}"
+    return warn(said, f"; {_answer(one)}: {one.why}") if one.acknowledged else alarm(said)
+
+
+def _answer(one: Kept) -> str:
+    entry = "its entry leaves later" if one.entry is None else f"entry {one.entry}"
+    return f"acknowledged {stamp(one.acknowledged)}, {entry}"
+
+
+def listed(rows: Sequence[AuditRow], quorum: int, *, within: str = "") -> Painted:
+    """Return readings, each with its proof; ``within`` is a case that need not be named again."""
+    grid = Ledger("ENTRY", "WHEN, UTC", "WHO", "DID", "PURPOSE", "PROVED IN")
     now = times.now()
-    grid = Grid("ENTRY", "WHEN", "WHO", "DID", "PURPOSE", "PROOF", keep=(0, 1))
     for row in rows:
         grid.row(
             f"#{row.index}",
-            times.moment(row.at, now),
+            times.entered(row.at, now),
             " ".join(filter(None, (row.officer or row.device[:8], row.node))),
-            _did(row),
+            _did(row, within),
             _why(row),
             _proof(row),
         )
     proved = sum(row.proved for row in rows)
     nobody = "" if quorum else ", no witness"
     total = f"{proved} of {len(rows)} proved{nobody}"
-    return stack(grid.painted(), line(total), _limits((), quorum))
+    what = "PROVED IN: the checkpoint, and how many witnesses cosigned it (0: none yet)."
+    return stack(grid, line(total), dim(what) if quorum else None, _limits((), quorum))
+
+
+def none_fits(asked: str, behind: int, head: int) -> Painted:
+    """Return that no entry fits a filter; only without one did nobody open anything."""
+    if asked == "everything" and behind < 0:
+        said = "Nobody has opened anything that your node may see."
+    else:
+        after = f", behind #{behind}" if behind >= 0 else ""
+        said = f"No entry fits: {asked}{after}. The log ends at #{head - 1}."
+    return line(said)
 
 
 def _proof(row: AuditRow) -> Text:
-    """Return where an entry is proved, for a column; that there is no witness is said below."""
-    return proof(row) if row.needed or not row.proved else good(f"proved in {row.size}")
+    """Return where an entry is proved, for a column: what it means is said below."""
+    if not row.proved:
+        return proof(row)
+    if not row.needed:
+        return good(row.size)
+    seen = f"{row.cosigned}/{row.witnesses}"
+    if not row.cosigned:
+        return warn(f"{row.size}, {seen}")
+    return good(f"{row.witnessed}, {seen}")
 
 
 def proof(row: AuditRow) -> Text:
@@ -107,8 +150,8 @@ def behind(quorum: int) -> Painted:
 def verified(report: VerifyReport) -> Painted:
     """Return what a check of the whole log found."""
     if report.problems:
-        count = len(report.problems)
-        first = alarm(f"THE LOG IS NOT IN ORDER: {count} problem{'s' if count > 1 else ''}")
+        count = counted(len(report.problems), "problem")
+        first = alarm(f"THE LOG IS NOT IN ORDER: {count}")
     else:
         first = good(f"OK  {report.checked} of {report.checked} entries proved in {report.head}")
     evidence = "Keep this device as it is, and tell the other nodes." if report.problems else None
@@ -123,7 +166,7 @@ def verified(report: VerifyReport) -> Painted:
 def _counts(value: Verdict) -> Painted:
     return stack(
         line(
-            f"  consultations {value.consultations}   disclosures {value.disclosures}"
+            f"  readings {value.readings}   disclosures {value.disclosures}"
             f"   searches {value.searches} (and {value.cross_checks} automated)"
         ),
         line(
@@ -136,29 +179,28 @@ def _counts(value: Verdict) -> Painted:
 def _emergency(one: EmergencyCase) -> Painted:
     """Name who opened which case in an emergency, in red while a reason is overdue."""
     now = times.now()
-    since = f"since {times.moment(one.at, now)}, {one.readings} readings"
+    since = f"since {stamp(one.at)}, {counted(one.readings, 'reading')}"
     said = f"  EMERGENCY  {one.officer} {one.node}  {one.case}  {since}: "
     if one.reason_at is not None:
-        return line(said, f"reason given {times.moment(one.reason_at, now)}")
+        return line(said, f"reason given {stamp(one.reason_at)}")
     if not one.readable:
         return warn(said, "the reason is sealed to other auditors")
-    due = times.due(one.due_at, now)
     if one.due_at <= now.timestamp():
-        return alarm(said, f"NO REASON GIVEN, {due}")
-    return warn(said, f"no reason yet, due {due}")
+        return alarm(said, f"NO REASON GIVEN, {times.due(one.due_at, now)}")
+    return warn(said, f"no reason yet, due {stamp(one.due_at)}")
 
 
 def _limits(limits: Sequence[str], quorum: int) -> Painted:
     """Say what nobody could see: a verdict that is silent about it promises too much."""
     own = [codes.quorum(quorum)] if quorum < INDEPENDENT else []
-    others = [text for text in limits if not text.startswith(codes.NO_WITNESS[:22])]
+    others = [text for text in limits if not text.startswith(NO_WITNESS[:22])]
     said = (*own, *others)
     if not said:
         return line("")
     return stack(line("What this cannot show:"), *(warn("  ", text) for text in said))
 
 
-def _did(row: AuditRow) -> Piece:
+def _did(row: AuditRow, within: str) -> Piece:
     if row.search is not None:
         sought = _sought(row.search, row.at, row.what)
         return sought if row.outcome == "ok" else line(sought, _refused(row.outcome))
@@ -166,7 +208,10 @@ def _did(row: AuditRow) -> Piece:
     others = [node for node in row.to if node != row.node]
     to = f" to {_nodes(others)}" if others and row.op == "disclose" else ""
     facts = _facts(row)
-    said = f"{row.what} {row.ref or row.case or 'the audit'}{to}"
+    ref = row.ref or row.case or "the audit"
+    # In the table of one case its name is that of the page.
+    ref = ref.removeprefix(within) if within else ref
+    said = f"{row.what} {ref}".rstrip() + to
     said += (f" ({facts})" if facts else "") + mark
     return said if row.outcome == "ok" else line(said, _refused(row.outcome))
 
@@ -198,7 +243,7 @@ def _facts(row: AuditRow) -> str:
 def _sought(search: SearchView, at: int, what: str) -> Piece:
     """Return what was looked for, and when, if the log heard of it later."""
     late = abs(at - search.made_at) >= LATE
-    when = f", made {times.moment(search.made_at, times.now())}" if late else ""
+    when = f", made {stamp(search.made_at)}" if late else ""
     verb = f"cross-checked {search.count}, automated" if search.automated else what
     if search.sought is None:
         return f"{verb} (what for: sealed to its node's auditors){when}"

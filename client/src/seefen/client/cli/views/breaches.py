@@ -6,6 +6,7 @@ from typing import Final
 from seefen.client.audit.breach import Breach, Exposed
 from seefen.client.cli import times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
+from seefen.client.wording import stamp
 
 NAMED: Final = 12  # messages and files that are named one by one
 
@@ -22,7 +23,7 @@ def _one(value: Breach) -> Painted:
     return stack(
         line(bold(value.what), f"  {who}{roles}"),
         line(alarm("72 HOURS  "), f"tell your supervisory authority by "
-             f"{times.moment(value.due_at, now)} ({times.due(value.due_at, now)}); "
+             f"{times.deadline(value.due_at)} ({times.due(value.due_at, now)}); "
              f"{_aware(value)}"),
         _until(value),
         *(_exposed(one) for one in value.exposed),
@@ -35,17 +36,15 @@ def _one(value: Breach) -> Painted:
 
 
 def _aware(value: Breach) -> str:
-    now = times.now()
-    since = times.moment(value.aware_at, now)
+    since = stamp(value.aware_at)
     if not value.stated:
         return f"first asked here {since}: --aware TIME if you became aware at another time"
-    return f"aware since {since}, as stated here {times.moment(value.stated, now)}"
+    return f"aware since {since}, as stated here {stamp(value.stated)}"
 
 
 def _until(value: Breach) -> Painted | None:
-    now = times.now()
     if value.readers or not value.roles:
-        return line(f"Since    {times.moment(value.since, now)}")
+        return line(f"Since    {stamp(value.since)}")
     if not value.until:
         revoke = f"'seefen device revoke {value.what.removeprefix('device ')} --lost'"
         end = (
@@ -53,8 +52,8 @@ def _until(value: Breach) -> Painted | None:
             if value.own
             else f"{value.node} alone can end it: call its admin now, who runs {revoke}"
         )
-        return alarm(f"IN FORCE since {times.date(value.since, now)}: {end}")
-    span = f"{times.date(value.since, now)} to {times.moment(value.until, now)}"
+        return alarm(f"IN FORCE since {stamp(value.since)}: {end}")
+    span = f"{stamp(value.since)} to {stamp(value.until)}"
     return line(f"In force {span}; nothing was released to it after that")
 
 
@@ -70,7 +69,7 @@ def _exposed(one: Exposed) -> Painted:
         *(
             warn(
                 "  was a member",
-                f" until {times.moment(was.until, times.now())}, and keeps what it had: {was.node}",
+                f" until {stamp(was.until)}, and keeps what it had: {was.node}",
             )
             for was in one.former
         ),
@@ -82,6 +81,6 @@ def _readers(value: Breach) -> Painted | None:
         return None
     grid = Grid("OPENED BY", "NODE", "TIMES", "LAST", right=(2,))
     for one in value.readers:
-        last = times.moment(one.last_at, times.now())
+        last = stamp(one.last_at)
         grid.row(one.officer or "devices on watch", one.node, str(one.times), last)
     return grid.painted()

@@ -5,16 +5,17 @@ from typing import Final
 
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.register import Disclosed, Processing
-from seefen.client.audit.reporting import Statement
+from seefen.client.audit.reporting import NOT_LOOKED_FOR, Statement
 from seefen.client.audit.sampling import Sample
 from seefen.client.cli import times
-from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
-from seefen.client.cli.views.audits import behind, listed, proof
+from seefen.client.cli.paint import Grid, Ledger, Painted, alarm, bold, dim, good, line, stack, warn
+from seefen.client.cli.views.audits import behind, listed, none_fits, proof
 from seefen.client.findings import AuditPage, CaseAudit, EntryView
+from seefen.client.wording import counted, day, stamp
 
 _NAMES: Final = {
     "act": "kind",
-    "at": "time, unix ms",
+    "at": "time",
     "basis": "legal basis",
     "case_n": "number of the device in the case",
     "device_n": "number of the device",
@@ -38,7 +39,11 @@ def page(value: AuditPage) -> Painted:
     more = f"More: --after {value.after}" if value.after is not None else None
     return stack(
         None if value.fresh else warn("The broker is away: what was checked here before."),
-        listed(value.rows, value.quorum),
+        listed(value.rows, value.quorum)
+        if value.rows
+        else none_fits(value.asked, value.behind, value.head),
+        None if value.rows else behind(value.quorum),
+        None if value.rows else dim("'seefen audit' gives the verdict over the whole log."),
         dim("Only what this device opened itself.") if value.own else None,
         line(more) if more else None,
     )
@@ -46,23 +51,22 @@ def page(value: AuditPage) -> Painted:
 
 def entry(value: EntryView) -> Painted:
     """Return one entry whole."""
-    row, now = value.row, times.now()
+    row = value.row
     fields = Grid("", "")
     for name, text in value.fields.items():
         if text:
-            fields.row(dim(_NAMES.get(name, name)), text)
+            said = stamp(row.at, seconds=True) if name == "at" else text
+            fields.row(dim(_NAMES.get(name, name)), said)
     knows = Grid("", "")
     for who, what in value.knows:
         knows.row(who, what)
-    when = times.moment(row.at, now, seconds=True) if row.at else ""
+    when = stamp(row.at, seconds=True) if row.at else ""
     return stack(
         line(bold(f"#{row.index}"), f"  {when}  {row.officer or row.device[:8]} {row.node}"),
         line(f"{row.what} {row.ref}") if row.ref else line(row.what),
         line(f'Reason: "{row.reason}"') if row.reason else None,
         proof(row),
-        line(f"Its text is kept until {times.moment(value.kept_until, now)}.")
-        if value.kept_until
-        else None,
+        line(f"Its text is kept until {stamp(value.kept_until)}.") if value.kept_until else None,
         fields.painted(),
         line(bold("Who may know what of it")),
         knows.painted(),
@@ -71,7 +75,7 @@ def entry(value: EntryView) -> Painted:
         line(f"  leaf     {value.leaf}"),
         *(line(f"  proof    {one}") for one in value.proof),
         line(f"  root     {value.root}  at {value.head}"),
-        *(line(f"  witness  {name}  {times.moment(at, now)}") for name, at in value.by),
+        *(line(f"  witness  {name}  {stamp(at)}") for name, at in value.by),
         None
         if value.proof or value.head == 1
         else dim("  No proof by itself: the broker is away."),
@@ -91,7 +95,7 @@ def case(value: CaseAudit) -> Painted:
         line(bold(head)),
         *(alarm("KEPT FROM YOU: ", problem) for problem in value.problems),
         readers.painted() if value.readers else line("Nobody has opened anything of it."),
-        listed(value.rows, value.quorum) if value.rows else None,
+        listed(value.rows, value.quorum, within=value.case) if value.rows else None,
         line(more) if more else None,
     )
 
@@ -103,16 +107,17 @@ def register(lines: Sequence[Disclosed]) -> Painted:
             line("Nothing was disclosed to another node."), dim("'seefen audit' gives the verdict.")
         )
     now = times.now()
-    grid = Grid("FROM", "TO", "SENT", "KEYS", "PUSHED", "FIRST", "LAST", "CASES", right=(2, 3, 4))
+    grid = Ledger("FROM", "TO", "SENT", "KEYS", "PUSHED", "FIRST, UTC", "LAST, UTC", "CASES",
+                  right=(2, 3, 4))  # fmt: skip
     for one in lines:
         more = f" and {one.more_cases} more" if one.more_cases else ""
         grid.row(
             one.node, one.to, str(one.objects), str(one.keys), str(one.pushed),
-            times.moment(one.first_at, now), times.moment(one.last_at, now),
+            times.entered(one.first_at, now), times.entered(one.last_at, now),
             ", ".join(one.cases) + more,
         )  # fmt: skip
     return stack(
-        grid.painted(),
+        grid,
         dim("SENT: messages and files that the other node may read. PUSHED: to devices on watch."),
         dim("Only what your node did, or what concerned its cases, is known here."),
     )
@@ -123,11 +128,12 @@ def processing(value: Processing) -> Painted:
     return stack(
         line(bold(f"Record of processing, {value.node}"), f" ({value.network}), Directive (EU)"),
         line(f"2016/680, Article 24 · from {value.entries} entries, checkpoint {value.head}, "
-             f"{times.utc(value.at)}"),
+             f"{stamp(value.at)}"),
         line("Purposes     ", _counted(value.purposes)),
         line("Legal bases  ", _counted(value.bases)),
         line("Recipients   ", ", ".join(value.recipients) or "none"),
-        line(f"Kept in      {value.cases} cases, {value.channels} channels", _ends(value)),
+        line(f"Kept in      {counted(value.cases, 'case')}, {counted(value.channels, 'channel')}",
+             ends(value)),
         line("Devices      ", _counted(value.devices)),
         line("Profiling    ", value.profiling),
         line("Security"),
@@ -141,11 +147,13 @@ def _counted(pairs: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{name} {count}" for name, count in pairs) or "none"
 
 
-def _ends(value: Processing) -> str:
-    if not value.cases:
-        return ""
-    first, last = times.utc(value.earliest_end)[:10], times.utc(value.latest_end)[:10]
-    return f"; to be erased from {first} to {last}"
+def ends(value: Processing) -> str:
+    """Return when cases are to be erased; one without a date has none, and no first of 1970."""
+    first, last = day(value.earliest_end), day(value.latest_end)
+    dated = f"; to be erased from {first} to {last}" if value.endless < value.cases else ""
+    have = "has" if value.endless == 1 else "have"
+    endless = f"{counted(value.endless, 'case')} {have} no date for erasure"
+    return dated + (f"; {endless}" if value.endless else "")
 
 
 def sample(value: Sample, quorum: int) -> Painted:
@@ -162,14 +170,15 @@ def sample(value: Sample, quorum: int) -> Painted:
     return stack(
         line("Drawn: ", fixed),
         line(f"Seed: the root at {value.size}, {value.root}"),
-        listed(value.rows, quorum),
+        listed(value.rows, quorum) if value.rows else line("There was no reading to draw from."),
+        dim("The same command shows these again; what came since is drawn from with --anew."),
     )
 
 
 def flags(found: Sequence[Flag]) -> Painted:
     """Return what is worth a question."""
     if not found:
-        return stack(good("No flag."), dim("The rules: docs/cli.md, Audit."))
+        return stack(good("No flag."), dim("The rules: docs/cli.md, Audit."), *_not_looked_for())
     parts: list[Painted] = []
     for flag in found:
         numbers = ", ".join(f"#{index}" for index in flag.entries)
@@ -183,7 +192,13 @@ def flags(found: Sequence[Flag]) -> Painted:
             line(f"  entries   {numbers}{more}"),
             dim(f"  It may be {flag.honest}."),
         ]
-    return stack(*parts, line("A flag is a question, and no verdict on anybody."))
+    return stack(
+        *parts, line("A flag is a question, and no verdict on anybody."), *_not_looked_for()
+    )
+
+
+def _not_looked_for() -> tuple[Painted, ...]:
+    return (line("No rule looks for:"), *(warn("  ", text) for text in NOT_LOOKED_FOR))
 
 
 def statement(value: Statement) -> Painted:
@@ -195,10 +210,12 @@ def statement(value: Statement) -> Painted:
             grid.row(f"  {name}", text)
     return stack(
         line(bold(f"Statement, Article 25, {value.month}"), f"  {value.node}, {value.network}"),
+        None if value.over else warn(f"The month is not over: its days up to {stamp(value.at)}."),
         line(f"{value.filter} · checkpoint {value.head}"),
-        good("In order") if value.ok else alarm("NOT IN ORDER"),
+        (good if value.ok else alarm)(value.verdict),
+        line(value.cosigned.sentence) if value.cosigned.needed else None,
         grid.painted(),
         line(bold("What could NOT be checked")),
         *(warn("  ", text) for text in value.unchecked),
-        behind(value.quorum),
+        behind(value.cosigned.needed),
     )

@@ -7,6 +7,7 @@ from seefen.client.admitting import Request
 from seefen.client.cli import codes, times
 from seefen.client.cli.arguments import ROLES
 from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
+from seefen.client.findings import NO_WITNESS
 from seefen.client.founding import Founded
 from seefen.client.values import JoinedView
 
@@ -96,7 +97,7 @@ def founded(made: Founded) -> Painted:
 
 def _witnesses(made: Founded) -> Painted:
     if not made.quorum:
-        return warn(codes.NO_WITNESS)
+        return warn(NO_WITNESS)
     text = f"{made.quorum} of {made.witnesses} witnesses must see the log before anybody writes."
     return stack(line(text), warn(codes.ONE_WITNESS) if made.quorum == 1 else None)
 

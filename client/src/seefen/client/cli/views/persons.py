@@ -3,10 +3,11 @@
 from typing import Any
 
 from seefen.client.audit.persons import Pack
-from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.client.cli import codes
+from seefen.client.cli.paint import Grid, Ledger, Painted, bold, dim, line, stack, warn
 from seefen.client.cli.views.audits import behind, proof
 from seefen.client.findings import NameTold, PersonAnswer, PersonSeen
+from seefen.client.wording import counted, stamp
 
 
 def found(pack: Pack) -> Painted:
@@ -36,7 +37,8 @@ def answer(value: PersonAnswer) -> Painted:
         if any(one.others for one in value.seen)
         else None,
         dim("Whether the answer may be given or must be restricted (Article 15) a person decides."),
-        behind(value.quorum),
+        line(f"The log: {value.cosigned.sentence}.") if value.cosigned.needed else None,
+        behind(value.cosigned.needed),
     )  # fmt: skip
 
 
@@ -60,7 +62,7 @@ def half(value: dict[str, Any]) -> Painted:
 def told(value: NameTold) -> Painted:
     """Return who is behind a pseudonym, and who else opened it."""
     by = value.given
-    when = times.moment(value.written_at, times.now())
+    when = stamp(value.written_at)
     return stack(
         line(bold(f"{value.officer} is {value.name}")),
         line(
@@ -71,15 +73,14 @@ def told(value: NameTold) -> Painted:
 
 
 def _seen(one: PersonSeen) -> Painted:
-    now = times.now()
-    grid = Grid("", "", "", "", "")
+    grid = Ledger("ENTRY", "WHEN", "WHO", "PURPOSE", "PROOF")
     for row in one.rows:
         whole = "" if "#" in row.ref else "all of it"
         why = " · ".join(filter(None, (row.purpose, row.basis, whole)))
         who = " ".join(filter(None, (row.officer or "devices on watch", row.node)))
-        grid.row(f"  #{row.index}", times.moment(row.at, now), who, why, proof(row))
-    others = f"; it names {one.others} others" if one.others else ""
+        grid.row(f"#{row.index}", stamp(row.at), who, why, proof(row))
+    others = f"; it names {counted(one.others, 'other')}" if one.others else ""
     return stack(
         line(bold(one.ref), f"  {codes.message_type(one.type)} from {one.sender}{others}"),
-        grid.painted() if one.rows else line("  Nobody's reading of it is known to your node."),
+        grid if one.rows else line("  Nobody's reading of it is known to your node."),
     )

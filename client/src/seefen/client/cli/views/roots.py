@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from seefen.client.cli import codes
 from seefen.client.cli.paint import Painted, Piece, bold, dim, line, stack, warn
+from seefen.client.findings import NO_WITNESS
 from seefen.client.roots import Proposal, RootView
 
 
@@ -66,5 +67,5 @@ def _hours(view: RootView) -> str:
 
 def _fewer(view: RootView) -> Painted | None:
     if not view.quorum:
-        return warn(codes.NO_WITNESS)
+        return warn(NO_WITNESS)
     return warn(codes.ONE_WITNESS) if view.quorum == 1 else None
