@@ -54,17 +54,24 @@ async def story(tmp_path: Path) -> AsyncIterator[Story]:
         yield Story(place, skopje, await place.client(SKOPJE, nth=1))
 
 
+def always(value: int) -> Callable[..., int]:
+    def said(*_: object) -> int:
+        return value
+
+    return said
+
+
+def soon(now: int, years: int) -> int:
+    assert years
+    return now + 1
+
+
 @pytest.fixture
 def over(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let everything be over its time a second after it was made."""
-
-    def soon(now: int, years: int) -> int:
-        assert years
-        return now + 1
-
     for module in (rules, retention):
         monkeypatch.setattr(module, "cutoff", soon)
-    monkeypatch.setattr(fetching, "told_end", lambda *_: 0)
+    monkeypatch.setattr(fetching, "told_end", always(0))
 
 
 async def erase(place: Site) -> int:
@@ -220,7 +227,7 @@ async def test_attack_an_erasure_of_the_future_takes_nothing(
     await auditor.alerts.send(alert(), CHANNEL)
     if later:
         # When its time has come, what was entered after it speaks against it.
-        monkeypatch.setattr(checking, "min", lambda *_: far, raising=False)
+        monkeypatch.setattr(checking, "min", always(far), raising=False)
     why = "erased by an entry whose time is not true" if later else "gone, and nothing in the log"
     for client in (auditor, other):
         found = await client.audit.verdict()
@@ -248,7 +255,7 @@ async def test_attack_an_erasure_is_later_than_the_signed_head_or_the_own_clock(
         (late, far, True),
     ):
         with monkeypatch.context() as patched:
-            patched.setattr(type(engine), "now", lambda _, own=own: own)
+            patched.setattr(type(engine), "now", always(own))
             problem = checking.check(engine, page.items[0], signed).problem
         assert ("dated later than it was entered" in problem) is not believed
 
@@ -276,7 +283,7 @@ async def test_attack_a_reading_goes_before_the_end_that_was_told(
     broker = place.broker.services.broker
     # By the rule that the entry names its time is over; by the one that was told it is not.
     for module in (rules, retention):
-        monkeypatch.setattr(module, "cutoff", lambda now, _: now + 1)
+        monkeypatch.setattr(module, "cutoff", soon)
     broker.retention.years = 1
     assert await broker.retention.run(sure=True)
     broker.retention.years = 3

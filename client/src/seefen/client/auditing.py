@@ -102,8 +102,8 @@ class Audit(Inquiries, Breaches, Persons, Naming):
         if made.erased:
             await self._fetching.catch_up()
             # Else a broker that blanks a reading takes it out of every export without a word.
-            gone = tuple(filter(None, map(self._not_erased, made.erased)))
-            made = replace(made, findings=made.findings + gone)
+            gone = [text for one in made.erased if (text := self._not_erased(one))]
+            made = replace(made, findings=(*made.findings, *gone))
         return await self.entered(f"export {case or ''}".strip(), lambda: made, _exported)
 
     async def acknowledge(self, name: str, why: str) -> Kept:
