@@ -130,7 +130,7 @@ async def _checked(stage: Stage) -> Row:
         under = open_checkpoint(page.checkpoint, trust.origin("activity"), trust.root.log_key)
         items = [item for item in page.items if item.kind == "object"]
         began = time.perf_counter()
-        wrong = [one for item in items if (one := check(engine, item, under.checkpoint)).problem]
+        wrong = [one for item in items if (one := check(engine, item, under)).problem]
         took = 1000 * (time.perf_counter() - began) / len(items)
     if wrong:
         raise RuntimeError(wrong[0].problem)

@@ -18,7 +18,7 @@ from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import Envelope, open_envelope, sign
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import Ask, AuditItem, Released
-from seefen.protocol.ledger.note import Checkpoint
+from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.ledger.record import Record, decode_core, encode_core
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.receipt import Entry
@@ -121,7 +121,8 @@ async def test_fault_16_a_broker_cannot_put_an_attempt_into_an_officers_mouth(
     record = replace(old, core_commitment=commit(salt, text)).encode()
     under = Checkpoint(engine.trust.origin("activity"), 1, leaf_hash(record))
     bent = AuditItem("denied", Entry(0, record, text, salt, ()), envelope)
-    assert bool(check(engine, bent, under).problem) == (lie != "nothing")
+    signed = SignedCheckpoint(under, engine.now())
+    assert bool(check(engine, bent, signed).problem) == (lie != "nothing")
 
 
 async def test_what_the_broker_refused_is_checked_by_the_program_given_away(

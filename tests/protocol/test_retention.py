@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from seefen.protocol.errors import UntrustedError
-from seefen.protocol.ledger.record import Core
-from seefen.protocol.retention import check_erased, cutoff, kept_until
-from seefen.protocol.statements import Erased
+from seefen.protocol.encoding import decode, encode
+from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.frames import AuditPage
+from seefen.protocol.ledger.record import Core, encode_core
+from seefen.protocol.retention import CLOCK_SLACK, check_erased, cutoff, kept_until
+from seefen.protocol.statements import LATEST, Erased
 
 AT = int(datetime(2026, 11, 26, 18, tzinfo=UTC).timestamp())
 CORE = Core(
@@ -32,7 +34,7 @@ def test_an_entry_is_kept_to_the_end_of_a_later_year(years: int, first: int) -> 
 
 
 def test_an_erasure_of_what_is_over_its_time_is_believed() -> None:
-    check_erased(ERASED, CORE, 40)
+    check_erased(ERASED, CORE, 40, AT)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +48,7 @@ def test_an_erasure_of_what_is_over_its_time_is_believed() -> None:
 )
 def test_attack_an_erasure_of_what_has_to_be_kept_is_not(erased: Erased) -> None:
     with pytest.raises(UntrustedError) as caught:
-        check_erased(erased, CORE, 40)
+        check_erased(erased, CORE, 40, AT)
     assert caught.value.rule == "retention"
 
 
@@ -57,4 +59,40 @@ def test_an_entry_that_says_something_else_is_no_erasure() -> None:
         replace(CORE, device="00" * 16),
     ):
         with pytest.raises(UntrustedError):
-            check_erased(ERASED, core, 40)
+            check_erased(ERASED, core, 40, AT)
+
+
+def test_attack_an_erasure_that_is_dated_later_than_it_was_entered_is_not() -> None:
+    """By a time of its own choice the broker could erase what was read a minute ago."""
+    check_erased(ERASED, CORE, 40, AT - CLOCK_SLACK)
+    with pytest.raises(UntrustedError) as caught:
+        check_erased(ERASED, CORE, 40, AT - CLOCK_SLACK - 1)
+    assert caught.value.rule == "retention"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        replace(ERASED, years=101),
+        replace(ERASED, years=0),
+        replace(ERASED, before=LATEST + 1),
+        AuditPage((), 0, "", (), 101),
+    ],
+)
+def test_attack_years_and_times_that_no_calendar_has_are_no_message(
+    odd: Erased | AuditPage,
+) -> None:
+    """Else one entry that every node is shown ends each audit, and fsck, for ever."""
+    with pytest.raises(SeefenError):
+        decode(encode(odd), type(odd))
+
+
+def test_attack_a_core_of_no_calendar_is_no_core() -> None:
+    encode_core(replace(CORE, at=LATEST * 1000))
+    with pytest.raises(ValueError, match="core"):
+        encode_core(replace(CORE, at=LATEST * 1000 + 1))
+
+
+def test_the_ends_of_what_can_be_said_are_times() -> None:
+    assert kept_until(LATEST, 100) > LATEST
+    assert cutoff(0, 100) < 0

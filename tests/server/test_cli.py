@@ -126,6 +126,16 @@ async def test_the_doctor_sees_an_open_key_and_a_changed_ledger(broker: RunningB
     (broker.data / "ca.key").chmod(0o600)
 
 
+async def test_erasing_by_hand_is_for_who_has_set_an_end(broker: RunningBroker) -> None:
+    await broker.stop()
+    assert "entries_years is 0" in await run_server("erase", "--data", broker.data, code=1)
+    settings = broker.data / "seefen.toml"
+    settings.write_text(f"entries_years = 3\n{settings.read_text()}")
+    said = await run_server("erase", "--yes", "--data", broker.data)
+    assert "by the clock of this machine it is 2" in said
+    assert "0 readings were erased" in said
+
+
 async def test_logs_are_json_without_ids(broker: RunningBroker) -> None:
     async with WebDevice(broker.url, broker.ca) as device:
         for _ in range(20):

@@ -1,5 +1,6 @@
 """What is over its time is erased: its text, and nothing that is proved; what is on hold stays."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -40,7 +41,12 @@ async def story(it: Served, serial: int = 1) -> bytes:
 
 async def run(it: Served, years: int) -> int:
     it.broker.retention.years = years
-    return await it.broker.retention.run()
+    return await it.broker.retention.run(sure=True)
+
+
+async def entry(it: Served) -> None:
+    """Let the log go on: an entry that erases nothing."""
+    await it.broker._sequencer.write(EraseJob(0, 0, 1, 0))
 
 
 async def leaves(it: Served) -> list[LeafRow]:
@@ -99,9 +105,13 @@ async def test_fault_52_what_is_on_hold_is_not_erased(it: Served) -> None:
     for subject, why, lift in (("X Y", "z", False), (OWNER, " ", False), (OWNER, "", True)):
         with pytest.raises(SetupError):
             await change_holds(it.dsn, subject, why, lift=lift)
+    for subject in ("skopje-bordr", bytes(15).hex() + "01"):  # a slip of the pen holds nothing
+        with pytest.raises(SetupError, match="the ledger has no case and no node"):
+            await change_holds(it.dsn, subject, "court", lift=False)
     page = await it.broker.erased(it.network.of(OWNER).device, LogFrom(0, 100, 0))
     assert page.items == ()
-    assert await change_holds(it.dsn, case.hex(), "court of Skopje", lift=False)
+    told = await change_holds(it.dsn, case.hex(), "court of Skopje", lift=False)
+    assert "1 readings stay" in told[0]
     said = await change_holds(it.dsn, "", "", lift=False)
     assert case.hex() in said[0]
     assert "court of Skopje" in said[0]
@@ -128,7 +138,7 @@ async def test_fault_53_a_run_that_dies_half_way_is_brought_to_its_end(
     monkeypatch.setattr(retention, "AT_ONCE", 3)
     real, calls = it.store.erasures.erase, list[int]()
 
-    async def dies(start: int, stop: int) -> int:
+    async def dies(start: int, stop: int) -> int | None:
         calls.append(start)
         if len(calls) == 3:
             raise ConnectionResetError
@@ -167,3 +177,109 @@ async def test_attack_an_intruder_erases_a_reading_and_fsck_names_it(it: Served)
         await connection.execute("UPDATE activity_leaf SET core = '' WHERE kind = 'access'")
     problems: list[Any] = (await Fsck(it.store).whole()).problems
     assert len(problems) == 1
+
+
+async def test_a_node_on_hold_holds_what_others_read_of_its_cases(it: Served) -> None:
+    await story(it)
+    await change_holds(it.dsn, OWNER, "court", lift=False)
+    it.network.at += 3 * YEAR
+    assert await run(it, 1) == 1  # the search of the partner; what he read of the case stays
+    assert [row.kind for row in await leaves(it) if row.kind in READING_KINDS and row.core] == [
+        "access"
+    ]
+    said = await change_holds(it.dsn, PARTNER, "court", lift=False)
+    assert said == [f"{PARTNER} is on hold: 1 readings stay until 'hold --lift', and all new ones",
+                    "1 were erased before"]  # fmt: skip
+
+
+async def test_attack_what_is_on_hold_is_blanked_and_fsck_names_it(it: Served) -> None:
+    case = await story(it)
+    await change_holds(it.dsn, case.hex(), "court", lift=False)
+    it.network.at += 3 * YEAR
+    await run(it, 1)
+    await change_holds(it.dsn, PARTNER, "later than its search was erased", lift=False)
+    async with it.database() as connection:
+        # The hold was made by the clock of this machine, the erasure by that of the network.
+        await connection.execute("UPDATE legal_hold SET since = $1", it.network.at + 1)
+        assert (await Fsck(it.store).whole()).problems == []
+        await connection.execute("UPDATE activity_leaf SET core = '' WHERE kind = 'access'")
+        sql = "UPDATE legal_hold SET since = $1 WHERE subject = $2"
+        await connection.execute(sql, it.network.at - YEAR, case.hex())
+    (problem,) = (await Fsck(it.store).whole()).problems
+    assert problem.endswith("it is on hold, and its text is gone")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_a_hold_that_is_lifted_while_the_broker_erases_is_not_lost(
+    it: Served, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    case = await story(it)
+    await change_holds(it.dsn, case.hex(), "court", lift=False)
+    it.network.at += 3 * YEAR
+    real = it.store.erasures.erase
+
+    async def meanwhile(start: int, stop: int) -> int | None:
+        monkeypatch.setattr(it.store.erasures, "erase", real)
+        if when == "after":
+            done = await real(start, stop)
+            await change_holds(it.dsn, case.hex(), "", lift=True)
+            return done
+        await change_holds(it.dsn, case.hex(), "", lift=True)
+        return await real(start, stop)
+
+    monkeypatch.setattr(it.store.erasures, "erase", meanwhile)
+    await run(it, 1)
+    await run(it, 1)
+    assert readings(await leaves(it)) == [False, False]
+    said = [row for row in await leaves(it) if row.kind == "erased"]
+    assert len(said) == 2, "readers are told that what was on hold is erased, too"
+
+
+async def test_attack_a_wrong_clock_erases_nothing(it: Served) -> None:
+    """What is erased is gone for good: whoever sets the clock must not be whoever erases."""
+    await story(it)
+    it.network.at += 40 * YEAR
+    it.broker.retention.years = 3
+    for _ in range(2):  # new entries are dated by the same clock, so they prove nothing
+        with pytest.raises(RefusedError, match="the clock is wrong"):
+            await it.broker.retention.run()
+        await entry(it)
+    assert all(readings(await leaves(it)))
+    it.network.at += retention.ALIVE + 86_400
+    with pytest.raises(RefusedError):
+        await it.broker.retention.run()  # nothing since: it may have moved again
+    await entry(it)
+    assert await it.broker.retention.run() == 2
+
+
+async def test_the_first_look_is_after_an_hour_and_none_is_the_last(
+    it: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    did = list[str]()
+
+    async def sleep(seconds: float) -> None:
+        did.append(f"slept {seconds:.0f}")
+        if len(did) == 5:
+            raise asyncio.CancelledError
+
+    async def odd(*, sure: bool = False) -> int:
+        did.append(f"ran {sure}")
+        raise ValueError("year -2974 is out of range")
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(it.broker.retention, "run", odd)
+    with pytest.raises(asyncio.CancelledError):
+        await retention.keep_erasing(it.broker.retention)
+    assert did == ["slept 3600", "ran False", "slept 3600", "ran False", "slept 3600"]
+
+
+async def test_a_hold_waits_for_what_is_being_erased(it: Served) -> None:
+    """Else it could say of what goes at this moment that it stays."""
+    case = await story(it)
+    async with it.database() as connection:
+        async with connection.transaction():
+            await connection.execute("SELECT done FROM erasure FOR UPDATE")
+            holding = asyncio.create_task(change_holds(it.dsn, case.hex(), "court", lift=False))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(holding), 0.3)
+        assert (await holding)[0].startswith(case.hex())

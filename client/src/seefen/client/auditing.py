@@ -9,6 +9,7 @@ Who looks here is entered himself, before he is shown anything: as a search with
 """
 
 import sys
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from seefen.client import alarms
@@ -16,7 +17,7 @@ from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breaches
 from seefen.client.audit.counting import counts
 from seefen.client.audit.emergencies import emergencies
-from seefen.client.audit.facts import AUDIT
+from seefen.client.audit.facts import AUDIT, GONE
 from seefen.client.audit.fetching import Progress, silent
 from seefen.client.audit.filters import LIMIT, Filter, conditions
 from seefen.client.audit.filters import month as months
@@ -98,6 +99,11 @@ class Audit(Inquiries, Breaches, Persons, Naming):
     async def export(self, *, case: str | None = None) -> Exported:
         """Return entries as a ZIP that verifies without any of this, of one case or all."""
         made = await Bundling(self._engine).make(case=case)
+        if made.erased:
+            await self._fetching.catch_up()
+            # Else a broker that blanks a reading takes it out of every export without a word.
+            gone = [text for one in made.erased if (text := self._not_erased(one))]
+            made = replace(made, findings=(*made.findings, *gone))
         return await self.entered(f"export {case or ''}".strip(), lambda: made, _exported)
 
     async def acknowledge(self, name: str, why: str) -> Kept:
@@ -236,6 +242,13 @@ class Audit(Inquiries, Breaches, Persons, Naming):
         if self.store.count[0]:
             problems += [gap.sentence for gap in gaps(self._engine, self.store)]
         return problems
+
+    def _not_erased(self, index: int) -> str:
+        """Say why a text is missing that should be there; empty if it was erased in order."""
+        facts = self.store.one(index)
+        if facts is None or (facts.act != GONE and not facts.problem):
+            return f"entry {index}: its text is gone, and nothing in the log allows it"
+        return facts.problem
 
     def _own(self, wanted: Filter, after: int, limit: int) -> AuditPage:
         """Return what this device opened itself; it is asked of nobody and entered nowhere."""

@@ -59,6 +59,8 @@ class Exported:
 
     Attributes:
         later: Entries that are left out: no quorum of witnesses has seen them yet.
+        erased: Places of readings that are left out: they have no text any more. Whoever exports
+            has to look whether the log allows it.
         cosigned: How many witnesses signed the checkpoint, of how many, and how many must.
     """
 
@@ -69,6 +71,7 @@ class Exported:
     findings: tuple[str, ...]
     later: int = 0
     cosigned: tuple[int, int, int] = (0, 0, 0)
+    erased: tuple[int, ...] = ()
 
 
 class Bundling:
@@ -91,6 +94,10 @@ class Bundling:
             found.items = [one for one in found.items if self._is_of(one[0], case)]
         size, whole = found.size, len(found.items)
         found.items = [one for one in found.items if one[0].entry.index < size]
+        erased = tuple(item.entry.index for item, _ in found.items if not item.entry.core)
+        whole -= len(erased)
+        # What was erased under retention says nothing any more: its record is in the tree.
+        found.items = [one for one in found.items if one[0].entry.core]
         if not found.items:
             raise RefusedError("there is no entry to export", rule="no-entry")
         made = self._files(found)
@@ -99,7 +106,8 @@ class Bundling:
         key = engine.directory.root.log_key.hex()
         cosigned = (checked.cosigned, len(checked.witnesses), checked.quorum)
         count = len(found.items)
-        return Exported(pack(made), count, size, key, findings, whole - count, cosigned)
+        later = whole - count
+        return Exported(pack(made), count, size, key, findings, later, cosigned, erased)
 
     async def shown(self, size: int | None = None) -> Fields:
         """Return what the log has signed for this device, as a file of evidence.
@@ -134,8 +142,7 @@ class Bundling:
             page = await engine.connection.request("audit", LogFrom(start, PAGE, seen), AuditPage)
             size = await self._accept(page.checkpoint, page.consistency)
             sizes[size] = page.checkpoint
-            # What was erased under retention says nothing any more: its record is in the tree.
-            items += [(item, page.checkpoint) for item in page.items if item.entry.core]
+            items += [(item, page.checkpoint) for item in page.items]
             if page.upto <= start or page.upto >= size:
                 break
             start = page.upto

@@ -195,7 +195,7 @@ class AuditPage(Part, frozen=True):
     upto: Count
     checkpoint: str
     consistency: tuple[Hash, ...]
-    years: Count = 0
+    years: Annotated[int, Meta(ge=0, le=100)] = 0
 
 
 class Renew(Part, frozen=True):

@@ -12,6 +12,7 @@ from seefen.protocol.ledger.record import Core
 from seefen.protocol.statements import Erased
 
 LEAST: Final = 1  # years
+CLOCK_SLACK: Final = 300  # seconds between two clocks
 
 
 def cutoff(now: int, years: int) -> int:
@@ -26,13 +27,22 @@ def kept_until(at: int, years: int) -> int:
     return int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) - 1
 
 
-def check_erased(erased: Erased, core: Core, index: int) -> None:
+def check_erased(erased: Erased, core: Core, index: int, latest: int) -> None:
     """Check that an erasure was allowed when it was entered.
+
+    Args:
+        erased: What the entry at ``index`` says.
+        core: What the broker says of it.
+        index: Its place.
+        latest: When it stood in the log at the latest (unix seconds). The broker writes the time
+            that the rule is judged by: an entry of the future could erase what was read today.
 
     Raises:
         UntrustedError: rule ``retention``: it took what had to be kept, or what came after it.
     """
     if erased.before > cutoff(core.at // 1000, erased.years) or erased.upto > index:
         raise UntrustedError("this erases what has to be kept", rule="retention")
+    if core.at // 1000 > latest + CLOCK_SLACK:
+        raise UntrustedError("this is dated later than it was entered", rule="retention")
     if (core.op, core.outcome, core.device, core.case) != ("erase", "ok", "", ""):
         raise UntrustedError("the entry says something else than the erasure", rule="retention")

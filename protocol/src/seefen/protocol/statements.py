@@ -19,6 +19,8 @@ Id: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Hash: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Number: TypeAlias = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+LATEST: Final = 221_845_392_000  # 1 January of the year 9000: what a calendar can count beyond
+Time: TypeAlias = Annotated[int, Meta(ge=0, le=LATEST)]  # unix seconds
 NodeName: TypeAlias = Annotated[
     str, Meta(pattern=r"\A[a-z][a-z0-9]*(-[a-z0-9]+)*\Z", min_length=3, max_length=40)
 ]
@@ -328,8 +330,8 @@ class Erased(Statement, frozen=True):
     """
 
     upto: Count
-    before: Count
-    years: Number
+    before: Time
+    years: Annotated[int, Meta(ge=1, le=100)]
     count: Count
 
 

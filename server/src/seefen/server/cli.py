@@ -155,6 +155,23 @@ def hold(options: argparse.Namespace) -> int:
     return 0
 
 
+def erase(options: argparse.Namespace) -> int:
+    """Erase what is over its time: the operator says that the clock is right."""
+    config = read_config(options.data.absolute())
+    if not config.entries_years:
+        raise SetupError("nothing has an end: entries_years is 0")
+    print(f"by the clock of this machine it is {datetime.fromtimestamp(now(), UTC):%Y-%m-%d}")  # noqa: T201
+    with own_database(config) as database:
+        count = _run(_erase(config, database.dsn, sure=options.yes))
+    print(f"{count} readings were erased")  # noqa: T201
+    return 0
+
+
+async def _erase(config: Config, dsn: str, *, sure: bool) -> int:
+    async with open_services(config, dsn) as services:
+        return await services.broker.retention.run(sure=sure)
+
+
 async def _serve(config: Config, database: Database) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -250,6 +267,9 @@ def _parser() -> argparse.ArgumentParser:
                      help="id of a case, 32 digits of hex, or name of a node")  # fmt: skip
     one.add_argument("--why", default="", help="who asked for it: it is shown to operators alone")
     one.add_argument("--lift", action="store_true", help="end it")
+    text = "erase now what is over its time; the broker stands still meanwhile"
+    one = _command(commands, "erase", erase, text)
+    one.add_argument("--yes", action="store_true", help="the clock is right, whatever the log says")
     text = "put back from mirrors what an older backup lacks"
     one = _command(commands, "recover", put_back, text)
     one.add_argument(

@@ -61,7 +61,7 @@ class Config:
     free_disk_percent: Annotated[int, Meta(ge=0, le=90)] = 10
     quota_mebibytes_per_node: Positive = 1 << 20
     unwitnessed_seconds: Annotated[int, Meta(ge=0)] = 14_400  # 0: never
-    entries_years: Annotated[int, Meta(ge=0, le=100)] = 3  # 0: for ever
+    entries_years: Annotated[int, Meta(ge=0, le=100)] = 0  # for ever
     metrics_listen: str = ""
     high_water: str = ""
 

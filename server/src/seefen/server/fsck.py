@@ -42,6 +42,7 @@ class Looked:
     more: int = 0  # that are not named
     erased: int = 0
     erasable: int = 0  # before it readings may have no text: the log says so
+    held: frozenset[int] = frozenset()  # that are on hold, and were when it said so
 
     def name(self, problem: str) -> None:
         """Take in what differs."""
@@ -62,7 +63,7 @@ class Fsck:
         """Look at everything up to the heads of now."""
         heads = await self._reads.heads()
         looked = Looked()
-        looked.erasable = await self._erasable(looked)
+        await self._erasable(looked)
         await self._authority(heads.authority, looked)
         edge, size = Edge(), heads.activity.size
         for start in range(0, size, AT_ONCE):
@@ -87,7 +88,7 @@ class Fsck:
         """Look at the next full tiles, and at what stands under them."""
         size = (await self._reads.heads()).activity.size
         looked, count = Looked(), size // WIDTH
-        looked.erasable = await self._erasable(looked)
+        await self._erasable(looked)
         for _ in range(-(-count * percent // 100)):
             start = self._next % count * WIDTH
             self._next += 1  # first: what fails here must not be all that is ever looked at
@@ -110,16 +111,23 @@ class Fsck:
                 await self._tiles({TileId(0, first // WIDTH): _tile_of(rows)}, looked)
             await asyncio.sleep(PAUSE)
 
-    async def _erasable(self, looked: Looked) -> int:
+    async def _erasable(self, looked: Looked) -> None:
         try:
             rows = await self._reads.erased_entries()
+            latest = (await self._reads.heads()).at // 1000
+            said = [found for row in rows if (found := _erasure(row, latest)) is not None]
+            looked.erasable = max((upto for upto, _ in said), default=0)
+            looked.held = await self._held(said)
         except UnreachableError:
             raise
         except Exception as err:  # it reads all pages, so one that is damaged is met here first
             looked.name(_unreadable("the entries that say what was erased", err))
-            return 0
-        uptos = [one.upto for row in rows if (one := _erasure(row)) is not None]
-        return max(uptos, default=0)
+
+    async def _held(self, said: list[tuple[int, int]]) -> frozenset[int]:
+        """Return which readings without text were on hold already when the log first named them."""
+        held = await self._reads.held_blank()
+        first = {index: min((at for upto, at in said if index < upto), default=0) for index in held}
+        return frozenset(index for index, since in held.items() if since <= first[index])
 
     async def _authority(self, head: LogHead, looked: Looked) -> None:
         edge = Edge()
@@ -203,6 +211,8 @@ def _look_at_rows(
     for row in rows:
         if row.kind == LOST:
             looked.lost += 1
+        elif row.idx in looked.held:
+            looked.name(f"activity entry {row.idx}: it is on hold, and its text is gone")
         elif not row.core and row.kind in READING_KINDS and row.idx < looked.erasable:
             looked.erased += 1
         elif problem := _wrong(row):
@@ -211,18 +221,21 @@ def _look_at_rows(
     return edge.extend([leaf_hash(row.record) for row in rows])
 
 
-def _erasure(row: LeafRow) -> Erased | None:
-    """Return what an entry allows to be erased; None when it is not what its record says."""
+def _erasure(row: LeafRow, latest: int) -> tuple[int, int] | None:
+    """Return before which index an entry allows erasing, and when it said so (unix seconds).
+
+    None when it is not what its record says, or is not allowed.
+    """
     if _wrong(row):
         return None
-    erased, core = open_envelope(row.envelope, "erased").statement, decode_core(row.core)
-    if not isinstance(erased, Erased):
-        return None
     try:
-        check_erased(erased, core, row.idx)
+        erased, core = open_envelope(row.envelope, "erased").statement, decode_core(row.core)
+        if not isinstance(erased, Erased):
+            return None
+        check_erased(erased, core, row.idx, latest)
     except SeefenError:
         return None
-    return erased
+    return erased.upto, core.at // 1000
 
 
 def _wrong(row: LeafRow) -> str:

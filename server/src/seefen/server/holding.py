@@ -20,7 +20,7 @@ async def change_holds(dsn: str, subject: str, why: str, *, lift: bool) -> list[
         lift: End it.
 
     Raises:
-        SetupError: It is neither, has no reason, or is not on hold.
+        SetupError: It is neither, is not known, has no reason, or is not on hold.
     """
     async with Store.open(dsn) as store:
         rows = store.erasures
@@ -37,8 +37,13 @@ async def change_holds(dsn: str, subject: str, why: str, *, lift: bool) -> list[
             return [f"{subject} is on hold no more: its entries go when their time is over"]
         if not why.strip():
             raise SetupError("say who asked for the hold", hint="--why TEXT")
+        if not await rows.known(subject):
+            # Else a slip of the pen would be told as a hold, and a court's order be for nothing.
+            raise SetupError(f"the ledger has no case and no node {subject!r}")
         await rows.hold(subject, now(), why.strip())
-        return [f"{subject} is on hold: its entries stay until 'hold --lift'"]
+        kept, gone = await rows.covered(subject)
+        said = f"{subject} is on hold: {kept} readings stay until 'hold --lift', and all new ones"
+        return [said, *([f"{gone} were erased before"] if gone else [])]
 
 
 def _day(at: int) -> str:

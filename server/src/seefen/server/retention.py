@@ -19,6 +19,7 @@ from seefen.protocol.statements import Erased
 from seefen.protocol.suite import SUITE, new_id
 from seefen.server.alarms import alarm
 from seefen.server.entries import erased_entry_of
+from seefen.server.erasures import LIFTED
 from seefen.server.errors import UnreachableError
 from seefen.server.jobs import Job
 from seefen.server.rows import Storage
@@ -27,6 +28,7 @@ from seefen.server.view import Layer, Needs
 
 AT_ONCE: Final = 1000  # leaves that are looked at in one statement
 HOUR: Final = 3600
+ALIVE: Final = 31 * 86_400  # seconds: a log in use has entries of this time, and of that before
 
 
 class EraseJob(Job):
@@ -61,12 +63,17 @@ class Retention:
         self._clock = clock
         self.years = 0  # for which texts are kept, to the end of the year; 0 is for ever
 
-    async def run(self) -> int:
+    async def run(self, *, sure: bool = False) -> int:
         """Erase what is over its time; return how many entries lost their text.
+
+        Args:
+            sure: The operator says that the clock is right.
 
         Raises:
             UnreachableError: The database is away; the next run goes on.
+            RefusedError: rule ``clock``: it may be wrong, and what is erased is gone for good.
         """
+        await self._take_up_lifted()
         erased = await self._finish()
         if not self.years:
             return erased
@@ -75,19 +82,48 @@ class Retention:
         count = await self._erasable(upto)
         if not count:
             return erased
+        if not sure:
+            await self._require_true_clock()
         await self._sequencer.write(EraseJob(upto, before, self.years, count))
         return erased + await self._finish()
+
+    async def _require_true_clock(self) -> None:
+        """Refuse when no entry was made within 31 days, or none in the 31 days before them.
+
+        Both times come from this clock: a wrong one that dates new entries, too, is known by the
+        time that lies between them and those before.
+        """
+        now = int(self._clock())
+        older = await self._first_since(now - ALIVE)
+        newest = (await self._storage.heads()).activity.size
+        if older == newest or older == await self._first_since(now - 2 * ALIVE):
+            raise RefusedError(
+                "the clock is wrong, or the log has no entries of the last two months: look at the "
+                "clock, and if it is right: seefen-server erase --yes",
+                rule="clock",
+            )
+
+    async def _take_up_lifted(self) -> None:
+        """Enter anew what a hold has kept until it was lifted: readers drop it then, too."""
+        rows = self._storage.erasures
+        if await rows.done() != LIFTED:
+            return
+        last = max(await erasures(self._storage), key=_upto, default=None)
+        if last is not None and (count := await self._erasable(last.upto)):
+            await self._sequencer.write(EraseJob(last.upto, last.before, last.years, count))
+        await rows.begin_again()
 
     async def _finish(self) -> int:
         """Erase what the log says is erased, from where an earlier run ended."""
         rows, erased = self._storage.erasures, 0
         upto = await self._allowed()
         start = await rows.done()
-        while start < upto:
+        while LIFTED < start < upto:
             stop = min(upto, start + AT_ONCE)
-            erased += await rows.erase(start, stop)
-            await rows.set_done(stop)
-            start = stop
+            count = await rows.erase(start, stop)
+            if count is None:
+                break  # a hold was lifted meanwhile: the next run enters and does the rest
+            erased, start = erased + count, stop
             await asyncio.sleep(0)
         if erased:
             structlog.get_logger().info("retention.erased", count=erased, upto=upto)
@@ -97,7 +133,7 @@ class Retention:
         return max((one.upto for one in await erasures(self._storage)), default=0)
 
     async def _erasable(self, upto: int) -> int:
-        starts = range(await self._storage.erasures.done(), upto, AT_ONCE)
+        starts = range(max(0, await self._storage.erasures.done()), upto, AT_ONCE)
         found = [
             await self._storage.erasures.erasable(start, min(upto, start + AT_ONCE))
             for start in starts
@@ -128,12 +164,18 @@ async def erasures(storage: Storage) -> list[Erased]:
 
 
 async def keep_erasing(retention: Retention) -> None:
-    """Erase on for ever, at the start and each hour."""
+    """Erase on for ever, each hour; not at the start, when an operator still looks at his work."""
     while True:
+        await asyncio.sleep(HOUR)
         try:
             await retention.run()
         except UnreachableError:
             pass  # the database is away: the next hour will do
         except SeefenError as err:
             alarm("retention-failed", failed=err.rule)
-        await asyncio.sleep(HOUR)
+        except Exception as err:  # one odd entry must not end the erasing of all others
+            alarm("retention-failed", failed=type(err).__name__)
+
+
+def _upto(one: Erased) -> int:
+    return one.upto

@@ -12,6 +12,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from seefen.protocol.ledger.tiles import TileId
+from seefen.server.erasures import Erasures
 from seefen.server.gate import Protected
 
 
@@ -223,6 +224,10 @@ class Reads(Protocol):
         """Return the entries that say what was erased: a few each year."""
         ...
 
+    async def held_blank(self) -> dict[int, int]:
+        """Return the readings on hold that have no text, each with the start of its hold."""
+        ...
+
     async def tiles(self, ids: Iterable[TileId]) -> dict[TileId, bytes]:
         """Return those full tiles of the activity log that are there."""
         ...
@@ -297,26 +302,6 @@ class Cosignatures(Protocol):
 
     async def forget(self, log: str, sizes: Iterable[int]) -> None:
         """Forget heads, and what was signed of them."""
-        ...
-
-
-class Erasures(Protocol):
-    """Texts that are over their time."""
-
-    async def done(self) -> int:
-        """Return up to where the readings are erased that the log says are."""
-        ...
-
-    async def set_done(self, upto: int) -> None:
-        """Store how far it is."""
-        ...
-
-    async def erasable(self, start: int, stop: int) -> int:
-        """Return how many readings in a piece of the log have a text, and are not on hold."""
-        ...
-
-    async def erase(self, start: int, stop: int) -> int:
-        """Erase them; return how many there were."""
         ...
 
 

@@ -11,7 +11,7 @@ from seefen.protocol.case import Position
 from seefen.protocol.envelope import Opened, check_signed_by, open_envelope
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuditItem
-from seefen.protocol.ledger.note import Checkpoint
+from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.ledger.tree import check_inclusion, leaf_hash
 from seefen.protocol.retention import check_erased
@@ -32,16 +32,17 @@ class Checked:
 AllChecked: TypeAlias = list[Checked]
 
 
-def check(engine: Engine, item: AuditItem, under: Checkpoint) -> Checked:
+def check(engine: Engine, item: AuditItem, signed: SignedCheckpoint) -> Checked:
     """Return an entry with what is wrong with it; never raises for what the broker sent."""
     core: Core | None = None
+    under = signed.checkpoint
     try:
         if not item.entry.core:
             _check_gone(engine, item, under)
             return Checked(item, None, None, "")
         core = decode_core(item.entry.core)
         taken = engine.trust.take_entry(item.kind, item.entry, item.envelope, under)
-        _check_statement(engine, taken)
+        _check_statement(engine, taken, min(signed.time, engine.now()))
     except SeefenError as err:
         return Checked(item, core, None, f"entry {item.entry.index}: {err}")
     return Checked(item, taken.core, taken.opened, "")
@@ -55,12 +56,12 @@ def _check_gone(engine: Engine, item: AuditItem, under: Checkpoint) -> None:
         raise UntrustedError("its text is gone, and nothing in the log allows it", rule="erased")
 
 
-def _check_statement(engine: Engine, taken: Taken) -> None:
+def _check_statement(engine: Engine, taken: Taken, latest: int) -> None:
     match taken.opened.statement:
         case Denied() as denied:
             _check_asked(engine, taken, denied)
         case Erased() as erased:
-            check_erased(erased, taken.core, taken.index)
+            check_erased(erased, taken.core, taken.index, latest)
         case Release():
             pass  # the broker's own word, and the checkpoint over it
         case _:

@@ -6,14 +6,22 @@ from typing import Final, TypeAlias
 from msgspec.structs import replace
 
 from seefen.client.audit.checking import Checked, check
-from seefen.client.audit.erasing import YEARS, erased_upto, erasure_of, learn
+from seefen.client.audit.erasing import (
+    Erasure,
+    erased_upto,
+    erasure_of,
+    erasures,
+    learn,
+    tell,
+    told_end,
+)
 from seefen.client.audit.facts import GONE, Facts, facts_of
 from seefen.client.audit.store import Store
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.frames import AuditItem, AuditPage, CaseFrom, LogFrom
-from seefen.protocol.ledger.note import Checkpoint
+from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Erased
 
@@ -52,11 +60,14 @@ class Fetching:
         async with self._engine.lock:
             for facts in self.store.problems(AGAIN):
                 await self._page(facts.idx, 1, mark=False)
-            before = erased_upto(self._engine.vault)
+            before = erasures(self._engine.vault)
             await self._through(self.store.upto, None, progress, mark=True)
-            if (upto := erased_upto(self._engine.vault)) > before:
-                # What was erased there goes here, too; what is on hold is shown as it was.
-                await self._through(before, upto, progress, mark=False)
+            if new := [one for one in erasures(self._engine.vault) if one not in before]:
+                # What was erased there goes here, too; what is on hold is shown as it was. One
+                # that reaches no farther than those before it erases what was on hold then.
+                start = max((one.upto for one in before), default=0)
+                start = 0 if any(one.upto <= start for one in new) else start
+                await self._through(start, max(one.upto for one in new), progress, mark=False)
             await self._engine.fetch_witnessed()
 
     async def again(self, start: int, stop: int | None) -> None:
@@ -121,7 +132,7 @@ class Fetching:
         entries = [item.entry for item in page.items if item.entry.index == index]
         if not entries:
             return None
-        if check(engine, page.items[0], signed.checkpoint).problem:
+        if check(engine, page.items[0], signed).problem:
             await self.again(index, index + 1)  # what is shown now is what will be listed
         return entries[0]
 
@@ -157,11 +168,11 @@ class Fetching:
             raise UntrustedError("the broker shows another page than was asked", rule="page")
         if limit == 1:
             indices = indices[:1] if indices[:1] == [start] else []
-        engine.vault.put_number(YEARS, page.years)
         gone = (one.entry.index for one in page.items if not one.entry.core)
         if any(index >= erased_upto(engine.vault) for index in gone):
             await self._learn_erasures()
-        kept = self._checked([i for i in page.items if i.entry.index in indices], start, under)
+        kept = self._checked([i for i in page.items if i.entry.index in indices], start, signed)
+        tell(engine.vault, page.years, min(upto, under.size))  # after: it holds from now on
         self.store.keep(kept, min(upto, under.size) if mark else None)
         return set(indices), upto, under
 
@@ -174,38 +185,68 @@ class Fetching:
             "activity", page.checkpoint, page.consistency, engine.prove
         )
         for item in page.items:
-            self._learn(check(engine, item, signed.checkpoint))
+            self._learn(check(engine, item, signed))
 
     def _learn(self, one: Checked) -> None:
         statement = None if one.opened is None else one.opened.statement
-        if isinstance(statement, Erased) and one.core is not None and not one.problem:
-            learn(self._engine.vault, statement, one.core)
+        if not isinstance(statement, Erased) or one.core is None or one.problem:
+            return
+        learn(self._engine.vault, statement, one.core, one.item.entry.index)
 
-    def _too_early(self, index: int, newest: int) -> str:
-        """Say what is wrong when an entry is gone that was too young: seen, or by its neighbours.
+    def _fits(self, index: int, at: int) -> bool:
+        """Tell whether what is proved around a place was made before and after ``at`` (unix s).
+
+        What erases comes by a verb of its own, so the order of a page says nothing of it.
+        """
+        chosen = "FROM audited WHERE problem = '' AND act <> 'gone' AND idx"
+        row = self.store.vault.one(
+            f"SELECT ifnull((SELECT at {chosen} < ? ORDER BY idx DESC LIMIT 1), 0),"
+            f" ifnull((SELECT at {chosen} > ? ORDER BY idx LIMIT 1), ?)",
+            *(index, index, at * 1000),
+        )
+        return row is not None and bool(row[0] // 1000 <= at <= row[1] // 1000)
+
+    def _gone(self, facts: Facts, kind: str, newest: int) -> Facts:
+        """Return an erased entry with what is wrong, if it was too young or is not what it was.
 
         Args:
-            index: Its place.
+            facts: Of the entry.
+            kind: Which the broker says that it was.
             newest: When the last proved entry before it was made: times never go back.
         """
-        facts, erasure = self.store.one(index), erasure_of(self._engine.vault, index)
-        if facts is not None and not facts.problem and facts.act != GONE:
-            newest = max(newest, facts.at)
-        if erasure is None or newest < erasure.before * 1000:
-            return ""
-        return f"entry {index}: its text was erased before its time"
+        known, erasure = self.store.one(facts.idx), erasure_of(self._engine.vault, facts.idx)
+        if known is not None and known.act == GONE and known.problem:
+            # What it was found by is gone with its text: a second look would find nothing.
+            return replace(facts, at=newest, problem=known.problem)
+        made, problem = newest, ""
+        if known is not None and known.act != GONE and not known.problem:
+            made = max(newest, known.at)
+            problem = "" if known.act == kind else "it was shown as another kind before"
+        if not problem and erasure is not None:
+            problem = self._too_early(facts.idx, made, erasure)
+        return replace(facts, at=newest, problem=problem and f"entry {facts.idx}: {problem}")
 
-    def _checked(self, items: list[AuditItem], start: int, under: Checkpoint) -> Kept:
+    def _too_early(self, index: int, made: int, erasure: Erasure) -> str:
+        """Say what is wrong with the time of what was made at ``made`` (unix ms) or later."""
+        if made >= erasure.before * 1000:
+            return "its text was erased before its time"
+        if not self._fits(erasure.index, erasure.at):
+            return "its text was erased by an entry whose time is not true"
+        if made and told_end(self._engine.vault, index, made // 1000) > erasure.at:
+            return "its text was erased before the end that this device was told"
+        return ""
+
+    def _checked(self, items: list[AuditItem], start: int, signed: SignedCheckpoint) -> Kept:
         sql = "SELECT at FROM audited WHERE idx < ? AND problem = '' ORDER BY idx DESC LIMIT 1"
         before = self.store.vault.one(sql, start)
         newest = 0 if before is None else int(before[0])
         kept: Kept = []
         for item in items:
-            one = check(self._engine, item, under)
+            one = check(self._engine, item, signed)
             self._learn(one)
-            facts = facts_of(self._engine, one, under.size)
+            facts = facts_of(self._engine, one, signed.checkpoint.size)
             if facts.act == GONE:
-                facts = replace(facts, at=newest, problem=self._too_early(facts.idx, newest))
+                facts = self._gone(facts, item.kind, newest)
             if not facts.problem and facts.at < newest:
                 late = (newest - facts.at) // 1000
                 problem = f"entry {facts.idx}: it is dated {late} s before the one before it"

@@ -2,16 +2,33 @@
 
 Of the own devices every number; of partners those in the own cases. How far a device got is
 also known from what it told this one: its last entries cannot be cut off.
+
+What was erased has lost its number. It is no gap where as much is shown as erased, each at its
+proved place: in a case exactly the access whose number the members were told, of a device as
+many readings as numbers are missing there. One erasure must not excuse what is hidden later.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import inf
 from typing import Final
 
-from seefen.client.audit.erasing import erased_upto
 from seefen.client.audit.store import Store
 from seefen.client.engine import Engine
 
+_ERASED: Final = """
+    SELECT seen.idx, entry.device FROM audited AS seen JOIN audited_bytes USING (idx)
+      LEFT JOIN entry ON entry.idx = seen.idx
+     WHERE seen.act = 'gone' AND seen.problem = '' AND audited_bytes.kind IN ('access', 'search')
+     ORDER BY seen.idx
+"""
+_ERASED_THERE: Final = """
+    SELECT entry.case_n, entry.idx FROM entry JOIN audited ON audited.idx = entry.idx
+     WHERE entry.case_id = ? AND entry.device = ? AND entry.kind = 'access'
+       AND audited.act = 'gone' AND audited.problem = ''
+"""
 MOST: Final = 100  # holes of one device that are named one by one; of the others, how many
 
 
@@ -32,11 +49,12 @@ class Hole:
     last: int
     start: int
     stop: int | None
+    erased: int = 0  # of these numbers, known by as many erased readings in that piece
 
     @property
     def count(self) -> int:
-        """How many numbers these are."""
-        return self.last - self.first + 1
+        """How many of these numbers nothing has."""
+        return self.last - self.first + 1 - self.erased
 
 
 def gaps(engine: Engine, store: Store) -> tuple[Gap, ...]:
@@ -49,17 +67,38 @@ class _Gaps:
         self._engine = engine
         self._store = store
         self._broken: set[str] = set()
-        self._erased = erased_upto(engine.vault)
 
     def all(self) -> Iterator[Gap]:
-        for device, (count, upto) in self._own().items():
-            if count >= upto:
-                continue
-            holes = [*self._holes("device_n", upto, "device = ?", device)]
-            if holes:
-                self._broken.add(device)
-                yield from _said(holes, self._officer(device), "")
+        sql = "SELECT device_n, idx FROM audited WHERE device = ? AND device_n > 0"
+        found = {
+            device: [*_holes(self._store.vault.run(sql, device), upto)]
+            for device, (count, upto) in self._own().items()
+            if count < upto
+        }
+        for device, holes in self._without_erased(found).items():
+            self._broken.add(device)
+            yield from _said(holes, self._officer(device), "")
         yield from self._in_cases()
+
+    def _without_erased(self, found: dict[str, list[Hole]]) -> dict[str, list[Hole]]:
+        """Return the holes that are not filled by what is shown as erased; each fills one number.
+
+        An access is of the device that the members were told; of a search nobody says whose it
+        was. By their ends, each hole takes the first ones: so as much as can be is filled.
+        """
+        left: dict[str, list[Hole]] = defaultdict(list)
+        holes = [(device, hole) for device, holes in found.items() for hole in holes]
+        if not holes:
+            return left
+        accesses, others = defaultdict[str, list[int]](list), list[int]()
+        for index, owner in self._store.vault.run(_ERASED):
+            (others if owner is None else accesses[owner.hex()]).append(index)
+        for device, hole in sorted(holes, key=_by_end):
+            taken = _take(accesses[device], hole, hole.count)
+            taken += _take(others, hole, hole.count - taken)
+            if taken < hole.count:
+                left[device].append(replace(hole, erased=taken))
+        return left
 
     def _own(self) -> dict[str, tuple[int, int]]:
         """Return of each device of the node how many numbers are here, and which it has reached."""
@@ -88,31 +127,50 @@ class _Gaps:
             own = engine.directory.device(device).node == engine.node
             if state.owner != engine.node and not own:
                 continue  # not for us to know
-            where, name = "device = ? AND case_id = ?", engine.name_of(state)
-            holes = [*self._holes("case_n", upto, where, device.hex(), case.hex())]
-            yield from _said(holes, f"{self._officer(device.hex())} in {name}", " there")
-
-    def _holes(self, column: str, upto: int, where: str, *values: str) -> Iterator[Hole]:
-        """Yield each row of missing numbers, with the piece of the log in which it must stand."""
-        chosen = f"FROM audited WHERE {where} AND {column} > 0"
-        sql = f"SELECT {column}, idx {chosen} ORDER BY {column}"
-        expected, before = 1, 0
-        for number, index in [*self._store.vault.run(sql, *values), (upto + 1, None)]:
-            if before < self._erased:
-                # What was erased under retention has no number any more.
-                expected = max(expected, number)
-            if expected < (end := min(number, upto + 1)):
-                yield Hole(expected, end - 1, before, index)
-            expected, before = max(expected, number + 1), (index or 0) + 1
+            sql = "SELECT case_n, idx FROM audited WHERE device = ? AND case_id = ? AND case_n > 0"
+            shown = self._store.vault.run(sql, device.hex(), case.hex())
+            erased = self._store.vault.run(_ERASED_THERE, case, device)
+            whose = f"{self._officer(device.hex())} in {engine.name_of(state)}"
+            yield from _said([*_holes([*shown, *erased], upto)], whose, " there")
 
     def _officer(self, device: str) -> str:
         return self._engine.directory.device(bytes.fromhex(device)).officer or device[:8]
 
 
+def _holes(rows: Iterable[tuple[int, int]], upto: int) -> Iterator[Hole]:
+    """Yield each row of missing numbers, with the piece of the log in which it must stand.
+
+    Args:
+        rows: Numbers that are there, each with its place.
+        upto: The last number that the device gave.
+    """
+    expected, before = 1, 0
+    for number, index in [*sorted(rows), (upto + 1, None)]:
+        if expected < (end := min(number, upto + 1)):
+            yield Hole(expected, end - 1, before, index)
+        expected, before = max(expected, number + 1), (index or 0) + 1
+
+
+def _take(places: list[int], hole: Hole, count: int) -> int:
+    """Take up to so many places that lie in a hole out of the list; return how many."""
+    start = bisect_left(places, hole.start)
+    stop = len(places) if hole.stop is None else bisect_left(places, hole.stop)
+    taken = max(0, min(count, stop - start))
+    del places[start : start + taken]
+    return taken
+
+
+def _by_end(one: tuple[str, Hole]) -> float:
+    return inf if one[1].stop is None else one[1].stop
+
+
 def _said(holes: Sequence[Hole], whose: str, there: str) -> Iterator[Gap]:
     """Yield a sentence for each hole; what is not named is counted, never left out."""
     for hole in holes[:MOST]:
-        if hole.count == 1:
+        if hole.erased:
+            numbers = f"among its numbers {hole.first} to {hole.last}{there}"
+            text = f"{hole.count} of the entries of {whose} {numbers} are missing"
+        elif hole.count == 1:
             text = f"an entry of {whose} is missing: its number {hole.first}{there}"
         else:
             numbers = f"its numbers {hole.first} to {hole.last}{there}"

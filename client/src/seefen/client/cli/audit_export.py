@@ -113,6 +113,9 @@ def _summary(made: Exported, output: Path) -> Painted:
         line(f"  {made.later} newer ones are left out: no quorum of witnesses has seen them yet")
         if made.later
         else None,
+        line(f"  {len(made.erased)} readings are left out: their text was erased")
+        if made.erased
+        else None,
         *(line(alarm("  NOT PROVED  ", finding)) for finding in found[:SHOWN]),
         line(f"  and {len(found) - SHOWN} more: python3 verify.py {output}")
         if len(found) > SHOWN

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from seefen.protocol.errors import MalformedError
-from seefen.protocol.statements import Count
+from seefen.protocol.statements import LATEST, Count
 
 RECORD_LENGTH: Final = 89
 CORE_LIMIT: Final = 16 * 1024  # holds 256 recipients with the longest names
@@ -77,7 +77,8 @@ class Core(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """
 
     act: str
-    at: Count  # unix milliseconds, by the broker's clock
+    # Unix milliseconds, by the broker's clock. Without a bound one entry ends every calendar.
+    at: Annotated[int, Meta(ge=0, le=LATEST * 1000)]
     op: str
     node: Name
     device: str  # ids and hashes are hex

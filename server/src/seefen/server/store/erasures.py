@@ -2,13 +2,13 @@
 
 from typing import Final
 
+from seefen.server.erasures import LIFTED
 from seefen.server.store.outage import translated
-from seefen.server.store.reads import Pool
+from seefen.server.store.reads import HOLDERS, Pool
 
-_OVER: Final = """
+_OVER: Final = f"""
     idx >= $1 AND idx < $2 AND kind IN ('access', 'search', 'release', 'denied') AND core <> ''
-       AND NOT EXISTS (SELECT FROM legal_hold
-                        WHERE subject IN (encode(case_id, 'hex'), activity_leaf.node))
+       AND NOT EXISTS (SELECT FROM legal_hold WHERE subject IN ({HOLDERS}))
 """
 _ERASABLE: Final = f"SELECT count(*) FROM activity_leaf WHERE {_OVER}"  # noqa: S608
 # The case, its number there and the device of an access stay: members count them. All that says
@@ -21,6 +21,18 @@ _ERASE: Final = f"""
      WHERE {_OVER}
 """  # noqa: S608
 _ACCESSES: Final = "DELETE FROM access WHERE idx >= $1 AND idx < $2"
+# Who erases, holds or lifts does it one after the other: neither a lift nor a hold is lost.
+_LOCK: Final = "SELECT done FROM erasure FOR UPDATE"
+_COVERED: Final = f"""
+    SELECT count(*) FILTER (WHERE core <> '') AS kept, count(*) FILTER (WHERE core = '') AS gone
+      FROM activity_leaf
+     WHERE kind IN ('access', 'search', 'release', 'denied') AND $1 IN ({HOLDERS})
+"""  # noqa: S608
+_KNOWN: Final = """
+    SELECT EXISTS (SELECT FROM case_number WHERE encode(case_id, 'hex') = $1 OR owner = $1)
+        OR EXISTS (SELECT FROM case_member WHERE node = $1)
+        OR EXISTS (SELECT FROM activity_leaf WHERE node = $1)
+"""
 _HOLD: Final = """
     INSERT INTO legal_hold VALUES ($1, $2, $3) ON CONFLICT (subject) DO UPDATE SET why = $3
 """
@@ -34,13 +46,13 @@ class ErasureRows:
 
     @translated
     async def done(self) -> int:
-        """Return up to where the readings are erased that the log says are."""
+        """Return up to where the readings are erased that the log says are; or LIFTED."""
         return int(await self._pool.fetchval("SELECT done FROM erasure"))
 
     @translated
-    async def set_done(self, upto: int) -> None:
-        """Store how far it is."""
-        await self._pool.execute("UPDATE erasure SET done = $1", upto)
+    async def begin_again(self) -> None:
+        """Begin at the first entry, after a lift whose erasure was entered."""
+        await self._pool.execute("UPDATE erasure SET done = 0 WHERE done = $1", LIFTED)
 
     @translated
     async def erasable(self, start: int, stop: int) -> int:
@@ -48,9 +60,15 @@ class ErasureRows:
         return int(await self._pool.fetchval(_ERASABLE, start, stop))
 
     @translated
-    async def erase(self, start: int, stop: int) -> int:
-        """Erase them; return how many there were."""
+    async def erase(self, start: int, stop: int) -> int | None:
+        """Erase them and store that it is done up to ``stop``; return how many there were.
+
+        None: it is not done up to ``start`` any more, since a hold was lifted meanwhile.
+        """
         async with self._pool.acquire() as connection, connection.transaction():
+            if await connection.fetchval(_LOCK) != start:
+                return None
+            await connection.execute("UPDATE erasure SET done = $1", stop)
             status = await connection.execute(_ERASE, start, stop)
             await connection.execute(_ACCESSES, start, stop)
         return int(status.split()[-1])
@@ -58,15 +76,28 @@ class ErasureRows:
     @translated
     async def hold(self, subject: str, at: int, why: str) -> None:
         """Put a case or a node on hold."""
-        await self._pool.execute(_HOLD, subject, at, why)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_LOCK)
+            await connection.execute(_HOLD, subject, at, why)
 
     @translated
     async def lift(self, subject: str) -> bool:
         """End a hold; what was kept for it is looked at again. Tell whether there was one."""
         async with self._pool.acquire() as connection, connection.transaction():
             done = await connection.execute("DELETE FROM legal_hold WHERE subject = $1", subject)
-            await connection.execute("UPDATE erasure SET done = 0")
+            await connection.execute("UPDATE erasure SET done = $1", LIFTED)
         return done != "DELETE 0"
+
+    @translated
+    async def known(self, subject: str) -> bool:
+        """Tell whether the ledger has such a case, or a node that takes part in any."""
+        return bool(await self._pool.fetchval(_KNOWN, subject))
+
+    @translated
+    async def covered(self, subject: str) -> tuple[int, int]:
+        """Return how many readings of a case or a node have their text, and how many have none."""
+        row = await self._pool.fetchrow(_COVERED, subject)
+        return (0, 0) if row is None else (row["kept"], row["gone"])
 
     @translated
     async def holds(self) -> list[tuple[str, int, str]]:

@@ -47,6 +47,14 @@ _BODILESS: Final = """
     SELECT idx, record FROM object JOIN activity_leaf USING (idx) WHERE body = ''::bytea
 """
 _HANDING: Final = "SELECT * FROM activity_leaf WHERE kind IN ('casekey', 'assign') ORDER BY idx"
+# What a hold may name: the case, the node that read, and the node whose case was read.
+HOLDERS: Final = """encode(activity_leaf.case_id, 'hex'), activity_leaf.node,
+    (SELECT owner FROM case_number WHERE case_number.case_id = activity_leaf.case_id)"""
+_HELD_BLANK: Final = f"""
+    SELECT idx, min(since) AS since FROM activity_leaf
+      JOIN legal_hold ON subject IN ({HOLDERS})
+     WHERE kind IN ('access', 'search', 'release', 'denied') AND core = '' GROUP BY idx
+"""  # noqa: S608
 _ERASED: Final = "SELECT * FROM activity_leaf WHERE kind = 'erased' ORDER BY idx"
 _TILES: Final = """
     SELECT level, n, data FROM log_tile
@@ -133,6 +141,12 @@ class LedgerReads:
     async def erased_entries(self) -> list[LeafRow]:
         """Return the entries that say what was erased: a few each year."""
         return [LeafRow(*row) for row in await self._database.fetch(_ERASED)]
+
+    @translated
+    async def held_blank(self) -> dict[int, int]:
+        """Return the readings on hold that have no text, each with the start of its hold."""
+        rows = await self._database.fetch(_HELD_BLANK)
+        return {row["idx"]: row["since"] for row in rows}
 
     @translated
     async def tiles(self, ids: Iterable[TileId]) -> dict[TileId, bytes]:

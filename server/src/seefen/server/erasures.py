@@ -1,0 +1,31 @@
+"""Erasing under retention, as whoever keeps the ledger offers it."""
+
+from typing import Final, Protocol
+
+LIFTED: Final = -1  # in place of an index: a hold has ended
+
+
+class Erasures(Protocol):
+    """Texts that are over their time."""
+
+    async def done(self) -> int:
+        """Return up to where the readings are erased that the log says are.
+
+        :data:`LIFTED` after the end of a hold: what it held is to be entered as erased, too.
+        """
+        ...
+
+    async def begin_again(self) -> None:
+        """Begin at the first entry, after a lift whose erasure was entered."""
+        ...
+
+    async def erasable(self, start: int, stop: int) -> int:
+        """Return how many readings in a piece of the log have a text, and are not on hold."""
+        ...
+
+    async def erase(self, start: int, stop: int) -> int | None:
+        """Erase them and store that it is done up to ``stop``; return how many there were.
+
+        None: it is not done up to ``start`` any more, since a hold was lifted meanwhile.
+        """
+        ...
