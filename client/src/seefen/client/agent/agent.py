@@ -197,9 +197,11 @@ class Agent:
         except RefusedError as err:
             self.alarms.ring("upkeep-failed", WARNING, f"keys stay as they are: {err}")
             return
-        self.alarms.over("upkeep-failed")
-        for text in kept.failed:
-            self.alarms.ring("upkeep-failed", WARNING, f"a key stays as it is: {text}")
+        if not kept.failed:
+            self.alarms.over("upkeep-failed")
+        for name, failed in kept.failed:
+            severity = CRITICAL if isinstance(failed, UntrustedError) else WARNING
+            self.alarms.ring("upkeep-failed", severity, f"a key stays as it is: {name}: {failed}")
         for name in kept.renewed:
             self.alarms.ring("key-renewed", NOTICE, f"{name}: a device of your node was revoked")
         for name, officer in assigned:
