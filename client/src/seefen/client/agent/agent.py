@@ -62,6 +62,7 @@ class Agent:
         self._began = clock()
         self._newest_at = 0
         self._tries = 0
+        self._accused: set[str] = set()
 
     def load(self) -> None:
         """Take up the mirror; one that is not whole is put aside, and filled anew."""
@@ -119,8 +120,9 @@ class Agent:
             self.alarms.ring("mirror-disk", CRITICAL, text)
         else:
             self._tries = 0
-            for kind in ("broker-frozen", "shut-out", "mirror-disk"):
+            for kind in ("broker-frozen", "shut-out", "mirror-disk", *self._accused):
                 self.alarms.over(kind)
+            self._accused.clear()
             self._look_at_time()
             return ROUND_SECONDS
         self._look_at_time()
@@ -218,6 +220,7 @@ class Agent:
         rule = err.rule or "untrusted"
         found = sorted(self._client.logs.evidence.glob(f"*-{rule}-*.json"))
         text = f"{err}. {self._offer()}" if rule in ("rewind", "consistency") else str(err)
+        self._accused.add(rule)
         self.alarms.ring(rule, CRITICAL, text, found[-1] if found else None)
 
     def _offer(self) -> str:
