@@ -8,8 +8,8 @@
 --log-key HEX  is the key of the log as you know it, and --net HEX, for an export, the network:
 the hash of the first version of its root, which names the witnesses. Without them the files
 vouch for their own key, root and witnesses: compare what is printed with what your node knows
-(seefen status). One line is printed for each finding; the exit code is 0 when all is good (of evidence: when something is proved against
-the log), 1 when not, 2 when the question was wrong.
+(seefen status). One line is printed for each finding; the exit code is 0 when all is good (of
+evidence: when something is proved against the log), 1 when not, 2 when the question was wrong.
 
 Standard library only, Python 3.9 or newer. Sources: RFC 8032 (Ed25519), RFC 6962 and 9162
 (trees), C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof and tlog-policy, and
@@ -455,6 +455,19 @@ class Export:
 
     def _rules(self) -> None:
         """The policy is that of the root: devices sign under the hash of its version 1."""
+        net, root = self._root()
+        if not root or net.hex() != self.keys["net"]:
+            wrong("the root statement is of another network than the entries")
+        self.net = net
+        # Whoever holds the log's key can make up a root, and witnesses of his own with it.
+        if self.known_net not in (None, net):
+            wrong(f"this is of the network {net.hex()}, not of the one you know")
+        named = [f"{root[8]}/activity", root[11], _witnesses(root), root[14]]
+        if named != [self.origin, self.public, [one[::2] for one in self.witnesses], self.quorum]:
+            wrong("the policy is not the one of the root statement")
+
+    def _root(self) -> tuple[bytes, list[Any]]:
+        """Return the hash of version 1 and the last version, each signed as the one before asks."""
         net, before, known, root = bytes(32), bytes(32), list[Any](), list[Any]()
         for version, line in enumerate(self._file("roots").decode().splitlines(), 1):
             payload, signatures = cbor(bytes.fromhex(line))
@@ -468,15 +481,7 @@ class Export:
             if version == 1:
                 net = hashlib.sha256(payload).digest()
             known, before = [(root[9], root[10])], hashlib.sha256(bytes.fromhex(line)).digest()
-        if not root or net.hex() != self.keys["net"]:
-            wrong("the root statement is of another network than the entries")
-        self.net = net
-        # Whoever holds the log's key can make up a root, and witnesses of his own with it.
-        if self.known_net not in (None, net):
-            wrong(f"this is of the network {net.hex()}, not of the one you know")
-        named = [f"{root[8]}/activity", root[11], _witnesses(root), root[14]]
-        if named != [self.origin, self.public, [one[::2] for one in self.witnesses], self.quorum]:
-            wrong("the policy is not the one of the root statement")
+        return net, root
 
     def _checkpoint(self) -> None:
         note = self._file("checkpoint").decode()

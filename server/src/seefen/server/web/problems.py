@@ -84,7 +84,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 def _write(request: web.Request, status: int, rule: str) -> None:
     kind = {"route": _route(request), "status": status, "rule": rule}
-    if times := request.app[SERVICES].repeats.due(tuple(kind.values())):
+    if times := request.app[SERVICES].repeats.due("refused", **kind):
         structlog.get_logger().info("refused", **kind, times=times)
 
 
