@@ -1,6 +1,7 @@
 """What was refused, as an auditor sees it: who tried what, in red, proved; and never invented."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace as replace_row
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ async def _try(place: Site, skopje: Client, pristina: Client) -> None:
     asked = Access(
         SUITE, engine.directory.net, "access", new_id(), case, device.node, device.device, 1, 1,
         size, Head(0, engine.trust.head("activity").root), "object", object_, 0,
-        engine.now() + 3600, "trace", "pcc-see", emergency=False, detail=reason.detail, reasons=(),
+        engine.now() + 3600, "trace", "pcc-see", emergency=True, detail=reason.detail, reasons=(),
     )  # fmt: skip
     ask = Ask(sign(asked, engine.keys.sign), random_bytes(16), (object_,), 0)
     with pytest.raises(RefusedError) as caught:
@@ -65,10 +66,11 @@ async def test_a_refusal_is_counted_listed_and_proved(skopje: Client) -> None:
     (row,) = (await skopje.audit.page(REFUSED)).rows
     assert (row.node, row.what, row.ref) == (PRISTINA, "asked for", f"{CHANNEL}#1")
     assert (row.outcome, row.purpose, row.proved) == ("not-a-reader", "trace", True)
-    shown = printed(audits.listed([row], 0), 400)
+    shown = printed(audits.listed([replace_row(row, emergency=False)], 0), 400)
     assert "REFUSED: it was not given" in " ".join(shown.split())
     verdict = await skopje.audit.verdict()
     assert (verdict.refused, verdict.gaps, verdict.problems) == (1, (), ())
+    assert (verdict.emergency, verdict.emergencies) == (0, ())  # nothing was read in it
     assert row.index in [one.index for one in (await skopje.audit.case(CHANNEL)).rows]
     assert (await skopje.audit.show(row.index)).fields["outcome"] == "not-a-reader"
 

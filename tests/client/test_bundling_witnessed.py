@@ -22,6 +22,8 @@ from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert
 from tests.support.exports import by_shell, in_python, unpack, unzip
 
+VOUCH = "OPEN   root and witnesses vouch for themselves"
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def place(
@@ -111,8 +113,30 @@ def test_an_export_is_proved_under_what_the_quorum_saw_and_leaves_out_what_is_ne
     assert code == 0, said
     assert "cosigned by 2 of 3 witnesses, 2 needed" in said
     assert "1 ML-DSA-44 lines are not checked" in said
-    code, said = by_shell(folder)
-    assert (code, "2 witnesses cosigned (Ed25519), 2 needed" in said) == (0, True), said
+    assert VOUCH in said
+    code, by_sh = by_shell(folder)
+    assert (code, "2 witnesses cosigned (Ed25519), 2 needed" in by_sh) == (0, True), by_sh
+    assert VOUCH in by_sh
+    names = [line.split()[2].split("+")[0] for line in good["policy"].decode().splitlines()[1:4]]
+    for by in (said, by_sh):
+        assert [f"cosigned by {name}\n" in by for name in names] == [True, True, False]
+        assert f"NET    {made.net}: does your node know it" in by
+
+
+def test_attack_a_network_that_the_holder_of_the_log_key_made_up_is_refused(
+    exported: tuple[Client, Exported], good: Files, tmp_path: Path
+) -> None:
+    """Same log key, same origin, a root and witnesses of one's own: only the network differs."""
+    client, made = exported
+    assert made.net == client.net
+    folder = unpack(good, tmp_path / "export")
+    code, said = in_python(folder, "--log-key", made.log_key, "--net", made.net)
+    assert (code, VOUCH in said) == (0, False), said
+    assert f"NET    {made.net}: the one you named" in said
+    ours = hashlib.sha256(b"the network that the reader knows").hexdigest()
+    code, said = in_python(folder, "--log-key", made.log_key, "--net", ours)
+    assert (code, "GOOD" in said) == (1, False), said
+    assert f"WRONG  this is of the network {made.net}, not of the one you know" in said
 
 
 def lines(made: Files) -> list[str]:
@@ -185,6 +209,15 @@ def own_witness(made: Files) -> None:
     put(made, [*lines(made), f"— {name} {blob}\n"])
 
 
+def renamed(made: Files) -> None:
+    """A witness of the root's stands in the policy under the name of another."""
+    missing(made)
+    policy = made["policy"].decode().splitlines(keepends=True)
+    key = base64.b64decode(policy[1].split("+", 2)[2])[1:]
+    policy[1] = f"witness w1 {VerifierKey('own.example', COSIGNATURE, key).encode()}\n"
+    made["policy"] = "".join(policy).encode()
+
+
 def other_root(made: Files) -> None:
     """A root statement with another quorum, signed by nobody."""
     root = bytearray.fromhex(made["roots"].decode())
@@ -204,6 +237,7 @@ DAMAGES: dict[str, tuple[Callable[[Files], None], str, str]] = {
     "doubled": (doubled, "carries 2 signatures", "on the checkpoint is wrong"),
     "quorum lowered": (lowered, "not the one of the root statement", "exporter signed"),
     "witness of one's own": (own_witness, "not the one of the root statement", "exporter signed"),
+    "witness renamed": (renamed, "not the one of the root statement", "exporter signed"),
     "root exchanged": (other_root, "root", "exporter signed"),
     "growth exchanged": (other_growth, "only grow", "another log than the checkpoint"),
 }

@@ -140,11 +140,13 @@ def test_what_is_named_and_not_looked_at_is_no_good_answer(tmp_path: Path) -> No
     for argv in (
         (one, two), (one, evidence), (one, "--key", key), (one, "--log-key"),
         (one, "--log-key", key, "--log-key", key), ("--log-key", key),
+        (one, "--net"), (one, "--net", key, "--net", key), (evidence, "--net", key),
     ):  # fmt: skip
         code, said = run(*argv)
         assert code == 2, (argv, said)
-    assert verify._read_words([f"--log-key={key}", "a.zip"]) == (key, [Path("a.zip")])
-    assert verify._read_words(["a.zip", "--log-key", key]) == (key, [Path("a.zip")])
+    for word in verify.WORDS:
+        assert verify._read_words([f"{word}={key}", "a.zip"]) == ({word: key}, [Path("a.zip")])
+        assert verify._read_words(["a.zip", word, key]) == ({word: key}, [Path("a.zip")])
 
 
 @pytest.mark.parametrize("text", ['{"a":' + "[" * 100_000, "[1]", "", "{}"])

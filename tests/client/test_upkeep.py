@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from seefen.client import Client, keying
+from seefen.client import Client, keying, upkeep
 from seefen.client.agent import Agent
 from seefen.client.agent import agent as running
-from seefen.client.agent.alarms import WARNING, read
+from seefen.client.agent.alarms import CRITICAL, WARNING, read
 from seefen.client.engine import Engine
 from seefen.client.upkeep import Kept
 from seefen.protocol.case import CaseState
-from seefen.protocol.errors import RefusedError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
 from tests.client.agent.test_agent import agent_of
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, until
@@ -153,24 +154,67 @@ async def test_what_cannot_be_kept_up_is_said_and_the_mirror_goes_on(place: Site
     assert one.mirrors["authority"].size
 
 
-async def test_one_case_that_cannot_be_renewed_keeps_no_other_waiting(
-    place: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@dataclass
+class Withheld:
+    """A version of the first of two cases is withheld; whoever would renew it is refused."""
+
+    one: Agent
+    client: Client
+    cases: list[str]
+    error: type[SeefenError] | None = None
+
+    def generations(self) -> list[int]:
+        return [generation(self.client, name) for name in self.cases]
+
+    def alarms(self) -> list[tuple[str, str]]:
+        found = read(self.one.folder / "alarms.jsonl")
+        return [(a.severity, a.text) for a in found if a.kind == "upkeep-failed"]
+
+
+@pytest.fixture
+async def withheld(place: Site, monkeypatch: pytest.MonkeyPatch) -> Withheld:
     skopje = await place.client(SKOPJE)
     await field(place, 1)
     cases = [(await skopje.cases.open(title, [BELGRADE])).number for title in ("one", "two")]
     one, client = await agent(place, "keyholder")
     await one.round()
     await place.broker.take(place.network.revoke(place.network.of(BELGRADE, nth=1)))
-    real = keying.require_writer
+    made, real = Withheld(one, client, cases), keying.require_writer
 
     def hidden(engine: Engine, state: CaseState) -> bytes:
-        if state.number == cases[0]:
-            raise RefusedError("(c) a version was withheld", rule="c-hidden")
+        if made.error is not None and state.number == cases[0]:
+            raise made.error("(c) a version was withheld", rule="c-hidden")
         return real(engine, state)
 
     monkeypatch.setattr(keying, "require_writer", hidden)
-    await one.round()
-    assert [generation(client, name) for name in cases] == [1, 2]
-    said = [a.text for a in read(one.folder / "alarms.jsonl") if a.kind == "upkeep-failed"]
-    assert said == [f"a key stays as it is: {cases[0]}: (c) a version was withheld"]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("error", "severity"),
+    [(OutOfTurnError, WARNING), (UntrustedError, CRITICAL)],
+)
+async def test_one_case_that_cannot_be_renewed_keeps_no_other_waiting(
+    withheld: Withheld,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[SeefenError],
+    severity: str,
+) -> None:
+    monkeypatch.setattr(upkeep, "MOST", 1)
+    withheld.error = error
+    await withheld.one.round()
+    await withheld.one.round()  # the one that failed comes last
+    assert withheld.generations() == [1, 2]
+    text = f"a key stays as it is: {withheld.cases[0]}: (c) a version was withheld"
+    assert withheld.alarms() == [(severity, text)]
+
+
+async def test_attack_a_key_that_failed_in_passing_is_tried_again(withheld: Withheld) -> None:
+    withheld.error = RefusedError
+    for _ in range(3):
+        await withheld.one.round()
+    assert withheld.generations() == [1, 2]
+    assert len(withheld.alarms()) == 1  # tried at each round, and said once
+    withheld.error = None
+    await withheld.one.round()
+    assert withheld.generations() == [2, 2]

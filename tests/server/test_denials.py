@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.frames import Ask, AuditItem, LogFrom
+from seefen.protocol.frames import Ask, AuditItem, CaseFrom, LogFrom
 from seefen.protocol.ledger.record import Core
 from seefen.protocol.statements import Access, Denied
 from seefen.protocol.suite import new_id
@@ -137,11 +137,48 @@ async def test_attack_nobody_fills_the_log_by_asking(it: Served) -> None:
         await tried(it, stranger, about(it, stranger, case, object_))
         # An id that is none is no other thing: else there would be as many as one likes.
         await tried(it, stranger, about(it, stranger, case, new_id()))
-    assert len(await denied(it, author)) <= MOST
+    assert len(await denied(it, author)) == MOST + 1  # and one for all ids that nobody gave
     it.network.at += SECONDS + 1
     before = len(await denied(it, author))
     await tried(it, stranger, about(it, stranger, case, objects[0]))
     assert len(await denied(it, author)) == before + 1
+
+
+async def test_attack_nonsense_first_does_not_hide_what_is_tried_then(it: Served) -> None:
+    """He burns his twenty with ids that nobody gave, and then tries a case of Skopje."""
+    author, stranger = it.network.of(OWNER), it.network.of(OTHER)
+    case = await it.open_case(author, PARTNER)
+    object_ = await it.message(author, case)
+    for _ in range(MOST):
+        looking = it.broker.audit(stranger.device, CaseFrom(new_id(), 0, 10, 0))
+        await refused("not-the-owner", looking)
+        await tried(it, stranger, about(it, stranger, case, new_id()))
+    await tried(it, stranger, about(it, stranger, case, object_))
+    found = [core.object for core, _, _ in await denied(it, author)]
+    assert found == [object_.hex()]
+    assert len(await denied(it, stranger)) == 2
+
+
+async def test_attack_an_entry_does_not_say_which_ids_are_cases(it: Served) -> None:
+    author, stranger = it.network.of(OWNER), it.network.of(OTHER)
+    asked = [await it.open_case(author, PARTNER), new_id()]
+    for case in asked:
+        looking = it.broker.audit(stranger.device, CaseFrom(case, 0, 10, 0))
+        await refused("not-the-owner", looking)
+    found = await denied(it, stranger)
+    assert [core.case for core, _, _ in found] == [case.hex() for case in asked]
+    assert [statement.case for _, statement, _ in found] == asked
+    assert (await Fsck(it.store).whole()).problems == []
+
+
+async def test_an_orderly_stop_writes_what_was_refused(it: Served, alarms: list[str]) -> None:
+    author, stranger = it.network.of(OWNER), it.network.of(OTHER)
+    case = await it.open_case(author, PARTNER)
+    ask = about(it, stranger, case, await it.message(author, case))
+    await tried(it, stranger, ask)
+    await it.restart()
+    assert alarms == []
+    assert len(await denied(it, author)) == 1
 
 
 async def test_attack_a_refusal_stands_when_its_entry_cannot_be_written(
@@ -160,6 +197,10 @@ async def test_attack_a_refusal_stands_when_its_entry_cannot_be_written(
         await tried(it, stranger, ask)
         await it.broker.denials.settled()
         assert alarms == ["denied-unwritten"]
+        for _ in range(2 * MOST):  # nor does it fill the journal
+            await tried(it, stranger, ask)
+            await it.broker.denials.settled()
+        assert alarms == ["denied-unwritten"] * MOST
     # What was not written did not count: the next try is entered.
     await tried(it, stranger, ask)
     assert len(await denied(it, author)) == 1

@@ -1,16 +1,19 @@
 """Log lines: JSON for an operator, no content, no ids, nothing that forges a line."""
 
+import asyncio
 import io
 import json
 import logging
 import resource
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from seefen.server import logs
 
@@ -119,7 +122,40 @@ def test_only_its_owner_reads_a_log_file(tmp_path: Path) -> None:
 def test_what_comes_again_and_again_is_a_line_a_minute() -> None:
     now = 0.0
     repeats = logs.Repeats(lambda: now)
-    assert [repeats.due("a") for _ in range(3)] == [1, 0, 0]
-    assert repeats.due("b") == 1
+    assert [repeats.due("a", rule="x") for _ in range(3)] == [1, 0, 0]
+    assert [repeats.due("a", rule="y"), repeats.due("b")] == [1, 1]
     now = logs.REPEAT_SECONDS
-    assert [repeats.due("a"), repeats.due("a"), repeats.due("b")] == [3, 0, 1]
+    assert [repeats.due("a", rule="x") for _ in range(2)] == [3, 0]
+    assert repeats.due("b") == 1
+
+
+def test_lines_that_each_say_something_else_are_more_than_one_a_minute() -> None:
+    now = 0.0
+    repeats = logs.Repeats(lambda: now)
+    assert [repeats.due("blocked", most=3) for _ in range(5)] == [1, 1, 1, 0, 0]
+    now = logs.REPEAT_SECONDS
+    assert [repeats.due("blocked", most=3) for _ in range(4)] == [3, 1, 1, 0]
+
+
+async def test_what_was_counted_last_is_told_when_its_minute_is_over_and_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    repeats = logs.Repeats(lambda: now)
+    for _ in range(3):
+        repeats.due("refused", rule="login")
+    with capture_logs() as said:
+        repeats.tell()
+        assert said == []
+        now = logs.REPEAT_SECONDS
+        repeats.tell()
+        repeats.tell()
+        line = {"event": "refused", "log_level": "info", "rule": "login", "times": 2}
+        assert said == [line]
+        repeats.due("refused", rule="login")
+        telling = asyncio.create_task(repeats.keep_telling())
+        await asyncio.sleep(0)
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
+        assert said[1:] == [{**line, "times": 1}]

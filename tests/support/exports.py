@@ -48,11 +48,11 @@ def by_python(where: Path, *more: str) -> tuple[int, str]:
     return run(sys.executable, "-I", "-S", STANDALONE / "verify.py", where, *more)
 
 
-def in_python(where: Path) -> tuple[int, str]:
+def in_python(where: Path, *more: str) -> tuple[int, str]:
     """The same, in this process: it starts sooner."""
     out = io.StringIO()
     with redirect_stdout(out):
-        code = verify.main([str(where)])
+        code = verify.main([str(where), *more])
     return code, out.getvalue()
 
 

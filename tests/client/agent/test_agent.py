@@ -13,6 +13,7 @@ from seefen.client import Client
 from seefen.client.agent import Agent
 from seefen.client.agent.alarms import CRITICAL, NOTICE, read
 from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import UntrustedError
 from seefen.protocol.ledger.record import decode_core
 from seefen.protocol.statements import Device
 from tests.client.homes import Site, site
@@ -164,6 +165,22 @@ async def test_a_rewound_log_is_an_alarm_with_evidence_and_what_helps(
     assert json.loads(Path(alarm.evidence).read_text())["rule"] == "rewind"
     assert agent_of(skopje, tmp_path / "agent").mirrors["activity"].size == size
     assert case
+    count = len(kinds(agent))
+    await agent._try_round()
+    assert len(kinds(agent)) == count  # the same lie is said once
+
+
+async def test_attack_10_a_fork_after_one_that_was_over_is_said_again(
+    place: Site, tmp_path: Path
+) -> None:
+    skopje = await watcher(place)
+    agent = agent_of(skopje, tmp_path / "agent")
+    fork = UntrustedError("the log has two roots at one size", rule="fork")
+    for times in (1, 2):
+        agent._accuse(fork)
+        agent._accuse(fork)
+        assert [kind for kind, _ in kinds(agent)].count("fork") == times
+        await agent._try_round()
 
 
 async def test_a_frozen_broker_is_told_where_its_entries_are(place: Site, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 from seefen.client import Client
 from seefen.client.agent import Agent
 from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, read
-from seefen.client.witnessing import FOLDER, HEADS, Witness
+from seefen.client.witnessing import FOLDER, HEADS, Uncosigned, Witness
+from seefen.protocol.errors import UntrustedError
 from seefen.protocol.frames import HeadToCosign
 from seefen.protocol.ledger.note import decode_checkpoint, parse_note, sign_checkpoint
 from seefen.protocol.suite import sha256
@@ -187,12 +188,33 @@ async def test_attack_10_an_agent_refuses_a_fork_keeps_both_heads_and_says_so(
     alarms = read(one.folder / "alarms.jsonl")[before:]
     assert {(a.kind, a.severity) for a in alarms} == {("witness-refused", CRITICAL)}
     assert "other entries" in alarms[0].text
+    await one.round()
+    assert len(read(one.folder / "alarms.jsonl")) == before + len(alarms)  # one lie, said once
     assert alarms[0].evidence
     assert Path(alarms[0].evidence).parent == post.home(SKOPJE) / FOLDER / "evidence"
     assert one.mirrors["authority"].size == size  # what the device itself was shown is true
     honest(client)
     await one.round()
     assert len(read(one.folder / "alarms.jsonl")) == before + len(alarms)
+    spoil(client, "witness", forked, once=False)
+    await one.round()
+    # The next lie is another one, whatever was said of the first.
+    assert len(read(one.folder / "alarms.jsonl")) == before + 2 * len(alarms)
+
+
+async def test_attack_10_a_fork_after_a_restart_is_said_whatever_was_said_before(
+    post: Post, agent: tuple[Agent, Client]
+) -> None:
+    _, client = agent
+    for times in (1, 2):
+        one = agent_of(client, post.home(SKOPJE) / "agent")
+        refused = Uncosigned("fork", "the activity log is not cosigned after 9 entries", None)
+        one.cosigner._refuse(refused)
+        one.cosigner._refuse(refused)
+        one._accuse(UntrustedError("the log has two roots at one size", rule="fork"))
+        kinds = [alarm.kind for alarm in read(one.folder / "alarms.jsonl")]
+        assert kinds == ["witness-refused", "fork"] * times
+        one.cosigner.close()
 
 
 async def test_a_witness_that_cannot_remember_signs_nothing_and_says_so(

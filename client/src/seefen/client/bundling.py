@@ -58,6 +58,7 @@ class Exported:
     """An export: the ZIP, how many entries are in it, and what a reader will find wrong.
 
     Attributes:
+        log_key: Of the log, in hex; ``net``: the hash of root version 1, the network's id.
         later: Entries that are left out: no quorum of witnesses has seen them yet.
         erased: Places of readings that are left out: they have no text any more. Whoever exports
             has to look whether the log allows it.
@@ -68,6 +69,7 @@ class Exported:
     entries: int
     size: int
     log_key: str
+    net: str
     findings: tuple[str, ...]
     later: int = 0
     cosigned: tuple[int, int, int] = (0, 0, 0)
@@ -101,13 +103,15 @@ class Bundling:
         if not found.items:
             raise RefusedError("there is no entry to export", rule="no-entry")
         made = self._files(found)
-        checked = verify.Export(made, engine.directory.root.log_key)
+        key, net = engine.directory.root.log_key, engine.directory.net
+        checked = verify.Export(made, key, net)
         findings = tuple(checked.check())
-        key = engine.directory.root.log_key.hex()
-        cosigned = (checked.cosigned, len(checked.witnesses), checked.quorum)
+        cosigned = (len(checked.signed), len(checked.witnesses), checked.quorum)
         count = len(found.items)
         later = whole - count
-        return Exported(pack(made), count, size, key, findings, later, cosigned, erased)
+        return Exported(
+            pack(made), count, size, key.hex(), net.hex(), findings, later, cosigned, erased
+        )
 
     async def shown(self, size: int | None = None) -> Fields:
         """Return what the log has signed for this device, as a file of evidence.

@@ -4,8 +4,7 @@
         sent = await client.cases.send("SF-2026-SKP-00001", "See the annex.")
 
 Opening works without the broker: what is in the vault can be read and what is sent waits
-in the outbox. All methods raise :class:`seefen.protocol.errors.SeefenError` with a ``rule``
-and a sentence for a person.
+in the outbox. All methods raise ``SeefenError`` with a ``rule`` and a sentence for a person.
 """
 
 import asyncio
@@ -174,6 +173,11 @@ class Client:
     def network(self) -> str:
         """The name of the network."""
         return self._engine.directory.root.name
+
+    @property
+    def net(self) -> str:
+        """The network's id: the hash of the first version of its root statement, in hex."""
+        return self._engine.directory.net.hex()
 
     @property
     def quorum(self) -> int:

@@ -10,11 +10,12 @@ from typing import Final
 
 from seefen.client import keying
 from seefen.client.casework import Casework
+from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.devices import Devices
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
 from seefen.protocol.case import CaseState
-from seefen.protocol.errors import RefusedError
+from seefen.protocol.errors import RefusedError, SeefenError
 
 MOST: Final = 16  # keys at one look: others want to write, too
 _REVOKED: Final = "revoked"
@@ -25,7 +26,7 @@ class Kept:
     """What one look has renewed: names of cases and channels; and of the rest, why not."""
 
     renewed: list[str] = field(default_factory=list[str])
-    failed: list[str] = field(default_factory=list[str])
+    failed: list[tuple[str, SeefenError]] = field(default_factory=list[tuple[str, SeefenError]])
 
 
 class Upkeep:
@@ -39,6 +40,7 @@ class Upkeep:
         self._devices = devices
         self._casework = casework
         self._looked = (-1, -1)
+        self._failed: set[bytes] = set()
 
     async def look(self) -> Kept:
         """Renew what is stale by a device of the own node, and say what that was.
@@ -59,14 +61,21 @@ class Upkeep:
                 await keying.refresh(engine)
             for state in due[:MOST]:
                 await self._renew(state, kept)
-            if len(due) <= MOST:
+            # A key that stayed as it is is tried again: it may have failed in passing, and
+            # somebody who was revoked holds it.
+            if len(due) <= MOST and not kept.failed:
                 self._looked = now
         return kept
 
     def _due(self) -> list[CaseState]:
-        """Return what is stale, channels first: an alert is what cannot wait."""
+        """Return what is stale, channels first: an alert is what cannot wait.
+
+        What has failed before comes last: as many as are tried at one look would otherwise
+        keep all others waiting for ever.
+        """
         states = self._casework.states("channel") + self._casework.states("case")
-        return [state for state in states if self._is_due(state)]
+        due = [state for state in states if self._is_due(state)]
+        return sorted(due, key=lambda state: state.case in self._failed)
 
     def _is_due(self, state: CaseState) -> bool:
         engine = self._engine
@@ -92,8 +101,12 @@ class Upkeep:
                 keying.add_renewal(engine, parcel, newest, _REVOKED)
 
         name = engine.name_of(state)
+        self._failed.discard(state.case)
         try:
             if await self._sender.send(make):
                 kept.renewed.append(name)
-        except RefusedError as err:
-            kept.failed.append(f"{name}: {err}")  # one case must not keep the others waiting
+        except (UnreachableError, LoginError):
+            raise
+        except SeefenError as err:  # one case must not keep the others waiting, whatever it is
+            self._failed.add(state.case)
+            kept.failed.append((name, err))

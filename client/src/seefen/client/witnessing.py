@@ -243,7 +243,9 @@ async def watch(connection: Connection, witness: Witness) -> list[Uncosigned]:
         elif witness.head(log).size == ask.old:  # else another process here was faster
             rule, why = _REASONS[outcome.status]
             kept = witness.evidence(outcome, shown.checkpoint)
-            refused.append(Uncosigned(rule, f"the {log} log is not cosigned: {why}", kept))
+            # With the size: who is lied to again later is told so again.
+            text = f"the {log} log is not cosigned after {ask.old} entries: {why}"
+            refused.append(Uncosigned(rule, text, kept))
     return refused
 
 

@@ -143,11 +143,13 @@ async def listening(config: Config, services: Services) -> AsyncGenerator[None, 
                 f"cannot listen on {config.listen}: {err.strerror or 'the port is taken'}",
                 hint="stop what uses the port, or change listen in seefen.toml",
             ) from None
+        telling = asyncio.create_task(services.repeats.keep_telling(), name="repeats")
         try:
             yield
         finally:
             server.close()
             services.lines.end_all()
+            telling.cancel()
     finally:
         await runner.cleanup()
 

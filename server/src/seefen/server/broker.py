@@ -31,7 +31,7 @@ from seefen.protocol.frames import (
 from seefen.protocol.statements import Device, Root
 from seefen.protocol.suite import PlainKey
 from seefen.server.alarms import alarm
-from seefen.server.denials import Denials, suspect
+from seefen.server.denials import STOP_SECONDS, Denials, suspect
 from seefen.server.errors import UnreachableError
 from seefen.server.feed import Feed
 from seefen.server.high_water import HighWater
@@ -129,6 +129,7 @@ class Broker:
                 await self._looking
         await self.witnesses.close()
         await self._push.close()
+        await self.denials.settled(STOP_SECONDS)  # the sequencer still writes
         await self._sequencer.close()
         await self.denials.settled()
 
@@ -364,9 +365,8 @@ class Broker:
 
     async def _recorded(self, done: Done, device: bytes | None, seen: int) -> Recorded:
         entries = await self._prover.entries(done.activity, done.heads.activity.size)
-        consistency = await self._grown(device, seen, done.heads)
-        checkpoint = self._sign("activity", done.heads.activity)
-        return Recorded(done.authority, entries, checkpoint, consistency)
+        grown = await self._grown(device, seen, done.heads)
+        return Recorded(done.authority, entries, self._sign("activity", done.heads.activity), grown)
 
     async def _released(self, done: Done, device: bytes, ask: Ask) -> Released:
         (entry,) = await self._prover.entries(done.activity, done.heads.activity.size)

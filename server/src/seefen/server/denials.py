@@ -3,7 +3,9 @@
 The refusal goes out at once and does not wait for its entry; an entry that cannot be written
 is an alarm, and what was refused stays refused. Only who has logged in is entered, by what his
 device signed. One entry an hour for each device and what it asked for, and a few for each
-device: nobody fills the log by asking. What is beyond that is counted in the journal.
+device: nobody fills the log by asking. All ids that nobody gave are one thing beside those:
+whoever asks for nonsense first leaves room for what he asks for then. What is beyond that is
+counted in the journal.
 """
 
 import asyncio
@@ -15,7 +17,7 @@ import structlog
 
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import Envelope, Opened, check_signed_by
-from seefen.protocol.errors import SeefenError, UntrustedError
+from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
 from seefen.protocol.statements import Access, Activity, Denied, Object, Search
 from seefen.protocol.suite import SUITE, new_id
 from seefen.server.alarms import alarm
@@ -30,7 +32,9 @@ RIGHTS: Final = frozenset(
     ("revoked", "expired", "suspended", "role", "not-a-reader", "not-a-member", "not-the-owner")
 )
 SECONDS: Final = 3600
-MOST: Final = 20  # entries of one device in that time
+MOST: Final = 20  # entries of one device in that time, about what there is
+STOP_SECONDS: Final = 5.0  # for those that have no entry yet when the broker stops
+COUNTED: Final = "counted"
 
 
 class Writes(Protocol):
@@ -45,9 +49,19 @@ class DeniedJob(Job):
     """One refusal, entered; it opens nothing."""
 
     def __init__(
-        self, device: bytes, what: str, rule: str, opened: Opened | None, case: bytes | None
+        self,
+        device: bytes,
+        what: str,
+        rule: str,
+        opened: Opened | None,
+        case: bytes | None,
+        room: Callable[[bytes, bool], bool],
     ) -> None:
-        """Enter that ``device`` was refused ``what`` by ``rule``."""
+        """Enter that ``device`` was refused ``what`` by ``rule``.
+
+        ``room`` tells whether there is room for one more entry of a device, about what there
+        is or about ids that nobody gave.
+        """
         asked = None if opened is None else opened.statement
         self._asked = asked if isinstance(asked, Access | Search) else None
         access = asked if isinstance(asked, Access) else None
@@ -62,12 +76,15 @@ class DeniedJob(Job):
         self.about = (device, what, self._case, self._object)
         self._rule = rule
         self._opened = opened
+        self._room = room
+        self._fits: bool | None = None
 
     def judge(self, layer: Layer) -> None:
         """Try it on a layer.
 
         Raises:
             UntrustedError: The device has not signed what it brought: anybody could have.
+            RefusedError: rule ``counted``: there is no room; it gets no entry of its own.
         """
         device, what, _, _ = self.about
         certificate = layer.directory.device(device)
@@ -75,9 +92,12 @@ class DeniedJob(Job):
             if self._asked is None or self._asked.device != device:
                 raise UntrustedError("a device asks by its own statements", rule="wrong-device")
             check_signed_by(self._opened, certificate.sign)
-        # Ids that nobody gave are not kept: they could be any text.
-        case = self._case if self._case and layer.case(self._case) is not None else None
-        facts = layer.object(self._object) if self._object is not None else None
+        if self._fits is None:  # asked once, however often it is judged
+            self._fits = self._room(device, self._exists(layer))
+        if not self._fits:
+            raise RefusedError("refused before: it is counted", rule=COUNTED)
+        # What was asked for is named whether it exists or not: else the entry would tell the
+        # auditors of who asked which ids are cases, and the answer was careful not to.
         denied = Denied(
             SUITE,
             layer.directory.net,
@@ -87,13 +107,19 @@ class DeniedJob(Job):
             device,
             what,
             self._rule,
-            case,
-            self._object if facts is not None and facts.case == case else None,
+            self._case,
+            self._object,
             b"" if self._opened is None else self._opened.envelope,
         )
         envelope = encode(Envelope(encode(denied), ()))
         layer.changes.activity.append(denied_entry_of(layer, denied, envelope, self._asked))
         layer.activity_size += 1
+
+    def _exists(self, layer: Layer) -> bool:
+        if self._case is not None and layer.case(self._case) is None:
+            return False
+        facts = None if self._object is None else layer.object(self._object)
+        return self._object is None or (facts is not None and facts.case == self._case)
 
 
 class Denials:
@@ -104,6 +130,8 @@ class Denials:
         self._clock = clock
         self._each = Window(1, SECONDS)
         self._all = Window(MOST, SECONDS)
+        self._nothing = Window(1, SECONDS)
+        self._losses = Window(MOST, SECONDS)  # that are an alarm each
         self._more: dict[bytes, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -127,16 +155,10 @@ class Denials:
         """
         if error.rule not in RIGHTS:
             return
-        job = DeniedJob(device, what, error.rule, opened, case)
-        now = self._clock()
-        if self._all.take(device, now):
+        job = DeniedJob(device, what, error.rule, opened, case, self._room)
+        if self._each.take(job.about, self._clock()):
             self._count(device)
             return
-        if self._each.take(job.about, now):
-            self._all.give_back(device)
-            self._count(device)
-            return
-        self._more.pop(device, None)
         task = asyncio.create_task(self._write(job), name="denied")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -164,9 +186,10 @@ class Denials:
                         self.note(device, one.kind, err, opened=one)
             raise
 
-    async def settled(self) -> None:
-        """Wait until everything noted so far is written, or is an alarm."""
-        await asyncio.gather(*self._tasks)
+    async def settled(self, seconds: float | None = None) -> None:
+        """Wait until everything noted so far is written, or is an alarm; ``seconds`` at most."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
 
     async def _write(self, job: DeniedJob) -> None:
         try:
@@ -174,13 +197,25 @@ class Denials:
         except UntrustedError:
             DENIED.labels("unsigned").inc()  # not what the device signed: no attempt of its own
         except Exception as err:
-            # The refusal has long gone out, and stands: nothing opens because this fails. The
-            # next try is entered; of all of a device no more are tried, or they fill the journal.
-            self._each.give_back(job.about)
-            DENIED.labels("lost").inc()
-            alarm("denied-unwritten", error=getattr(err, "rule", type(err).__name__))
+            if getattr(err, "rule", "") == COUNTED:
+                self._count(job.about[0])
+            else:
+                self._lost(job, err)
         else:
+            self._more.pop(job.about[0], None)
             DENIED.labels("entered").inc()
+
+    def _lost(self, job: DeniedJob, err: Exception) -> None:
+        # The refusal has long gone out, and stands: nothing opens because this fails. The next
+        # try is entered; a device that tries and tries meanwhile does not fill the journal.
+        self._each.give_back(job.about)
+        DENIED.labels("lost").inc()
+        if not self._losses.take(job.about[0], self._clock()):
+            alarm("denied-unwritten", error=getattr(err, "rule", type(err).__name__))
+
+    def _room(self, device: bytes, exists: bool) -> bool:
+        pot = self._all if exists else self._nothing
+        return not pot.take(device, self._clock())
 
     def _count(self, device: bytes) -> None:
         """Count what gets no entry of its own; the journal says so at 1, 2, 4, 8 ..."""

@@ -8,6 +8,7 @@ so a name with control or direction characters cannot forge a line (attack 52).
 What the libraries want to log is reduced to where it was: their texts quote requests.
 """
 
+import asyncio
 import hmac
 import logging
 import sys
@@ -16,12 +17,14 @@ import traceback
 from collections.abc import Callable, Iterable, MutableMapping
 from pathlib import Path
 from threading import Lock
-from typing import Any, TextIO, cast
+from typing import Any, TextIO, TypeAlias, cast
 
 import structlog
 
 _FRAMES = 8
 REPEAT_SECONDS = 60.0  # between two lines of one kind
+
+Fields: TypeAlias = tuple[tuple[str, object], ...]
 
 
 def configure(secret: bytes, to: TextIO | None = None) -> None:
@@ -62,24 +65,52 @@ def where(error: BaseException) -> list[str]:
 class Repeats:
     """Says when to write a line that comes again and again: at once, then once a minute.
 
-    A flood of wrong logins fills no disk and hides no other line. Kinds are made of what stands
-    in our code, never of what a stranger sends, so they are few.
+    A flood of wrong logins fills no disk, and what it hides is counted. Kinds are made of what
+    stands in our code, never of what a stranger sends, so they are few.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Know of no line; ``clock`` gives seconds."""
         self._clock = clock
-        self._kinds: dict[object, tuple[float, int]] = {}
+        # By kind: until when a minute lasts, how many lines it has, how many came without one.
+        self._kinds: dict[str, dict[Fields, tuple[float, int, int]]] = {}
 
-    def due(self, kind: object) -> int:
-        """Count one; return how many came since the line before if one is due now, else 0."""
-        now = self._clock()
-        until, more = self._kinds.get(kind, (now, 0))
-        if now < until:
-            self._kinds[kind] = until, more + 1
+    def due(self, event: str, *, most: int = 1, **fields: object) -> int:
+        """Count a line; return how many came since the line before if one is due now, else 0.
+
+        Args:
+            event: Its text.
+            most: Lines of the kind in a minute, where each of them says something else too.
+            fields: What else makes the kind.
+        """
+        now, kinds = self._clock(), self._kinds.setdefault(event, {})
+        kind = tuple(fields.items())
+        until, lines, more = kinds.get(kind, (now, 0, 0))
+        if now >= until:
+            until, lines = now + REPEAT_SECONDS, 0
+        if lines >= most:
+            kinds[kind] = until, lines, more + 1
             return 0
-        self._kinds[kind] = now + REPEAT_SECONDS, 0
+        kinds[kind] = until, lines + 1, 0
         return more + 1
+
+    def tell(self, *, ending: bool = False) -> None:
+        """Write what was counted and has no line after it: its minute is over, or all ends."""
+        now = self._clock()
+        for event, kinds in self._kinds.items():
+            for kind, (until, _, more) in kinds.items():
+                if more and (ending or now >= until):
+                    kinds[kind] = now + REPEAT_SECONDS, 1, 0
+                    structlog.get_logger().info(event, **dict(kind), times=more)
+
+    async def keep_telling(self) -> None:
+        """Tell each minute, and once more when this is cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(REPEAT_SECONDS)
+                self.tell()
+        finally:
+            self.tell(ending=True)
 
 
 class _Lines:

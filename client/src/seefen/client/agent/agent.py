@@ -63,6 +63,7 @@ class Agent:
         self._began = clock()
         self._newest_at = 0
         self._tries = 0
+        self._accused: set[str] = set()
 
     def load(self) -> None:
         """Take up the mirror; one that is not whole is put aside, and filled anew."""
@@ -118,8 +119,9 @@ class Agent:
             self.alarms.ring("mirror-disk", CRITICAL, text)
         else:
             self._tries = 0
-            for kind in ("broker-frozen", "shut-out", "mirror-disk"):
+            for kind in ("broker-frozen", "shut-out", "mirror-disk", *self._accused):
                 self.alarms.over(kind)
+            self._accused.clear()
             self._look_at_time()
             return ROUND_SECONDS
         self._look_at_time()
@@ -207,9 +209,11 @@ class Agent:
         except RefusedError as err:
             self.alarms.ring("upkeep-failed", WARNING, f"keys stay as they are: {err}")
             return
-        self.alarms.over("upkeep-failed")
-        for text in kept.failed:
-            self.alarms.ring("upkeep-failed", WARNING, f"a key stays as it is: {text}")
+        if not kept.failed:
+            self.alarms.over("upkeep-failed")
+        for name, failed in kept.failed:
+            severity = CRITICAL if isinstance(failed, UntrustedError) else WARNING
+            self.alarms.ring("upkeep-failed", severity, f"a key stays as it is: {name}: {failed}")
         for name in kept.renewed:
             self.alarms.ring("key-renewed", NOTICE, f"{name}: a device of your node was revoked")
         self.alarms.over("key-renewed")  # each is said, also the same once more
@@ -228,6 +232,7 @@ class Agent:
         rule = err.rule or "untrusted"
         found = sorted(self._client.logs.evidence.glob(f"*-{rule}-*.json"))
         text = f"{err}. {self._offer()}" if rule in ("rewind", "consistency") else str(err)
+        self._accused.add(rule)
         self.alarms.ring(rule, CRITICAL, text, found[-1] if found else None)
 
     def _offer(self) -> str:

@@ -12,11 +12,9 @@ from msgspec import Struct
 CRITICAL: Final = "critical"  # somebody may be cheating: telephone
 WARNING: Final = "warning"  # something does not work, and must
 NOTICE: Final = "notice"  # as expected; for the record
-# They end, and may begin again:
-PASSING: Final = (
-    "stale-head", "no-quorum", "broker-frozen", "shut-out", "witness-unnamed", "witness-failed",
-    "upkeep-failed", "key-renewed", "assigned",
-)  # fmt: skip
+# What an entry of the log said is said once. All else ends and may begin again, also after a
+# restart: a second fork, a year after the first, must not pass for the one that was told.
+LASTING: Final = ("watching-keys", "key-changed-mine", "root-changed")
 
 
 class Alarm(Struct, frozen=True):
@@ -36,7 +34,7 @@ class Alarms:
         self._path = path
         self._clock = clock
         self._stream = stream
-        known = (one for one in read(path) if one.kind not in PASSING)
+        known = (one for one in read(path) if one.kind in LASTING)
         self._standing = {(one.kind, one.text) for one in known}
         self.heard: list[Callable[[Alarm], None]] = []
 

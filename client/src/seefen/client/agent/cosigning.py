@@ -45,6 +45,8 @@ class Cosigner:
             return
         if witness is not None:
             self._alarms.over(FAILED)
+        if witness is not None and not refused:
+            self._alarms.over(REFUSED)
         for one in refused:
             self._refuse(one)
 

@@ -36,7 +36,8 @@ def counts(store: Store, start: int = 0, stop: int | None = None) -> Counts:
         audits=audits,
         disclosures=count((("op", "disclose"),)),
         refused=count((("act", "denied"),)),
-        emergency=count((("emergency", "1"),)),
+        # Not what was refused: nothing was read there, whatever it was called.
+        emergency=count((("emergency", "1"),), (("act", "access"), ("act", "object"))),
     )
 
 

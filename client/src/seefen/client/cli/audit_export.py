@@ -121,8 +121,10 @@ def _summary(made: Exported, output: Path) -> Painted:
         if len(found) > SHOWN
         else None,
         line("Whoever gets it runs, without seefen: unzip it, then"),
-        line(f"  python3 verify.py . --log-key {made.log_key}"),
-        dim("  Give the key by another way than the file: on the telephone, say."),
+        line("  python3 verify.py . \\"),
+        line(f"    --log-key {made.log_key} \\"),
+        line(f"    --net {made.net}"),
+        dim("  Give key and network by another way than the file: on the telephone, say."),
     )
 
 

@@ -65,7 +65,7 @@ def change(
                 max_stale=seconds,
             )
         )
-        screen.say(views.proposed(proposal))
+        screen.say(views.proposed(proposal.now, proposal.then))
         if not yes and not _signed(screen):
             raise RefusedError("nothing was signed", rule="root-unsigned")
         keys = root_keys(context, files)

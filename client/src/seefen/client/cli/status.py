@@ -22,6 +22,7 @@ def status(context: typer.Context) -> None:
 def _collected(client: Client) -> Status:
     return Status(
         network=client.network,
+        net=client.net,
         quorum=client.quorum,
         node=client.node,
         device=client.device_hex,

@@ -5,10 +5,11 @@
     python3 verify.py FOLDER                the same, unpacked
     python3 verify.py EVIDENCE.json ...     what several nodes kept, taken together
 
---log-key HEX  is the key of the log as you know it. Without it the files vouch for their own
-key: compare the one that is printed with what your node knows. One line is printed for each
-finding; the exit code is 0 when all is good (of evidence: when something is proved against
-the log), 1 when not, 2 when the question was wrong.
+--log-key HEX  is the key of the log as you know it, and --net HEX, for an export, the network:
+the hash of the first version of its root, which names the witnesses. Without them the files
+vouch for their own key, root and witnesses: compare what is printed with what your node knows
+(seefen status). One line is printed for each finding; the exit code is 0 when all is good (of
+evidence: when something is proved against the log), 1 when not, 2 when the question was wrong.
 
 Standard library only, Python 3.9 or newer. Sources: RFC 8032 (Ed25519), RFC 6962 and 9162
 (trees), C2SP signed-note, tlog-checkpoint, tlog-cosignature, tlog-proof and tlog-policy, and
@@ -370,15 +371,20 @@ def _check_author(envelope: bytes, kind: str, keys: dict[str, Any], device: str)
 class Export:
     """The files of an export, and what was found in them."""
 
-    def __init__(self, files: dict[str, bytes], log_key: bytes | None) -> None:
+    def __init__(
+        self, files: dict[str, bytes], log_key: bytes | None, net: bytes | None = None
+    ) -> None:
         self.files = files
         self.log_key = log_key
+        self.known_net = net
+        self.net = b""  # as the root statements here give it
         self.findings: list[str] = []
         self.keys: dict[str, Any] = {}
         self.entries: list[dict[str, Any]] = []
         self.origin, self.public = "", b""
         self.witnesses: list[tuple[str, int, bytes]] = []
-        self.quorum, self.cosigned, self.unchecked = 0, 0, 0
+        self.quorum, self.unchecked = 0, 0
+        self.signed: list[str] = []  # names of witnesses
         self.exporter = ""
         self.heads: dict[str, Head] = {}
         self.final = Head("", 0, b"", 0)
@@ -449,6 +455,19 @@ class Export:
 
     def _rules(self) -> None:
         """The policy is that of the root: devices sign under the hash of its version 1."""
+        net, root = self._root()
+        if not root or net.hex() != self.keys["net"]:
+            wrong("the root statement is of another network than the entries")
+        self.net = net
+        # Whoever holds the log's key can make up a root, and witnesses of his own with it.
+        if self.known_net not in (None, net):
+            wrong(f"this is of the network {net.hex()}, not of the one you know")
+        named = [f"{root[8]}/activity", root[11], _witnesses(root), root[14]]
+        if named != [self.origin, self.public, [one[::2] for one in self.witnesses], self.quorum]:
+            wrong("the policy is not the one of the root statement")
+
+    def _root(self) -> tuple[bytes, list[Any]]:
+        """Return the hash of version 1 and the last version, each signed as the one before asks."""
         net, before, known, root = bytes(32), bytes(32), list[Any](), list[Any]()
         for version, line in enumerate(self._file("roots").decode().splitlines(), 1):
             payload, signatures = cbor(bytes.fromhex(line))
@@ -462,11 +481,7 @@ class Export:
             if version == 1:
                 net = hashlib.sha256(payload).digest()
             known, before = [(root[9], root[10])], hashlib.sha256(bytes.fromhex(line)).digest()
-        if not root or net.hex() != self.keys["net"]:
-            wrong("the root statement is of another network than the entries")
-        named = [f"{root[8]}/activity", root[11], [one[:32] for one in root[13]], root[14]]
-        if named != [self.origin, self.public, [one[2] for one in self.witnesses], self.quorum]:
-            wrong("the policy is not the one of the root statement")
+        return net, root
 
     def _checkpoint(self) -> None:
         note = self._file("checkpoint").decode()
@@ -475,11 +490,11 @@ class Export:
             lines = note.count(f"\u2014 {name} ")
             if lines:
                 signed_by(note, name, kind, public)
-                self.cosigned, self.unchecked = self.cosigned + 1, self.unchecked + lines - 1
-        if self.cosigned < self.quorum:
-            wrong(
-                f"{self.cosigned} witnesses cosigned the checkpoint, and {self.quorum} are needed"
-            )
+                self.signed.append(name)
+                self.unchecked += lines - 1
+        count = len(self.signed)
+        if count < self.quorum:
+            wrong(f"{count} witnesses cosigned the checkpoint, and {self.quorum} are needed")
 
     def _head(self, note: str) -> Head:
         if note not in self.heads:
@@ -538,6 +553,12 @@ class Export:
     def _table(self) -> None:
         if as_csv(self.entries) != self._file("entries.csv"):
             wrong("the table does not say what the entries say")
+
+
+def _witnesses(root: list[Any]) -> list[tuple[str, bytes]]:
+    """Return name and Ed25519 key of each witness of a root statement (spec, section 7)."""
+    ids = [(hashlib.sha256(public).hexdigest()[:16], public[:32]) for public in root[13]]
+    return [(f"{root[8]}/witness/{id_}", key) for id_, key in ids]
 
 
 def read_files(path: Path) -> dict[str, bytes]:
@@ -642,6 +663,8 @@ def _withheld(shown: list[tuple[int, bytes, Head]], heads: list[Head]) -> list[s
 
 # --- the command -----------------------------------------------------------------------------
 
+WORDS = ("--log-key", "--net")
+
 
 class Verdict(NamedTuple):
     """What is to be said, a line each, and whether all is good (or something is proved)."""
@@ -655,12 +678,27 @@ def cosigned(export: Export) -> str:
     if not export.quorum:
         return "no witness is needed: the broker may have shown others another log"
     of = f"{len(export.witnesses)} witnesses, {export.quorum} needed"
-    return f"cosigned by {export.cosigned} of {of} (Ed25519)"
+    return f"cosigned by {len(export.signed)} of {of} (Ed25519)"
 
 
-def check_export(path: Path, key: bytes | None) -> Verdict:
+def _good(export: Export) -> list[str]:
+    final = export.final
+    lines = [
+        f"GOOD   {len(export.entries)} entries of {final.origin}: text, reason, statement",
+        f"GOOD   each stands in the tree of {final.size}, root {final.root.hex()}",
+        f"GOOD   signed by the log at {when(final.time)}; {cosigned(export)}",
+        *(f"GOOD   cosigned by {name}" for name in export.signed),
+    ]
+    if export.unchecked:
+        lines.append(f"OPEN   {export.unchecked} ML-DSA-44 lines are not checked by this program")
+    if export.known_net is None:
+        lines.append("OPEN   root and witnesses vouch for themselves: name the network by --net")
+    return lines
+
+
+def check_export(path: Path, key: bytes | None, net: bytes | None = None) -> Verdict:
     """Check an export: a ZIP or a folder."""
-    export = Export(read_files(path), key)
+    export = Export(read_files(path), key, net)
     findings = export.check()
     lines = [f"WRONG  {finding}" for finding in findings]
     if export.exporter:
@@ -669,18 +707,14 @@ def check_export(path: Path, key: bytes | None) -> Verdict:
             f"its key begins with {export.keys['devices'][export.exporter][:16]}"
         )
     if not findings:
-        final = export.final
-        lines += [
-            f"GOOD   {len(export.entries)} entries of {final.origin}: text, reason, statement",
-            f"GOOD   each stands in the tree of {final.size}, root {final.root.hex()}",
-            f"GOOD   signed by the log at {when(final.time)}; {cosigned(export)}",
-        ]
-        if export.unchecked:
-            lines.append(
-                f"OPEN   {export.unchecked} ML-DSA-44 lines are not checked by this program"
-            )
-    known = "the one you named" if key else "does your node know it as the key of the log?"
-    return Verdict([*lines, f"KEY    {export.public.hex()}: {known}"], not findings)
+        lines += _good(export)
+    lines.append(f"NET    {export.net.hex()}: {_known(net, 'the id of its network')}")
+    lines.append(f"KEY    {export.public.hex()}: {_known(key, 'the key of the log')}")
+    return Verdict(lines, not findings)
+
+
+def _known(named: bytes | None, what: str) -> str:
+    return "the one you named" if named else f"does your node know it as {what}?"
 
 
 def _evidence(path: Path, key: bytes | None) -> dict[str, Any]:
@@ -708,24 +742,26 @@ def check_evidence(paths: list[Path], key: bytes | None) -> Verdict:
     lines += [f"PROVED {sentence}" for sentence in dict.fromkeys(found)]
     if not found:
         lines.append("OPEN   the signatures here prove nothing: what is said is somebody's word")
-    known = "the one you named" if key else "does your node know it as the key of the log?"
+    known = _known(key, "the key of the log")
     return Verdict([*lines, f"KEY    {files[0]['log_key']}: {known}"], bool(found))
 
 
 def main(arguments: list[str]) -> int:
     """Check what is named; return the exit code."""
-    key, paths = _read_words(arguments)
-    evidence = [path for path in paths if path.suffix == ".json"]
-    # What is named and not looked at would pass for good.
-    if not paths or (evidence and evidence != paths) or (not evidence and len(paths) > 1):
+    named, paths = _read_words(arguments)
+    if not _is_question(named, paths):
         print(__doc__)
         return 2
-    if key is not None and not re.fullmatch("[0-9a-f]{64}", key):
-        print("WRONG  --log-key takes 64 digits of hex")
-        return 2
-    known = None if key is None else bytes.fromhex(key)
+    for word, value in named.items():
+        if not re.fullmatch("[0-9a-f]{64}", value):
+            print(f"WRONG  {word} takes 64 digits of hex")
+            return 2
+    key, net = (bytes.fromhex(named[word]) if word in named else None for word in WORDS)
     try:
-        verdict = check_evidence(paths, known) if evidence else check_export(paths[0], known)
+        if paths[0].suffix == ".json":
+            verdict = check_evidence(paths, key)
+        else:
+            verdict = check_export(paths[0], key, net)
     except WrongError as err:
         verdict = Verdict([f"WRONG  {err}"], good=False)
     except OSError as err:
@@ -736,20 +772,26 @@ def main(arguments: list[str]) -> int:
     return 0 if verdict.good else 1
 
 
-def _read_words(words: list[str]) -> tuple[str | None, list[Path]]:
-    """Return the key and the paths; no path when a word is one that is not known."""
-    key, paths, rest = None, list[Path](), iter(words)
+def _is_question(named: dict[str, str], paths: list[Path]) -> bool:
+    """Tell whether all that is named is looked at: what is not would pass for good."""
+    evidence = [path for path in paths if path.suffix == ".json"]
+    if evidence:
+        return evidence == paths and "--net" not in named
+    return len(paths) == 1
+
+
+def _read_words(words: list[str]) -> tuple[dict[str, str], list[Path]]:
+    """Return what is known and the paths; no path when a word is one that is not known."""
+    named, paths, rest = dict[str, str](), list[Path](), iter(words)
     for word in rest:
-        if word.startswith("--log-key"):
-            name, _, value = word.partition("=")
-            if name != "--log-key" or key is not None:
-                return None, []
-            key = value or next(rest, "")
+        name, _, value = word.partition("=")
+        if name in WORDS and name not in named:
+            named[name] = value or next(rest, "")
         elif word.startswith("-"):
-            return None, []
+            return {}, []
         else:
             paths.append(Path(word))
-    return key, paths
+    return named, paths
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ plainly "$exporter" && plainly "$(field "$keys" net)" || { echo "WRONG  keys.jso
     signed "$exporter" "$(cat MANIFEST.sig)" || wrong "the manifest is not the one that the exporter signed"
 opened "$(cat checkpoint)" || wrong "the checkpoint is not signed by the log"
 final_size=${size:-0} final_root=${root:-} known=
-group=$(sed -n 's/^quorum //p' policy) cosigned=0 needed=0
+group=$(sed -n 's/^quorum //p' policy) cosigned=0 needed=0 signers=
 [ "$group" = none ] || needed=$(sed -n "s/^group $group \([0-9]*\) .*$/\1/p" policy)
 [ -n "$needed" ] || { wrong "the policy does not say how many witnesses are needed"; needed=32; }
 cp checkpoint "$work/note"
@@ -180,7 +180,7 @@ for vkey in $(sed -n 's/^witness [^ ]* //p' policy | sort -u); do
     name=${vkey%%+*} key=${vkey#*+}
     grep -q "^— $name " checkpoint || continue
     if timed "$name" "$(plain "${key#*+}" | cut -c3-)"; then
-        cosigned=$((cosigned + 1))
+        cosigned=$((cosigned + 1)) signers="$signers $name"
     else
         wrong "the signature of $name on the checkpoint is wrong"
     fi
@@ -229,8 +229,11 @@ if [ "$needed" = 0 ]; then
     echo "OPEN   no witness is needed: the broker may have shown others another log"
 else
     echo "OPEN   $cosigned witnesses cosigned (Ed25519), $needed needed; ML-DSA-44 lines are not checked here"
+    for name in $signers; do echo "OPEN   cosigned by $name"; done
 fi
+echo "OPEN   root and witnesses vouch for themselves: verify.py --net HEX holds them to your network"
 echo "OPEN   not checked here: entries.csv, the dates, what was refused, the roots; verify.py checks them"
 echo "WHO    device $device made this export, and may have left entries out; its key begins with $(printf %s "$exporter" | cut -c1-16)"
+echo "NET    $(field "$keys" net): does your node know it as the id of its network?"
 echo "KEY    $public: is it the one your node knows as the key of the log?"
 exit "$bad"

@@ -4,7 +4,7 @@ All failures are 401 and say no more than the caller has proved to be entitled t
 """
 
 from enum import Enum
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import structlog
 from aiohttp import hdrs, web
@@ -15,6 +15,7 @@ from seefen.server.web.services import SERVICES, Call, Services
 
 # Rules that say somebody does not hold the key he shows; the others happen to the honest.
 _BAD = frozenset(("", "login", "invite"))
+NAMED: Final = 20  # addresses in a minute: each is another one
 
 
 class Caller(Enum):
@@ -57,7 +58,7 @@ def refuse(services: Services, request: web.Request, err: SeefenError) -> NoRetu
     if err.rule in _BAD:
         address = address_of(request)
         blocked = services.rates.bad_proof(address)
-        if blocked and (times := services.repeats.due("address.blocked")):
+        if blocked and (times := services.repeats.due("address.blocked", most=NAMED)):
             structlog.get_logger().warning("address.blocked", address=address, times=times)
     raise _unauthorized(err.rule or "login", str(err)) from None
 

@@ -83,9 +83,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 def _write(request: web.Request, status: int, rule: str) -> None:
-    kind = {"route": _route(request), "status": status, "rule": rule}
-    if times := request.app[SERVICES].repeats.due(tuple(kind.values())):
-        structlog.get_logger().info("refused", **kind, times=times)
+    route = _route(request)
+    if times := request.app[SERVICES].repeats.due("refused", route=route, status=status, rule=rule):
+        log = structlog.get_logger()
+        log.info("refused", route=route, status=status, rule=rule, times=times)
 
 
 def of_error(err: SeefenError) -> web.Response:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from seefen.client.cli import codes
 from seefen.client.cli.paint import Painted, Piece, bold, dim, line, stack, warn
 from seefen.client.findings import NO_WITNESS
-from seefen.client.roots import Proposal, RootView
+from seefen.client.roots import RootView
 
 
 def shown(view: RootView) -> Painted:
@@ -19,9 +19,8 @@ def shown(view: RootView) -> Painted:
     )
 
 
-def proposed(proposal: Proposal) -> Painted:
+def proposed(now: RootView, then: RootView) -> Painted:
     """Return what would change, line by line, before anybody signs."""
-    now, then = proposal.now, proposal.then
     return stack(
         line(
             bold(f"Root statement of {now.network}: version {then.version}"),
@@ -29,9 +28,8 @@ def proposed(proposal: Proposal) -> Painted:
         ),
         *_changes(now, then),
         dim(f"All else stays: {_keys(now)}."),
-        warn(f"Until {then.quorum} of these have signed nobody sends but alerts.")
-        if then.quorum
-        else None,
+        _until(now, then),
+        _alone(now, then),
         _fewer(then),
     )
 
@@ -46,11 +44,31 @@ def _changes(now: RootView, then: RootView) -> Iterator[Painted]:
     if (_count(now)) != _count(then):
         yield line("  quorum  ", f"{_count(now)}, then {_count(then)}", _falls(now, then))
     if now.max_stale != then.max_stale:
-        yield line("  stale   ", f"after {_hours(now)}, then after {_hours(then)}")
+        longer = warn("  LONGER THAN NOW") if then.max_stale > now.max_stale else ""
+        yield line("  stale   ", f"after {_hours(now)}, then after {_hours(then)}", longer)
 
 
 def _falls(now: RootView, then: RootView) -> Piece:
-    return warn("  FEWER THAN NOW") if then.quorum < now.quorum else ""
+    if then.quorum < now.quorum:
+        return warn("  FEWER THAN NOW")
+    less = then.quorum * len(now.witnesses) < now.quorum * len(then.witnesses)
+    return warn("  A SMALLER PART THAN NOW") if less else ""
+
+
+def _until(now: RootView, then: RootView) -> Painted | None:
+    """Say what it waits for, where who must sign changes."""
+    same = (now.quorum, set(now.witnesses)) == (then.quorum, set(then.witnesses))
+    if same or not then.quorum:
+        return None
+    return warn(f"Until {then.quorum} of these have signed nobody sends but alerts.")
+
+
+def _alone(now: RootView, then: RootView) -> Painted | None:
+    """Warn where none of those who were trusted so far is needed any more."""
+    coming = len(set(then.witnesses) - set(now.witnesses))
+    if not now.quorum or not then.quorum or coming < then.quorum:
+        return None
+    return warn("Those who come make the quorum by themselves: no witness of now must sign.")
 
 
 def _keys(view: RootView) -> str:

@@ -13,6 +13,7 @@ class Status:
     """What ``seefen status`` shows."""
 
     network: str
+    net: str
     quorum: int
     node: str
     device: str
@@ -36,6 +37,7 @@ def page(status: Status) -> Painted:
         *(alarm("ALARM  ", one) for one in reversed(status.alarms)),
         line(bold(status.node), f" · {status.officer or 'agent'} · {roles} · ", broker),
         line(f"Network {status.network} · ", *_log(status, now)),
+        line(f"Network id {status.net}"),
         line(f"Device {status.device}"),
         _queue(status.queued),
         _journal(status.journal),
