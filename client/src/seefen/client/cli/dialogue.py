@@ -116,7 +116,7 @@ def _answered(screen: Screen, name: str, question: str, before: str) -> str | No
 
 
 def tell_words(screen: Screen, said: Answers) -> None:
-    """Say which words of what was found go as text, for they may be a thing that was not counted."""
+    """Say which words of what was found go as text: they may be a thing that was not counted."""
     if text := answers.load(said.carrying).get("text"):
         screen.say(alerts.goes_as_text(text))
 
