@@ -309,7 +309,7 @@ async def test_a_recall_that_was_withdrawn_takes_nothing_back(place: Site) -> No
 
 async def test_attack_a_member_takes_back_what_another_said(place: Site) -> None:
     skopje, belgrade, pristina = await alerted(place)
-    state, number = pristina.find(ALERT)
+    state, _ = pristina.find(ALERT)
     row = pristina.requests._row(ALERT)
     forged = Recall(of=row.object, recall_reason="wrong_data")
     await pristina._messaging.send(state, forged, reply_to=row.object)

@@ -189,7 +189,7 @@ async def test_a_request_under_conditions_of_its_own_is_answered_too(place: Site
 
 async def test_attack_a_node_finds_no_record_of_what_it_has_never_read(place: Site) -> None:
     strict = replace(TRACE, handling="H2", tlp="TLP:AMBER+STRICT")
-    skopje, belgrade, pristina, ref = await asked(place, strict)
+    _, belgrade, pristina, ref = await asked(place, strict)
     for search in (REPLY, replace(REPLY, outcome="not_traced")):
         with pytest.raises(RefusedError, match="was not opened") as refused:
             await belgrade.requests.move(ref, search)
@@ -248,7 +248,7 @@ async def test_who_was_not_asked_and_who_asked_cannot_answer(place: Site) -> Non
 
 async def test_attack_a_member_ends_or_answers_the_request_of_another(place: Site) -> None:
     skopje, belgrade, pristina, ref = await asked(place, replace(TRACE, to=(BELGRADE,)))
-    state, number = pristina.find(ref)
+    state, _ = pristina.find(ref)
     row = skopje.requests._row(ref)
     forged = (
         Note(text="done", move="close", about=row.object),
