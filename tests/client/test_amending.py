@@ -159,6 +159,30 @@ async def test_what_was_erased_is_in_the_vault_no_more(place: Site) -> None:
     )
 
 
+async def test_what_was_fetched_to_the_disk_is_named_before_it_is_erased(
+    place: Site, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "wheel.bin"
+    wheel.write_bytes(b"a photograph of an invented wheel")
+    skopje, belgrade, _ = await alerted(place, wheel)
+    await belgrade.alerts.show(ALERT, **WHY, accept=True)
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 2, belgrade)
+    assert belgrade.files.fetched(ALERT) == ()
+    (file,) = belgrade.files.of(ALERT)
+    path = await belgrade.files.get(file, tmp_path / "got", **WHY)
+    await skopje.amend.recall(ALERT, "court")
+    await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
+    assert belgrade.files.fetched(ALERT) == (path,)
+    with pytest.raises(RefusedError, match="wheel") as refused:
+        await belgrade.amend.erase(ALERT)
+    assert refused.value.rule == "fetched"
+    assert belgrade.queued() == []
+    path.unlink()
+    sent = await belgrade.amend.erase(ALERT)
+    assert sent.ref
+    assert belgrade.files.fetched(ALERT) == ()
+
+
 async def test_what_one_officer_erased_is_erased_on_every_device_of_his_node(
     place: Site,
 ) -> None:

@@ -6,7 +6,7 @@ was sent and read, and every recipient says what became of his copy.
 
 from msgspec.structs import replace
 
-from seefen.client import copies
+from seefen.client import copies, fetched
 from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.erasing import forget
@@ -127,7 +127,8 @@ class Amending:
 
         Raises:
             RefusedError: rule ``not-recalled``, or the confirmation does not say enough; rule
-                ``passed-on``: a copy that the own node passed on was not taken back.
+                ``passed-on``: a copy that the own node passed on was not taken back; ``fetched``:
+                its files lie on the disk.
         """
         state, number = self._find(ref)
         row = row_of(self._engine, state, number)
@@ -143,6 +144,8 @@ class Amending:
         )
         if erased != "passed_on":
             self._require_taken_back(row)
+        if erased != "restricted":
+            fetched.require_gone(self._engine, row)
         # Before anything is gone: neither the form nor the request may refuse it afterwards.
         message.check()
         self._requests.require_move(recall, message)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from seefen.client import fetched
 from seefen.client.cards import Cards
 from seefen.client.casework import Casework
 from seefen.client.devices import Devices
@@ -287,7 +288,8 @@ class Files:
     def here(self, ref: str, folder: Path) -> Path | None:
         """Return where a file that was fetched before lies in a folder, whole, under its name."""
         state, number = self._find(ref)
-        note = row_of(self._engine, state, number).message
+        row = row_of(self._engine, state, number)
+        note = row.message
         if not isinstance(note, FileNote):
             return None
         path = folder / saved_name(note.name)
@@ -295,7 +297,14 @@ class Files:
             return None
         with path.open("rb") as file:
             same = hashlib.file_digest(file, "sha256").digest() == note.sha256
+        if same:
+            fetched.remember(self._engine, row, path)
         return path if same else None
+
+    def fetched(self, ref: str) -> tuple[Path, ...]:
+        """Return where this device wrote the files of a message; who moved them knows more."""
+        state, number = self._find(ref)
+        return fetched.paths(self._engine, row_of(self._engine, state, number))
 
     def view(self, ref: str) -> ObjectView:
         """Return a file as a list shows it: its name and description once it was fetched."""
@@ -316,4 +325,6 @@ class Files:
         """Fetch, check and open a file into a folder; return where it is."""
         state, number = self._find(ref)
         self._reader.remember(state.case, purpose, basis, reason)
-        return await self._reader.fetch(state, number, folder, progress, accept=accept)
+        path = await self._reader.fetch(state, number, folder, progress, accept=accept)
+        fetched.remember(self._engine, row_of(self._engine, state, number), path)
+        return path

@@ -59,6 +59,8 @@ _HINTS: Final = {
     "kind": "a node: --root-key; a device: its node's administrator",
     "lease": "connect to the broker once: 'seefen status'",
     "login": "check the clock of this machine; if it is right, ask your administrator",
+    "fetched": "or --keep WHY: it stays, closed, as evidence",
+    "unread": "seefen case show REF; its entry says why",
     "keeper": "the passphrase opens as ever; 'seefen lock', then 'seefen unlock' begins anew",
     "last-holder": "let another keyholder in first: seefen officer add --role keyholder",
     "members": "'seefen case show CASE' lists the members",
