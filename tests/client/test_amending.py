@@ -87,6 +87,19 @@ async def test_a_correction_reaches_every_recipient(place: Site) -> None:
         assert (opened.was, opened.now) == ("nny 82", "headstamp ппу 82")
 
 
+async def test_a_correction_of_what_was_never_said_is_refused(place: Site) -> None:
+    skopje, _, _ = await alerted(place)
+    number = case_a.alert().items[0].serial_as_read
+    for was, now, rule in (("nothingofthekind", "x", "not-said"), (number, number, "same")):
+        with pytest.raises(RefusedError) as refused:
+            await skopje.amend.correct(ALERT, "misread", now, was)
+        assert refused.value.rule == rule
+    assert skopje.queued() == []
+    assert (await skopje.amend.correct(ALERT, "misread", "X-1", number)).ref
+    assert (await skopje.amend.correct(ALERT, "misread", "X-2", "X-1")).ref
+    assert (await skopje.amend.correct(ALERT, "misread", "револвер", "пиштол")).ref  # as he read it
+
+
 async def test_attack_a_member_corrects_what_another_said(place: Site) -> None:
     skopje, belgrade, pristina = await alerted(place)
     alert = row_of(belgrade._engine, *belgrade.find(ALERT))

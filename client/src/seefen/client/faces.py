@@ -66,6 +66,10 @@ class Channels:
         return await self._casework.change(name, "channel", remove=tuple(nodes))
 
 
+def _opened_from(alert: Row) -> str:
+    return f"opened-from/{alert.object.hex()}"
+
+
 class Cases:
     """Cases: members, messages, files."""
 
@@ -84,17 +88,34 @@ class Cases:
         self._find = find
 
     async def open(
-        self, title: str, members: Sequence[str], from_alert: str | None = None
+        self,
+        title: str,
+        members: Sequence[str],
+        from_alert: str | None = None,
+        *,
+        again: bool = False,
     ) -> CaseView:
-        """Open a case; its own node is the owner. The alert it grew out of is noted in it."""
+        """Open a case; its own node is the owner. The alert it grew out of is noted in it.
+
+        Raises:
+            RefusedError: rule ``done``: this device has opened one from that alert, and this is
+                not meant to be ``again``.
+        """
         alert: Row | None = None
         if from_alert is not None:
             alert = row_of(self._engine, *self._find(from_alert))
+            before = self._engine.vault.get(_opened_from(alert))
+            if before is not None and not again:
+                raise RefusedError(
+                    f"{before.decode()} was opened from {from_alert} already", rule="done"
+                )
             # Now, not when the case is there and its first note is refused.
             self._messaging.permit(members, Note(text=from_alert))
         view = await self._casework.open("case", "", title, tuple(members))
         if alert is not None:
             state = self._casework.find(view.number)
+            with self._engine.vault.change():
+                self._engine.vault.put(_opened_from(alert), view.number.encode())
             await self._messaging.note_from_alert(state, alert)
             view = case_view(self._engine, self._casework.find(view.number))
         return view
