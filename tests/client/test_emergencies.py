@@ -158,6 +158,25 @@ async def test_a_keyholders_client_that_stays_answers_at_once(place: Site) -> No
     assert view.state == "opened"
 
 
+async def test_who_was_given_a_case_and_reads_nothing_is_named_to_both_auditors(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    [number] = await cases(skopje, officer)
+    assert await asked(belgrade, officer, number) == [(number, officer.officer)]
+    await until(lambda: officer.duty.emergencies.list()[0].state == "opened", officer)
+    await officer.sync()  # once, however often his client looks
+    for auditor in (belgrade, skopje):
+        await auditor.sync()
+        [named] = (await auditor.audit.verdict()).emergencies
+        assert (named.officer, named.node, named.case) == (officer.officer, BELGRADE, number)
+        assert (named.readings, named.reason_at, named.readable) == (1, None, True)
+    [due] = officer.duty.emergencies.list()
+    await officer.duty.emergencies.reason(due.case, "the lorry was at the ramp")
+    assert (await skopje.audit.verdict()).emergencies[0].reason_at is not None
+
+
 async def drained(client: Client) -> None:
     async for _ in client.events():
         pass

@@ -1,5 +1,6 @@
 """Keys that a lost device left stale: the node's agent renews them before anybody writes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from seefen.client import Client, keying
 from seefen.client.agent import Agent
+from seefen.client.agent import agent as running
 from seefen.client.agent.alarms import WARNING, read
 from seefen.client.engine import Engine
 from seefen.client.upkeep import Kept
@@ -14,8 +16,9 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
 from tests.client.agent.test_agent import agent_of
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, until
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, until
 from tests.client.test_assigning import field, having, request, rule
+from tests.client.test_emergencies import cases, night
 
 
 @pytest.fixture
@@ -97,9 +100,44 @@ async def test_an_agent_with_the_mailboxes_assigns_by_the_roster(place: Site) ->
     await until(lambda: having(belgrade, number), belgrade)
     [given] = having(belgrade, number)
     assert given.officer == officer
-    assert (
-        read(one.folder / "alarms.jsonl")[-1].text == f"{number} to {officer}, as the roster says"
-    )
+    said = f"{number} to {officer}: by roster or emergency"
+    assert read(one.folder / "alarms.jsonl")[-1].text == said
+
+
+async def test_an_agent_opens_a_case_in_an_emergency_before_its_next_round(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "ROUND_SECONDS", 3600.0)
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    officer = await night(place, belgrade)
+    [number] = await cases(skopje, officer)
+    one, _ = await agent(place, "keyholder")
+    stop = asyncio.Event()
+    working = asyncio.create_task(one.run(stop))
+    try:
+        await until_read(one, "watching-keys")
+        await officer.duty.emergencies.ask(number, **WHY)
+        assert (await officer.duty.emergencies.wait(number, 60)).state == "opened"
+    finally:
+        stop.set()
+        await working
+    await skopje.sync()
+    assert skopje.cases.show(number).objects[-1].type == "EmergencyOpened"
+    # Nothing was read: the auditors of both nodes see it all the same.
+    for auditor in (belgrade, skopje):
+        await auditor.sync()
+        [named] = (await auditor.audit.verdict()).emergencies
+        assert (named.officer, named.node, named.case) == (officer.officer, BELGRADE, number)
+        assert (named.readings, named.reason_at) == (1, None)
+
+
+async def until_read(one: Agent, kind: str) -> None:
+    """Wait until an agent that runs has raised something."""
+    for _ in range(600):
+        if any(a.kind == kind for a in read(one.folder / "alarms.jsonl")):
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"it never raised {kind}")
 
 
 async def test_what_cannot_be_kept_up_is_said_and_the_mirror_goes_on(place: Site) -> None:

@@ -1,6 +1,7 @@
 """``seefen request``, ``schema`` and forms by command, as officers type them."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +37,10 @@ def test_schema_lists_forms_prints_one_and_knows_tables() -> None:
     [
         ("request", "refuse", "SF-2026-SKP-00418#3", "--ground", "mood"),
         ("request", "extend", "SF-2026-SKP-00418#3", "--days", "0", "--why", "judge"),
+        ("request", "extend", "SF-2026-SKP-00418#3"),
+        ("request", "extend", "SF-2026-SKP-00418#3", "--days", "3"),
+        ("request", "extend", "SF-2026-SKP-00418#3", "--days", "3", "--obtainable"),
+        ("request", "extend", "SF-2026-SKP-00418#3", "--why", "judge", "--obtainable"),
         ("request", "extend", "SF-2026-SKP-00418#3", "--days", "3", "--why", "rain"),
         ("request", "close", "SF-2026-SKP-00418#3", "won"),
         ("request", "close", "SF-2026-SKP-00418#3", "solved", "--use", "9"),
@@ -48,3 +53,16 @@ def test_what_is_typed_wrongly_says_what_would_be_right(argv: tuple[str, ...]) -
     assert said.code == 2
     assert said.err.startswith("seefen: error: ")
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize("words", [("--obtainable",), ("--days", "14", "--why", "paper_register")])
+def test_more_time_is_typed_in_either_way(tmp_path: Path, words: tuple[str, ...]) -> None:
+    said = command("--home", str(tmp_path), "request", "extend", "SF-2026-SKP-00418#3", *words)
+    assert said.code == 1
+    assert "seefen join" in said.err  # it was understood: there is only no device here
+
+
+def test_a_request_is_closed_without_saying_what_it_was_worth(tmp_path: Path) -> None:
+    said = command("--home", str(tmp_path), "request", "close", "SF-2026-SKP-00418#3", "solved")
+    assert said.code == 1
+    assert "seefen join" in said.err

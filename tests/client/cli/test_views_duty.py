@@ -134,7 +134,8 @@ def test_a_bulletin_says_that_its_time_is_over(monkeypatch: pytest.MonkeyPatch) 
         ("2026-06-14", True), ("2026-05", True), ("2025", True),
     ):  # fmt: skip
         bulletin = Bulletin(subject="printed", description="x", valid_until=until)
-        read = dataclasses.replace(filled(values.Opened, "x"), message=bulletin, original=None)
+        view = one(values.ObjectView, expires_at=0)
+        read = one(values.Opened, view=view, message=bulletin, original=None)
         assert ("EXPIRED" in printed(objects.opened(read))) is over, until
 
 

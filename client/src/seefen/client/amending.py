@@ -64,8 +64,13 @@ class Amending:
         progress: Progress = silent,
         *,
         original: bool = False,
+        matters_s: int | None = None,
     ) -> Sent:
         """Send a newer version of a message of one's own node; lists show the newest.
+
+        Args:
+            matters_s: Seconds from now for which it matters, 0: always; None: as long as the
+                older one did, from now on. So a version of what has expired is asked anew.
 
         Raises:
             RefusedError: It is another's, of another form, or replaced or taken back already; rule
@@ -80,18 +85,25 @@ class Amending:
         if cover is None or cover.type != message.TYPE:
             kind = "sealed for this device" if cover is None else f"a {cover.type}"
             raise RefusedError(f"{ref} is {kind}: a {message.TYPE} is none", rule="form")
+        older = row.statement
+        if matters_s is None:
+            matters_s = max(0, older.expires - older.created_at)
         return await self._messaging.send(
             state,
             message,
             tuple(files),
-            reply_to=row.statement.reply_to,
+            expires=self._messaging.moment(matters_s),
+            reply_to=older.reply_to,
             supersedes=row.object,
             original=original,
             progress=progress,
         )
 
-    async def confirm(self, ref: str) -> Sent:
+    async def confirm(self, ref: str, *, matters_s: int | None = None) -> Sent:
         """Send a preliminary alert again as a confirmed one, without typing it again.
+
+        Args:
+            matters_s: As in :meth:`replace`.
 
         Raises:
             RefusedError: rule ``no-alert``, or its words are not on this device.
@@ -104,7 +116,8 @@ class Amending:
             raise RefusedError(f"{ref} is {alert.status} already", rule="confirmed")
         # A version of its own: with the same id its readers would drop it as a double.
         newer = replace(alert, message_id=new_id(), created_at=0, status="confirmed")
-        return await self.replace(ref, saying(newer, *newer.__struct_fields__))
+        said = saying(newer, *newer.__struct_fields__)
+        return await self.replace(ref, said, matters_s=matters_s)
 
     async def correct(self, ref: str, wrong: str, now: str = "", was: str = "") -> Sent:
         """Tell every recipient what was wrong in a message and what is right.

@@ -50,6 +50,12 @@ class Assigning:
         self._task: asyncio.Task[None] | None = None
         self._told = set[str]()
         self._waits = False
+        self._seen = 0
+
+    @property
+    def is_stirred(self) -> bool:
+        """Whether something came since the last look, or waits for an earlier keyholder."""
+        return self._waits or self._seen != self._pushes.stirs
 
     def start(self) -> None:
         """Begin to look, while somebody stays to see it."""
@@ -68,6 +74,7 @@ class Assigning:
         Raises:
             UnreachableError: The broker is away; the next look goes on.
         """
+        self._seen = self._pushes.stirs  # before the look: what comes meanwhile is looked at again
         said, rank = self._house.laid(Roster), self._rank()
         self._waits = False
         # Under which roster is not known then; the newer one may forbid what the older allows.

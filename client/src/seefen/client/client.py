@@ -227,6 +227,7 @@ class Client:
                 await self._outbox.flush()
                 await self.journal.owed()
                 await self._reader.acks.owed()
+                await self.duty.emergencies.enter()
                 await self.devices.renew_mailboxes()
                 self.duty.codelists.apply()
                 self.ringing.stirred = True  # who went on watch, too

@@ -12,7 +12,10 @@ from seefen.protocol.statements import Count, Hash, Id, Part
 
 
 class Draft(Part, frozen=True):
-    """What is known before sending. ``file`` names the sealed bytes in the outbox folder."""
+    """What is known before sending. ``file`` names the sealed bytes in the outbox folder.
+
+    ``expires``: until when it matters, in Unix seconds, 0 for always; its header says it.
+    """
 
     case: Id
     object: Id
@@ -29,6 +32,7 @@ class Draft(Part, frozen=True):
     body_size: Count
     body_root: Hash
     plain: bytes
+    expires: Count = 0
 
 
 class Attach(NamedTuple):

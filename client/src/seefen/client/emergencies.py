@@ -10,6 +10,7 @@ that was taken back: so nobody harvests cases by asking.
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -21,7 +22,7 @@ from seefen.client.messaging import Messaging
 from seefen.client.reading import Reader
 from seefen.client.rosters import WORK
 from seefen.client.stating import SHIFT, remembered
-from seefen.client.urgent import NOTICES, emergency_of, told, urgent_of
+from seefen.client.urgent import NOTICES, emergency_of, is_urgent, told, urgent_of
 from seefen.client.values import Sent
 from seefen.client.views import Row, author_of, rows
 from seefen.protocol.case import CaseState
@@ -35,6 +36,7 @@ from seefen.protocol.messages import (
 )
 
 DAY: Final = 86_400  # seconds: until the reason is due, and in which questions are counted
+_ENTERED: Final = b"entered"  # what the log says already, before anything was read
 _LOOK: Final = 0.5  # seconds
 _WORDS: Final = 200  # characters of a reason that another refusal gave
 _ASKS: Final = "case_id = ? AND at > ? AND idx <= ? AND cover IS NOT NULL AND instr(cover, ?)"
@@ -173,10 +175,38 @@ class Asking:
             if view is None or view.state != "asked":
                 break
             await asyncio.sleep(_LOOK)
+        async with self._engine.lock:
+            await self.enter()
         found = self._view(self._engine.trust.require_state(state.case))
         if found is None:
             raise OutOfTurnError(f"{number} was not asked for", rule="no-emergency")
         return found
+
+    async def enter(self) -> None:
+        """Enter in the log that this device was given what it asked for, whether it reads or not.
+
+        It is an access to the message that told the members: so the auditors of both nodes see the
+        emergency from the assignment on. The engine's lock must be held.
+
+        Raises:
+            UnreachableError: The next look goes on.
+        """
+        engine = self._engine
+        for name, value in engine.vault.run(
+            "SELECT name, value FROM setting WHERE name GLOB 'urgent/*'"
+        ):
+            state = engine.trust.state(bytes.fromhex(name.partition("/")[2]))
+            if value == _ENTERED or state is None or not is_urgent(engine, state):
+                continue
+            notice, asked = self._told(state), self._asked(state.case)
+            if notice is None:
+                continue
+            if asked is not None and not remembered(engine, state.case)[0]:  # his shift is over
+                self._reader.remember(state.case, asked.message.purpose, asked.message.basis, "")
+            with suppress(RefusedError, OutOfTurnError):  # as on a log too old to write on: later
+                until, ask = engine.now() + SHIFT, (notice.object,)
+                await self._reader.access(state, "object", notice.object, ask, until)
+                engine.vault.put(name, _ENTERED)
 
     def list(self) -> Views:
         """Return what this device asked for, and what it opened without a reason yet."""

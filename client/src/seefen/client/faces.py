@@ -244,16 +244,26 @@ class Alerts:
         progress: Progress = silent,
         *,
         original: bool = False,
+        matters_s: int = 0,
     ) -> Sent:
-        """Send an alert first and small; photographs follow."""
+        """Send an alert first and small; photographs follow.
+
+        Args:
+            matters_s: Seconds from now after which nobody is asked about it any more; 0: never.
+        """
         state = self._casework.find(channel, "channel")
+        expires = self._messaging.moment(matters_s)
         return await self._messaging.send(
-            state, alert, tuple(photos), original=original, progress=progress
+            state, alert, tuple(photos), original=original, progress=progress, expires=expires
         )
 
     def list(self) -> list[ObjectView]:
         """Return all alerts this device knows, the newest first."""
         return self._messaging.alerts()
+
+    def expired(self) -> Sequence[ObjectView]:
+        """Return alerts that expired in the last week before the own node had answered."""
+        return self._messaging.expired()
 
     async def show(
         self,

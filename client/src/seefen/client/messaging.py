@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from seefen.client import describing, originals
 from seefen.client.casework import Casework
 from seefen.client.drafts import Attached
+from seefen.client.dues import expired
 from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox, Progress
 from seefen.client.values import ObjectView, Reach, Sent
@@ -74,11 +75,15 @@ class Messaging:
         supersedes: bytes | None = None,
         original: bool = False,
         progress: Progress = silent,
+        expires: int = 0,
     ) -> Sent:
         """Send a message first and small; its files follow as objects of their own.
 
         Photographs are cleaned of what they say about place and device, unless ``original``.
         What the message leaves open is filled in with the node's presets.
+
+        Args:
+            expires: Until when it matters, in Unix seconds; 0: always.
 
         Raises:
             RefusedError: rule ``persons-in-channel``, or ``outsider``: a node that is named
@@ -100,6 +105,7 @@ class Messaging:
                 attach=files,
                 original=original,
                 due_s=self.clock_s(state.members, message),
+                expires=expires,
             )
             message_object = self._outbox.object_of(draft) if files else b""
             # The message leaves before its files are even sealed: it may be urgent.
@@ -150,6 +156,10 @@ class Messaging:
         ]
         return (*recorded, *waiting)
 
+    def moment(self, seconds: int) -> int:
+        """Return the time so many seconds from now by this machine's clock; 0 stays 0."""
+        return self._engine.now() + seconds if seconds else 0
+
     def alerts(self) -> list[ObjectView]:
         """Return all alerts this device knows, the newest first."""
         found = [
@@ -159,6 +169,10 @@ class Messaging:
             if (cover := row.opened_cover) is not None and cover.type == "SeizureAlert"
         ]
         return sorted(found, key=lambda view: (view.recorded_at, view.number), reverse=True)
+
+    def expired(self) -> list[ObjectView]:
+        """Return alerts that expired in the last week before the own node had answered."""
+        return expired(self._engine)
 
     def reach(self, ref: tuple[CaseState, int]) -> list[Reach]:
         """Return, node by node, how far an object got, and who was not reached."""

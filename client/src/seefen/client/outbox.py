@@ -73,6 +73,7 @@ class Outbox:
         attach: Attached = (),
         original: bool = False,
         due_s: int | None = None,
+        expires: int = 0,
     ) -> int:
         """Keep a message to be sent, and the files to follow it; return the draft's number.
 
@@ -107,6 +108,7 @@ class Outbox:
             len(body),
             parts_root([leaf_hash(body)]),
             plain,
+            expires,
         )
         vault = self._engine.vault
         with vault.soon():  # synced with what is about to leave, or before it is said to wait
@@ -371,7 +373,7 @@ def _add_object(engine: Engine, parcel: Parcel, draft: Draft, mark: bool) -> Non
         created_at=draft.created_at,
         reply_to=draft.reply_to,
         supersedes=draft.supersedes,
-        expires=0,
+        expires=draft.expires,
         handling=draft.handling,
         file=bool(draft.file),
         cover=b"",

@@ -12,6 +12,7 @@ from typing import Final
 from seefen.client import copies, erasing, originals
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
+from seefen.client.expiring import is_expired
 from seefen.client.house import House
 from seefen.client.once import opened
 from seefen.client.reading import Reader
@@ -46,6 +47,7 @@ class Pushes:
         self.followed = False  # somebody reads the events
         self.served = False  # a program's handlers run
         self.work = asyncio.Event()  # set when something came that a keyholder may act on
+        self.stirs = 0  # how often it did, for who looks when it suits him
         self._engine = engine
         self._reader = reader
         self._watch = watch
@@ -72,6 +74,10 @@ class Pushes:
         """Whether this client stays: what it begins it also sees to its end."""
         return self.followed or self.served
 
+    def _stir(self) -> None:
+        self.stirs += 1
+        self.work.set()
+
     def take(self, frame: Frame) -> None:
         """Take a frame from the socket."""
         self._frames.put_nowait(frame)
@@ -94,7 +100,7 @@ class Pushes:
         """
         self.followed = self._ringing.stirred = True
         self.ring()
-        self.work.set()
+        self._stir()
         if after is not None:
             self._tell_since(after)
         try:
@@ -115,7 +121,7 @@ class Pushes:
             if isinstance(statement, Object):
                 for row in rows(engine, "object = ?", statement.object):
                     name = engine.name_of(engine.trust.require_state(row.case))
-                    self._tell_of("arrived", name, row.n, row.opened_cover)
+                    self._tell_of("arrived", name, row.n, row.opened_cover, statement)
             elif isinstance(statement, Ack):
                 self._tell_ack(statement)
             elif isinstance(statement, Assign):
@@ -143,7 +149,7 @@ class Pushes:
                     await asyncio.sleep(0)
                     await self._reader.acks.owed()
                     await self._house.look()
-                    self.work.set()  # what was asked there is open now
+                    self._stir()  # what was asked there is open now
                     self.ring()
                     self._engine.vault.sync()
             except UnreachableError:
@@ -178,7 +184,7 @@ class Pushes:
         if row is not None:
             cover = row.opened_cover if taken is None else taken.cover
             name = engine.name_of(engine.trust.require_state(row.case))
-            self._tell_of("opened", name, row.n, cover)
+            self._tell_of("opened", name, row.n, cover, row.statement)
             await asyncio.sleep(0)  # an alert is told before anything is synced for its lead
             self._tell_known(row)
 
@@ -188,7 +194,7 @@ class Pushes:
         indices = [one.index for one in arrivals if isinstance(one.opened.statement, Object)]
         sql = "SELECT object, n FROM object WHERE idx BETWEEN ? AND ?"
         numbers = dict(engine.vault.run(sql, min(indices), max(indices))) if indices else {}
-        self.work.set()
+        self._stir()
         if numbers:
             self.news.set()
         names: dict[bytes, str] = {}
@@ -198,7 +204,7 @@ class Pushes:
                 case, number = statement.case, numbers[statement.object]
                 if case not in names:
                     names[case] = engine.name_of(engine.trust.require_state(case))
-                self._tell_of("arrived", names[case], number, taken.cover)
+                self._tell_of("arrived", names[case], number, taken.cover, statement)
                 self._tell_more(statement, taken.cover)
             elif isinstance(statement, Ack):
                 self._tell_ack(statement)
@@ -257,5 +263,7 @@ class Pushes:
             text = f"{hit.field} of {ref_of(self._engine, row)} stands there, {hit.exactness}"
             self.tell("known", text, "", hit.ref)
 
-    def _tell_of(self, what: str, name: str, number: int, cover: Cover | None) -> None:
-        self.tell(what, "" if cover is None else cover.subject, name, f"{name}#{number}")
+    def _tell_of(self, what: str, name: str, number: int, cover: Cover | None, obj: Object) -> None:
+        subject = "" if cover is None else cover.subject
+        expired = is_expired(self._engine, obj, cover)
+        self.tell(what, f"EXPIRED, {subject}" if expired else subject, name, f"{name}#{number}")

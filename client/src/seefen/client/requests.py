@@ -13,7 +13,16 @@ from seefen.client import copies
 from seefen.client.accepting import SEARCHED, require_read
 from seefen.client.assigned import holders
 from seefen.client.casework import Casework
-from seefen.client.dues import ASK, ASKED, due_view, is_due, is_settled, settle, unsettled
+from seefen.client.dues import (
+    ASK,
+    ASKED,
+    due_view,
+    is_due,
+    is_settled,
+    require_later,
+    settle,
+    unsettled,
+)
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
@@ -141,21 +150,13 @@ class Requests:
         return await self.move(ref, message)
 
     async def extend(self, ref: str, days: int, delay: str, text: str = "") -> Sent:
-        """Say that the answer takes so many days from the delivery of the request."""
+        """Say that the answer takes so many days from delivery; ``obtainable``: if urgent."""
         row = self._row(ref)
-        cover, given = row.opened_cover, days * 86_400
-        if cover is not None and given <= cover.due_s:
-            raise RefusedError(
-                f"the answer is due {cover.due_s // 86_400} days after delivery already: "
-                "give more days, counted from delivery",
-                rule="not-later",
-            )
+        if (cover := row.opened_cover) is not None:
+            own = self._lives(row, cover).get(self._engine.node)
+            require_later(cover, cover.due_s if own is None else own[0].due_s, days, delay)
         message = Extension(
-            of=row.object,
-            answer_in_s=given,
-            delay=delay,
-            text=text,
-            **terms_of(row),
+            of=row.object, answer_in_s=days * 86_400, delay=delay, text=text, **terms_of(row)
         )
         return await self.move(ref, message)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from seefen.client.engine import Engine
+from seefen.client.expiring import is_expired
 from seefen.client.house import House
 from seefen.client.messaging import Messaging
 from seefen.client.requests import Find
@@ -151,6 +152,7 @@ class Ringing:
             and channel in watched
             and row.superseded_by is None
             and recall_of(engine, row) is None
+            and not is_expired(engine, row.statement, cover)
             and answer_of(engine, row, engine.node)[0] is None
         )
 

@@ -44,6 +44,8 @@ class ObjectView:
     surface: Surface | None = None  # of a file that was opened here
     flash: str = ""  # of an alert: asked, or who confirmed it
     preview_of: str = ""  # of one that is a preview: SHA-256 of its photograph, in hex
+    expires_at: int = 0  # until when an alert matters, as its author signed; 0: always
+    expired: bool = False  # that time is over
 
 
 @dataclass(frozen=True, slots=True)

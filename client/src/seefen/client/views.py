@@ -6,6 +6,7 @@ import msgspec
 
 from seefen.client.assigned import holders
 from seefen.client.engine import Engine
+from seefen.client.expiring import expiry, is_expired
 from seefen.client.stating import remembered
 from seefen.client.storing import object_of
 from seefen.client.values import CaseView, ChannelView, CorrectionView, Hit, ObjectView
@@ -95,9 +96,8 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
     answer, by, _ = answer_of(engine, row, engine.node)
     asks = cover is not None and asks_flash(cover)
     flash = flash_of(engine, row) if asks else None
-    delivered = (
-        step_at(engine, row.object, engine.node, "delivered") if obj.node != engine.node else None
-    )
+    theirs = obj.node != engine.node
+    delivered = step_at(engine, row.object, engine.node, "delivered") if theirs else None
     return ObjectView(
         ref=f"{name}#{row.n}",
         number=row.n,
@@ -131,6 +131,8 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         surface=message.surface if isinstance(message, FileNote) else None,
         preview_of=message.preview_of.hex() if isinstance(message, FileNote) else "",
         flash=author_of(engine, flash).officer if flash else "asked" if asks else "",
+        expires_at=expiry(obj, cover),
+        expired=is_expired(engine, obj, cover),
     )
 
 

@@ -5,6 +5,7 @@ from typing import TypeAlias
 from seefen.client.accepting import OFF
 from seefen.client.casework import Casework
 from seefen.client.engine import Engine
+from seefen.client.expiring import is_expired
 from seefen.client.reading import Reader
 from seefen.client.stating import NO_CASE, SHIFT, remember, remembered
 from seefen.client.values import WatchView
@@ -122,4 +123,5 @@ class Watch:
         engine = self._engine
         closed = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
         found = rows(engine, closed, case)[-200:]
-        return [row for row in found if recall_of(engine, row) is None]
+        matter = (row for row in found if not is_expired(engine, row.statement, row.opened_cover))
+        return [row for row in matter if recall_of(engine, row) is None]

@@ -138,6 +138,9 @@ CLOCKS: Final[Mapping[str, Mapping[str, int]]] = {  # seconds from delivery
     "alert": {"FLASH": 15 * 60, "URGENT": _HOUR, "NORMAL": 7 * _DAY, "ROUTINE": 30 * _DAY},
     "request": {"FLASH": 8 * _HOUR, "URGENT": 8 * _HOUR, "NORMAL": 7 * _DAY, "ROUTINE": 30 * _DAY},
 }
+# What is urgent and not directly accessible to who is asked (Directive (EU) 2023/977, Article 5).
+OBTAINABLE: Final = "obtainable"
+OBTAINABLE_S: Final = 3 * _DAY
 
 
 def move(state: State, side: Side, act: Act, *, life: str = "request") -> State:

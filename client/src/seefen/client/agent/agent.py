@@ -26,6 +26,7 @@ from seefen.protocol.ledger.tree import check_consistency
 
 FOLDER: Final = "agent"  # in the home of the device
 ROUND_SECONDS = 10.0  # no constant: a test and the demo have less time
+LOOK_SECONDS: Final = 0.5  # in which it is seen that an officer opens a case in an emergency
 RETRY: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 STALE_SECONDS: Final = 600
 NO_QUORUM: Final = "no-quorum"
@@ -80,9 +81,7 @@ class Agent:
         self.load()
         try:
             while not stop.is_set():
-                pause = await self._try_round()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), pause)
+                await self._rest(stop, await self._try_round())
         finally:
             self.cosigner.close()
 
@@ -126,6 +125,17 @@ class Agent:
         self._look_at_time()
         self._tries += 1
         return RETRY[min(self._tries, len(RETRY)) - 1]
+
+    async def _rest(self, stop: asyncio.Event, pause: float) -> None:
+        """Wait for the next round; what a keyholder is asked for meanwhile has no time to wait."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + pause
+        while not stop.is_set() and (left := end - loop.time()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), min(left, LOOK_SECONDS))
+            if self._client.duty.assigning.is_stirred:
+                with suppress(SeefenError):  # the next round meets it again, and says it
+                    await self._assign()
 
     async def _mirror(self, newest: Newest) -> None:
         mirror, head = self.mirrors[newest.log], newest.checkpoint
@@ -193,7 +203,7 @@ class Agent:
         """Do what falls to a device that is always there, as far as its role lets it."""
         try:
             kept = await self._client.upkeep.look()
-            assigned = await self._client.duty.assigning.look()
+            await self._assign()
         except RefusedError as err:
             self.alarms.ring("upkeep-failed", WARNING, f"keys stay as they are: {err}")
             return
@@ -202,10 +212,12 @@ class Agent:
             self.alarms.ring("upkeep-failed", WARNING, f"a key stays as it is: {text}")
         for name in kept.renewed:
             self.alarms.ring("key-renewed", NOTICE, f"{name}: a device of your node was revoked")
-        for name, officer in assigned:
-            self.alarms.ring("assigned", NOTICE, f"{name} to {officer}, as the roster says")
-        for kind in ("key-renewed", "assigned"):
-            self.alarms.over(kind)  # each is said, also the same once more
+        self.alarms.over("key-renewed")  # each is said, also the same once more
+
+    async def _assign(self) -> None:
+        for name, officer in await self._client.duty.assigning.look():
+            self.alarms.ring("assigned", NOTICE, f"{name} to {officer}: by roster or emergency")
+        self.alarms.over("assigned")
 
     def _unreachable(self, err: UnreachableError) -> None:
         if err.rule not in ("frozen", "high-water"):

@@ -1,7 +1,7 @@
 """Emergencies, as an auditor sees them: who, which case, and whether the reason was given.
 
-They are known by readings that say so. Who was given a case and has opened nothing is not
-seen here: the members of the case were told of him.
+They are known by readings that say so. The first is that of the message which told the members:
+the officer's client enters it as soon as it has the key, whether or not he opens anything.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ DAY = 86_400  # seconds from the first reading until its reason is due
 def emergencies(
     engine: Engine, store: Store, start: int, stop: int | None
 ) -> Iterator[EmergencyCase]:
-    """Yield the emergencies in which something was read in a piece of the log, oldest first."""
+    """Yield the emergencies that are entered in a piece of the log, oldest first."""
     found: dict[tuple[str, str], list[Facts]] = {}
     conditions = (PROVED, (("emergency", "1"),), (("act", "access"),))
     # From the beginning: the reason is due from the first reading on, whenever that was.

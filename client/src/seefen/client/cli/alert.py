@@ -9,6 +9,7 @@ import typer
 
 from seefen.client.cli import dialogue, forms, sending, times
 from seefen.client.cli.arguments import (
+    Matters,
     Original,
     Ref,
     UsageError,
@@ -87,6 +88,7 @@ def send(
     more: Annotated[str, typer.Option(metavar="TEXT", help="Anything else, no names.")] = "",
     handling: Handling = None,
     original: Original = False,
+    until: Matters = None,
 ) -> None:
     """Send an alert: seefen alert send --photo wheel.jpg asks; --form or options do not."""
     photos = distinct(photo, "photo")
@@ -106,7 +108,9 @@ def send(
             return
         with session.screen.progress() as report:
             sent = session.do(
-                lambda client: client.alerts.send(alert, into, photos, report, original=original)
+                lambda client: client.alerts.send(
+                    alert, into, photos, report, original=original, matters_s=until or 0
+                )
             )
         if given is None:
             session.do(lambda client: client.forget_draft(DRAFT))
@@ -220,10 +224,11 @@ def answer(
 
 
 @group.command()
-def confirm(context: typer.Context, ref: Ref) -> None:
+def confirm(context: typer.Context, ref: Ref, until: Matters = None) -> None:
     """Send a preliminary alert of yours again, as confirmed: seefen alert confirm REF."""
     with opened(context) as session:
-        sending.finish(session, session.do(lambda client: client.amend.confirm(str(ref))))
+        sent = session.do(lambda client: client.amend.confirm(str(ref), matters_s=until))
+        sending.finish(session, sent)
 
 
 @group.command()
@@ -251,6 +256,7 @@ def replace(
     ],
     photo: Photos = None,
     original: Original = False,
+    until: Matters = None,
 ) -> None:
     """Replace an alert of yours by a newer one: seefen alert replace REF --form corrected.json."""
     photos, newer = distinct(photo, "photo"), forms.seizure_alert(form)
@@ -258,7 +264,7 @@ def replace(
         with session.screen.progress() as report:
             sent = session.do(
                 lambda client: client.amend.replace(
-                    str(ref), newer, photos, report, original=original
+                    str(ref), newer, photos, report, original=original, matters_s=until
                 )
             )
         sending.finish(session, sent)

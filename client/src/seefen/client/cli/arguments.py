@@ -31,6 +31,8 @@ _NAME: Final = re.compile(_CASE, re.ASCII)
 _NODE: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _NODE_LENGTH: Final = range(3, 41)
 _SERIAL_LENGTH: Final = 80
+_LASTING: Final = re.compile(r"([0-9]{1,4}) ?([hd])", re.ASCII)
+_LONGEST: Final = 366 * 86_400  # seconds
 
 T = TypeVar("T")
 
@@ -121,6 +123,17 @@ def role(text: str) -> str:
 def handling(text: str) -> str:
     """Return a handling code."""
     return _one_of(text.strip().upper(), HANDLING, "handling code")
+
+
+def lasting(text: str) -> int:
+    """Return the seconds that ``72h`` or ``3d`` mean."""
+    found = _LASTING.fullmatch(text.strip().lower())
+    seconds = int(found[1]) * (3600 if found[2] == "h" else 86_400) if found else 0
+    if not 0 < seconds <= _LONGEST:
+        raise UsageError(
+            f"{_quoted(text)} is no length of time", "hours or days from now: 72h, 3d; at most 366d"
+        )
+    return seconds
 
 
 def loss(text: str) -> str:
@@ -226,6 +239,15 @@ def _quoted(text: str) -> str:
 Ref = Annotated[
     Reference,
     typer.Argument(parser=reference, metavar="REF", help="Message or file: CASE#number."),
+]
+Matters = Annotated[
+    int | None,
+    typer.Option(
+        "--until",
+        parser=lasting,
+        metavar="72h",
+        help="How long it matters, from now: then nobody is asked any more [always].",
+    ),
 ]
 Original = Annotated[
     bool,

@@ -109,7 +109,7 @@ def thing(words: Sequence[str]) -> Thing | None:
     plain = [folded(word).strip(" .") for word in words]
     for many in range(min(6, len(plain)), 0, -1):
         said = tuple(" ".join(plain[:many]).split())
-        for same in (tuple.__eq__, _are_forms):
+        for same in (_are_same, _are_forms):
             found = {(table, code) for name, table, code in _named(len(said)) if same(said, name)}
             if found:
                 return _one_of(found, many)
@@ -121,6 +121,10 @@ def _one_of(found: set[tuple[str, str]], words: int) -> Thing | None:
         return Thing(*found.pop(), words)
     tables = {table for table, _ in found}
     return Thing("category", "unknown", words, sure=False) if tables == {"category"} else None
+
+
+def _are_same(said: Sequence[str], name: Sequence[str]) -> bool:
+    return said == name
 
 
 def _are_forms(said: Sequence[str], name: Sequence[str]) -> bool:

@@ -22,6 +22,7 @@ from seefen.client.cli.session import opened
 from seefen.client.cli.views import requests
 from seefen.client.values import Sent
 from seefen.protocol.messages import TABLES, InfoReply, Recall, TraceReply
+from seefen.protocol.requests import OBTAINABLE, OBTAINABLE_S
 
 group = typer.Typer(help="Requests: one clock for each node that is asked.")
 Form = Annotated[
@@ -155,15 +156,27 @@ def interim(context: typer.Context, ref: Ref, text: Text = "") -> None:
 def extend(
     context: typer.Context,
     ref: Ref,
-    days: Annotated[int, typer.Option(min=1, max=366, help="Days from its delivery.")],
+    days: Annotated[
+        int | None, typer.Option(min=1, max=366, help="Days from its delivery.")
+    ] = None,
     why: Annotated[
-        str, typer.Option(parser=code_of("delay"), metavar="CODE", help=", ".join(TABLES["delay"]))
-    ],
+        str | None,
+        typer.Option(parser=code_of("delay"), metavar="CODE", help=", ".join(TABLES["delay"])),
+    ] = None,
+    obtainable: Annotated[
+        bool,
+        typer.Option(
+            "--obtainable", help="Urgent, but it must be searched for: 3 days from its delivery."
+        ),
+    ] = False,
     text: Text = "",
 ) -> None:
     """Say that it takes longer: seefen request extend REF --days 14 --why paper_register."""
+    if (days is None) is not (why is None) or obtainable is (days is not None):
+        raise UsageError("how long, and why?", "--days 14 --why paper_register, or --obtainable")
+    code, length = (why or OBTAINABLE), (days or OBTAINABLE_S // 86_400)
     words = sending.note(text)
-    _send(context, lambda client: client.requests.extend(str(ref), days, why, words))
+    _send(context, lambda client: client.requests.extend(str(ref), length, code, words))
 
 
 @group.command("pass-on")
@@ -256,13 +269,13 @@ def close(
         typer.Argument(parser=code_of("closing"), metavar="HOW", help=", ".join(TABLES["closing"])),
     ],
     use: Annotated[
-        str,
+        str | None,
         typer.Option(
             parser=code_of("usefulness"), metavar="0-3", help="What the answers were worth."
         ),
-    ] = "",
+    ] = None,
     text: Text = "",
 ) -> None:
     """Close a request of your own: seefen request close REF solved --use 3."""
     words = sending.note(text)
-    _send(context, lambda client: client.requests.close(str(ref), how, use, words))
+    _send(context, lambda client: client.requests.close(str(ref), how, use or "", words))

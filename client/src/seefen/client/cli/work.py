@@ -24,6 +24,9 @@ def due(context: typer.Context) -> None:
     """Show what is open: what waits for your node, then what others owe it."""
     with opened(context, glance=True) as session:
         session.screen.show(session.do(lambda client: client.requests.due()), duty.due)
+        over = session.do(lambda client: client.alerts.expired())
+        if over:
+            session.screen.say(duty.expired(over))
         waiting = session.do(lambda client: client.duty.emergencies.list())
         if waiting:
             session.screen.say(emergencies.listed(waiting))

@@ -109,6 +109,7 @@ DELAY: Final[Codes] = {
     "paper_register": "the register is on paper",
     "other_body": "another body must answer first",
     "workload": "too much at once",
+    "obtainable": "not directly accessible: it must be searched for",
     "other": "another reason, see the text",
 }
 CLOSING: Final[Codes] = {

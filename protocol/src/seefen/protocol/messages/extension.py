@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from seefen.protocol.messages.cover import Said
 from seefen.protocol.messages.form import Message, Story, coded, refuse, required
-from seefen.protocol.requests import Act
+from seefen.protocol.requests import OBTAINABLE, OBTAINABLE_S, Act
 from seefen.protocol.statements import Id
 
 
@@ -16,6 +16,7 @@ class Extension(Message, kw_only=True, frozen=True):
     Attributes:
         of: The request.
         answer_in_s: Seconds from the delivery of the request in which the answer now comes.
+        delay: Why; ``obtainable`` is for an urgent request, and means 3 days.
     """
 
     TYPE: ClassVar[str] = "Extension"
@@ -29,6 +30,8 @@ class Extension(Message, kw_only=True, frozen=True):
         """Check that it gives a reason."""
         super().check()
         required("delay", self.delay)
+        if self.delay == OBTAINABLE and self.answer_in_s != OBTAINABLE_S:
+            refuse("answer_in_s", "what must be searched for has 3 days", "obtainable")
         if self.delay == "other" and not self.text.strip():
             refuse("text", "say the reason in words", "no-cause")
 

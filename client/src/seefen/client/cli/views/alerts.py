@@ -47,6 +47,8 @@ def _state(view: ObjectView) -> Piece:
     if view.superseded_by:
         return f"replaced by {view.superseded_by}"
     said = codes.answer(view.answer) or view.state
+    if view.expired:
+        return warn(f"EXPIRED, {said}")
     return f"{said}, corrected by {view.corrected_by}" if view.corrected_by else said
 
 

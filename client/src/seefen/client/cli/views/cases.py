@@ -207,7 +207,9 @@ def _state(item: ObjectView, lang: str) -> str:
         parts = ["not fetched"]
     if wrong := surfaces.short(item.surface, lang):
         parts.append(wrong)
-    if item.due_at is not None and not item.answer:
+    if item.expired:
+        parts.append("EXPIRED")
+    elif item.due_at is not None and not item.answer:
         parts.append(f"due {times.due(item.due_at, times.now())}")
     if item.recalled_by:
         parts = [f"RECALLED by {item.recalled_by}"]

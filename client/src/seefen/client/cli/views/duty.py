@@ -7,7 +7,7 @@ from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.scripts import remark
 from seefen.client.cli.views.objects import name_of
-from seefen.client.values import CheckResult, DueView, Event, Found, Hit, WatchView
+from seefen.client.values import CheckResult, DueView, Event, Found, Hit, ObjectView, WatchView
 
 
 def on_watch(watches: Sequence[WatchView]) -> Painted:
@@ -51,6 +51,12 @@ def due(rows: Sequence[DueView]) -> Painted:
         _open("Others owe your node", "AT", theirs) if theirs else None,
         dim("'seefen request show REF' shows the clocks; opening a body leaves an entry."),
     )
+
+
+def expired(views: Sequence[ObjectView]) -> Painted:
+    """Name alerts that expired before the own node had answered."""
+    refs = ", ".join(view.ref for view in views)
+    return warn(f"Expired, and asked of nobody any more: {refs}")
 
 
 def _open(title: str, whose: str, rows: Sequence[DueView]) -> Painted:

@@ -38,6 +38,7 @@ def opened(read: Opened, *, ours: bool = False, lang: str = ENGLISH) -> Painted:
         _superseded(view),
         _recalled(view),
         _over(message),
+        _matters(view),
         _unwitnessed(view),
         _corrected(read),
         _flash(view, ours=ours),
@@ -63,6 +64,16 @@ def _over(message: Message) -> Painted | None:
     if not until or times.now().date().isoformat()[: len(until)] <= until:
         return None
     return warn(f"EXPIRED: it was valid until {until}")
+
+
+def _matters(view: ObjectView) -> Painted | None:
+    """Say until when an alert matters, as its author signed it in the header."""
+    if not view.expires_at:
+        return None
+    until = times.moment(view.expires_at, times.now())
+    if view.expired:
+        return warn(f"EXPIRED: it mattered until {until}; nobody is asked about it any more")
+    return dim(f"It matters until {until}.")
 
 
 def _passed_on(read: Opened) -> Painted | None:
@@ -209,7 +220,9 @@ def _title(view: ObjectView, *, ours: bool) -> Painted:
 
 
 def _due(view: ObjectView) -> str:
-    return "" if view.due_at is None else f"  due {times.due(view.due_at, times.now())}"
+    if view.due_at is None or view.expired:
+        return ""
+    return f"  due {times.due(view.due_at, times.now())}"
 
 
 def _superseded(view: ObjectView) -> Painted | None:

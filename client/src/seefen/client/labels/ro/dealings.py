@@ -112,6 +112,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "paper_register": "registrul este pe hârtie",
         "other_body": "alt organ trebuie să răspundă întâi",
         "workload": "prea mult deodată",
+        "obtainable": "nu este direct accesibil: trebuie căutat",
         "other": "alt motiv, vezi textul",
     },
     "closing": {

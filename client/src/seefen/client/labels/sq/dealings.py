@@ -112,6 +112,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "paper_register": "regjistri është në letër",
         "other_body": "një organ tjetër duhet të përgjigjet më parë",
         "workload": "shumë punë njëherësh",
+        "obtainable": "nuk është drejtpërdrejt në dispozicion: duhet kërkuar",
         "other": "arsye tjetër, shih tekstin",
     },
     "closing": {

@@ -112,6 +112,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "paper_register": "registar je na papiru",
         "other_body": "drugi organ mora prvo da odgovori",
         "workload": "previše posla odjednom",
+        "obtainable": "nije neposredno dostupno: mora da se traži",
         "other": "drugi razlog, vidi tekst",
     },
     "closing": {

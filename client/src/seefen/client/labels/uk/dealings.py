@@ -112,6 +112,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "paper_register": "реєстр на папері",
         "other_body": "спершу має відповісти інший орган",
         "workload": "забагато водночас",
+        "obtainable": "не доступне безпосередньо: треба шукати",
         "other": "інша причина, див. текст",
     },
     "closing": {
