@@ -87,6 +87,19 @@ async def test_a_correction_reaches_every_recipient(place: Site) -> None:
         assert (opened.was, opened.now) == ("nny 82", "headstamp ппу 82")
 
 
+async def test_a_correction_of_what_was_never_said_is_refused(place: Site) -> None:
+    skopje, _, _ = await alerted(place)
+    number = case_a.alert().items[0].serial_as_read
+    for was, now, rule in (("nothingofthekind", "x", "not-said"), (number, number, "same")):
+        with pytest.raises(RefusedError) as refused:
+            await skopje.amend.correct(ALERT, "misread", now, was)
+        assert refused.value.rule == rule
+    assert skopje.queued() == []
+    assert (await skopje.amend.correct(ALERT, "misread", "X-1", number)).ref
+    assert (await skopje.amend.correct(ALERT, "misread", "X-2", "X-1")).ref
+    assert (await skopje.amend.correct(ALERT, "misread", "револвер", "пиштол")).ref  # as he read it
+
+
 async def test_attack_a_member_corrects_what_another_said(place: Site) -> None:
     skopje, belgrade, pristina = await alerted(place)
     alert = row_of(belgrade._engine, *belgrade.find(ALERT))
@@ -157,6 +170,30 @@ async def test_what_was_erased_is_in_the_vault_no_more(place: Site) -> None:
         lambda: skopje.requests.show(recall).lives[0].said == "erased here, had been passed on",
         skopje,
     )
+
+
+async def test_what_was_fetched_to_the_disk_is_named_before_it_is_erased(
+    place: Site, tmp_path: Path
+) -> None:
+    wheel = tmp_path / "wheel.bin"
+    wheel.write_bytes(b"a photograph of an invented wheel")
+    skopje, belgrade, _ = await alerted(place, wheel)
+    await belgrade.alerts.show(ALERT, **WHY, accept=True)
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 2, belgrade)
+    assert belgrade.files.fetched(ALERT) == ()
+    (file,) = belgrade.files.of(ALERT)
+    path = await belgrade.files.get(file, tmp_path / "got", **WHY)
+    await skopje.amend.recall(ALERT, "court")
+    await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
+    assert belgrade.files.fetched(ALERT) == (path,)
+    with pytest.raises(RefusedError, match="wheel") as refused:
+        await belgrade.amend.erase(ALERT)
+    assert refused.value.rule == "fetched"
+    assert belgrade.queued() == []
+    path.unlink()
+    sent = await belgrade.amend.erase(ALERT)
+    assert sent.ref
+    assert belgrade.files.fetched(ALERT) == ()
 
 
 async def test_what_one_officer_erased_is_erased_on_every_device_of_his_node(
@@ -309,8 +346,8 @@ async def test_a_recall_that_was_withdrawn_takes_nothing_back(place: Site) -> No
 
 async def test_attack_a_member_takes_back_what_another_said(place: Site) -> None:
     skopje, belgrade, pristina = await alerted(place)
-    state, number = pristina.find(ALERT)
-    (row,) = [one for one in pristina.requests._requests() if one.n == number]
+    state, _ = pristina.find(ALERT)
+    row = pristina.requests._row(ALERT)
     forged = Recall(of=row.object, recall_reason="wrong_data")
     await pristina._messaging.send(state, forged, reply_to=row.object)
     await pristina._messaging.send(

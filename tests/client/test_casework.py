@@ -42,6 +42,17 @@ async def test_nobody_takes_over_a_channel_by_opening_one_of_its_name(place: Sit
     assert [one.node for one in reached] == [PRISTINA]
 
 
+async def test_a_second_case_from_an_alert_is_opened_by_who_means_it(place: Site) -> None:
+    skopje = await channel(place, BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    first = await skopje.cases.open("Pistols", (BELGRADE,), f"{CHANNEL}#1")
+    with pytest.raises(RefusedError, match=f"{first.number} was opened from") as refused:
+        await skopje.cases.open("Pistols", (BELGRADE,), f"{CHANNEL}#1")
+    assert refused.value.rule == "done"
+    assert len(skopje.cases.list()) == 1
+    assert (await skopje.cases.open("Two", (BELGRADE,), f"{CHANNEL}#1", again=True)).number
+
+
 async def test_two_leads_at_once_get_two_numbers(place: Site) -> None:
     await place.broker.take(place.network.enrol(SKOPJE, ("keyholder", "lead")))
     one = await place.client(SKOPJE)

@@ -45,7 +45,7 @@ async def permitted(skopje: Client, belgrade: Client, case: str, **terms: str) -
 
 async def rule(client: Client, case: str, ref: str = BOTH) -> str:
     with pytest.raises(RefusedError) as refused:
-        await client.onward.forward(ref, case)
+        await client.onward.forward(ref, case, again=True)
     assert client.queued() == []
     return refused.value.rule
 
@@ -57,6 +57,9 @@ async def test_what_was_permitted_is_forwarded_and_read_as_its_authors(place: Si
 
     sent = str((await belgrade.onward.forward(BOTH, case, "As agreed")).ref)
     await until(lambda: [c for c in pristina.cases.list() if c.unread], pristina)
+    with pytest.raises(RefusedError, match=f"already, as {sent}") as refused:
+        await belgrade.onward.forward(BOTH, case)
+    assert refused.value.rule == "done"
     view = pristina.cases.show(f"{case}").objects[0]
     assert (view.type, view.subject, view.handling) == (
         "Forwarded",
@@ -100,6 +103,14 @@ async def test_a_refusal_and_what_was_taken_back_are_not_passed_on(place: Site) 
     with pytest.raises(RefusedError, match="took seefen-border#1 back") as refused:
         await belgrade.read(sent)
     assert refused.value.rule == "recalled"
+
+
+async def test_a_permission_that_is_over_is_not_given(place: Site) -> None:
+    skopje, belgrade, _, case = await scene(place)
+    with pytest.raises(RefusedError, match="is over") as refused:
+        await permitted(skopje, belgrade, case, until="2025-01-01")
+    assert refused.value.rule == "past"
+    assert skopje.queued() == []
 
 
 async def test_attack_a_newer_decision_is_left_closed(place: Site) -> None:

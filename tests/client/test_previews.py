@@ -74,11 +74,17 @@ def test_what_is_small_or_no_picture_has_none(
     assert previews.preview_of(photograph(tmp_path / "d.jpg")) is None
 
 
-def test_all_small_ones_leave_before_the_first_large_one(tmp_path: Path) -> None:
+def test_the_serial_number_leaves_first_then_small_ones_then_the_rest(tmp_path: Path) -> None:
     large, small = photograph(tmp_path / "a.jpg"), photograph(tmp_path / "b.jpg", size=(64, 48))
-    order = previews.first([Attach(small, "serial_closeup"), Attach(large)])
+    tiny = photograph(tmp_path / "c.jpg", size=(64, 48))
+    order = previews.first([Attach(small, "serial_closeup"), Attach(large), Attach(tiny)])
     assert [(one.path.name, preview) for one, preview in order] == [
-        ("a.jpg", True), ("b.jpg", False), ("a.jpg", False),
+        ("b.jpg", False), ("a.jpg", True), ("a.jpg", False), ("c.jpg", False),
+    ]  # fmt: skip
+    order = previews.first([Attach(large, "serial_closeup"), Attach(large), Attach(tiny)])
+    assert [(one.role, one.path.name, preview) for one, preview in order] == [
+        ("serial_closeup", "a.jpg", True), ("", "a.jpg", True),
+        ("serial_closeup", "a.jpg", False), ("", "a.jpg", False), ("", "c.jpg", False),
     ]  # fmt: skip
 
 

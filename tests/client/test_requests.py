@@ -96,6 +96,7 @@ async def test_a_request_from_question_to_close(place: Site) -> None:
     await until(lambda: life(belgrade, ref, BELGRADE).state == "taken", belgrade)
     assert life(belgrade, ref, BELGRADE).due_at is not None
     await belgrade.requests.interim(ref, "The archive is being searched")
+    await belgrade.read(ref, **WHY)
     await belgrade.requests.move(ref, REPLY)
     await pristina.requests.move(
         ref, TraceReply(offence="trafficking", outcome="refused", refusal_ground="ongoing")
@@ -186,6 +187,25 @@ async def test_a_request_under_conditions_of_its_own_is_answered_too(place: Site
     assert (await skopje.read(own.ref, **WHY)).message == opened.message
 
 
+async def test_attack_a_node_finds_no_record_of_what_it_has_never_read(place: Site) -> None:
+    strict = replace(TRACE, handling="H2", tlp="TLP:AMBER+STRICT")
+    _, belgrade, pristina, ref = await asked(place, strict)
+    for search in (REPLY, replace(REPLY, outcome="not_traced")):
+        with pytest.raises(RefusedError, match="was not opened") as refused:
+            await belgrade.requests.move(ref, search)
+        assert refused.value.rule == "unread"
+    assert belgrade.queued() == []
+    refusing = TraceReply(offence="trafficking", outcome="refused", refusal_ground="ongoing")
+    unread = await pristina.requests.move(ref, refusing)  # its mark was not seen: the strictest
+    await belgrade.read(ref, **WHY)
+    read = await belgrade.requests.move(ref, REPLY)
+    for client, sent, tlp in (
+        (pristina, unread, "TLP:RED"), (belgrade, read, "TLP:AMBER+STRICT"),
+    ):  # fmt: skip
+        message = (await client.read(str(sent.ref))).message
+        assert (message.handling, message.tlp) == ("H2", tlp)
+
+
 async def test_a_withdrawn_request_is_owed_no_more(place: Site) -> None:
     skopje, belgrade, _, ref = await asked(place)
     await skopje.requests.withdraw(ref, "Found meanwhile")
@@ -228,8 +248,8 @@ async def test_who_was_not_asked_and_who_asked_cannot_answer(place: Site) -> Non
 
 async def test_attack_a_member_ends_or_answers_the_request_of_another(place: Site) -> None:
     skopje, belgrade, pristina, ref = await asked(place, replace(TRACE, to=(BELGRADE,)))
-    state, number = pristina.find(ref)
-    (row,) = [r for r in skopje.requests._requests() if r.n == number]
+    state, _ = pristina.find(ref)
+    row = skopje.requests._row(ref)
     forged = (
         Note(text="done", move="close", about=row.object),
         Note(text="done", move="withdraw", about=row.object),
@@ -333,6 +353,7 @@ async def test_what_is_settled_is_read_no_more_and_what_is_not_stays_due(
     skopje, belgrade, pristina, ref = await asked(place)
     alert = await skopje.cases.send(ref.partition("#")[0], "no request: it asks nothing")
     assert alert.ref
+    await belgrade.read(ref, **WHY)
     await belgrade.requests.move(ref, REPLY)
     await pristina.requests.answer(ref, "not_ours", "ask Sarajevo")
     await until(lambda: skopje.requests.due() == [], skopje)
@@ -351,6 +372,7 @@ async def test_what_is_settled_is_read_no_more_and_what_is_not_stays_due(
     await pristina.requests.answer(ref, "taken")
     assert [due.ours for due in pristina.requests.due()] == ["taken"]
     await until(lambda: [due.node for due in skopje.requests.due()] == [PRISTINA], skopje)
+    await pristina.read(ref, **WHY)
     await pristina.requests.move(ref, REPLY)
     await until(lambda: skopje.requests.due() == [], skopje)
     read.clear()

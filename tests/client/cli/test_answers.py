@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from seefen.client.cli import answers
+from seefen.client.labels import LANGUAGES, label
 from seefen.protocol.messages import TABLES
 from seefen.protocol.messages.arms import ARMS
 
@@ -38,6 +39,70 @@ def test_where(typed: str, fields: dict[str, Any]) -> None:
     assert answers.place(typed) == fields
 
 
+@pytest.mark.parametrize(
+    ("typed", "bcp", "direction"),
+    [
+        ("Табановце > Прешево, излез", "tabanovce-presevo", "out"),
+        ("Прешево / Табановце, улаз", "tabanovce-presevo", "in"),
+        ("Могилів-Подільський / Otaci, виїзд", "otaci-mohyliv-podilskyi", "out"),
+        ("Leuseni -> Albita, ieșire", "leuseni-albita", "out"),
+        ("Vërmicë – Morinë, hyrje", "vermice-morine", "in"),
+    ],
+)
+def test_a_crossing_in_each_language(typed: str, bcp: str, direction: str) -> None:
+    fields = answers.place(typed)
+    assert (fields["bcp"], fields["direction"], fields["setting"]) == (bcp, direction, "bcp")
+
+
+@pytest.mark.parametrize(
+    ("typed", "found", "text"),
+    [
+        ("10 pistols and 1 assault rifle", {"pistol": 10, "assault_rifle": 1}, ""),
+        ("1 pistol and 3 rifles", {"pistol": 1, "rifle": 3}, ""),
+        ("1 bag with 5 pistols", {"pistol": 5}, "1 bag with 5 pistols"),
+        ("1 box of pistols", {}, "1 box of pistols"),
+        ("1 bag, 5 pistols", {"pistol": 5}, "1 bag"),
+        ("2 pistols in 3 bags", {"pistol": 2}, "2 pistols in 3 bags"),
+        ("10 пиштоли и 1 автоматска пушка", {"pistol": 10, "assault_rifle": 1}, ""),
+        ("3 автомата", {"unknown": 3}, "3 автомата"),  # two kinds, in Skopje and in Kyiv
+        ("12 пиштола", {"pistol": 12}, ""),
+        ("12 pistola", {"pistol": 12}, ""),
+        ("12 pištolja", {"pistol": 12}, ""),
+        ("2 pistoale", {"pistol": 2}, ""),
+        ("2 pistoleta dhe 1 pushkë", {"pistol": 2, "rifle": 1}, ""),
+        ("5 пістолетів", {"pistol": 5}, ""),
+        ("3 pistons", {}, "3 pistons"),
+        ("12 pistols Foo Bar", {"pistol": 12}, "12 pistols Foo Bar"),
+        ("1 AK-47", {"assault_rifle": 1}, "1 AK-47"),
+        ("12 pistols, two rifles", {"pistol": 12}, "two rifles"),
+    ],
+)
+def test_several_kinds_are_several_items_and_no_word_is_dropped(
+    typed: str, found: dict[str, int], text: str
+) -> None:
+    loaded = answers.load(typed)
+    assert {item["category"]: item["qty"] for item in loaded.get("items", [])} == found
+    assert loaded.get("text", "") == text
+
+
+def test_ammunition_beside_weapons() -> None:
+    for typed in ("12 pistols,340 rounds", "12 pistols with 340 rounds", "12 пиштоли, 340 патрони"):
+        assert answers.load(typed) == {
+            "items": [{"qty": 12, "category": "pistol"}], "ammunition": [{"qty": 340}],
+        }, typed  # fmt: skip
+    assert answers.load("5 kg TNT") == {"explosives": [{"kind": "tnt", "mass_g": 5000}]}
+
+
+def test_weapons_by_make_and_model() -> None:
+    loaded = answers.load("9 pistols Ekol Special 99, 2 Zoraki 914, 1 Zastava M57")
+    assert [(i["qty"], i["category"], i["ref"]) for i in loaded["items"]] == [
+        (9, "pistol", "ekol-special-99"), (2, "pistol", "zoraki-914"), (1, "pistol", "zastava-m57"),
+    ]  # fmt: skip
+    assert "text" not in loaded
+    assert answers.load("12 pistols Zastava M57")["items"][0]["ref"] == "zastava-m57"
+    assert answers.load("12 пиштоли Застава М57")["items"][0]["ref"] == "zastava-m57"
+
+
 def test_every_crossing_is_found_by_its_label() -> None:
     labels = {code: label for code, label in TABLES["crossing"].items() if code != "other"}
     assert {code: answers.place(label)["bcp"] for code, label in labels.items()} == {
@@ -67,7 +132,8 @@ def test_every_crossing_is_found_by_its_label() -> None:
                         "calibre_as_read": "9 mm Luger",
                     },
                     {"qty": 2, "category": "assault_rifle"},
-                ]
+                ],
+                "text": "2 old assault rifles",
             },
         ),
         (
@@ -104,11 +170,19 @@ def test_what(typed: str, fields: dict[str, Any]) -> None:
     assert answers.load(typed) == fields
 
 
+@pytest.mark.parametrize("table", ["category", "explosive", "part"])
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_label_of_every_language_is_understood(lang: str, table: str) -> None:
+    for code in TABLES[table]:
+        loaded = answers.load(f"2 {label(lang, table, code)}")
+        assert loaded.keys() & {"items", "explosives", "parts"}, label(lang, table, code)
+
+
 @pytest.mark.parametrize("table", [TABLES["category"], TABLES["explosive"], TABLES["part"]])
 def test_every_thing_is_found_by_its_label(table: dict[str, str]) -> None:
-    for label in table.values():
-        loaded = answers.load(f"2 {label}s")
-        assert loaded.keys() & {"items", "explosives", "parts"}, label
+    for name in table.values():
+        loaded = answers.load(f"2 {name}s")
+        assert loaded.keys() & {"items", "explosives", "parts"}, name
 
 
 def test_every_calibre_is_found_by_its_label() -> None:

@@ -117,3 +117,14 @@ def test_each_once() -> None:
         arguments.distinct(["a", "a"], "node")
     with pytest.raises(UsageError, match="at least 1"):
         arguments.distinct([], "node", least=1)
+
+
+@pytest.mark.parametrize(("data", "why"), [(b"", "is empty"), (b"a letter", "is no picture")])
+def test_a_photograph_is_a_picture(data: bytes, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "wheel.jpg"
+    path.write_bytes(data)
+    for text in (str(path), f"serial={path}"):
+        with pytest.raises(UsageError, match=why):
+            arguments.photograph(text)
+    path.write_bytes(b"\xff\xd8\xff\xe0")
+    assert arguments.photograph(str(path)).path == path

@@ -136,9 +136,72 @@ def test_edit_and_keep(monkeypatch: pytest.MonkeyPatch) -> None:
     assert kept[-1].carrying == SAID.carrying
 
 
-def test_what_cannot_be_sent_yet_is_asked_again(
+def test_what_cannot_be_sent_is_asked_again_at_its_question(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer(monkeypatch, *[""] * 7, "", *TYPED, "")
-    assert dialogue.compose(Screen(), Answers(), AT, lambda _: None) is not None
-    assert "Not yet: where it was found is missing" in capsys.readouterr().out
+    answer(monkeypatch, "", SAID.where, "", "a bag", SAID.carrying, *TYPED[2:], "")
+    alert = dialogue.compose(Screen(), Answers(), AT, lambda _: None)
+    assert alert is not None
+    assert alert.cover().items == "12 pistols, 340 rounds"
+    shown = capsys.readouterr().out
+    assert "An alert needs a place." in shown
+    assert "What was found?" in shown
+    assert "Not understood: say how many" in shown
+
+
+def test_a_word_nobody_knows_is_sent_with_its_count_by_who_insists(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer(monkeypatch, "Merdare", "3 frobs", "", *[""] * 5, "")
+    alert = dialogue.compose(Screen(), Answers(), AT, lambda _: None)
+    assert alert is not None
+    assert [(item.category, item.qty) for item in alert.items] == [("unknown", 3)]
+    assert alert.text == "3 frobs"
+
+
+def test_what_has_no_code_is_told_at_its_question_and_shown_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, "Merdare", "1 bag with 5 pistols", *[""] * 5, "")
+    dialogue.compose(Screen(), Answers(), AT, lambda _: None)
+    shown = capsys.readouterr().out
+    assert "Goes as text, for no code stands for it: 1 bag with 5 pistols" in shown
+    assert shown.count("1 bag with 5 pistols") == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "moving"),
+    [
+        *((word, True) for word in ("yes", "Yes.", "y", "da", "да", "Po", "так", "still moving")),
+        *((word, True) for word in ("yes, towards Niš", "Да, кон Ниш", "moving")),
+        *((word, False) for word in ("", "no", "ne", "не", "jo", "nu", "ні", "No, arrested")),
+    ],
+)
+def test_yes_and_no_in_each_language(typed: str, moving: bool) -> None:
+    said = Answers(where="Merdare", carrying="1 rifle", moving=typed)
+    alert = dialogue.alert_of(said, AT)
+    assert alert.moving is moving
+    assert alert.leaving().flash_asked is moving
+    assert len(typed.split()) < 2 or typed in alert.text  # no word is dropped
+
+
+def test_what_is_neither_yes_nor_no_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed = [*TYPED[:3], "12 pistols", "", *TYPED[4:], ""]
+    answer(monkeypatch, *typed)
+    alert = dialogue.compose(Screen(), Answers(), AT, lambda _: None)
+    assert alert is not None
+    assert not alert.moving
+    shown = capsys.readouterr().out
+    assert "Say yes or no" in shown
+    assert "moving  no" in shown
+    with pytest.raises(UsageError, match="still moves"):
+        dialogue.alert_of(Answers(where="Merdare", carrying="1 rifle", moving="perhaps"), AT)
+
+
+def test_q_at_a_question_leaves_with_the_draft_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Answers] = []
+    answer(monkeypatch, *TYPED[:2], "q")
+    assert dialogue.compose(Screen(), Answers(), AT, kept.append) is None
+    assert kept[-1] == Answers(where=SAID.where, carrying=SAID.carrying)

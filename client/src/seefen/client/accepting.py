@@ -16,6 +16,7 @@ from seefen.protocol.messages import Message
 from seefen.protocol.onward import Original
 from seefen.protocol.suite import sha256
 
+SEARCHED: Final = ("TraceReply", "InfoReply", "BallisticResult")  # they say what was found
 OFF: Final = "watch/off"  # set while no watch is to open anything
 
 
@@ -34,6 +35,23 @@ class ConditionsError(RefusedError):
         )
         self.handling = handling
         self.conditions = conditions
+
+
+def require_read(engine: Engine, row: Row) -> None:
+    """Check that a question was read here: what nobody has read nobody has searched for.
+
+    Its TLP mark stands in its body as well, and an answer goes below none.
+
+    Raises:
+        RefusedError: rule ``unread``.
+    """
+    if row.message is None:
+        ref = ref_of(engine, row)
+        raise RefusedError(
+            f"{ref} was not opened on this device, and an answer says what was searched for: "
+            f"`seefen case show {ref}` first; unread it can be refused or passed on",
+            rule="unread",
+        )
 
 
 def require_accepted(

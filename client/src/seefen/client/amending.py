@@ -4,17 +4,30 @@ Only the node that said it can do the first three. Nothing is undone: the log ke
 was sent and read, and every recipient says what became of his copy.
 """
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
+
+from msgspec import to_builtins
 from msgspec.structs import replace
 
-from seefen.client import copies
+from seefen.client import copies, fetched
 from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.erasing import forget
+from seefen.client.labels import LANGUAGES, label
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
 from seefen.client.requests import Find, Requests
 from seefen.client.values import Sent
-from seefen.client.views import Row, recall_of, ref_of, require_newest, row_of, terms_of
+from seefen.client.views import (
+    Row,
+    corrections_of,
+    recall_of,
+    ref_of,
+    require_newest,
+    row_of,
+    terms_of,
+)
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
@@ -28,6 +41,7 @@ from seefen.protocol.messages import (
     SeizureAlert,
     saying,
 )
+from seefen.protocol.messages.shape import recoded, shape
 from seefen.protocol.suite import new_id
 
 
@@ -110,8 +124,13 @@ class Amending:
 
         Without words all hear that it is wrong, and no more: also a member that came later and
         may not have what it was about.
+
+        Raises:
+            RefusedError: rule ``same``: it changes nothing; rule ``not-said``: no word of ``was``
+                stands in the message, nor in what was said of it since.
         """
         state, row = self._own(ref)
+        self._require_said(ref, row, was, now)
         message = Correction(of=row.object, wrong=wrong, was=was, now=now, **terms_of(row))
         if (about := row.message) is not None:  # what is put right is as sure as the rest of it
             message = saying(
@@ -140,7 +159,8 @@ class Amending:
 
         Raises:
             RefusedError: rule ``not-recalled``, or the confirmation does not say enough; rule
-                ``passed-on``: a copy that the own node passed on was not taken back.
+                ``passed-on``: a copy that the own node passed on was not taken back; ``fetched``:
+                its files lie on the disk.
         """
         state, number = self._find(ref)
         row = row_of(self._engine, state, number)
@@ -156,6 +176,8 @@ class Amending:
         )
         if erased != "passed_on":
             self._require_taken_back(row)
+        if erased != "restricted":
+            fetched.require_gone(self._engine, row)
         # Before anything is gone: neither the form nor the request may refuse it afterwards.
         message.check()
         self._requests.require_move(recall, message)
@@ -181,6 +203,20 @@ class Amending:
                 rule="passed-on",
             )
 
+    def _require_said(self, ref: str, row: Row, was: str, now: str) -> None:
+        if was and was.split() == now.split():
+            raise RefusedError(f"{ref}: was and now say the same", rule="same")
+        if row.message is None or not was.strip():
+            return
+        since = [one.now for one in corrections_of(self._engine, row)]
+        said = " ".join((*_words(row.message), *since)).casefold()
+        if not any(word in said for word in was.casefold().split()):
+            raise RefusedError(
+                f"{ref} says nothing of '{was}': give the words as they stand in it, or leave "
+                "--was out",
+                rule="not-said",
+            )
+
     def _own(self, ref: str) -> tuple[CaseState, Row]:
         state, number = self._find(ref)
         row = row_of(self._engine, state, number)
@@ -192,6 +228,29 @@ class Amending:
         if recall_of(self._engine, row) is not None:
             raise OutOfTurnError(f"{ref} was taken back already", rule="recalled")
         return state, row
+
+
+def _words(message: Message) -> Iterator[str]:
+    """Yield what a message says, codes as they stand and in the words of each language."""
+    fields, known = to_builtins(message, builtin_types=(bytes,)), shape(type(message))
+    yield from _texts(fields)
+    for lang in LANGUAGES:
+        yield from _texts(recoded(known, fields, _labels_in(lang)))
+
+
+def _labels_in(lang: str) -> Callable[[str, str, str], str]:
+    return lambda _field, table, code: label(lang, table, code)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for one in cast("dict[object, object]", value).values():
+            yield from _texts(one)
+    elif isinstance(value, list | tuple):
+        for one in cast("Sequence[object]", value):
+            yield from _texts(one)
+    elif not isinstance(value, bytes):
+        yield str(value)
 
 
 def _require_mendable(ref: str, row: Row) -> None:

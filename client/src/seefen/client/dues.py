@@ -118,5 +118,6 @@ def due_view(
         officer=life.officer,
         subject=view.subject,
         handling=view.handling,
-        assigned=assigned,
+        # At another node its own officers have it, and who they are is not known here.
+        assigned=assigned if ours or not view.ours else (),
     )

@@ -5,7 +5,7 @@ So do its words where they were passed on, by whomever.
 One officer confirms for his node; the other devices of it erase when they hear of that.
 """
 
-from seefen.client import copies, searching
+from seefen.client import copies, fetched, searching
 from seefen.client.engine import Engine
 from seefen.client.views import Row, recall_of, rows
 from seefen.protocol.messages import Said
@@ -29,6 +29,7 @@ def forget(engine: Engine, row: Row) -> None:
             )
             vault.run("DELETE FROM mark WHERE object = ?", one.object)
             searching.forget(vault, one.object)
+            fetched.forget(engine, one)
 
 
 def hear(engine: Engine, reply: Row) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from seefen.client import fetched
 from seefen.client.cards import Cards
 from seefen.client.casework import Casework
 from seefen.client.devices import Devices
@@ -65,6 +66,10 @@ class Channels:
         return await self._casework.change(name, "channel", remove=tuple(nodes))
 
 
+def _opened_from(alert: Row) -> str:
+    return f"opened-from/{alert.object.hex()}"
+
+
 class Cases:
     """Cases: members, messages, files."""
 
@@ -83,17 +88,34 @@ class Cases:
         self._find = find
 
     async def open(
-        self, title: str, members: Sequence[str], from_alert: str | None = None
+        self,
+        title: str,
+        members: Sequence[str],
+        from_alert: str | None = None,
+        *,
+        again: bool = False,
     ) -> CaseView:
-        """Open a case; its own node is the owner. The alert it grew out of is noted in it."""
+        """Open a case; its own node is the owner. The alert it grew out of is noted in it.
+
+        Raises:
+            RefusedError: rule ``done``: this device has opened one from that alert, and this is
+                not meant to be ``again``.
+        """
         alert: Row | None = None
         if from_alert is not None:
             alert = row_of(self._engine, *self._find(from_alert))
+            before = self._engine.vault.get(_opened_from(alert))
+            if before is not None and not again:
+                raise RefusedError(
+                    f"{before.decode()} was opened from {from_alert} already", rule="done"
+                )
             # Now, not when the case is there and its first note is refused.
             self._messaging.permit(members, Note(text=from_alert))
         view = await self._casework.open("case", "", title, tuple(members))
         if alert is not None:
             state = self._casework.find(view.number)
+            with self._engine.vault.change():
+                self._engine.vault.put(_opened_from(alert), view.number.encode())
             await self._messaging.note_from_alert(state, alert)
             view = case_view(self._engine, self._casework.find(view.number))
         return view
@@ -297,7 +319,8 @@ class Files:
     def here(self, ref: str, folder: Path) -> Path | None:
         """Return where a file that was fetched before lies in a folder, whole, under its name."""
         state, number = self._find(ref)
-        note = row_of(self._engine, state, number).message
+        row = row_of(self._engine, state, number)
+        note = row.message
         if not isinstance(note, FileNote):
             return None
         path = folder / saved_name(note.name)
@@ -305,7 +328,14 @@ class Files:
             return None
         with path.open("rb") as file:
             same = hashlib.file_digest(file, "sha256").digest() == note.sha256
+        if same:
+            fetched.remember(self._engine, row, path)
         return path if same else None
+
+    def fetched(self, ref: str) -> tuple[Path, ...]:
+        """Return where this device wrote the files of a message; who moved them knows more."""
+        state, number = self._find(ref)
+        return fetched.paths(self._engine, row_of(self._engine, state, number))
 
     def view(self, ref: str) -> ObjectView:
         """Return a file as a list shows it: its name and description once it was fetched."""
@@ -326,4 +356,6 @@ class Files:
         """Fetch, check and open a file into a folder; return where it is."""
         state, number = self._find(ref)
         self._reader.remember(state.case, purpose, basis, reason)
-        return await self._reader.fetch(state, number, folder, progress, accept=accept)
+        path = await self._reader.fetch(state, number, folder, progress, accept=accept)
+        fetched.remember(self._engine, row_of(self._engine, state, number), path)
+        return path

@@ -1,5 +1,6 @@
 """Passing on: a message of one case into another, and the originator's leave for it."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -61,7 +62,7 @@ class Forwarding:
         self._requests = requests
         self._find = find
 
-    async def forward(self, ref: str, case: str, text: str = "") -> Sent:
+    async def forward(self, ref: str, case: str, text: str = "", *, again: bool = False) -> Sent:
         """Put a message that is open here into another case, whole and provably by its author.
 
         Its files do not go with it, nor what its author corrected later: that is passed on after
@@ -71,12 +72,18 @@ class Forwarding:
         Raises:
             RefusedError: rule ``not-opened``, ``recalled``, ``onward-permission``, ``own-case``,
                 ``decision-unread``: a newer one lies here closed, or ``too-long``: with its
-                seals it does not fit into a message.
+                seals it does not fit into a message; rule ``done``: it went there before, and this
+                is not meant to be ``again``.
         """
         state, row = self._casework.find(case), self._row(ref)
         if state.case == row.case:
             raise RefusedError(f"{ref} stands in {case} already", rule="own-case")
         original = self._original(ref, row)
+        done = originals.copies_of(self._engine, originals.header(original).object, state.case)
+        if done and not again:
+            raise RefusedError(
+                f"{ref} stands in {case} already, as {ref_of(self._engine, done[0])}", rule="done"
+            )
         made = self._forwarded(original, text)
         readers = [node for node in state.members if node != self._engine.node]
         carried = row.message.permissions if isinstance(row.message, Forwarded) else ()
@@ -158,9 +165,12 @@ class Forwarding:
             refused: Why not; nothing grants it.
 
         Raises:
-            RefusedError: rule ``not-a-request``, ``not-opened``, or ``not-yours``.
+            RefusedError: rule ``not-a-request``, ``not-opened``, ``not-yours``, or ``past``.
             OutOfTurnError: It was answered; a recall of that decision takes it back.
         """
+        today = datetime.fromtimestamp(self._engine.now(), UTC).date().isoformat()
+        if until and until < today[: len(until)]:
+            raise RefusedError(f"{until} is over: nothing would be permitted", rule="past")
         row = self._row(ref)
         asked = row.message
         if not isinstance(asked, OnwardRequest):

@@ -110,7 +110,8 @@ def _not_below(message: M, terms: Mapping[str, str], said: frozenset[str]) -> M:
     conditions = message.conditions or ("" if own else terms.get("conditions", ""))
     # H3 means conditions in words.
     handling = terms["handling"] if conditions else min(terms["handling"], "H2")
-    tlp = min(message.tlp, terms.get("tlp", message.tlp), key=_STRICTEST_FIRST.index)
+    # Nobody who has not read the mark of a question may answer it under a looser one.
+    tlp = min(message.tlp, terms.get("tlp", _STRICTEST_FIRST[0]), key=_STRICTEST_FIRST.index)
     strict = {
         "conditions": conditions, "handling": max(message.handling, handling), "tlp": tlp
     }  # fmt: skip

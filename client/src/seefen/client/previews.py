@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from seefen.client import photos
-from seefen.client.drafts import Attach
+from seefen.client.drafts import FIRST, Attach
 
 LARGE: Final = 128 << 10  # bytes: what is smaller is there soon itself
 MOST: Final = 60_000  # bytes of a preview
@@ -35,12 +35,16 @@ def is_wanted(path: Path) -> bool:
 
 
 def first(files: Sequence[Attach]) -> list[tuple[Attach, bool]]:
-    """Return files as they leave: small pictures of all photographs (True), then each whole.
+    """Return files as they leave: what shows a serial number, or a small picture of it (True).
 
-    On a narrow line one of 3 MB takes minutes, and the next one waits behind it.
+    Then small pictures of the other photographs, then each that has not gone whole. On a narrow
+    line one of 3 MB takes minutes and two previews a quarter of one: the number waits for none.
     """
-    small = [(one, True) for one in files if is_wanted(one.path)]
-    return [*small, *((one, False) for one in files)]
+    wanted = [(one, is_wanted(one.path)) for one in files]
+    numbers = [(one, small) for one, small in wanted if one.role == FIRST]
+    small = [(one, True) for one, small in wanted if small and one.role != FIRST]
+    whole = [(one, False) for one, small in wanted if small or one.role != FIRST]
+    return [*numbers, *small, *whole]
 
 
 def preview_of(path: Path) -> bytes | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from seefen.client import copies
+from seefen.client.accepting import SEARCHED, require_read
 from seefen.client.assigned import holders
 from seefen.client.casework import Casework
 from seefen.client.dues import (
@@ -180,7 +181,10 @@ class Requests:
 
     def list(self) -> Views:
         """Return all requests this device knows, the newest first."""
-        return [self._view(row) for row in reversed(self._requests()) if _life(row) == "request"]
+        found = [
+            row for row in rows(self._engine, ASKED, ASK) if _asks(row.opened_cover, "request")
+        ]
+        return [self._view(row) for row in reversed(found)]
 
     def due(self) -> Dues:
         """Return what is open: ours to answer first, then what others owe us, each by time."""
@@ -233,15 +237,18 @@ class Requests:
         if own is None:
             raise RefusedError(f"{ref} was not asked of your node", rule="not-asked")
         own[0].moved(Side.HOLDER, act, now)
+        if act is Act.ANSWER and message.TYPE in SEARCHED:
+            require_read(engine, row)
+
+    def require_read(self, ref: str) -> None:
+        """Check that a question was read here, before its answer is asked for."""
+        require_read(self._engine, self._row(ref))
 
     # --- inside ---------------------------------------------------------------------
 
     def _row(self, ref: str) -> Row:
         state, number = self._find(ref)
         return row_of(self._engine, state, number)
-
-    def _requests(self) -> Sequence[Row]:
-        return [row for row in rows(self._engine, ASKED, ASK) if _asks(row.opened_cover)]
 
     def _dues(self, row: Row, settled: Objects, case_holders: dict[bytes, tuple[str, ...]]) -> Dues:
         cover, node = row.opened_cover, self._engine.node
@@ -388,10 +395,5 @@ def _refusal(life: Request, side: Side, act: Act, at: int) -> OutOfTurnError | N
     return None
 
 
-def _asks(cover: Cover | None) -> bool:
-    return cover is not None and cover.life != ""
-
-
-def _life(row: Row) -> str:
-    cover = row.opened_cover
-    return "" if cover is None else cover.life
+def _asks(cover: Cover | None, life: str = "") -> bool:
+    return cover is not None and cover.life != "" and life in ("", cover.life)

@@ -21,6 +21,7 @@ from seefen.client.cli.arguments import (
 )
 from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.dialogue import Answers
+from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import Session, opened
 from seefen.client.cli.views import alerts, objects
 from seefen.client.drafts import Attach
@@ -98,6 +99,7 @@ def send(
         raise UsageError("--form and the options say it twice", "put all of it into the form")
     if given is None and not said.is_empty:
         given = dialogue.alert_of(said, times.now())
+        dialogue.tell_words(Screen.of(context), said)
     with opened(context) as session:
         into = channel or _only_channel(session)
         alert = given or _asked(session)

@@ -6,7 +6,8 @@ import typer
 
 from seefen.client.cli import sending
 from seefen.client.cli.arguments import Ref, UsageError, code_of
-from seefen.client.cli.session import opened
+from seefen.client.cli.session import Session, opened
+from seefen.client.cli.views import objects
 from seefen.protocol.messages import TABLES
 
 Text = Annotated[str, typer.Option("--text", "-t", help="In words; '-' reads it from stdin.")]
@@ -66,13 +67,30 @@ def erase(
     passed_to: Annotated[
         str, typer.Option("--passed-to", metavar="WHOM", help="To whom you had passed it on.")
     ] = "",
+    gone: Annotated[
+        bool, typer.Option("--gone", help="What was fetched of it is deleted, copies as well.")
+    ] = False,
 ) -> None:
     """Erase what its author took back, and tell him: seefen erase seefen-border#1."""
     if keep and passed_to:
         raise UsageError("kept, or passed on and erased?", "give --keep or --passed-to")
     how = "restricted" if keep else "passed_on" if passed_to else "erased"
     with opened(context) as session:
+        if not keep and not gone:
+            _require_gone(session, str(ref))
         sent = session.do(
             lambda client: client.amend.erase(str(ref), how, text=keep, passed_to=passed_to)
         )
         sending.finish(session, sent)
+
+
+def _require_gone(session: Session, ref: str) -> None:
+    """Name what was fetched of a message, and ask whether it is gone: nobody else knows."""
+    paths = session.do(lambda client: client.files.fetched(ref))
+    if not paths or any(path.exists() for path in paths):
+        return  # what lies there still is refused with its names
+    session.screen.say(objects.fetched_before(paths))
+    if not session.screen.can_ask:
+        raise UsageError("files of it were fetched to this disk", "--gone says they are deleted")
+    if not session.screen.confirm("Are they deleted, and all copies of them?"):
+        raise UsageError("nothing was erased, nothing was confirmed", "or --keep WHY, as evidence")

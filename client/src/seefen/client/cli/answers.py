@@ -1,51 +1,45 @@
 """What an officer types into the questions, as the fields of a form.
 
-``12 pistols, 340 rounds`` and ``Tabanovce > Preševo, out`` are how people write it down
+``12 pistols, 340 rounds`` and ``Табановце > Прешево, излез`` are how people write it down
 at three in the morning. What no code stands for is kept as text, word for word.
 """
 
 import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from seefen.client.cli import lexicon
+from seefen.client.cli.lexicon import folded
 from seefen.protocol.messages import TABLES
 from seefen.protocol.messages.arms import ARMS, Arm
 
 Fields = dict[str, Any]
 CALIBRE: Final = TABLES["calibre"]
-CATEGORY: Final = TABLES["category"]
 
 _COUNT: Final = re.compile(r"(\d{1,6})\s*(?:[x\u00d7]\s+)?(.+)")
+# A comma between digits belongs to a calibre; "and", "with" begin a thing where a number follows.
+_PARTS: Final = re.compile(r"[;\n]|,(?!\d)|(?<!\d),")
+_PIECES: Final = re.compile(
+    r"\s+(?:and|with|plus|i|и|dhe|e|și|si|та|і|й|sa|са|со|me|cu|з|із|\+|&)\s+(?=\d)",  # noqa: RUF001
+    re.IGNORECASE,
+)
 _PLATE: Final = re.compile(r"(?=\S*\d)\w{1,4}-\w{2,6}(?:-\w{1,3})?")
 _CALIBRE: Final = re.compile(
     r"(?:cal(?:ibre)?\.?\s*)?(?:\d+[.,]?\d*\s*(?:mm|x\s*\d+\s*R?\b)(?:\s+[A-Z][\w.]*)*"
     r"|\d[.,]\d+\s+(?:Browning|Nagant|Mauser)\b|(?<!\w)\.\d{2,3}\b.*)"
 )
-_ROUNDS: Final = ("round", "cartridge", "bullet")
-_SYNONYMS: Final = {
-    "machine gun": "light machine gun",
-    "submachine gun": "sub-machine gun",
-    "silencer": "suppressor",
-    "grenade": "hand grenade",
-    "gun": "weapon of unknown kind",
-    "weapon": "weapon of unknown kind",
-    "firearm": "weapon of unknown kind",
-}
-_ALARM: Final = ("alarm ", "gas ", "signal ", "blank ")
 _COLOURS: Final = (
     "black", "white", "grey", "gray", "silver", "red", "blue", "green", "yellow", "brown", "beige",
     "orange",
 )  # fmt: skip
-_DIRECTIONS: Final = {"in": "in", "out": "out", "entry": "in", "exit": "out"}
 
 
 def place(text: str) -> Fields:
     """Return the place: ``Tabanovce > Preševo, out`` is a crossing and a direction."""
     where, _, last = text.rpartition(",")
-    direction = _DIRECTIONS.get(last.strip().lower(), "") if where.strip() else ""
+    direction = lexicon.direction(last) if where.strip() else ""
     name = where.strip() if direction else text.strip()
-    crossing = _crossing(name)
+    crossing = lexicon.crossing(name)
     fields: Fields = {"place": name}
     if direction:
         fields["direction"] = direction
@@ -56,65 +50,103 @@ def place(text: str) -> Fields:
     return fields
 
 
-def _crossing(name: str) -> str:
-    """Return the crossing whose two sides are named, in whichever order."""
-    sides = {_folded(side) for side in re.split(r"[>/]", name) if side.strip()}
-    for code, label in TABLES["crossing"].items():
-        if sides == {_folded(side) for side in label.split("/")}:
-            return code
-    return ""
-
-
 def load(text: str) -> Fields:
-    """Return what was found, each thing under its field; what is none of them in ``text``."""
+    """Return what was found, each thing under its field.
+
+    A part of which a word is left over stands in ``text`` as well, whole: nothing that was
+    typed is dropped.
+    """
     fields: Fields = {"items": [], "ammunition": [], "explosives": [], "parts": []}
     other: list[str] = []
-    for part in filter(None, (piece.strip() for piece in re.split(r"[,;+]\s+|\n", text))):
-        found = _COUNT.fullmatch(part)
-        field, thing = _thing(found[2]) if found else ("", {})
-        if found and field:
-            fields[field].append({"qty": int(found[1]), **thing})
-        else:
-            other.append(part)
+    for part in _parts(text):
+        whole = True
+        for piece in _PIECES.split(part):
+            field, thing, said_all = _counted(piece)
+            whole = whole and said_all
+            if field:
+                fields[field].append(thing)
+        other += [] if whole else [part]
     return {name: value for name, value in fields.items() if value} | (
         {"text": "; ".join(other)} if other else {}
     )
 
 
-def _thing(words: str) -> tuple[str, Fields]:
-    """Return the field a thing belongs to and what it is, or nothing: it is not known."""
-    given = _CALIBRE.search(words)
-    name = _singular(words[: given.start()] + words[given.end() :] if given else words)
+def as_unknown(text: str) -> str:
+    """Return counted words that nothing stands for as so many weapons, the words beside them.
+
+    Nothing where no part has a count.
+    """
+    counts = [int(found[1]) for part in _parts(text) if (found := _COUNT.fullmatch(part))]
+    return f"{sum(counts)} weapons; {text}" if counts else ""
+
+
+def _parts(text: str) -> Iterator[str]:
+    return filter(None, (part.strip() for part in _PARTS.split(text)))
+
+
+def _counted(piece: str) -> tuple[str, Fields, bool]:
+    """Return field and thing of ``12 pistols``, nothing where it is none; and if that is all."""
+    found = _COUNT.fullmatch(piece.strip())
+    if found is None:
+        return "", {}, False
+    field, thing, said_all = _thing(found[2])
+    if field == "explosives" and found[2].split()[0] and lexicon.means(found[2].split()[0], "kg"):
+        return field, {"mass_g": int(found[1]) * 1000, **thing}, said_all
+    return (field, {"qty": int(found[1]), **thing}, said_all) if field else ("", {}, False)
+
+
+def _thing(text: str) -> tuple[str, Fields, bool]:
+    """Return the field a thing belongs to, what it is, and whether no word is left over."""
+    given = _CALIBRE.search(text)
+    words = (text[: given.start()] + " " + text[given.end() :] if given else text).split()
     of = calibre(given[0]) if given else {}
-    if name.startswith(_ROUNDS):
+    kept = [word for word in words if not lexicon.means(word, "old")]
+    heavy = bool(kept) and lexicon.means(kept[0], "kg")
+    alarm = bool(kept) and lexicon.means(kept[0], "alarm")
+    named = lexicon.thing(kept[1:] if heavy or alarm else kept)
+    said_all = len(kept) == len(words)
+    if named is None or (named.table == "category" and not alarm and len(kept) > named.words):
+        return _by_name(text, named)
+    if heavy and named.table != "explosive":
+        return "", {}, False
+    left = kept[named.words + (heavy or alarm) :]
+    return (*_coded(named, of, alarm=alarm), said_all and not left and named.sure)
+
+
+def _coded(named: lexicon.Thing, of: Fields, *, alarm: bool) -> tuple[str, Fields]:
+    if named.table == "category":
+        kind = {"kind": "alarm_signal"} if alarm else {}
+        return "items", {**kind, "category": named.code, **of}
+    if named.table == lexicon.AMMUNITION:
         return "ammunition", of
-    if name.startswith(_ALARM):
-        return "items", {
-            "kind": "alarm_signal",
-            "category": _code(CATEGORY, name) or "pistol",
-            **of,
-        }
-    if category := _code(CATEGORY, name):
-        return "items", {"category": category, **of}
-    if explosive := _code(TABLES["explosive"], name):
-        return "explosives", {"kind": explosive}
-    if part := _code(TABLES["part"], name):
-        return "parts", {"kind": part}
-    return "", {}
+    return f"{named.table}s", {"kind": named.code}
 
 
-def _singular(words: str) -> str:
-    name = re.sub(r"s\b(?!-)", "", " ".join(words.lower().split()).strip(" ."))
-    return _SYNONYMS.get(name, name)
+def _by_name(text: str, named: lexicon.Thing | None) -> tuple[str, Fields, bool]:
+    """Return a weapon by make and model, as the list of arms has them.
+
+    Of one that is not in the list its category is known, if it was said; its other words stay.
+    """
+    weapon = gun(text)
+    if "ref" in weapon:
+        return "items", weapon, True
+    if named is not None:
+        short = {name: weapon[name] for name in weapon if name not in ("make", "model")}
+        return "items", {**short, "category": named.code}, False
+    category = _category_of_all(text)
+    return ("items", {"category": category}, False) if category else ("", {}, False)
 
 
-def _code(table: Mapping[str, str], name: str) -> str:
-    """Return the code whose label a name is, or ends with: ``old rifle`` is a rifle."""
-    labels = {_singular(label): code for code, label in table.items()}
-    if name in labels:
-        return labels[name]
-    ends = [label for label in labels if name.endswith(f" {label}")]
-    return labels[max(ends, key=len)] if ends else ""
+def _category_of_all(name: str) -> str:
+    """Return the category of all weapons of the list that a name may stand for, if it is one."""
+    wanted = _lettered(name)
+    kinds = {
+        arm.category
+        for arm in ARMS
+        for known in (str(arm), *arm.also)
+        if wanted in (_lettered(known), _lettered(known.removeprefix(arm.make)))
+    }
+    return kinds.pop() if len(kinds) == 1 else ""
 
 
 def calibre(text: str) -> Fields:
@@ -186,7 +218,7 @@ def concealment(text: str) -> tuple[list[str], str]:
     found: list[str] = []
     words: list[str] = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
-        code = choose(TABLES["concealment"], part)
+        code = lexicon.code_of("concealment", part)
         found += [code] if code else ["other"]
         words += [] if code else [part]
     return list(dict.fromkeys(found)), ", ".join(words)
@@ -194,17 +226,11 @@ def concealment(text: str) -> tuple[list[str], str]:
 
 def choose(table: Mapping[str, str], text: str) -> str:
     """Return the code that a text is, or whose label it is; nothing if there is none."""
-    wanted = _folded(text)
+    wanted = folded(text)
     for code, label in table.items():
-        if wanted in {_folded(code), _folded(label)}:
+        if wanted in {folded(code), folded(label)}:
             return code
     return ""
-
-
-def _folded(text: str) -> str:
-    letters = unicodedata.normalize("NFKD", text.strip().casefold().replace("đ", "dj"))
-    plain = "".join(c for c in letters if not unicodedata.combining(c))
-    return re.sub(r"[\s_-]+", " ", plain)
 
 
 def gun(text: str) -> Fields:
@@ -232,11 +258,10 @@ def gun(text: str) -> Fields:
 
 def _category(words: list[str]) -> tuple[str, list[str]]:
     """Return the category that a text begins with, ``assault rifle`` as well, and the rest."""
-    labels = {_singular(label): code for code, label in CATEGORY.items()}
-    for many in (3, 2, 1):
-        if code := labels.get(_singular(" ".join(words[:many])), ""):
-            return code, words[many:]
-    return "", words
+    named = lexicon.thing(words)
+    if named is None or named.table != "category":
+        return "", words
+    return named.code, words[named.words :]
 
 
 def _makers(arm: Arm, words: list[str]) -> int:
@@ -271,7 +296,7 @@ def _arm(name: str, category: str, calibre: str) -> Arm | None:
 
 def _lettered(text: str) -> str:
     """Return letters and digits alone: ``M 59/66`` and ``m59-66`` are one model."""
-    return re.sub(r"[\W_]+", "", _folded(text).replace("\u0131", "i"))  # Turkish, without its dot
+    return re.sub(r"[\W_]+", "", folded(text))
 
 
 def years(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
+from seefen.client import photos
 from seefen.client.cli.answers import choose
 from seefen.client.cli.paint import safe
 from seefen.client.drafts import Attach
@@ -200,14 +201,25 @@ def photograph(text: str) -> Attach:
     """Return a photograph and what it shows: ``wheel.jpg``, ``serial=close.jpg``."""
     word, mark, name = text.partition("=")
     if not mark or Path(text).expanduser().exists():
-        return Attach(existing_file(text))
+        return Attach(_picture(text))
     roles = [code for code in TABLES["file_role"] if word and code.startswith(word)]
     if not roles:
         raise UsageError(
             f"{_quoted(word)} is nothing that a photograph shows",
             f"one of: {', '.join(TABLES['file_role'])}; their beginning does",
         )
-    return Attach(existing_file(name), roles[0])
+    return Attach(_picture(name), roles[0])
+
+
+def _picture(text: str) -> Path:
+    """Return the path of a picture: who waits for one is sent no empty file and no letter."""
+    path = existing_file(text)
+    with path.open("rb") as file:
+        head = file.read(photos.HEAD)
+    if not photos.kind_of(head):
+        what = "is no picture" if head else "is empty"
+        raise UsageError(f"{_quoted(text)} {what}", "other files: seefen case send CASE --file")
+    return path
 
 
 def distinct(values: list[T] | None, what: str, *, least: int = 0) -> tuple[T, ...]:

@@ -36,6 +36,9 @@ group = typer.Typer(help="Cases: members, messages, files.")
 _TITLE_LIMIT = 200
 
 
+Again = Annotated[bool, typer.Option("--again", help="Though it was done before.")]
+
+
 def register(app: typer.Typer) -> None:
     """Add the group."""
     app.add_typer(group, name="case")
@@ -66,12 +69,13 @@ def open_(
         list[str] | None,
         typer.Option(parser=node_name, metavar="NODE", help="May be given often."),
     ] = None,
+    again: Again = False,
 ) -> None:
     """Open a case: seefen case open --title M57 --from-alert seefen-border#1 --member NODE."""
     members = distinct(member, "member")
     alert = None if from_alert is None else str(from_alert)
     with opened(context) as session:
-        made = session.do(lambda client: client.cases.open(title, members, from_alert=alert))
+        made = session.do(lambda client: client.cases.open(title, members, alert, again=again))
         session.screen.show(made, cases.opened)
 
 
@@ -171,6 +175,7 @@ def forward(
     ] = "",
     purpose: Purpose = None,
     basis: Basis = None,
+    again: Again = False,
 ) -> None:
     """Take a message into another case: seefen case forward seefen-border#1 CASE."""
     words = sending.note(text)
@@ -180,7 +185,7 @@ def forward(
     async def send(client: Client) -> Sent:
         if ask:
             return await client.onward.ask(str(ref), case, ask, purpose or "", basis or "")
-        return await client.onward.forward(str(ref), case, words)
+        return await client.onward.forward(str(ref), case, words, again=again)
 
     with opened(context) as session:
         sending.finish(session, session.do(send))

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from seefen.client.cli import answers, forms, terms
+from seefen.client.cli import answers, forms, lexicon, terms
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views import alerts
@@ -20,7 +20,7 @@ from seefen.protocol.errors import RefusedError
 from seefen.protocol.matching import scripts
 from seefen.protocol.messages import SeizureAlert
 
-YES: Final = ("y", "yes", "moving")
+_QUIT: Final = "q"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,11 @@ _QUESTIONS: Final = {
     "hidden": "Hidden where?  (spare wheel, rear panel)",
     "more": "Anything else, no names:",
 }
+_NOTHING: Final = "What was found?  How many, and of what: 12 pistols, 340 rounds."
+_WHAT: Final = (
+    "Not understood: say how many, and of what (12 pistols, 340 rounds). "
+    "Enter sends weapons of unknown kind, with your words."
+)
 _TERMS: Final = {"handling": terms.QUESTION}
 
 
@@ -70,21 +75,72 @@ def answers_from(data: bytes | None) -> Answers:
 
 def ask(
     screen: Screen, said: Answers, keep: Callable[[Answers], None], *, again: bool = False
-) -> Answers:
-    """Ask each question; what was answered before is offered with it.
+) -> Answers | None:
+    """Ask each question until it is understood; what was answered before is offered with it.
 
     Args:
         again: He wants to change something: only then the terms are asked for, too.
+
+    Returns:
+        What was said; None where a ``q`` leaves, with the draft kept.
     """
     questions = _QUESTIONS | (_TERMS if again else {})
     for name, question in questions.items():
-        before: str = getattr(said, name)
-        said = replace(said, **{name: screen.ask(question, before)})
+        answer = _answered(screen, name, question, getattr(said, name))
+        if answer is None:
+            return None
+        said = replace(said, **{name: answer})
         keep(said)
     if again and "H3" in said.handling.upper():
         said = replace(said, conditions=screen.ask(terms.CONDITIONS, said.conditions))
         keep(said)
     return said
+
+
+def _answered(screen: Screen, name: str, question: str, before: str) -> str | None:
+    """Return an answer that is understood, or that its officer insists on; None for ``q``."""
+    refused = ""
+    while True:
+        answer = screen.ask(question, refused or before)
+        if answer.lower() == _QUIT:
+            return None
+        if name == "carrying" and answer and answer == refused:
+            answer = answers.as_unknown(answer) or answer
+        complaint = _complaint(name, answer)
+        if not complaint:
+            if name == "carrying":
+                tell_words(screen, Answers(carrying=answer))
+            return answer
+        refused = answer if name == "carrying" else ""
+        screen.say(alerts.not_understood(complaint))
+
+
+def tell_words(screen: Screen, said: Answers) -> None:
+    """Say which words of what was found go as text: they may be a thing that was not counted."""
+    if text := answers.load(said.carrying).get("text"):
+        screen.say(alerts.goes_as_text(text))
+
+
+def _complaint(name: str, answer: str) -> str:
+    """Return why an answer cannot be sent, or nothing."""
+    if name == "where" and not answer:
+        return "An alert needs a place."
+    if name == "moving" and _moving(answer) is None:
+        return "Say yes or no, in your language; Enter is no."
+    if name == "carrying" and not answers.load(answer).keys() - {"text"}:
+        return _WHAT if answer else _NOTHING
+    return ""
+
+
+def _moving(text: str) -> bool | None:
+    """Return whether it still moves, None where that is not said; the first word counts."""
+    words = text.split()
+    if words and words[0].lower() == "still":
+        words = words[1:] or ["?"]
+    if not words:
+        return False
+    yes, no = (lexicon.means(words[0], meaning) for meaning in ("yes", "no"))
+    return yes if yes or no else None
 
 
 def alert_of(said: Answers, at: datetime) -> SeizureAlert:
@@ -103,7 +159,11 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
             "what was found is missing, or was not understood",
             "--carrying '12 pistols, 340 rounds': how many, and of what",
         )
-    text = "; ".join(filter(None, (found.get("text"), other_places, said.more)))
+    moving = _moving(said.moving)
+    if moving is None:
+        raise UsageError("whether it still moves was not understood", "--moving, or leave it out")
+    movement = f"moving: {said.moving}" if len(said.moving.split()) > 1 else ""
+    text = "; ".join(filter(None, (found.get("text"), movement, other_places, said.more)))
     form: dict[str, Any] = {
         **answers.place(said.where),
         **found,
@@ -117,7 +177,7 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
         "text": text,
         "script": "Cyrl" if "Cyrl" in scripts(text) else "Latn",
     }
-    if said.moving.lower() in YES:
+    if moving:
         form |= {"moving": True, "urgency": "FLASH", "urgency_reason": "moving"}
     return forms.build_alert(form)
 
@@ -139,8 +199,12 @@ def compose(
     puts the presets in, before the alert is shown.
     """
     again = False
+    screen.say(alerts.how_to_answer())
     while True:
-        said = ask(screen, said, keep, again=again)
+        answered = ask(screen, said, keep, again=again)
+        if answered is None:
+            return None
+        said = answered
         alert = _understood(screen, said, at, fill)
         question = (
             "[Enter] send   [e] edit   [q] keep draft" if alert else "[Enter] edit   [q] keep draft"

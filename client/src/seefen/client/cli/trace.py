@@ -109,6 +109,8 @@ def answer(
     with opened(context) as session:
         # Said before nine questions are answered, not after.
         session.do(lambda client: client.requests.show(str(ref)))
+        if given is None:
+            session.do(lambda client: client.requests.require_read(str(ref)))
         reply = _answered(session, str(ref)) if given is None else given
         with session.screen.progress() as report:
             sent = session.do(

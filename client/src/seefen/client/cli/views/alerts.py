@@ -67,6 +67,7 @@ def before_sending(alert: SeizureAlert) -> Painted:
         line(""),
         bold(alert.cover().subject or "alert"),
         messages.body(alert),
+        None if alert.moving else line("  moving  no"),
         *remarks,
         line("  conditions: ", alert.conditions) if alert.conditions else None,
         line(
@@ -92,6 +93,21 @@ def flash_asked(ref: str) -> Painted:
 def not_yet(reason: str) -> Painted:
     """Return why an alert cannot be sent as it is."""
     return warn("Not yet: ", reason)
+
+
+def how_to_answer() -> Painted:
+    """Return how one skips a question and how one leaves."""
+    return dim("Enter skips a question; q keeps a draft and leaves.")
+
+
+def not_understood(what: str) -> Painted:
+    """Return why a question is asked again."""
+    return warn("  ", what)
+
+
+def goes_as_text(words: str) -> Painted:
+    """Return what of an answer has no code."""
+    return warn("  Goes as text, for no code stands for it: ", words)
 
 
 def draft_kept() -> Painted:

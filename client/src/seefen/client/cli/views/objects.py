@@ -174,6 +174,14 @@ def all_fetched(files: Sequence[Fetched], lang: str = ENGLISH) -> Painted:
     return stack(*(fetched(file, lang) for file in files), line(f"{len(files)} files."))
 
 
+def fetched_before(paths: Sequence[Path]) -> Painted:
+    """Return where files of what was taken back were written."""
+    return stack(
+        warn("Files of it were fetched to this disk, and are no longer where they were:"),
+        *(line("  ", str(path)) for path in paths),
+    )
+
+
 def _preview(file: Fetched) -> Painted | None:
     if not file.preview_of:
         return None

@@ -44,7 +44,7 @@ def shown(view: RequestView, *, node: str) -> Painted:
     asked = f"  from {view.asker}, {times.moment(view.asked_at, now)}"
     rows = Grid("", "", "", "")
     for life in view.lives:
-        rows.row(f"  {life.node}", _state(life), _clock(view, life), _said(life))
+        rows.row(f"  {life.node}", _state(life), _clock(view, life, node), _said(life))
     return stack(
         line(bold(view.ref), "  ", codes.message_type(view.type), asked, f"  {view.urgency}"),
         line("  ", view.subject),
@@ -67,10 +67,14 @@ def _state(life: LifeView) -> Piece:
     return codes.answer(life.state) + by
 
 
-def _clock(view: RequestView, life: LifeView) -> Piece:
+def _clock(view: RequestView, life: LifeView, node: str) -> Piece:
     if not view.due_s:
         return ""
     if life.delivered_at is None:
+        if not life.running:
+            return ""
+        if not view.ours and life.node != node:
+            return dim("its clock is not known here")  # who was asked beside us tells the asker
         return warn("not delivered: no clock runs")
     if life.due_at is None:
         return "clock stands" if life.state == "unclear" else ""
