@@ -57,7 +57,10 @@ class AssignedView:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case or channel; ``objects`` only where one case is shown."""
+    """A case or channel; ``objects`` only where one case is shown.
+
+    It is ``lapsed`` where this device had it, until its key was renewed without it.
+    """
 
     form: str
     number: str
@@ -74,6 +77,7 @@ class CaseView:
     basis: str
     objects: tuple[ObjectView, ...] = ()
     assigned: tuple[AssignedView, ...] = ()
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from seefen.client.assigned import holders
+from seefen.client.assigned import holders, is_lapsed
 from seefen.client.engine import Engine
 from seefen.client.stating import remembered
 from seefen.client.storing import object_of
@@ -161,6 +161,7 @@ def case_view(engine: Engine, state: CaseState, *, objects: bool = False) -> Cas
         basis=basis,
         objects=tuple(object_view(engine, row) for row in found),
         assigned=holders(engine, state) if state.form == "case" else (),
+        lapsed=is_lapsed(engine, state),
     )
 
 
