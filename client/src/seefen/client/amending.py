@@ -7,6 +7,7 @@ was sent and read, and every recipient says what became of his copy.
 from msgspec.structs import replace
 
 from seefen.client import copies
+from seefen.client.correcting import put_right, require_taken_up
 from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.erasing import forget
@@ -55,7 +56,8 @@ class Amending:
 
         Raises:
             RefusedError: It is another's, of another form, or replaced or taken back already; rule
-                ``stays``: a paper of the house, word of an emergency, or an action day.
+                ``stays``: a paper of the house, word of an emergency, or an action day; rule
+                ``corrected``: it still says what a correction calls wrong.
         """
         state, row = self._own(ref)
         _require_mendable(ref, row)
@@ -66,6 +68,7 @@ class Amending:
         if cover is None or cover.type != message.TYPE:
             kind = "sealed for this device" if cover is None else f"a {cover.type}"
             raise RefusedError(f"{ref} is {kind}: a {message.TYPE} is none", rule="form")
+        require_taken_up(self._engine, row, message)
         return await self._messaging.send(
             state,
             message,
@@ -79,8 +82,10 @@ class Amending:
     async def confirm(self, ref: str) -> Sent:
         """Send a preliminary alert again as a confirmed one, without typing it again.
 
+        What was corrected in it is put right, where that was the whole of one field.
+
         Raises:
-            RefusedError: rule ``no-alert``, or its words are not on this device.
+            RefusedError: rule ``no-alert``, its words are not on this device, or ``corrected``.
         """
         _, row = self._own(ref)
         alert = row.message
@@ -88,6 +93,7 @@ class Amending:
             raise RefusedError(f"{ref} is no alert whose words are on this device", rule="no-alert")
         if alert.status != "preliminary":
             raise RefusedError(f"{ref} is {alert.status} already", rule="confirmed")
+        alert = put_right(self._engine, row, alert)
         # A version of its own: with the same id its readers would drop it as a double.
         newer = replace(alert, message_id=new_id(), created_at=0, status="confirmed")
         return await self.replace(ref, saying(newer, *newer.__struct_fields__))

@@ -229,7 +229,10 @@ class RequestView:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place in the own vault where a mark was found, and how exactly."""
+    """A place in the own vault where a mark was found, and how exactly.
+
+    ``corrected_by`` is what says that something in it was wrong, perhaps this mark.
+    """
 
     ref: str
     field: str
@@ -238,6 +241,7 @@ class Hit:
     sender: str
     created_at: int
     subject: str
+    corrected_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
