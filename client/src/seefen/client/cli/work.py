@@ -27,9 +27,8 @@ def due(context: typer.Context) -> None:
         waiting = session.do(lambda client: client.duty.emergencies.list())
         if waiting:
             session.screen.say(emergencies.listed(waiting))
-        view = session.do(lambda client: client.duty.handover.told())
-        if view is not None:
-            officer = session.do(lambda client: client.officer)
+        officer = session.do(lambda client: client.officer)
+        for view in session.do(lambda client: client.duty.handover.told()):
             shown = handover.shown(view, session.screen.lang, officer=officer, lists=False)
             session.screen.say(shown)
 
