@@ -7,6 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client import Client
+from seefen.client.cli import pasted
+from seefen.client.exporting import as_json
+from seefen.client.sheets import as_csv
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Correction, SeizureAlert
 from seefen.protocol.suite import new_id
@@ -87,3 +90,24 @@ async def test_attack_a_member_plants_a_number_in_what_another_said(place: Site)
     (hit,) = skopje.check("ZZ-99999", **WHY).exact
     assert hit.ref == f"{CHANNEL}#3" != alert.ref
     assert hit.sender == BELGRADE
+
+
+async def test_an_export_says_first_what_was_corrected(place: Site) -> None:
+    skopje, belgrade = await alerted(place)
+    # Free text, which names a person: it stays back with the persons.
+    await skopje.amend.correct(ALERT, "misread", "Petar was not there")
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 3, belgrade)
+    await belgrade.read(f"{CHANNEL}#3", **WHY)
+    made = await belgrade.export.make(ALERT)
+    (message,) = made.messages
+    number, name = message.corrections
+    assert (number.ref, number.was, number.now) == (f"{CHANNEL}#2", "C-84417", "C-84477")
+    assert (name.ref, name.was, name.now) == (f"{CHANNEL}#3", "", "")
+    told = pasted.text(message, with_persons=False).splitlines()
+    assert told[0] == f"CORRECTED BY ITS AUTHOR ({CHANNEL}#2): C-84417 is C-84477"
+    assert f"({CHANNEL}#3): what is right is not in this text" in told[1]
+    table = as_csv(made)
+    assert "C-84477" in table
+    assert "Petar" not in table + as_json(made)
+    whole = await belgrade.export.make(ALERT, with_persons=True)
+    assert whole.messages[0].corrections[1].now == "Petar was not there"
