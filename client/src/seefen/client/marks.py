@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 from seefen.client.engine import Engine
 from seefen.client.values import CheckResult, Hit
 from seefen.client.vault import Vault
-from seefen.client.views import Row, hit, recall_of, rows
+from seefen.client.views import Row, object_view, recall_of, rows
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.matching import (
     Exactness,
@@ -117,7 +117,7 @@ def known(engine: Engine, object_: bytes) -> tuple[tuple[Hit, ...], tuple[str, .
             row = seen.setdefault(other, _in_use(engine, other) if other not in seen else None)
             if row is None or (itself is not None and row.object == itself.object):
                 continue  # nor is what was wrong in it another place
-            hits.append(hit(engine, row, where, there, exactness.value))
+            hits.append(_hit(engine, row, where, there, exactness.value))
             if len(hits) == MANY:  # a lead of twenty lines is none; `check` shows the rest
                 return tuple(hits), tuple(common)
     return tuple(hits), tuple(common)
@@ -152,6 +152,13 @@ def _put_right_by(engine: Engine, row: Row) -> bytes | None:
     return about if rows(engine, own, about, row.case, row.statement.node) else None
 
 
+def _hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:
+    """Return a place where a mark was found."""
+    view = object_view(engine, row)
+    place = (view.ref, field, text, exactness, view.sender, view.created_at, view.subject)
+    return Hit(*place, view.corrected_by)
+
+
 def check(engine: Engine, text: str) -> CheckResult:
     """Look for a mark in the own vault: exact, look-alike or possible.
 
@@ -175,7 +182,7 @@ def check(engine: Engine, text: str) -> CheckResult:
             continue
         row = _in_use(engine, object_)
         if row is not None:
-            found[exactness].append(hit(engine, row, field, known, exactness.value))
+            found[exactness].append(_hit(engine, row, field, known, exactness.value))
     return CheckResult(
         exact=tuple(found[Exactness.EXACT]),
         look_alike=tuple(found[Exactness.LOOK_ALIKE]),

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seefen.client import files, marks, originals, searching
+from seefen.client import files, marks, originals, searching, versions
 from seefen.client.accepting import require_accepted, require_file_accepted
 from seefen.client.acknowledging import Acknowledging
 from seefen.client.assigned import is_lapsed
@@ -378,8 +378,5 @@ class Reader:
                     engine.alarm(f"a message from {row.statement.node} does not open: {err}")
 
     def _files_of(self, row: Row) -> tuple[ObjectView, ...]:
-        engine = self._engine
-        return tuple(
-            object_view(engine, other)
-            for other in rows(engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
-        )
+        found = versions.files_of(self._engine, row)
+        return tuple(object_view(self._engine, other) for other in found)

@@ -146,6 +146,14 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAlert:
+    """An alert of the own node that a node has not answered, and how far it got at each."""
+
+    ref: str
+    reach: tuple[Reach, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """What became of something to send: recorded with a reference, or queued."""
 

@@ -8,7 +8,7 @@ from seefen.client.assigned import holders, is_lapsed
 from seefen.client.engine import Engine
 from seefen.client.stating import remembered
 from seefen.client.storing import object_of
-from seefen.client.values import CaseView, ChannelView, CorrectionView, Hit, ObjectView
+from seefen.client.values import CaseView, ChannelView, CorrectionView, ObjectView
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
@@ -371,13 +371,6 @@ def state_of(engine: Engine, row: Row) -> str:
         if others and all(step_at(engine, row.object, node, step) for node in others):
             return step
     return "witnessed" if engine.witnessed.covers(row.index) else "recorded"
-
-
-def hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:
-    """Return a place where a mark was found."""
-    view = object_view(engine, row)
-    place = (view.ref, field, text, exactness, view.sender, view.created_at, view.subject)
-    return Hit(*place, view.corrected_by)
 
 
 def clock_s(cover: Cover, start: int, flash: Row | None) -> int:

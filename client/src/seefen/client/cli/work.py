@@ -9,7 +9,7 @@ from seefen.client import Client
 from seefen.client.cli.arguments import serial
 from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.session import opened
-from seefen.client.cli.views import duty, emergencies, handover
+from seefen.client.cli.views import alerts, duty, emergencies, handover
 from seefen.client.values import CheckResult, Found
 
 
@@ -24,6 +24,9 @@ def due(context: typer.Context) -> None:
     """Show what is open: what waits for your node, then what others owe it."""
     with opened(context, glance=True) as session:
         session.screen.show(session.do(lambda client: client.requests.due()), duty.due)
+        open_ = session.do(lambda client: client.alerts.unanswered())
+        if open_:
+            session.screen.say(alerts.unanswered(open_))
         waiting = session.do(lambda client: client.duty.emergencies.list())
         if waiting:
             session.screen.say(emergencies.listed(waiting))
