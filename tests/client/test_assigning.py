@@ -193,3 +193,40 @@ async def test_who_is_assigned_a_case_reads_what_was_said_before_its_key_changed
     with pytest.raises(RefusedError, match="this device has no"):
         await late.read(f"{number}#1", **WHY)
     assert isinstance((await late.read(f"{number}#2", **WHY)).message, Note)
+
+
+async def renewed(place: Site, number: str, skopje: Client, belgrade: Client, nth: int) -> None:
+    """Let Belgrade lose its nth device, which held nothing, and Skopje renew the key for that."""
+    before = skopje.cases.show(number).generation
+    count = len(belgrade.cases.show(number).objects)
+    lost = place.network.of(BELGRADE, "field", nth=nth)
+    await belgrade.devices.revoke(lost.device.hex(), "lost")
+    await skopje.cases.send(number, "under a new key")
+    assert skopje.cases.show(number).generation == before + 1
+    await until(lambda: len(belgrade.cases.show(number).objects) == count + 1, belgrade)
+
+
+async def test_a_renewed_key_takes_no_case_from_who_had_it(place: Site) -> None:
+    belgrade = await place.client(BELGRADE)
+    day, officer = await field(place, 1)
+    left, gone = await field(place, 2)
+    await field(place, 3)
+    skopje, number = await asked(place, belgrade)
+    for one in (officer, gone):
+        await belgrade.cases.assign(number, one)
+    await until(lambda: day.cases.list()[0].readable, day, left)
+    await belgrade.devices.revoke(gone, "left")
+    await renewed(place, number, skopje, belgrade, 3)
+    await until(lambda: len(day.cases.show(number).objects) == 2, day)
+
+    shown = day.cases.show(number)
+    assert (shown.readable, shown.lapsed) == (False, True)
+    with pytest.raises(RefusedError, match="renewed since the case was assigned to you"):
+        await day.read(f"{number}#2", **WHY)
+    # No roster names him: whoever had it before and is in force has it again.
+    assert await belgrade.duty.assigning.look() == [(number, officer)]
+    assert await belgrade.duty.assigning.look() == []
+    assert [one.officer for one in having(belgrade, number)] == [officer]
+    await until(lambda: day.cases.show(number).readable, day)
+    assert not day.cases.show(number).lapsed
+    assert isinstance((await day.read(f"{number}#2", **WHY)).message, Note)

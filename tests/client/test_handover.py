@@ -72,15 +72,38 @@ async def test_another_takes_it_only_when_he_says_so_and_both_are_told(place: Si
     await until(lambda: night.duty.handover.waiting() is None, day, night)
     await until(lambda: day.duty.handover.waiting() is None, day)
     for concerned in (day, night):
-        told = concerned.duty.handover.told()
-        assert told is not None
+        (told,) = concerned.duty.handover.told()
         assert told.went_elsewhere
         assert (told.officer, told.taken_by) == (night.officer, third.officer)
-    assert third.duty.handover.told() is None  # he knows
+    assert third.duty.handover.told() == ()  # he knows
 
     await night.duty.handover.give()  # a newer one ends the telling
     await until(day.duty.handover.waiting, day)
-    assert day.duty.handover.told() == day.duty.handover.waiting()
+    assert day.duty.handover.told() == (day.duty.handover.waiting(),)
+
+
+async def test_what_is_for_an_officer_by_name_stays_until_he_takes_it(place: Site) -> None:
+    day, night = await pair(place)
+    await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
+    third = await place.client(BELGRADE, nth=2)
+    await day.duty.handover.give(night.officer, "first: call Tirana at 4")
+    await until(third.duty.handover.waiting, third)
+    await third.duty.handover.give(night.officer, "second")
+    await until(lambda: len(night.duty.handover.told()) == 2, night)
+    assert [one.text for one in night.duty.handover.told()] == ["second", "first: call Tirana at 4"]
+    await until(lambda: len(day.duty.handover.told()) == 2, day)  # nobody has taken it yet
+    assert [one.text for one in third.duty.handover.told()] == ["second"]
+
+    _, taken = await night.duty.handover.take()
+    assert [one.text for one in taken] == ["second", "first: call Tirana at 4"]
+    assert night.duty.handover.told() == ()
+    await until(lambda: not day.duty.handover.told(), day)
+    with pytest.raises(OutOfTurnError, match=f"{night.officer} has taken it"):
+        await night.duty.handover.take()
+    await day.duty.handover.give(night.officer, "third")
+    await day.duty.handover.give(night.officer, "fourth")  # in place of his own
+    await until(lambda: len(night.house.said(Handover)) == 4, night)
+    assert [one.text for one in night.duty.handover.told()] == ["fourth"]
 
 
 async def test_the_newest_counts_and_nothing_waits_for_it(place: Site) -> None:

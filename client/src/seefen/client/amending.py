@@ -11,6 +11,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from seefen.client import copies, fetched
+from seefen.client.correcting import put_right, require_taken_up
 from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.erasing import forget
@@ -74,7 +75,8 @@ class Amending:
 
         Raises:
             RefusedError: It is another's, of another form, or replaced or taken back already; rule
-                ``stays``: a paper of the house, word of an emergency, or an action day.
+                ``stays``: a paper of the house, word of an emergency, or an action day; rule
+                ``corrected``: it still says what a correction calls wrong.
         """
         state, row = self._own(ref)
         _require_mendable(ref, row)
@@ -85,6 +87,7 @@ class Amending:
         if cover is None or cover.type != message.TYPE:
             kind = "sealed for this device" if cover is None else f"a {cover.type}"
             raise RefusedError(f"{ref} is {kind}: a {message.TYPE} is none", rule="form")
+        require_taken_up(self._engine, row, message)
         older = row.statement
         if matters_s is None:
             matters_s = max(0, older.expires - older.created_at)
@@ -102,11 +105,13 @@ class Amending:
     async def confirm(self, ref: str, *, matters_s: int | None = None) -> Sent:
         """Send a preliminary alert again as a confirmed one, without typing it again.
 
+        What was corrected in it is put right, where that was the whole of one field.
+
         Args:
             matters_s: As in :meth:`replace`.
 
         Raises:
-            RefusedError: rule ``no-alert``, or its words are not on this device.
+            RefusedError: rule ``no-alert``, its words are not on this device, or ``corrected``.
         """
         _, row = self._own(ref)
         alert = row.message
@@ -114,6 +119,7 @@ class Amending:
             raise RefusedError(f"{ref} is no alert whose words are on this device", rule="no-alert")
         if alert.status != "preliminary":
             raise RefusedError(f"{ref} is {alert.status} already", rule="confirmed")
+        alert = put_right(self._engine, row, alert)
         # A version of its own: with the same id its readers would drop it as a double.
         newer = replace(alert, message_id=new_id(), created_at=0, status="confirmed")
         said = saying(newer, *newer.__struct_fields__)

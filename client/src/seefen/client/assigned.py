@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from seefen.client.engine import Engine
 from seefen.client.values import AssignedView
-from seefen.protocol.case import CaseState
+from seefen.protocol.case import CaseState, Position, may_read
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.statements import Assign
 
@@ -40,6 +40,39 @@ def _back(state: CaseState) -> Iterator[int]:
         yield generation.gen
         if not generation.statement.link:
             return
+
+
+def heirs(engine: Engine, state: CaseState) -> tuple[bytes, ...]:
+    """Return the devices of the own node that had a case, and have its newest key not.
+
+    Those it was assigned to, and those that made a key of it, since the node is a member: what
+    they had before it left ended with that. Who is out of force inherits nothing.
+    """
+    position = Position(engine.directory.size, state.position.index, engine.now())
+    directory, gen, named = engine.directory, state.generation.gen, set[bytes]()
+    members = {one.version: {member.node for member in one.members} for one in state.versions}
+    for generation in reversed(state.generations):
+        if engine.node not in members.get(generation.statement.case_version, ()):
+            break
+        named |= {generation.statement.device, *state.assigned.get(generation.gen, ())}
+    return tuple(
+        device
+        for device in sorted(named)
+        if directory.device(device).node == engine.node
+        and directory.is_active(device, at=position.at)
+        and not may_read(state, directory, device, gen, position)
+    )
+
+
+def is_lapsed(engine: Engine, state: CaseState) -> bool:
+    """Tell whether this device had a case, until its key was renewed without it."""
+    newest = state.generation.gen if state.generations else 0
+    ours = engine.keys.device
+    return (
+        bool(newest)
+        and engine.case_key(state.case, newest) is None
+        and any(ours in devices for gen, devices in state.assigned.items() if gen < newest)
+    )
 
 
 def assigned_before(engine: Engine, case: bytes, device: bytes, index: int) -> bool:

@@ -4,6 +4,9 @@ Any client of a keyholder that stays does it (``events()``, ``run()``), and the 
 The first keyholder acts at once, the next ones after a while, if nobody has; twice does no
 harm. It hands the key of a case to devices of its own node that are in force, and to no
 others: the log refuses the rest. What was assigned by hand stays with whom it was given.
+
+A renewed key takes no case away: each new one is handed on to those who had the one before
+and are in force, whoever renewed it and for whatever reason.
 """
 
 import asyncio
@@ -13,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from seefen.client import rosters
-from seefen.client.assigned import holders
+from seefen.client.assigned import heirs, holders
 from seefen.client.casework import Casework
 from seefen.client.connection import UnreachableError
 from seefen.client.emergencies import Granting
@@ -77,10 +80,13 @@ class Assigning:
         self._seen = self._pushes.stirs  # before the look: what comes meanwhile is looked at again
         said, rank = self._house.laid(Roster), self._rank()
         self._waits = False
-        # Under which roster is not known then; the newer one may forbid what the older allows.
-        if rank is None or self._house.is_unread(Roster):
+        if rank is None:
             return []
-        done = await self._open_emergencies(rank)
+        done = await self._hand_on(rank)
+        # Under which roster is not known then; the newer one may forbid what the older allows.
+        if self._house.is_unread(Roster):
+            return done
+        done += await self._open_emergencies(rank)
         if said is None:
             return done
         roster, engine = said.message, self._engine
@@ -94,6 +100,41 @@ class Assigning:
                 continue
             done += await self._assign(roster, row, state)
         return done
+
+    async def _hand_on(self, rank: int) -> Done:
+        """Hand each new key of a case to those who had the one before."""
+        engine, done = self._engine, Done()
+        for state in self._casework.states("case"):
+            mark, gen = f"handed/{state.case.hex()}", state.generation.gen
+            # Asked first: each push looks at all cases, and few have a new key.
+            if engine.vault.get_number(mark) >= gen or engine.node not in state.members:
+                continue
+            if engine.case_key(state.case, gen) is None:
+                continue  # another keyholder may hold it
+            devices = heirs(engine, state)
+            if devices and engine.now() - state.generation.position.at < rank * PATIENCE:
+                self._waits = True
+                continue
+            if await self._inherit(state, devices):
+                engine.vault.put_number(mark, gen)
+                found = (engine.directory.device(device).officer for device in devices)
+                done += [(engine.name_of(state), officer) for officer in dict.fromkeys(found)]
+        return done
+
+    async def _inherit(self, state: CaseState, devices: tuple[bytes, ...]) -> bool:
+        name = self._engine.name_of(state)
+        try:
+            if devices:
+                await self._casework.assign(name, devices)
+        except UnreachableError:
+            raise
+        except SeefenError as err:  # the next case is handed on all the same
+            self._complain(f"{name} was not handed on under its new key: {err}")
+            return False
+        for device in devices:
+            officer = self._engine.directory.device(device).officer
+            self._pushes.tell("assigned", f"to {officer}, who had it before its new key", name)
+        return True
 
     async def _open_emergencies(self, rank: int) -> Done:
         done = await self._granting.look(rank * IMPATIENCE)

@@ -257,7 +257,9 @@ class Asking:
         at, name = engine.vault.get_number(emergency_of(state.case)), engine.name_of(state)
         if not at:
             return None
-        if engine.case_key(state.case, state.generation.gen) is not None:
+        has = engine.case_key(state.case, state.generation.gen) is not None
+        # By the notice: he had the case, also where its key was renewed since.
+        if has or self._told(state) is not None:
             return self._had(state, EmergencyView(name, "opened", "", at + DAY))
         asked, why = self._asked(state.case), ""
         for said in refusals(engine, self._house):

@@ -6,7 +6,8 @@ What was never opened here stays closed, and what its author took back stays out
 """
 
 import json
-from typing import Annotated, Any, Final, TypeAlias
+from collections.abc import Iterator
+from typing import Annotated, Any, Final, TypeAlias, cast
 
 from msgspec import Meta, Struct, to_builtins
 from msgspec import json as msgspec_json
@@ -16,7 +17,7 @@ from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.reading import Reader
 from seefen.client.redacting import without_persons
-from seefen.client.values import ObjectView, Opened, Read
+from seefen.client.values import CorrectionView, ObjectView, Opened, Read
 from seefen.client.views import Row, object_view, recall_of, ref_of, row_of, rows
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError, SeefenError
@@ -32,15 +33,29 @@ REPLACED: Final = "replaced by a newer version"
 NOT_OPENED: Final = "never opened on this device"
 SHIFT_OVER: Final = "opened in an earlier shift"
 NOT_ACCEPTED: Final = "its conditions were not accepted"
+_LINE: Final = 60  # characters of what stands for one field
 _WHY: Final = {"purpose-needed": SHIFT_OVER, "conditions": NOT_ACCEPTED}
 
 Seconds: TypeAlias = Annotated[int, Meta(description="unix seconds")]
 Ref: TypeAlias = Annotated[str, Meta(description="CASE#number")]
 
 
+class ExportedCorrection(Struct, frozen=True, kw_only=True):
+    """What its author called wrong later. Both texts are empty where they are not open here.
+
+    Without persons they are given where they are about the whole of an exported field.
+    """
+
+    ref: Ref
+    recorded_at: Seconds
+    was: str
+    now: str
+
+
 class ExportedMessage(Struct, frozen=True, kw_only=True):
     """A message whose body is open. ``message`` is the form, as ``seefen schema TYPE`` says.
 
+    It says what was sent, also where ``corrections`` say that it was wrong, the oldest first.
     ``left_out_fields`` are the paths that were filled in and are not in ``message``.
     """
 
@@ -62,6 +77,7 @@ class ExportedMessage(Struct, frozen=True, kw_only=True):
     left_out_fields: tuple[str, ...]
     message: dict[str, Any]
     original_of: Annotated[str, Meta(description="the node whose word it is, if forwarded")] = ""
+    corrections: tuple[ExportedCorrection, ...] = ()
 
 
 class ExportedCover(Struct, frozen=True, kw_only=True):
@@ -219,6 +235,7 @@ class Exporting:
             reply_to=view.reply_to,
             left_out_fields=left,
             message=fields,
+            corrections=tuple(_corrected(one, fields, with_persons) for one in opened.corrections),
         )
 
     def _export(
@@ -271,6 +288,26 @@ def _cover(view: ObjectView, why: str) -> ExportedCover:
         reply_to=view.reply_to,
         why=why,
     )
+
+
+def _corrected(
+    one: CorrectionView, fields: dict[str, Any], with_persons: bool
+) -> ExportedCorrection:
+    # Its words are free text, which may name a person, unless they stand for one field.
+    given = with_persons or (len(one.now) <= _LINE and one.was in set(_texts(fields)))
+    was, now = (one.was, one.now) if given else ("", "")
+    return ExportedCorrection(ref=one.ref, recorded_at=one.recorded_at, was=was, now=now)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in cast("dict[str, object]", value).values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in cast("list[object]", value):
+            yield from _texts(item)
 
 
 def _handling_text(code: str) -> str:

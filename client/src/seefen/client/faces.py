@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from seefen.client import fetched
+from seefen.client import fetched, versions
 from seefen.client.cards import Cards
 from seefen.client.casework import Casework
 from seefen.client.devices import Devices
@@ -16,7 +16,7 @@ from seefen.client.names import saved_name
 from seefen.client.outbox import Progress
 from seefen.client.reading import Reader
 from seefen.client.requests import Find, Requests
-from seefen.client.values import CaseView, ObjectView, Opened, Reach, Read, Sent
+from seefen.client.values import CaseView, ObjectView, Opened, OwnAlert, Reach, Read, Sent
 from seefen.client.views import (
     Row,
     case_view,
@@ -24,7 +24,6 @@ from seefen.client.views import (
     ref_of,
     require_in_use,
     row_of,
-    rows,
     terms_of,
 )
 from seefen.protocol.errors import RefusedError
@@ -288,6 +287,10 @@ class Alerts:
         """
         return await self._requests.answer(ref, answer, cause)
 
+    def unanswered(self) -> Sequence[OwnAlert]:
+        """Return alerts of the own node that not every node has answered, for two days."""
+        return self._messaging.unanswered()
+
     def reach(self, ref: str) -> Reaches:
         """Return, node by node, how far an alert got, and whom to call where it did not."""
         return self._cards.reached(self._messaging.reach(self._find(ref)))
@@ -302,7 +305,9 @@ class Files:
         self._find = find
 
     def of(self, ref: str) -> tuple[str, ...]:
-        """Return the files of a message, or the file itself: covers are enough.
+        """Return the files of a message and of its earlier versions, or the file itself.
+
+        Covers are enough.
 
         Raises:
             RefusedError: rule ``no-file``: the message has none.
@@ -311,7 +316,7 @@ class Files:
         row = row_of(self._engine, state, number)
         if row.statement.file:
             return (ref,)
-        found = rows(self._engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
+        found = versions.files_of(self._engine, row)
         if not found:
             raise RefusedError(f"{ref} is a message without files", rule="no-file")
         return tuple(ref_of(self._engine, one) for one in found)

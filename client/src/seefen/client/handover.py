@@ -1,7 +1,8 @@
 """The hand-over of the watch: what is open goes to the next officer, by reference alone.
 
-It is said in the house. The newest one counts; the next officer answers it as taken, or
-does not: nothing waits for it. One that was for somebody by name is taken by another only
+It is said in the house. The newest one counts, and beside it each that is for an officer by
+name, until its giver gives another; the next officer answers it as taken, or does not: nothing
+waits for it. One that was for somebody by name is taken by another only
 when he says so, and then both who gave it and for whom it was are told.
 """
 
@@ -53,6 +54,9 @@ class HandoverView:
         return bool(self.officer and self.taken_by) and self.taken_by != self.officer
 
 
+Given: TypeAlias = tuple[HandoverView, ...]
+
+
 class HandingOver:
     """Gives the watch to the next officer, and takes it."""
 
@@ -101,20 +105,43 @@ class HandingOver:
         view = self.newest()
         return None if view is None or view.taken_by else view
 
-    def told(self) -> HandoverView | None:
-        """Return what this officer must know of: it waits, or went to another than it was for."""
-        view = self.newest()
-        if view is None or not view.taken_by:
-            return view
-        fresh = self._engine.now() - view.taken_at < TOLD
-        concerned = self._officer in (view.by, view.officer)
-        return view if view.went_elsewhere and concerned and fresh else None
+    def told(self) -> Given:
+        """Return what this officer must know of, the newest first.
 
-    async def take(self, *, instead: bool = False) -> Sent:
-        """Answer the newest hand-over as taken.
+        The newest, if it waits or went to another than it was for; and what waits for him by name,
+        or what he gave so, whoever has handed over since.
+        """
+        newest = self.newest()
+        told = [] if newest is None or not self._must_know(newest) else [newest]
+        for said in self._named():
+            if newest is not None and said.ref == newest.ref:
+                continue
+            if self._officer in (said.officer, said.message.officer):
+                told.append(self._view(said))
+        return tuple(told)
+
+    def _must_know(self, view: HandoverView) -> bool:
+        if not view.taken_by:
+            return True
+        fresh = self._engine.now() - view.taken_at < TOLD
+        return view.went_elsewhere and self._officer in (view.by, view.officer) and fresh
+
+    def _named(self) -> list[Said[Handover]]:
+        """Return what is for an officer by name and was not taken: of each giver the newest."""
+        newest: dict[str, Said[Handover]] = {}
+        for said in self._house.said(Handover):
+            newest.setdefault(said.officer, said)
+        waits = (said for said in newest.values() if not self._taken(said)[0])
+        return [said for said in waits if said.message.officer]
+
+    async def take(self, *, instead: bool = False) -> tuple[Sent, Given]:
+        """Answer as taken what waits for this officer: the newest, and what is for him by name.
 
         Args:
-            instead: Also when it was for another officer, who is told.
+            instead: The newest also when it was for another officer, who is told.
+
+        Returns:
+            What became of the answer to the last of them, and what was taken.
 
         Raises:
             OutOfTurnError: rule ``no-handover``: there is none, or it is taken.
@@ -123,14 +150,25 @@ class HandingOver:
         said = next(iter(self._house.said(Handover)), None)
         if said is None:
             raise OutOfTurnError("no watch was handed over", rule="no-handover")
-        if by := self._taken(said)[0]:
+        mine = self._for_us(said, instead=instead)
+        if not mine and (by := self._taken(said)[0]):
             raise OutOfTurnError(f"{by} has taken it", rule="no-handover")
-        for_ = said.message.officer
-        if for_ not in ("", self._officer) and not instead:
+        if not mine:
+            for_ = said.message.officer
             raise RefusedError(f"{said.officer} handed this watch to {for_}", rule="for-another")
-        return await self._house.say(
-            Answer(answer="taken", of=said.object, handling="H2"), reply_to=said.object
-        )
+        sent = [await self._take(one) for one in mine]
+        return sent[-1], tuple(map(self._view, mine))
+
+    def _for_us(self, newest: Said[Handover], *, instead: bool) -> list[Said[Handover]]:
+        for_us = "", self._officer
+        free = not self._taken(newest)[0] and (instead or newest.message.officer in for_us)
+        named = [one for one in self._named() if one.message.officer == self._officer]
+        rest = [one for one in named if one.object != newest.object]
+        return [newest, *rest] if free else rest
+
+    async def _take(self, said: Said[Handover]) -> Sent:
+        answer = Answer(answer="taken", of=said.object, handling="H2")
+        return await self._house.say(answer, reply_to=said.object)
 
     def _objects(self, open_: Sequence[DueView]) -> tuple[bytes, ...]:
         # One that is owed by seven nodes is one reference.

@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 from seefen.client.engine import Engine
 from seefen.client.values import CheckResult, Hit
 from seefen.client.vault import Vault
-from seefen.client.views import Row, hit, recall_of, rows
+from seefen.client.views import Row, object_view, recall_of, rows
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.matching import (
     Exactness,
@@ -26,6 +26,7 @@ from seefen.protocol.matching import (
 from seefen.protocol.messages import (
     Ammunition,
     ComponentSerial,
+    Correction,
     Form,
     GunPart,
     Item,
@@ -34,6 +35,7 @@ from seefen.protocol.messages import (
 )
 
 MANY: Final = 20  # places in which a mark may stand and still say something
+_LINE: Final = 120  # characters: a longer text is no mark
 SHORT: Final = 4  # characters: a shorter one fits too much
 _GAPS: Final = frozenset("?*")
 COMPARE: Final = {"plate": compare_plates, "headstamp": compare_headstamps}
@@ -45,7 +47,7 @@ def keep(vault: Vault, object_: bytes, message: Form) -> None:
         "INSERT OR IGNORE INTO mark VALUES (?, ?, ?, ?, ?)",
         [
             (object_, field, text, strong_key(text), weak_key(text))
-            for field, text in marks_of(message)
+            for field, text in (*marks_of(message), *_corrected(vault, message))
             if strong_key(text)
         ],
     )
@@ -68,6 +70,15 @@ def marks_of(message: Form) -> Iterator[tuple[str, str]]:
                 yield from _filled("headstamp", piece.headstamp_as_read)
             case _:
                 pass
+
+
+def _corrected(vault: Vault, message: Form) -> Iterator[tuple[str, str]]:
+    """Yield what a correction says is right: a mark of the kind that it puts right."""
+    if not isinstance(message, Correction) or len(message.now) > _LINE:
+        return
+    sql = "SELECT field FROM mark WHERE object = ? AND strong = ?"
+    (field,) = vault.one(sql, message.of, strong_key(message.was)) or ("serial",)
+    yield from _filled(field, message.now)
 
 
 def _pieces(value: object) -> Iterator[Struct]:
@@ -93,6 +104,7 @@ def known(engine: Engine, object_: bytes) -> tuple[tuple[Hit, ...], tuple[str, .
     """
     hits, common, seen = list[Hit](), list[str](), dict[bytes, Row | None]()
     own = engine.vault.run("SELECT field, text, weak FROM mark WHERE object = ?", object_)
+    itself = _in_use(engine, object_)
     for field, text, weak in own:
         places = _places(engine.vault, weak, object_)
         if len({other for other, *_ in places}) > MANY:
@@ -103,7 +115,9 @@ def known(engine: Engine, object_: bytes) -> tuple[tuple[Hit, ...], tuple[str, .
             if exactness in (None, Exactness.NOTHING):
                 continue
             row = seen.setdefault(other, _in_use(engine, other) if other not in seen else None)
-            hits += [hit(engine, row, where, there, exactness.value)] if row is not None else []
+            if row is None or (itself is not None and row.object == itself.object):
+                continue  # nor is what was wrong in it another place
+            hits.append(_hit(engine, row, where, there, exactness.value))
             if len(hits) == MANY:  # a lead of twenty lines is none; `check` shows the rest
                 return tuple(hits), tuple(common)
     return tuple(hits), tuple(common)
@@ -118,11 +132,31 @@ def _places(vault: Vault, weak: str, but: bytes) -> list[tuple[Any, ...]]:
 
 
 def _in_use(engine: Engine, object_: bytes) -> Row | None:
-    """Return the row of an object that was neither taken back nor replaced by a newer one."""
+    """Return the row of an object that was neither taken back nor replaced by a newer one.
+
+    For a correction it is the row of what it puts right.
+    """
     for row in rows(engine, "object = ?", object_):
         if row.superseded_by is None and recall_of(engine, row) is None:
-            return row
+            about = _put_right_by(engine, row)
+            return row if about is None else _in_use(engine, about)
     return None
+
+
+def _put_right_by(engine: Engine, row: Row) -> bytes | None:
+    """Return what a correction is about. Nobody corrects what another said."""
+    about, message = row.statement.reply_to, row.message
+    if about is None or not isinstance(message, Correction) or message.of != about:
+        return None
+    own = "object = ? AND case_id = ? AND node = ?"
+    return about if rows(engine, own, about, row.case, row.statement.node) else None
+
+
+def _hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:
+    """Return a place where a mark was found."""
+    view = object_view(engine, row)
+    place = (view.ref, field, text, exactness, view.sender, view.created_at, view.subject)
+    return Hit(*place, view.corrected_by)
 
 
 def check(engine: Engine, text: str) -> CheckResult:
@@ -148,7 +182,7 @@ def check(engine: Engine, text: str) -> CheckResult:
             continue
         row = _in_use(engine, object_)
         if row is not None:
-            found[exactness].append(hit(engine, row, field, known, exactness.value))
+            found[exactness].append(_hit(engine, row, field, known, exactness.value))
     return CheckResult(
         exact=tuple(found[Exactness.EXACT]),
         look_alike=tuple(found[Exactness.LOOK_ALIKE]),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace as replaced
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -12,11 +12,12 @@ from seefen.client.drafts import Attached
 from seefen.client.dues import expired
 from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox, Progress
-from seefen.client.values import ObjectView, Reach, Sent
+from seefen.client.values import ObjectView, OwnAlert, Reach, Sent
 from seefen.client.views import (
     Row,
     answer_of,
     object_view,
+    recall_of,
     ref_of,
     row_of,
     rows,
@@ -28,6 +29,11 @@ from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Message, Note, Paper, SeizureAlert, saying
 
 M = TypeVar("M", bound=Message)
+TOLD: Final = 2 * 86_400  # seconds in which an own alert without an answer stands in `due`
+_OWN: Final = (
+    "at > ? AND node = ? AND cover IS NOT NULL AND NOT file AND superseded_by IS NULL"
+    " AND instr(cover, ?)"
+)
 
 
 class Fill(Protocol):
@@ -188,6 +194,20 @@ class Messaging:
             for node in sorted(covered | left_out.keys())
             if node != obj.node
         ]
+
+    def unanswered(self) -> list[OwnAlert]:
+        """Return alerts of the own node that not every node has answered, for two days."""
+        engine, now = self._engine, self._engine.now()
+        found = list[OwnAlert]()
+        for row in rows(engine, _OWN, now - TOLD, engine.node, SeizureAlert.TYPE.encode()):
+            cover, expires = row.opened_cover, row.statement.expires
+            over = bool(expires) and expires <= now
+            if cover is None or cover.type != SeizureAlert.TYPE or over or recall_of(engine, row):
+                continue
+            reach = tuple(self.reach((engine.trust.require_state(row.case), row.n)))
+            if any(one.answer is None for one in reach):
+                found.append(OwnAlert(ref_of(engine, row), reach))
+        return found
 
     async def note_from_alert(self, state: CaseState, row: Row) -> Sent:
         """Write the first note of a case: the alert it grew out of, under its terms."""

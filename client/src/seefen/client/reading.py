@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seefen.client import files, marks, originals, searching
+from seefen.client import files, marks, originals, searching, versions
 from seefen.client.accepting import require_accepted, require_file_accepted
 from seefen.client.acknowledging import Acknowledging
+from seefen.client.assigned import is_lapsed
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.journal import Journal
@@ -323,10 +324,14 @@ class Reader:
         obj = row.statement
         generation_key = engine.case_key(obj.case, obj.gen)
         if generation_key is None:
+            why = (
+                "its key was renewed since the case was assigned to you; a keyholder's client "
+                "that stays hands it on, so call a keyholder"
+                if is_lapsed(engine, state)
+                else "it was sent before your node or device was let in, or after it was removed"
+            )
             raise RefusedError(
-                f"this device holds no key of {state.number}#{row.n}: it was sent before your "
-                "node or device was let in, or after it was removed",
-                rule="d-no-key",
+                f"this device holds no key of {state.number}#{row.n}: {why}", rule="d-no-key"
             )
         until = engine.now() + SHIFT
         taken, keys = await self.access(
@@ -373,8 +378,5 @@ class Reader:
                     engine.alarm(f"a message from {row.statement.node} does not open: {err}")
 
     def _files_of(self, row: Row) -> tuple[ObjectView, ...]:
-        engine = self._engine
-        return tuple(
-            object_view(engine, other)
-            for other in rows(engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
-        )
+        found = versions.files_of(self._engine, row)
+        return tuple(object_view(self._engine, other) for other in found)

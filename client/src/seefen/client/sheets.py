@@ -36,7 +36,8 @@ _MESSAGE: Final = (
 _VEHICLE: Final = ("state", "make", "model", "colour", "plate", "trailer_plate", "vin")
 COLUMNS: Final = (
     "ref", "date", "node", "officer", "type", "subject", "open", "handling", "handling_text",
-    "conditions", "tlp", "evaluation", "reply_to", "thing", *_ITEM, *_MESSAGE, "route",
+    "conditions", "tlp", "evaluation", "reply_to", "corrected_by", "corrected_was", "corrected_now",
+    "thing", *_ITEM, *_MESSAGE, "route",
     "concealment", "other_channels", *(f"vehicle_{name}" for name in _VEHICLE), "persons", "text",
 )  # fmt: skip
 # Where the things stand in a form, and what a row of each kind is called.
@@ -121,6 +122,9 @@ def _of_message(one: ExportedMessage) -> Cells:
         "conditions": one.conditions,
         "tlp": one.tlp,
         "evaluation": one.evaluation,
+        "corrected_by": _joined(said.ref for said in one.corrections),
+        "corrected_was": _joined(said.was for said in one.corrections),
+        "corrected_now": _joined(said.now for said in one.corrections),
         **{name: _cell(said[name]) for name in _MESSAGE if name in said},
         **{f"vehicle_{name}": _cell(vehicle[name]) for name in _VEHICLE if name in vehicle},
         "concealment": _cell(said.get("concealment", "")),

@@ -1,7 +1,8 @@
 """Emergencies as the log has them: who holds a case through one, until it is assigned to him.
 
 A device that asked for a case in an emergency says so with each reading in it, from the
-first one on. That ends when a keyholder hands it the case anew, as any other.
+first one on. That ends when a keyholder hands it the case anew, as any other; a renewed key
+that is handed on ends nothing.
 """
 
 from collections.abc import Iterator
@@ -58,9 +59,10 @@ def is_urgent(engine: Engine, state: CaseState) -> bool:
         return False  # not granted yet: what he reads, he reads by an older assignment
     notice = told(engine, state)
     if notice is not None:
-        # With the newest key go those before it; a later one as new is of another assignment.
+        # With the newest key go those before it, and a renewed one is handed on: each once. The
+        # same one twice is of another assignment.
         after = [gen for index, gen, _ in _given(engine, state) if index > notice.index]
-        if all(gen < after[0] for gen in after[1:]):
+        if len(after) == len(set(after)):
             return True
     engine.vault.run("DELETE FROM setting WHERE name = ?", urgent_of(state.case))
     return False

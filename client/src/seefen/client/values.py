@@ -59,7 +59,10 @@ class AssignedView:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case or channel; ``objects`` only where one case is shown."""
+    """A case or channel; ``objects`` only where one case is shown.
+
+    It is ``lapsed`` where this device had it, until its key was renewed without it.
+    """
 
     form: str
     number: str
@@ -76,6 +79,7 @@ class CaseView:
     basis: str
     objects: tuple[ObjectView, ...] = ()
     assigned: tuple[AssignedView, ...] = ()
+    lapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,14 @@ class Reach:
     left_out: str | None
     phone: str = ""
     since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAlert:
+    """An alert of the own node that a node has not answered, and how far it got at each."""
+
+    ref: str
+    reach: tuple[Reach, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +239,10 @@ class RequestView:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A place in the own vault where a mark was found, and how exactly."""
+    """A place in the own vault where a mark was found, and how exactly.
+
+    ``corrected_by`` is what says that something in it was wrong, perhaps this mark.
+    """
 
     ref: str
     field: str
@@ -236,6 +251,7 @@ class Hit:
     sender: str
     created_at: int
     subject: str
+    corrected_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

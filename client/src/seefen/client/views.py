@@ -4,12 +4,12 @@ from typing import Any
 
 import msgspec
 
-from seefen.client.assigned import holders
+from seefen.client.assigned import holders, is_lapsed
 from seefen.client.engine import Engine
 from seefen.client.expiring import expiry, is_expired
 from seefen.client.stating import remembered
 from seefen.client.storing import object_of
-from seefen.client.values import CaseView, ChannelView, CorrectionView, Hit, ObjectView
+from seefen.client.values import CaseView, ChannelView, CorrectionView, ObjectView
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
@@ -119,7 +119,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         answered_by=by,
         reply_to=_ref(engine, obj.reply_to),
         superseded_by=_ref(engine, row.superseded_by),
-        corrected_by=ref_of(engine, found[-1]) if (found := _corrections(engine, row)) else "",
+        corrected_by=ref_of(engine, found[-1]) if (found := corrected_in(engine, row)) else "",
         recalled_by=_ref(engine, None if (back := recall_of(engine, row)) is None else back.object),
         items=cover.items if cover else "",
         evaluation=f"{message.source_eval}{message.info_eval}" if message else "",
@@ -163,6 +163,7 @@ def case_view(engine: Engine, state: CaseState, *, objects: bool = False) -> Cas
         basis=basis,
         objects=tuple(object_view(engine, row) for row in found),
         assigned=holders(engine, state) if state.form == "case" else (),
+        lapsed=is_lapsed(engine, state),
     )
 
 
@@ -277,14 +278,15 @@ def recall_of(engine: Engine, row: Row) -> Row | None:
 def corrections_of(engine: Engine, row: Row) -> tuple[CorrectionView, ...]:
     """Return what its own node said later was wrong in a message, the oldest first."""
     found: list[CorrectionView] = []
-    for one in _corrections(engine, row):
+    for one in corrected_in(engine, row):
         message = one.message if is_open(engine, one) else None
         said = (message.was, message.now) if isinstance(message, Correction) else ("", "")
         found.append(CorrectionView(ref_of(engine, one), one.at, *said))
     return tuple(found)
 
 
-def _corrections(engine: Engine, row: Row) -> list[Row]:
+def corrected_in(engine: Engine, row: Row) -> list[Row]:
+    """Return the corrections of a message that were not taken back, the oldest first."""
     replies = "reply_to = ? AND case_id = ? AND node = ? AND cover IS NOT NULL AND NOT file"
     # Nobody corrects what another said; and a correction that was taken back is none.
     found = rows(engine, replies, row.object, row.case, row.statement.node)
@@ -371,12 +373,6 @@ def state_of(engine: Engine, row: Row) -> str:
         if others and all(step_at(engine, row.object, node, step) for node in others):
             return step
     return "witnessed" if engine.witnessed.covers(row.index) else "recorded"
-
-
-def hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:
-    """Return a place where a mark was found."""
-    view = object_view(engine, row)
-    return Hit(view.ref, field, text, exactness, view.sender, view.created_at, view.subject)
 
 
 def clock_s(cover: Cover, start: int, flash: Row | None) -> int:

@@ -37,6 +37,7 @@ _HINTS: Final = {
     "closed": "'seefen action-day show REF' shows its report",
     "closed-group": "seefen case open --title TEXT --member NODE, with these nodes alone",
     "conditions": "read them; then --accept opens it under them",
+    "corrected": "what is right: seefen alert replace REF --form FILE.json",
     "confirmed": "a newer version: seefen alert replace REF --form FILE.json",
     "consistency": _LOG,
     "d-renew": "a keyholder of any member writes in the case first, then yours assigns it anew",

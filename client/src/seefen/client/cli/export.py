@@ -18,7 +18,7 @@ from seefen.client.cli.arguments import (
     reference,
 )
 from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Reason, under
-from seefen.client.cli.paint import Painted, bold, dim, line, stack
+from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
 from seefen.client.cli.saving import save
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import opened
@@ -117,12 +117,18 @@ def _written(made: Export, kind: str) -> str:
     return pasted.text(made.messages[0], with_persons=made.with_persons)
 
 
+def _corrected(made: Export) -> Painted | None:
+    wrong = [one.ref for one in made.messages if one.corrections]
+    return warn(f"  corrected by their authors: {', '.join(wrong)}") if wrong else None
+
+
 def _summary(made: Export, output: Path | None) -> Painted:
     closed = Counter(cover.why for cover in made.covers)
     left = Counter(out.why for out in made.left_out)
     where = f" to {output}" if output else ""
     return stack(
         line(bold(f"Exported {len(made.messages)} open message(s){where}.")),
+        _corrected(made),
         *(line(f"  covers only: {n}, {why}") for why, n in closed.items()),
         *(line(f"  left out: {n}, {why}") for why, n in left.items()),
         dim("  --purpose trace --basis pcc-see (or yours) opens again what an earlier shift opened")

@@ -37,6 +37,7 @@ def _text(one: ExportedMessage, *, with_persons: bool) -> Iterator[str]:
     type_ = _TYPES[one.type]
     written = recoded(shape(type_), one.message, lambda _field, table, code: label(table, code))
     said = cast("dict[str, Any]", written)
+    yield from _wrong(one)
     yield from _use(one)
     yield ""
     yield from _about(one, said)
@@ -51,6 +52,14 @@ def _text(one: ExportedMessage, *, with_persons: bool) -> Iterator[str]:
     if one.left_out_fields and not with_persons:
         yield ""
         yield f"Not in this text: {', '.join(one.left_out_fields)}."
+
+
+def _wrong(one: ExportedMessage) -> Iterator[str]:
+    """Say first what its author has corrected: below stands what was sent."""
+    for said in one.corrections:
+        was = said.was or "what is right"
+        what = f"{was} is {said.now}" if said.now else "what is right is not in this text"
+        yield f"CORRECTED BY ITS AUTHOR ({said.ref}): {what}"
 
 
 def _use(one: ExportedMessage) -> Iterator[str]:

@@ -70,17 +70,15 @@ def take_over(
 ) -> None:
     """Take the watch that was handed over last, and say so: seefen watch take-over."""
     with opened(context) as session:
-        sent = session.do(lambda client: client.duty.handover.take(instead=instead))
-        view = session.do(lambda client: client.duty.handover.newest())
-        if view is not None:
+        sent, taken = session.do(lambda client: client.duty.handover.take(instead=instead))
+        for view in taken:
             session.screen.say(handover.shown(view, session.screen.lang))
         sending.finish(session, sent)
 
 
 def _show_handover(session: Session) -> None:
-    view = session.do(lambda client: client.duty.handover.told())
-    if view is not None:
-        officer = session.do(lambda client: client.officer)
+    officer = session.do(lambda client: client.officer)
+    for view in session.do(lambda client: client.duty.handover.told()):
         session.screen.say(handover.shown(view, session.screen.lang, officer=officer))
 
 

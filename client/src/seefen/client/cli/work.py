@@ -9,7 +9,7 @@ from seefen.client import Client
 from seefen.client.cli.arguments import serial
 from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.session import opened
-from seefen.client.cli.views import duty, emergencies, handover
+from seefen.client.cli.views import alerts, duty, emergencies, handover
 from seefen.client.values import CheckResult, Found
 
 
@@ -27,12 +27,14 @@ def due(context: typer.Context) -> None:
         over = session.do(lambda client: client.alerts.expired())
         if over:
             session.screen.say(duty.expired(over))
+        open_ = session.do(lambda client: client.alerts.unanswered())
+        if open_:
+            session.screen.say(alerts.unanswered(open_))
         waiting = session.do(lambda client: client.duty.emergencies.list())
         if waiting:
             session.screen.say(emergencies.listed(waiting))
-        view = session.do(lambda client: client.duty.handover.told())
-        if view is not None:
-            officer = session.do(lambda client: client.officer)
+        officer = session.do(lambda client: client.officer)
+        for view in session.do(lambda client: client.duty.handover.told()):
             shown = handover.shown(view, session.screen.lang, officer=officer, lists=False)
             session.screen.say(shown)
 

@@ -10,7 +10,7 @@ from seefen.client.cli.scripts import remark
 from seefen.client.cli.views import messages
 from seefen.client.cli.views.objects import covered, draft, name_of
 from seefen.client.labels import ENGLISH
-from seefen.client.values import ObjectView, Reach
+from seefen.client.values import ObjectView, OwnAlert, Reach
 from seefen.protocol.messages import SeizureAlert
 
 PATIENCE: Final = 60  # seconds until a node that has nothing yet counts as not reached
@@ -125,6 +125,23 @@ def reached(ref: str, rows: Sequence[Reach]) -> Painted:
     if not rows:
         return line(f"{ref} went to no other node yet.")
     return stack(bold(ref), reach_lines(rows))
+
+
+def unanswered(open_: Sequence[OwnAlert]) -> Painted:
+    """Return a line for each alert of the own node that some node has not answered."""
+    return stack(*(warn(_unanswered(one)) for one in open_))
+
+
+def _unanswered(one: OwnAlert) -> str:
+    now = times.now().timestamp()
+    silent = sum(reach.answer is None for reach in one.reach)
+    away = sum(
+        reach.delivered_at is None and (bool(reach.left_out) or now - reach.recorded_at >= PATIENCE)
+        for reach in one.reach
+    )
+    missed = f", {away} NOT REACHED" if away else ""
+    text = f"Your alert {one.ref}: {silent} of {len(one.reach)} not answered{missed}"
+    return f"{text} (seefen alert reach {one.ref})"
 
 
 def reach_lines(rows: Sequence[Reach]) -> Painted:

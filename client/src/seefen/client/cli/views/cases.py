@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
+from rich.text import Text
+
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
 from seefen.client.cli.views import surfaces
@@ -44,7 +46,7 @@ def case_list(views: Sequence[CaseView]) -> Painted:
         keep=(0,),
     )
     for view in views:
-        title = view.title if view.readable else dim("sealed: not assigned to this device")
+        title = view.title if view.readable else _sealed(view)
         rows.row(
             bold(view.number),
             title,
@@ -55,6 +57,12 @@ def case_list(views: Sequence[CaseView]) -> Painted:
             ", ".join(one.officer for one in view.assigned),
         )
     return stack(rows.painted(), *map(_left_out, views))
+
+
+def _sealed(view: CaseView) -> Text:
+    if view.lapsed:
+        return dim("sealed: its key was renewed, call a keyholder")
+    return dim("sealed: not assigned to this device")
 
 
 def channel_list(views: Sequence[CaseView]) -> Painted:
@@ -73,7 +81,7 @@ def channel_list(views: Sequence[CaseView]) -> Painted:
 def whole(view: CaseView, lang: str = ENGLISH) -> Painted:
     """Return a case with all that is in it."""
     return stack(
-        line(bold(view.number), "  ", view.title or dim("sealed: not assigned to this device")),
+        line(bold(view.number), "  ", view.title or _sealed(view)),
         _conditions(view),
         _members(view),
         _assigned(view),

@@ -156,7 +156,9 @@ def _hits(title: str, hits: Sequence[Hit]) -> Painted:
     rows = Grid("", "", "", "", "")
     for hit in hits:
         when = times.date(hit.created_at, now)
-        rows.row(f"  {hit.ref}", hit.text, hit.field, f"{hit.sender}, {when}", hit.subject)
+        wrong = f", corrected by {hit.corrected_by}" if hit.corrected_by else ""
+        said = f"{hit.subject}{wrong}"
+        rows.row(f"  {hit.ref}", hit.text, hit.field, f"{hit.sender}, {when}", said)
     return stack(bold(f"{title}:"), rows.painted())
 
 

@@ -121,7 +121,8 @@ def _known(read: Opened) -> Painted | None:
         return None
     rows = Grid("", "", "", "")
     for hit in read.known:
-        rows.row(f"  {hit.ref}", hit.text, f"{hit.field}, {hit.exactness}", hit.sender)
+        wrong = f", corrected by {hit.corrected_by}" if hit.corrected_by else ""
+        rows.row(f"  {hit.ref}", hit.text, f"{hit.field}, {hit.exactness}{wrong}", hit.sender)
     often = f"  In too many places to say anything: {', '.join(read.common)}"
     return stack(
         bold("Known in this vault (a lead, not proof):") if read.known else None,
