@@ -397,5 +397,4 @@ async def test_many_requests_of_a_case_ask_once_who_has_it(
         return ()
 
     monkeypatch.setattr("seefen.client.requests.holders", spied)
-    assert len(belgrade.requests.due()) == 2
-    assert asked_for == [case]
+    assert (len(belgrade.requests.due()), asked_for) == (2, [case])

@@ -71,9 +71,8 @@ class Client:
         self._tags = Tags(engine)
         self._casework = Casework(engine, self._sender)
         self._reader = Reader(engine, self._sender)
-        self.journal = self._reader.journal
         self._messaging = Messaging(engine, self._outbox, self._casework)
-        self._online = False
+        self.journal, self._online = self._reader.journal, False
         self.watch = Watch(engine, self._reader, self._casework)
         self.house = House(engine, self._casework, self._messaging, self._reader)
         self.presets = Presetting(engine, self.house, self.find)
