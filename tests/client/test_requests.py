@@ -187,25 +187,6 @@ async def test_a_request_under_conditions_of_its_own_is_answered_too(place: Site
     assert (await skopje.read(own.ref, **WHY)).message == opened.message
 
 
-async def test_attack_a_node_finds_no_record_of_what_it_has_never_read(place: Site) -> None:
-    strict = replace(TRACE, handling="H2", tlp="TLP:AMBER+STRICT")
-    _, belgrade, pristina, ref = await asked(place, strict)
-    for search in (REPLY, replace(REPLY, outcome="not_traced")):
-        with pytest.raises(RefusedError, match="was not opened") as refused:
-            await belgrade.requests.move(ref, search)
-        assert refused.value.rule == "unread"
-    assert belgrade.queued() == []
-    refusing = TraceReply(offence="trafficking", outcome="refused", refusal_ground="ongoing")
-    unread = await pristina.requests.move(ref, refusing)  # its mark was not seen: the strictest
-    await belgrade.read(ref, **WHY)
-    read = await belgrade.requests.move(ref, REPLY)
-    for client, sent, tlp in (
-        (pristina, unread, "TLP:RED"), (belgrade, read, "TLP:AMBER+STRICT"),
-    ):  # fmt: skip
-        message = (await client.read(str(sent.ref))).message
-        assert (message.handling, message.tlp) == ("H2", tlp)
-
-
 async def test_a_withdrawn_request_is_owed_no_more(place: Site) -> None:
     skopje, belgrade, _, ref = await asked(place)
     await skopje.requests.withdraw(ref, "Found meanwhile")
