@@ -12,7 +12,7 @@ USES = (
     re.compile(r"GLOB '([a-z][a-z-]*)/"),
     re.compile(r"f\"([a-z][a-z-]*)/\{"),
     re.compile(r"\b(?:CHECKED|MIRRORED|PROVED|OFF|_KEPT|_SENT|_SETTING): Final = \"([a-z][a-z-]*)"),
-    re.compile(r"_NAME: Final = \"(alarm)\""),
+    re.compile(r"_NAME: Final = \"(alarms)\""),
 )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from PIL import Image
 
 from seefen.client import Client
 from seefen.client.cli import main, session
@@ -24,6 +25,12 @@ from tests.support.broker import RunningBroker, running_broker
 T = TypeVar("T")
 SEEFEN = (sys.executable, "-m", "seefen.client")
 PASSPHRASE = "five words are many enough"
+
+
+def photograph(path: Path) -> Path:
+    """Write a photograph that says nothing of itself, and is small enough to go as it is."""
+    Image.effect_noise((400, 300), 60).save(path, "JPEG", quality=90)
+    return path
 
 
 class Terminal(io.StringIO):

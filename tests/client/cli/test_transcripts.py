@@ -15,7 +15,7 @@ import pytest
 from seefen.client import turns
 from seefen.protocol.errors import RefusedError
 from tests.client.cli.hostile import obeyed_in
-from tests.client.cli.stage import PASSPHRASE, SEEFEN, Stage, stage
+from tests.client.cli.stage import PASSPHRASE, SEEFEN, Stage, photograph, stage
 
 pytestmark = pytest.mark.timeout(300)
 SKOPJE, BELGRADE, SARAJEVO = "skopje-border", "belgrade-ffp", "sarajevo-lab"
@@ -50,8 +50,7 @@ def eventually(look: Callable[[], str], *parts: str) -> str:
 
 
 def test_a_the_duty_officer(network: Stage, tmp_path: Path) -> None:
-    photo = tmp_path / "serial.jpg"
-    photo.write_bytes(os.urandom(200_000))
+    photo = photograph(tmp_path / "serial.jpg")
     run = network.ok
     assert "seefen alert send" in run(SKOPJE, "channel", "open", "seefen-border", BELGRADE)
     for node in (SKOPJE, BELGRADE):
