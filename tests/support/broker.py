@@ -7,20 +7,22 @@ free port of the loopback address, speak TLS 1.3 and keep everything in PostgreS
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import random
 import shutil
 import signal
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -264,11 +266,25 @@ async def run_server(*arguments: object, code: int = 0) -> str:
 
 
 def free_port() -> int:
-    """Return a port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of the loopback address that nobody listens on.
+
+    Not one that the system gives away: before a broker listens on it, a line of another test
+    could have it. Each worker has ports of its own.
+    """
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("the ports of this worker do not end")
+
+
+def _own_ports() -> Iterator[int]:
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw10").removeprefix("gw"))
+    first, begin = 10_000 + worker % 11 * 2_000, random.randrange(2_000)
+    return (first + (begin + n) % 2_000 for n in itertools.count())
+
+
+_PORTS: Final = _own_ports()
 
 
 def _passable(folder: Path) -> bool:
