@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -14,6 +13,7 @@ from typing import Final
 from demo.samples import write_samples
 from demo.stage import Answer, Prompt, Stage, together
 from tests.handbook.transcript import Names, Page, Step
+from tests.support.broker import free_port
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 BOOK: Final = ROOT / "docs" / "handbook"
@@ -173,7 +173,7 @@ async def _terminals(stage: Stage, folder: Path) -> dict[str, Prompt]:
 
 async def _found(raised: Cast) -> None:
     admin, holders = raised.prompts[ADMIN], raised.prompts[HOLDERS]
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     await _run(admin, "init", "--data", "broker", "--address", address, "--name", "seefen")
     await _run(
         holders, "found", "broker/broker.json", "--name", "seefen", "--keys", "3",
@@ -206,10 +206,3 @@ async def _enrol(raised: Cast, name: str, node: str, roles: Sequence[str]) -> No
 
 async def _run(prompt: Prompt, *words: str) -> Answer:
     return await prompt.run(*words, show=False, patience=PATIENCE)
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

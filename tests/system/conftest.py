@@ -1,10 +1,10 @@
 """Runs of the demo, each ended with all that it started, whatever its test does."""
 
-import socket
 from collections.abc import Callable, Generator
 
 import pytest
 
+from tests.support.broker import free_port
 from tests.system.running import Run
 
 # One run takes half a minute on two idle cores; others may use them.
@@ -34,11 +34,3 @@ def demo() -> Generator[Callable[..., Run]]:
     yield start
     for run in runs:
         run.close()
-
-
-def free_port() -> int:
-    """Return a port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

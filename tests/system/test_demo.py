@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 
 import pytest
 
-from tests.system.conftest import free_port
+from tests.support.broker import free_port
 from tests.system.running import ROOT, Run, after, scene
 
 NODES = ("skopje-border", "belgrade-ffp", "pristina-ffp", "sarajevo-lab")

@@ -4,7 +4,7 @@ The broker knows only what stands openly in a statement; what an entry says beyo
 the detail, is a commitment by the device. The format is ``docs/spec/ledger.md``, 4 and 5.
 """
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -38,6 +38,8 @@ OPERATIONS: Final = {
     "case": "alter",
 }
 NO_CASE: Final = b""  # of a search, which stands in no case: no node is a member of it
+Numbers: TypeAlias = tuple[bytes | None, int | None, int | None]
+NOBODY: Final[Numbers] = (None, None, None)  # device, its number, its number in the case
 SALT: Final = 32
 TAG: Final = 16
 
@@ -81,23 +83,9 @@ def entry_of(
         under=(),
         outcome="ok",
     )
-    text, salt, record, detail_salt = _commit(layer, core, tag, act.detail)
-    return LeafRow(
-        layer.activity_size,
-        record,
-        text,
-        salt,
-        detail_salt,
-        statement.kind,
-        case,
-        statement.node,
-        statement.device,
-        statement.device_n,
-        case_n,
-        act.object,
-        opened.hash,
-        opened.envelope,
-    )
+    numbers = (statement.device, statement.device_n, case_n)
+    signed = (opened.hash, opened.envelope)
+    return _leaf(layer, core, signed, case, numbers, act.object, tag=tag, detail=act.detail)
 
 
 def release_entry_of(layer: Layer, release: Release, envelope: bytes, n: int) -> LeafRow:
@@ -123,23 +111,7 @@ def release_entry_of(layer: Layer, release: Release, envelope: bytes, n: int) ->
         under=release.under,
         outcome="ok",
     )
-    text, salt, record, detail_salt = _commit(layer, core, b"", None)
-    return LeafRow(
-        layer.activity_size,
-        record,
-        text,
-        salt,
-        detail_salt,
-        "release",
-        release.case,
-        release.node,
-        None,
-        None,
-        None,
-        release.object,
-        hash_,
-        envelope,
-    )
+    return _leaf(layer, core, (hash_, envelope), release.case, NOBODY, release.object)
 
 
 def denied_entry_of(
@@ -168,23 +140,8 @@ def denied_entry_of(
         outcome=denied.rule,
     )
     detail = None if asked is None else asked.detail
-    text, salt, record, detail_salt = _commit(layer, core, b"", detail)
-    return LeafRow(
-        layer.activity_size,
-        record,
-        text,
-        salt,
-        detail_salt,
-        "denied",
-        denied.case or NO_CASE,
-        denied.node,
-        denied.device,
-        None,
-        None,
-        denied.object,
-        hash_,
-        envelope,
-    )
+    case, whose = denied.case or NO_CASE, (denied.device, None, None)
+    return _leaf(layer, core, (hash_, envelope), case, whose, denied.object, detail=detail)
 
 
 def erased_entry_of(layer: Layer, envelope: bytes) -> LeafRow:
@@ -195,10 +152,7 @@ def erased_entry_of(layer: Layer, envelope: bytes) -> LeafRow:
         device_n=0, object="", n=0, to=(), purpose="", basis="", emergency=0, req=hash_.hex(),
         under=(), outcome="ok",
     )  # fmt: skip
-    text, salt, record, detail_salt = _commit(layer, core, b"", None)
-    opened = (record, text, salt, detail_salt)
-    nobody = (None, None, None, None)
-    return LeafRow(layer.activity_size, *opened, "erased", NO_CASE, "", *nobody, hash_, envelope)
+    return _leaf(layer, core, (hash_, envelope), NO_CASE, NOBODY, None)
 
 
 def access_row(access: Access, index: int) -> AccessRow:
@@ -243,16 +197,37 @@ def act_of(statement: Activity, state: CaseState, layer: Layer, facts: ObjectFac
             raise ValueError(f"no core for {statement.kind}")
 
 
-def _commit(
-    layer: Layer, core: Core, tag: bytes, detail: bytes | None
-) -> tuple[bytes, bytes, bytes, bytes | None]:
+def _leaf(
+    layer: Layer,
+    core: Core,
+    signed: tuple[bytes, bytes],
+    case: bytes,
+    numbers: Numbers,
+    object_: bytes | None,
+    *,
+    tag: bytes = b"",
+    detail: bytes | None = None,
+) -> LeafRow:
+    """Return an entry as it is stored, at the end of the log.
+
+    Args:
+        layer: On which it stands.
+        core: What it says.
+        signed: Hash and bytes of the envelope.
+        case: Its id, or :data:`NO_CASE`.
+        numbers: Whose it is, with its numbers; :data:`NOBODY` for what no device has made.
+        object_: Its id, where it is about one.
+        tag: By the author, or drawn.
+        detail: The commitment to the reason; of none where there is none.
+    """
     text, salt = encode_core(core), random_bytes(SALT)
     detail_salt = None
     if detail is None:
         # Never zeros: the log must not tell which entries have a reason (attack 34).
         detail_salt = random_bytes(SALT)
         detail = commit(detail_salt, b"")
-    record = Record(
-        layer.directory.size, tag or random_bytes(TAG), commit(salt, text), detail
-    ).encode()
-    return text, salt, record, detail_salt
+    tag = tag or random_bytes(TAG)
+    record = Record(layer.directory.size, tag, commit(salt, text), detail).encode()
+    opened = (record, text, salt, detail_salt)
+    place = (core.act, case, core.node)
+    return LeafRow(layer.activity_size, *opened, *place, *numbers, object_, *signed)

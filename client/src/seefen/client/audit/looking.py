@@ -6,12 +6,14 @@ from typing import TypeVar
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.fetching import Fetching
 from seefen.client.audit.filters import month as months
+from seefen.client.audit.rowing import row_of_entry
 from seefen.client.audit.store import Store
 from seefen.client.audit.whole import WholeLog
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
+from seefen.client.findings import AuditRow, SoughtView
 from seefen.client.journal import Journal
-from seefen.protocol.errors import UntrustedError
+from seefen.protocol.errors import RefusedError, UntrustedError
 
 T = TypeVar("T")
 
@@ -82,6 +84,29 @@ class Looking:
         found = self._journal.enter(AUDIT, query, look, count)
         await self._journal.upload()
         return found
+
+    def search_of_another(self, index: int, two: str) -> tuple[AuditRow, tuple[SoughtView, ...]]:
+        """Return the entry of a search and what was sought, if another person made it.
+
+        Args:
+            index: Where the log has it.
+            two: Who does what in this, for whoever tries to be both.
+
+        Raises:
+            RefusedError: rule ``unknown-entry``.
+            UntrustedError: rule ``two-persons``: this officer, or this device, made it.
+        """
+        facts = self.store.one(index)
+        if facts is None or facts.problem:
+            raise RefusedError(
+                f"entry {index} is none your node may see, or it is not proved",
+                rule="unknown-entry",
+            )
+        row = row_of_entry(self._engine, self.store, facts, self.head)
+        own = self._engine.directory.device(self._engine.keys.device)
+        if own.officer in facts.officer.split() or facts.device == own.device.hex():
+            raise UntrustedError(f"{two}: these are two persons", rule="two-persons")
+        return row, () if row.search is None else row.search.sought or ()
 
     def span(self, month: str) -> tuple[int, int | None]:
         """Return where in the log a month lies, all of it without one.

@@ -12,7 +12,6 @@ from msgspec import Meta, Struct
 
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.looking import Looking, once
-from seefen.client.audit.rowing import row_of_entry
 from seefen.client.findings import AuditRow, NameTold
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import RefusedError, UntrustedError
@@ -208,22 +207,10 @@ class Naming(Looking):
 
     def _given(self, half: Half) -> AuditRow:
         """Return the entry of the keyholder, who must be somebody else, and about this name."""
-        engine = self._engine
-        facts = self.store.one(half.entry)
-        if facts is None or facts.problem:
-            raise RefusedError(
-                f"entry {half.entry} is none your node may see, or it is not proved",
-                rule="unknown-entry",
-            )
-        row = row_of_entry(engine, self.store, facts, self.head)
-        own = engine.directory.device(engine.keys.device)
-        if own.officer in facts.officer.split() or facts.device == own.device.hex():
-            raise UntrustedError(
-                "a keyholder gives his half and an auditor takes it up: these are two persons",
-                rule="two-persons",
-            )
-        sought = () if row.search is None else row.search.sought or ()
-        if facts.node != engine.node or [one.query for one in sought] != [_asked(half.officer)]:
+        row, sought = self.search_of_another(
+            half.entry, "a keyholder gives his half and an auditor takes it up"
+        )
+        if row.node != self._engine.node or [one.query for one in sought] != [_asked(half.officer)]:
             raise UntrustedError(
                 f"entry {half.entry} does not say that a half of {half.officer} was given",
                 rule="other-search",

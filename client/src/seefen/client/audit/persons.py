@@ -154,25 +154,13 @@ class Persons(Looking):
         return await self.entered(said, look, _seen)
 
     def _search(self, pack: Pack) -> AuditRow:
-        engine = self._engine
-        facts = self.store.one(pack.entry)
-        if facts is None or facts.problem:
-            raise RefusedError(
-                f"entry {pack.entry} is none your node may see, or it is not proved",
-                rule="unknown-entry",
-            )
-        row = row_of_entry(engine, self.store, facts, self.head)
-        own = engine.directory.device(engine.keys.device)
-        if own.officer in facts.officer.split() or facts.device == own.device.hex():
-            raise UntrustedError(
-                "a keyholder searches and an auditor answers: these are two persons",
-                rule="two-persons",
-            )
-        sought = () if row.search is None else row.search.sought or ()
+        row, sought = self.search_of_another(
+            pack.entry, "a keyholder searches and an auditor answers"
+        )
         bound = pack.bound
         said = [(one.results, one.query.endswith(bound)) for one in sought if one.what == PURPOSE]
         # With the count alone, references could be exchanged: "nobody saw it", of what was seen.
-        if facts.node != engine.node or said != [(len(pack.found), True)]:
+        if row.node != self._engine.node or said != [(len(pack.found), True)]:
             raise UntrustedError(
                 f"entry {pack.entry} is no search for a person that found what this file says: "
                 "let the keyholder make it again",
