@@ -23,7 +23,7 @@ from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Rea
 from seefen.client.cli.dialogue import Answers
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import Session, opened
-from seefen.client.cli.views import alerts, objects
+from seefen.client.cli.views import alerts, duty, objects
 from seefen.client.drafts import Attach
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import SeizureAlert
@@ -160,6 +160,9 @@ def list_(context: typer.Context) -> None:
     with opened(context, glance=True) as session:
         lang, found = session.screen.lang, session.do(lambda client: client.alerts.list())
         session.screen.show(found, lambda views: alerts.listed(views, lang))
+        waiting = duty.queue(len(session.do(lambda client: client.queued())))
+        if waiting is not None:
+            session.screen.say(waiting)
 
 
 @group.command()
