@@ -41,7 +41,7 @@ def page(status: Status) -> Painted:
         line(f"Device {status.device}"),
         _queue(status.queued),
         _journal(status.journal),
-        _watches(status.watches),
+        _watches(status.watches) if status.officer else None,
         _nodes(status.nodes),
     )  # fmt: skip
 
