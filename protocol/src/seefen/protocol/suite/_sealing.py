@@ -95,6 +95,7 @@ def unwrap(wrapped: bytes, ours: KemKey, info: bytes) -> bytes:
     return ours.open(wrapped, info)
 
 
+@lru_cache(maxsize=256)  # asked again for each key that is handed to it
 def check_kem(public: bytes) -> None:
     """Refuse a receiving key that nothing can be sealed to: before it is certified.
 
