@@ -1,7 +1,7 @@
 """Signatures of a page, verified in a second thread ahead of the place where they count.
 
-A verification is native code that lets go of the interpreter's lock: while one leaf or entry
-is judged, those of the next are computed on another core. Nothing is decided here. A
+A verification is native code that lets go of the interpreter's lock: two of them are computed
+on two cores at once, and those of the next entries while one is judged. Nothing is decided here. A
 claim that holds is remembered by its key, message and signature, byte for byte
 (:func:`~seefen.protocol.suite.verify_ahead`), and is of use only to who asks about exactly
 these: the rules still name the key, in turn, and what fails is verified again there. A guess
@@ -22,78 +22,77 @@ from seefen.protocol.envelope import claims, key_id
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.frames import AuthorityItem, Item, Stub
 from seefen.protocol.statements import Activity, Device, Mailbox, Node, Root, Statement
-from seefen.protocol.suite import check_kem, forget_verified, verify_ahead
+from seefen.protocol.suite import Claim, forget_verified, verify_ahead
 
 BATCH: Final = 24  # pieces handed over at once: two of them are opened and not yet judged
 LEAST: Final = 2 * BATCH  # pieces of a page that are worth a thread
 
 Piece: TypeAlias = Item | Stub
-Tasks: TypeAlias = deque[Callable[[], object]]
 P = TypeVar("P")
 
 
 @contextmanager
-def ahead(pieces: Sequence[P], tasks_of: Callable[[Sequence[P]], Tasks]) -> Generator[Iterable[P]]:
+def ahead(
+    pieces: Sequence[P], claims_of: Callable[[Sequence[P]], deque[Claim]]
+) -> Generator[Iterable[P]]:
     """Give the pieces of a page in their order, with a thread that verifies the next ones.
 
     Args:
-        tasks_of: Says, of the next pieces, what will be asked of the suite; it may be wrong.
+        claims_of: Says, of the next pieces, what will be asked of the suite; it may be wrong.
     """
     if len(pieces) < LEAST:
         yield pieces
         return
-    batches: SimpleQueue[Tasks | None] = SimpleQueue()
-    given: list[Tasks] = []
+    batches: SimpleQueue[deque[Claim] | None] = SimpleQueue()
+    given: list[deque[Claim]] = []
     thread = threading.Thread(target=_verify, args=(batches,), name="verify", daemon=True)
     thread.start()
 
-    def give(batch: Sequence[P]) -> Tasks:
-        given.append(tasks_of(batch))
+    def give(batch: Sequence[P]) -> deque[Claim]:
+        given.append(claims_of(batch))
         batches.put(given[-1])
         return given[-1]
 
     try:
         yield _pieces(pieces, give)
     finally:
-        for tasks in given:
-            tasks.clear()
+        for claimed in given:
+            claimed.clear()
         batches.put(None)
         thread.join()
         forget_verified()
 
 
-def _pieces(pieces: Sequence[P], give: Callable[[Sequence[P]], Tasks]) -> Iterator[P]:
+def _pieces(pieces: Sequence[P], give: Callable[[Sequence[P]], deque[Claim]]) -> Iterator[P]:
     batches = [pieces[start : start + BATCH] for start in range(0, len(pieces), BATCH)]
-    tasks = give(batches[0])
+    claimed = give(batches[0])
     for batch, following in zip(batches, [*batches[1:], None], strict=True):
-        after = tasks if following is None else give(following)
+        after = claimed if following is None else give(following)
         # Where a leaf is mostly signatures, the other thread is behind: both take from the
         # same batch, and none does what the other has begun.
-        _work(tasks)
-        tasks = after
+        _work(claimed)
+        claimed = after
         yield from batch
 
 
-def _verify(batches: "SimpleQueue[Tasks | None]") -> None:
-    while (tasks := batches.get()) is not None:
-        _work(tasks)
+def _verify(batches: "SimpleQueue[deque[Claim] | None]") -> None:
+    while (claimed := batches.get()) is not None:
+        _work(claimed)
 
 
-def _work(tasks: Tasks) -> None:
+def _work(claimed: deque[Claim]) -> None:
     with suppress(IndexError):  # the other thread took the last one
         while True:
-            task = tasks.popleft()
-            with suppress(SeefenError):  # it is refused when its turn comes
-                task()
+            verify_ahead(claimed.popleft())
 
 
-def of_entries(directory: Directory) -> Callable[[Sequence[Piece]], Tasks]:
-    """Return what tells the tasks of entries: each is signed by its device."""
+def of_entries(directory: Directory) -> Callable[[Sequence[Piece]], deque[Claim]]:
+    """Return what tells the claims of entries: each is signed by its device."""
     return partial(_entries, directory)
 
 
-def _entries(directory: Directory, batch: Sequence[Piece]) -> Tasks:
-    found: Tasks = deque()
+def _entries(directory: Directory, batch: Sequence[Piece]) -> deque[Claim]:
+    found: deque[Claim] = deque()
     for piece in batch:
         if isinstance(piece, Stub):
             continue
@@ -102,12 +101,12 @@ def _entries(directory: Directory, batch: Sequence[Piece]) -> Tasks:
             if isinstance(read.statement, Activity):
                 public = directory.device(read.statement.device).sign
                 keys = {key_id(public): public}
-                found.extend(partial(verify_ahead, one) for one in claims(read, keys))
+                found.extend(claims(read, keys))
     return found
 
 
-def of_leaves(directory: Directory) -> Callable[[Sequence[AuthorityItem]], Tasks]:
-    """Return what tells the tasks of leaves: signed by keys that stand in the log before."""
+def of_leaves(directory: Directory) -> Callable[[Sequence[AuthorityItem]], deque[Claim]]:
+    """Return what tells the claims of leaves: keys sign that stand in the log before them."""
     keys: dict[bytes, bytes] = {}
     with suppress(SeefenError):  # the network is not founded yet
         _learn(keys, directory.root, directory)
@@ -118,15 +117,13 @@ def of_leaves(directory: Directory) -> Callable[[Sequence[AuthorityItem]], Tasks
 
 def _leaves(
     directory: Directory, keys: dict[bytes, bytes], batch: Sequence[AuthorityItem]
-) -> Tasks:
-    found: Tasks = deque()
+) -> deque[Claim]:
+    found: deque[Claim] = deque()
     for item in batch:
         with suppress(SeefenError):
             read = opened(item.envelope, item.kind)
             _learn(keys, read.statement, directory)
-            found.extend(partial(verify_ahead, one) for one in claims(read, keys))
-            if isinstance(read.statement, Device | Mailbox):
-                found.append(partial(check_kem, read.statement.kem))
+            found.extend(claims(read, keys))
     return found
 
 
