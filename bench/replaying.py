@@ -50,8 +50,8 @@ def replayed(count: int, folder: Path) -> list[Row]:
         for _ in range(2 * count):
             verify(key.public, message, signature, power=True)
 
-    alone, _ = _timed(signatures)
-    again, _ = _timed(trust.reload)
+    _, alone = _timed(signatures)
+    _, again = _timed(trust.reload)
     vault.close()
     must = REPLAY if count == GOAL_AT else None
     return [
