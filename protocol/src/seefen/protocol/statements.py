@@ -179,6 +179,21 @@ class Mailbox(Authority, frozen=True):
     link: Annotated[bytes, Meta(max_length=256)]
 
 
+class View(Authority, frozen=True):
+    """Lets a device see the cores of a node's entries, or of all (``of`` is empty), for a while.
+
+    Shown is what was made in ``[since, upto)``; an ``upto`` of 0 is without end. With an
+    ``expires`` of 0 the view is taken back.
+    """
+
+    of: Annotated[str, Meta(pattern=r"\A([a-z][a-z0-9]*(-[a-z0-9]+)*)?\Z", max_length=40)]
+    node: NodeName
+    device: Id
+    since: Time
+    upto: Time
+    expires: Time
+
+
 class Activity(Statement, frozen=True):
     """What a device does in a case. Both numbers have no gaps, so omissions show."""
 
@@ -272,18 +287,23 @@ class Ack(Activity, frozen=True):
     step: Step
 
 
-class Search(Statement, frozen=True):
-    """What a device looked for in its own vault: in no case, and sealed to its own auditors.
-
-    ``made_at`` is what the device says: it may have been without the broker. An officer's
-    search is one statement; automated ones may stand together, ``count`` of them.
-    """
+class Caseless(Statement, frozen=True):
+    """What a device does in no case; it counts on in all that the device does."""
 
     node: NodeName
     device: Id
     device_n: Number
     authority: Head
     activity: Head
+
+
+class Search(Caseless, frozen=True):
+    """What a device looked for in its own vault: in no case, and sealed to its own auditors.
+
+    ``made_at`` is what the device says: it may have been without the broker. An officer's
+    search is one statement; automated ones may stand together, ``count`` of them.
+    """
+
     made_at: Count
     automated: bool
     count: Annotated[int, Meta(ge=1, le=64)]
@@ -291,6 +311,20 @@ class Search(Statement, frozen=True):
     basis: Code
     detail: Hash
     reasons: Annotated[tuple[SealedReason, ...], Meta(max_length=1)]
+
+
+class Manifest(Caseless, frozen=True):
+    """What the auditors of a node must have been shown, by one who is shown everything.
+
+    ``visible`` are the indices in ``[start, upto)``, each as how many are left out before it.
+    ``closed`` of these entries had no text for the author: nothing is said of them.
+    """
+
+    of: NodeName
+    start: Count
+    upto: Count
+    visible: Annotated[tuple[Count, ...], Meta(max_length=8192)]
+    closed: Count
 
 
 class Release(Statement, frozen=True):
@@ -342,8 +376,9 @@ AUTHORITY_KINDS: Final[dict[str, type[Authority]]] = {
     "device": Device,
     "revoke": Revoke,
     "mailbox": Mailbox,
+    "view": View,
 }
-ACTIVITY_KINDS: Final[dict[str, type[Activity] | type[Search]]] = {
+ACTIVITY_KINDS: Final[dict[str, type[Activity] | type[Caseless]]] = {
     "case": Case,
     "casekey": CaseKey,
     "assign": Assign,
@@ -351,6 +386,7 @@ ACTIVITY_KINDS: Final[dict[str, type[Activity] | type[Search]]] = {
     "access": Access,
     "ack": Ack,
     "search": Search,
+    "manifest": Manifest,
 }
 # Written by the broker, unsigned: the checkpoint over the entry is the signature.
 BROKER_KINDS: Final[dict[str, type[Statement]]] = {
