@@ -89,6 +89,10 @@ async def test_what_the_broker_shows_to_whom_follows_from_the_cores(it: Served) 
         assert {row.idx for row in entitled} == must[node], node
         assert entitled
         assert len(entitled) < len(rows)
+    for machine in (it.network.of(OWNER), it.network.of(BOARD)):
+        feed = await it.feed(machine)
+        kinds = [item.kind for item in feed.items] + [stub.kind for stub in feed.stubs]
+        assert "manifest" not in kinds
 
 
 async def test_a_network_auditor_is_shown_every_core_and_no_statement(it: Served) -> None:
@@ -196,11 +200,3 @@ async def test_manifests_of_a_node_join_also_after_a_restart(it: Served) -> None
     statements: tuple[Signed, ...] = tuple(one.statements[0] for one in parts)
     await it.send(board, Bundle(statements, (), ()))
     assert (await Fsck(it.store).whole()).problems == []
-
-
-async def test_a_manifest_is_in_no_feed(it: Served) -> None:
-    await story(it)
-    for machine in (it.network.of(OWNER), it.network.of(BOARD)):
-        feed = await it.feed(machine)
-        kinds = [item.kind for item in feed.items] + [stub.kind for stub in feed.stubs]
-        assert "manifest" not in kinds
