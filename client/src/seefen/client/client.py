@@ -82,7 +82,7 @@ class Client:
         self._pushes = Pushes(engine, self._reader, self.watch, self.house, self.ringing)
         self.devices, self.root = Devices(engine, self._sender), Roots(engine, self._sender)
         self.upkeep = Upkeep(engine, self._sender, self.devices, self._casework)
-        self.audit, self.logs = Audit(engine, self.journal), mirroring.Logs(engine)
+        self.audit, self.logs = Audit(engine, self.journal, self._sender), mirroring.Logs(engine)
         self.channels = Channels(engine, self._casework)
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)

@@ -240,6 +240,14 @@ class Reads(Protocol):
         """Return the last number of each device, 0 for one that never wrote."""
         ...
 
+    async def last_manifest(self, device: bytes, of: str) -> LeafRow | None:
+        """Return the newest manifest of a device about a node."""
+        ...
+
+    async def told_from(self, start: int, stop: int) -> LeafRow | None:
+        """Return the first entry at ``start <= idx < stop`` that has a text."""
+        ...
+
     async def objects(self, objects: Iterable[bytes]) -> dict[bytes, ObjectFacts]:
         """Return what is known of those objects that are there."""
         ...
