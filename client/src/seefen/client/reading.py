@@ -18,7 +18,7 @@ from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.journal import Journal
 from seefen.client.opening import beside, open_behind
-from seefen.client.related import related
+from seefen.client.related import channels_of, related
 from seefen.client.sender import Parcel, Sender
 from seefen.client.stating import SHIFT, remember, remembered
 from seefen.client.trust import Taken
@@ -27,7 +27,6 @@ from seefen.client.urgent import emergency_of, is_urgent
 from seefen.client.values import ObjectView, Opened
 from seefen.client.views import (
     Row,
-    channels_of,
     object_view,
     require_in_use,
     row_of,
