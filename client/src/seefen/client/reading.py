@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seefen.client import files, marks, originals, searching, versions
+from seefen.client import files, marks, originals, private, searching, versions
 from seefen.client.accepting import require_accepted, require_file_accepted
 from seefen.client.acknowledging import Acknowledging
 from seefen.client.assigned import is_lapsed
@@ -165,8 +165,8 @@ class Reader:
         # The entry stands; a gigabyte on its way must not hold up an alert.
         sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"
         try:
-            sealed.parent.mkdir(exist_ok=True)
-            folder.mkdir(parents=True, exist_ok=True)
+            private.folder(sealed.parent)
+            private.folder(folder)
             path, head = await self._open_file(obj, key, sealed, folder, progress)
             sealed.unlink(missing_ok=True)
         except OSError as err:

@@ -19,6 +19,7 @@ import apsw
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from seefen.client import private
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.statements import Head
@@ -115,7 +116,7 @@ class Vault:
         """
         db: Any = None  # its stubs say nothing of the values
         try:
-            db = apsw.Connection(str(path))
+            db = apsw.Connection(str(private.database(path)))
             db.pragma("cipher", "chacha20")
             db.pragma("key", f"x'{key.hex()}'")
             # One process a vault: a second one would use the same numbers twice.
@@ -363,7 +364,7 @@ def held(path: Path, *, patience: float = 0) -> Generator[None]:
     """
     lock: Any = None
     try:
-        lock = apsw.Connection(str(path))  # SQLite locks files on every system
+        lock = apsw.Connection(str(private.database(path)))  # SQLite locks files on every system
         lock.set_busy_timeout(round(patience * 1000))
         lock.execute("BEGIN EXCLUSIVE")
     except apsw.Error as err:
