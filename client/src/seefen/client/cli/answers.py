@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from seefen.client.cli import lexicon
+from seefen.client.cli import lexicon, plates
 from seefen.client.cli.lexicon import folded
 from seefen.protocol.messages import TABLES
 from seefen.protocol.messages.arms import ARMS, Arm
@@ -23,15 +23,10 @@ _PIECES: Final = re.compile(
     r"\s+(?:and|with|plus|i|и|dhe|e|și|si|та|і|й|sa|са|со|me|cu|з|із|\+|&)\s+(?=\d)",  # noqa: RUF001
     re.IGNORECASE,
 )
-_PLATE: Final = re.compile(r"(?=\S*\d)\w{1,4}-\w{2,6}(?:-\w{1,3})?")
 _CALIBRE: Final = re.compile(
     r"(?:cal(?:ibre)?\.?\s*)?(?:\d+[.,]?\d*\s*(?:mm|x\s*\d+\s*R?\b)(?:\s+[A-Z][\w.]*)*"
     r"|\d[.,]\d+\s+(?:Browning|Nagant|Mauser)\b|(?<!\w)\.\d{2,3}\b.*)"
 )
-_COLOURS: Final = (
-    "black", "white", "grey", "gray", "silver", "red", "blue", "green", "yellow", "brown", "beige",
-    "orange",
-)  # fmt: skip
 
 
 def place(text: str) -> Fields:
@@ -165,13 +160,14 @@ def _squeezed(text: str) -> str:
 
 def vehicle(text: str) -> Fields:
     """Return make, model, colour and plate of ``VW Passat B6 grey SK-0000-ZZ``."""
-    words = text.split()
-    plate = next((word for word in reversed(words) if _PLATE.fullmatch(word)), "")
-    colour = next((word for word in words if word.lower() in _COLOURS), "")
-    rest = [word for word in words if word not in (plate, colour)]
+    plate = plates.found(text).text
+    before, _, after = text.rpartition(plate) if plate else ("", "", text)
+    words = [word for word in re.split(r"[\s,;]+", f"{before} {after}") if word]
+    start, end = lexicon.colour(words)
+    rest = words[:start] + words[end:]
     named = {
         "plate": plate,
-        "colour": colour.lower(),
+        "colour": " ".join(words[start:end]).lower(),
         "make": " ".join(rest[:1]),
         "model": " ".join(rest[1:]),
     }

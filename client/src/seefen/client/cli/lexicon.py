@@ -56,6 +56,20 @@ _WORDS: Final = {
 }
 
 
+# Words for colours that are said of a vehicle, folded; "i", "e", "të" stand before an Albanian one.
+_COLOURS: Final = re.compile(
+    r"(?:black|white|gr[ea]y|silver|red|blue|green|yellow|brown|beige|orange"
+    r"|bijel[aeio]?|bel[aeio]?|crn[aeio]?|siv[aeio]?|crven[aeio]?|plav[aeio]?|zelen[aeio]?|zut[aeio]?"
+    r"|srebrn[aeio]?|smedj[aeio]?|bez|crveno|ljubicast[aeio]?|narandzast[aeio]?"
+    r"|bardhe?|zi|zez[eo]|kuqe?|gri|kalter|blu|gjelber|verdhe?|argjendte?|kafe"
+    r"|bjal[aeo]|crvena|kafeav[aeio]?|zolt[aeio]?|srebren[aeio]?"
+    r"|alb[ai]?|negru|neagra|rosu|rosie|albastr[ua]|verde|galben[ai]?|argintiu|maro"
+    r"|bil(?:ij|yj|a|e)|corn(?:ij|a|e)|sir(?:ij|a|e)|cervon(?:ij|a|e)|sin(?:ij|ja)|zelen(?:ij|a|e)"
+    r"|zovt(?:ij|a|e)|sriblast(?:ij|a|e)|koricnev(?:ij|a|e))"
+)
+_ARTICLES: Final = frozenset(("i", "e", "te"))
+
+
 class Thing(NamedTuple):
     """What the first words of a text name.
 
@@ -82,6 +96,14 @@ def means(word: str, meaning: str) -> bool:
     return folded(word).strip(" .,;:!'\u2019").replace("'", "").replace("\u2019", "") in _WORDS[
         meaning
     ].split(" ")
+
+
+def colour(words: Sequence[str]) -> tuple[int, int]:
+    """Return where the first colour begins and ends, ``i bardhë`` as well; (0, 0) for none."""
+    for place, word in enumerate(words):
+        if _COLOURS.fullmatch(folded(word)):
+            return place - (place > 0 and folded(words[place - 1]) in _ARTICLES), place + 1
+    return 0, 0
 
 
 def direction(text: str) -> str:
