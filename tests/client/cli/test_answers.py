@@ -55,6 +55,36 @@ def test_a_crossing_in_each_language(typed: str, bcp: str, direction: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("typed", "bcp", "direction"),
+    [
+        ("Batrovci, out", "batrovci-bajakovo", "out"),
+        ("Horgos, in", "horgos-roszke", "in"),
+        ("Hani i Hotit, in", "hani-i-hotit-bozaj", "in"),
+        ("Leușeni, intrare", "leuseni-albita", "in"),
+        ("Tabanovce, out", "tabanovce-presevo", "out"),
+        ("Табановце излез", "tabanovce-presevo", "out"),
+        ("ГП Батровци, излаз", "batrovci-bajakovo", "out"),
+        ("Паланка, в'їзд", "palanca-maiaky", "in"),
+        ("Ѓуешево, излез", "deve-bair-gyueshevo", "out"),
+        ("Preshevë, dalje", "tabanovce-presevo", "out"),
+        ("Ruse, out", "giurgiu-ruse", "out"),
+        ("Ruse", "", ""),  # a town
+        ("Skopje, out", "", "out"),
+    ],
+)
+def test_one_side_of_a_crossing_is_enough(typed: str, bcp: str, direction: str) -> None:
+    fields = answers.place(typed)
+    assert (fields.get("bcp", ""), fields.get("direction", "")) == (bcp, direction)
+    assert fields["place"] in typed
+
+
+def test_every_side_of_every_crossing_names_one() -> None:
+    for code, label_ in TABLES["crossing"].items():
+        for side in label_.split(" / ") if code != "other" else []:
+            assert answers.place(f"{side}, out")["bcp"] == code, side
+
+
+@pytest.mark.parametrize(
     ("typed", "found", "text"),
     [
         ("10 pistols and 1 assault rifle", {"pistol": 10, "assault_rifle": 1}, ""),

@@ -30,11 +30,14 @@ _CALIBRE: Final = re.compile(
 
 
 def place(text: str) -> Fields:
-    """Return the place: ``Tabanovce > Preševo, out`` is a crossing and a direction."""
-    where, _, last = text.rpartition(",")
-    direction = lexicon.direction(last) if where.strip() else ""
-    name = where.strip() if direction else text.strip()
+    """Return the place: ``Tabanovce > Preševo, out`` is a crossing and a direction.
+
+    One side alone is enough, but not of a town where no direction is said.
+    """
+    name, direction = _directed(text)
     crossing = lexicon.crossing(name)
+    if not direction and lexicon.is_town(name):
+        crossing = ""
     fields: Fields = {"place": name}
     if direction:
         fields["direction"] = direction
@@ -43,6 +46,17 @@ def place(text: str) -> Fields:
     if crossing:
         fields["bcp"] = crossing
     return fields
+
+
+def _directed(text: str) -> tuple[str, str]:
+    """Return name and direction of a place; without a comma, where the name is a crossing."""
+    where, _, last = text.rpartition(",")
+    if where.strip() and (direction := lexicon.direction(last)):
+        return where.strip(), direction
+    *words, last = text.split() or [""]
+    if lexicon.crossing(" ".join(words)) and (direction := lexicon.direction(last)):
+        return " ".join(words), direction
+    return text.strip(), ""
 
 
 def load(text: str) -> Fields:

@@ -123,7 +123,7 @@ def tell_guesses(screen: Screen, said: Answers) -> None:
 
 
 def _guesses(said: Answers) -> list[str]:
-    return [*guesses.of_vehicle(said.vehicle)]
+    return [*guesses.of_place(said.where), *guesses.of_vehicle(said.vehicle)]
 
 
 def _tell_words(screen: Screen, said: Answers) -> None:

@@ -1,8 +1,20 @@
 """What a program made of an officer's words where they leave room: he is told, and may object."""
 
 from collections.abc import Iterator
+from typing import Final
 
-from seefen.client.cli import plates
+from seefen.client.cli import answers, plates
+from seefen.protocol.messages import TABLES
+
+_BOTH: Final = "/>\u2192\u2013\u2014"  # what stands between two sides
+
+
+def of_place(text: str) -> Iterator[str]:
+    """Yield which crossing was meant by one of its sides."""
+    said = answers.place(text)
+    sides = TABLES["crossing"].get(said.get("bcp", ""), "").split(" / ")
+    if len(sides) > 1 and not any(mark in said["place"] for mark in _BOTH):
+        yield f"crossing: {' / '.join(sides)} was taken for '{said['place']}'"
 
 
 def of_vehicle(text: str) -> Iterator[str]:

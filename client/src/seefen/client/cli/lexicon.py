@@ -70,6 +70,27 @@ _COLOURS: Final = re.compile(
 _ARTICLES: Final = frozenset(("i", "e", "te"))
 
 
+_CROSSING_WORDS: Final = frozenset((
+    "bcp", "gp", "gkp", "mgp", "kpp", "ppr", "ptf", "granicni", "granicen", "prelaz", "prijelaz",
+    "premin", "pika", "kufitare", "vama", "punctul", "frontiera", "punkt", "crossing", "border",
+))  # fmt: skip
+_TOWNS: Final = frozenset((
+    "ruse", "giurgiu", "vidin", "calafat", "siret", "galati", "metkovic", "zupanja", "orasje",
+    "gradiska", "stara gradiska", "velika kladusa", "mali zvornik", "uzhhorod", "chop", "zahony",
+    "kula", "novo selo", "jabuka",
+))  # fmt: skip
+# Sides by the names they have on the other side.
+_SIDES_ALSO: Final = {
+    "presheve": "presevo", "presheva": "presevo", "djeneral jankovic": "hani i elezit",
+    "elez han": "hani i elezit", "general jankovic": "hani i elezit",
+}  # fmt: skip
+_SOUNDS: Final = (
+    ("shch", "s"), ("sch", "s"), ("sh", "s"), ("ch", "c"), ("kh", "h"), ("th", "t"), ("gj", "g"),
+    ("gy", "g"), ("gi", "g"), ("k", "c"), ("q", "c"), ("cj", "c"), ("dj", "d"), ("y", "i"),
+    ("j", "i"), ("ll", "l"), ("rr", "r"), ("w", "v"), ("sz", "s"), ("ts", "c"),
+)  # fmt: skip
+
+
 class Thing(NamedTuple):
     """What the first words of a text name.
 
@@ -114,9 +135,38 @@ def direction(text: str) -> str:
 
 
 def crossing(name: str) -> str:
-    """Return the crossing whose two sides are named, in whichever order, or nothing."""
-    typed = {frozenset(_sides(name, letters)) - {""} for letters in (_LETTERS, _UKRAINIAN)}
-    return next((code for code, sides in _crossings().items() if sides in typed), "")
+    """Return the crossing whose sides are named, both in either order, or one alone; or nothing."""
+    typed = [frozenset(_sides(_bare(name), letters)) - {""} for letters in (_LETTERS, _UKRAINIAN)]
+    whole = [code for code, sides in _crossings().items() if sides in typed]
+    if whole:
+        return whole[0]
+    spelled = {frozenset(map(_loose, sides)) for sides in typed}
+    loose = {code: frozenset(map(_loose, sides)) for code, sides in _crossings().items()}
+    found = {code for code, sides in loose.items() for said in spelled if said and said <= sides}
+    return found.pop() if len(found) == 1 else ""
+
+
+def is_town(name: str) -> bool:
+    """Tell whether a side of a crossing is a town as well: what happens there may be elsewhere."""
+    return folded(name) in _TOWNS
+
+
+def _bare(name: str) -> str:
+    """Return a name without the word for crossing before it: ``GP Batrovci``."""
+    words = name.split()
+    while len(words) > 1 and folded(words[0]).strip(" .:") in _CROSSING_WORDS:
+        words = words[1:]
+    return " ".join(words)
+
+
+def _loose(side: str) -> str:
+    """Return a side in one of the spellings that sounds are written in from language to language.
+
+    ``Паланка`` is Palanca, ``Ѓуешево`` is Gyueshevo.
+    """
+    for said, written in _SOUNDS:
+        side = side.replace(said, written)
+    return side
 
 
 def code_of(table: str, text: str) -> str:
@@ -199,7 +249,8 @@ def _crossings() -> dict[str, frozenset[str]]:
 
 def _sides(name: str, letters: dict[str, str]) -> Iterable[str]:
     for side in re.split(r"->|[>/\u2192\u2013\u2014]|\s-\s", name):
-        yield _plain(side, letters)
+        plain = _plain(side, letters)
+        yield _SIDES_ALSO.get(plain, plain)
 
 
 def _plain(text: str, letters: dict[str, str]) -> str:
