@@ -31,7 +31,9 @@ _STEM: Final = 4  # letters: of a shorter word the endings tell too little
 _ALSO: Final = {
     ("category", "pistol"): "pistoale pistolj",
     ("category", "rifle"): "pusaka pusti gvintivok",
-    ("category", "assault_rifle"): "kalasnikov kalashnikov",
+    ("category", "assault_rifle"): (
+        "kalasnikov kalashnikov kallashnikov kalasnjikov kalash kallash"
+    ),
     ("category", "submachine_gun"): "submachine_gun",
     ("category", "light_machine_gun"): "machine_gun",
     ("category", "unknown"): "gun weapon firearm oruzje oruzja arme armi zbroja zbroi",
@@ -45,6 +47,49 @@ _ALSO: Final = {
         " fishek plumba municion cartus gloante glont munitie"
     ),
 }
+# What a model is called where nobody says its make; the word itself stays with the thing.
+_NICKNAMES: Final = {
+    "zolja": "anti_tank_launcher", "zolje": "anti_tank_launcher",
+    "osa": "anti_tank_launcher", "ose": "anti_tank_launcher",
+    "rpg": "anti_tank_launcher", "strela": "manpads", "igla": "manpads", "papovka": "carbine",
+    "skorpion": "submachine_gun", "makarov": "pistol", "tokarev": "pistol", "tetejac": "pistol",
+}  # fmt: skip
+# Hiding places as they are said, where the label says it at length.
+_HIDDEN: Final = {
+    "spare_wheel": "rezerva rezervna_guma rezerven_tocak goma_rezerve zapaska spare_tyre",
+    "fuel_tank": "rezervor rezervoar rezervuar gorivo_rezervoar depozita gas_tank petrol_tank tank"
+    " benzobak bak",
+    "rear_panel": "zadnja_ploca zadna_ploca zadnji_panel zaden_panel paneli_pas panou_spate"
+    " back_panel",
+    "panel_void": "ploca obloga panel paneli panou",
+    "door_void": "vrata door dera usa portiera dveri",
+    "seat": "sjediste sediste sedisti sedilje scaun sidinnja",
+    "dashboard": "dashboard tabla instrument_tabla kruskoti bord torpedo",
+    "bumper": "branik parakolp bara bamper",
+    "boot": "gepek trunk bagaznik prtljaznik portbagaj",
+    "floor": "pod patos podea dysheme pidloga",
+}
+_INSIDE: Final = frozenset(
+    ("in", "the", "u", "v", "vo", "ne", "la", "at")
+)  # one place, said at length
+# One to twelve, folded, in each language.
+_NUMBERS: Final = tuple(
+    frozenset(words.split())
+    for words in (
+        "one nje jedan jedna jedno eden edna edno unu una odin odna odne",
+        "two dy dva dve dvije doi doua dvi",
+        "three tre tri trei try",
+        "four kater cetiri patru cotiri",
+        "five pese pet cinci p'jat p\u2019jat pjat",
+        "six gjashte sest sase sist",
+        "seven shtate sedam sedum sapte sim",
+        "eight tete osam osum opt visim",
+        "nine nente devet noua dev'jat dev\u2019jat devjat",
+        "ten dhjete deset zece desjat",
+        "eleven njembedhjete jedanaest edinaeset unsprezece odinadcjat",
+        "twelve dymbedhjete dvanaest dvanaeset doisprezece dvanadcjat dozen",
+    )
+)
 _WORDS: Final = {
     "yes": "y yes yeah da po tak moving",
     "no": "n no not ne jo nu ni",
@@ -119,6 +164,34 @@ def means(word: str, meaning: str) -> bool:
     ].split(" ")
 
 
+def number(word: str) -> int:
+    """Return the number that a word spells, 1 to 12; 0 for any other word."""
+    plain = folded(word)
+    return next((n for n, words in enumerate(_NUMBERS, 1) if plain in words), 0)
+
+
+def nickname(name: str) -> str:
+    """Return the category of what is called by one word, ``Zolja``; or nothing."""
+    plain = folded(name)
+    return next((code for known, code in _NICKNAMES.items() if _is_form(plain, known)), "")
+
+
+def kind_last(text: str) -> tuple[str, str]:
+    """Return name and code of ``M75 grenades``, where what it is stands last; or nothing twice."""
+    words = text.split()
+    for many in range(min(3, len(words) - 1), 0, -1):
+        named = thing(words[-many:])
+        if named is not None and named.words == many and named.sure:
+            return " ".join(words[:-many]), named.code
+    return "", ""
+
+
+def kind_first(text: str) -> str:
+    """Return ``pistols Glock 17`` for ``Glock 17 pistols``; any other text as it is."""
+    name, _ = kind_last(text)
+    return f"{text.removeprefix(name)} {name}".strip() if name else text
+
+
 def colour(words: Sequence[str]) -> tuple[int, int]:
     """Return where the first colour begins and ends, ``i bardhë`` as well; (0, 0) for none."""
     for place, word in enumerate(words):
@@ -174,6 +247,24 @@ def code_of(table: str, text: str) -> str:
     wanted = folded(text)
     codes = {code for label_, code in _labels(table) if wanted in (label_, folded(code))}
     return codes.pop() if len(codes) == 1 else ""
+
+
+def hiding_place(text: str) -> str:
+    """Return the code of a hiding place, by its label or as it is said; or nothing."""
+    words = text.split()
+    while len(words) > 1 and folded(words[0]) in _INSIDE:
+        words = words[1:]
+    code = code_of("concealment", " ".join(words))
+    if code:
+        return code
+    said = tuple(folded(" ".join(words)).split())
+    found = [
+        (len(name), code)
+        for code, names in _HIDDEN.items()
+        for name in names.split()
+        if len(name.split("_")) == len(said) and _are_forms(said, name.split("_"))
+    ]
+    return max(found)[1] if found else ""  # rezervoaru is of rezervoar, and of rezerva, too
 
 
 def thing(words: Sequence[str]) -> Thing | None:
