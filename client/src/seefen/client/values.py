@@ -255,6 +255,22 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Unopened:
+    """What came and was never opened on this device: no search looks into it.
+
+    ``alert`` and ``message`` are references of the newest ones, empty for none. ``closed`` are
+    those to which this device holds no key. ``watched``: it is on watch.
+    """
+
+    alerts: int = 0
+    messages: int = 0
+    closed: int = 0
+    alert: str = ""
+    message: str = ""
+    watched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What a search found in the own vault: covers, the newest first, and what it covered.
 
@@ -268,6 +284,7 @@ class Found:
     searched: int
     closed: int
     entry: int | None = None
+    unopened: Unopened = Unopened()
 
     @property
     def count(self) -> int:
@@ -286,6 +303,7 @@ class CheckResult:
     scripts: tuple[str, ...]
     key: str
     entry: int | None = None
+    unopened: Unopened = Unopened()
 
     @property
     def count(self) -> int:

@@ -80,6 +80,7 @@ _HINTS: Final = {
     "no-update": "'seefen case show CASE' lists what came; open it first",
     "no-emergency": "'seefen due' shows which reason is due; seefen case break-glass CASE asks",
     "no-file": "seefen case show REF",
+    "no-house": "'seefen device list' lists the devices of your node; in a hurry telephone them",
     "no-request": "they run 'seefen join FILE' first; --wait 60 waits for them",
     "no-flash": "seefen alert replace REF --form FILE.json, with urgency FLASH in it",
     "no-handover": "'seefen due' shows what is open",

@@ -183,6 +183,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def _prepare(session: Session, *, synced: bool) -> None:
     if synced:
         session.do(lambda client: client.sync())
+    if session.client.online:
+        session.do(lambda client: client.house.prepare())
     if session.client.alarm:
         more = len(session.client.alarms) - 1
         session.screen.say(alarm("ALARM  ", session.client.alarm))
