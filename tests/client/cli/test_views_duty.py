@@ -279,3 +279,10 @@ def test_adopted_codes_have_a_source() -> None:
     row = Adopted("calibre", "8x57", "8 x 57 IS", "C.I.P. 2026", 2)
     assert "C.I.P. 2026" in printed(codelists.listed([row]))
     assert "seefen codelist adopt" in printed(codelists.listed([]))
+
+
+def test_a_hit_names_what_was_said_later_and_is_not_open_here() -> None:
+    hit = values.Hit("a#1", "plate", "SK-0000-ZZ", "exact", "n", 0, "1 car", "a#2", "a#7", ("a#7",))
+    shown = printed(duty.checked("SK", values.CheckResult((hit,), (), (), 3, (), "SK", 1)))
+    assert "1 car, corrected by a#2, replaced by a#7" in shown
+    assert "Not opened here, and may say otherwise: 'seefen case show a#7'" in shown

@@ -241,7 +241,9 @@ class RequestView:
 class Hit:
     """A place in the own vault where a mark was found, and how exactly.
 
-    ``corrected_by`` is what says that something in it was wrong, perhaps this mark.
+    ``corrected_by`` is what says that something in it was wrong, perhaps this mark;
+    ``replaced_by`` its newest version, which this device has not opened; ``unread`` all that was
+    said of it later and is not open here: it may say that the mark is wrong.
     """
 
     ref: str
@@ -252,6 +254,8 @@ class Hit:
     created_at: int
     subject: str
     corrected_by: str = ""
+    replaced_by: str = ""
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

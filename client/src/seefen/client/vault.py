@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Final
 
 import apsw
@@ -95,10 +96,10 @@ class StoredEntry(Struct, frozen=True):
 
 
 class Vault:
-    """One device's file. Not for several threads."""
+    """One device's file, for the thread that opened it; a mistake of ours shows at once."""
 
     def __init__(self, connection: Any) -> None:
-        self._db = connection
+        self._db, self._thread = connection, get_ident()
         self._pages = 0  # of the write-ahead log
         self._soon = False
         self._depth = 0
@@ -147,6 +148,7 @@ class Vault:
     @contextmanager
     def change(self) -> Generator[None]:
         """Make all writes inside one transaction; it may be nested."""
+        self._require_whole()
         try:
             self._flush()  # what an outer transaction wrote is not taken back with an inner one
             with self._db:
@@ -247,6 +249,8 @@ class Vault:
         waiting[len(waiting) if key is None else key] = values
 
     def _require_whole(self) -> None:
+        if get_ident() != self._thread:  # or two would meet in it, once in a hundred commands
+            raise RuntimeError("the vault is for the thread that opened it")
         # A full disk makes SQLite end the whole transaction: what comes after stood alone.
         if self._depth and not self._db.in_transaction:
             raise RefusedError("the vault cannot be written: make room on the disk", rule="disk")

@@ -80,7 +80,8 @@ def sample(
     """Draw readings that nobody can choose: seefen audit sample 10 --month 2026-03."""
     with opened(context) as session:
         found = session.do(lambda client: client.audit.sample(count, month, anew=anew))
-        session.screen.show(found, lambda made: inquiries.sample(made, session.client.quorum))
+        quorum = session.do(lambda client: client.quorum)
+        session.screen.show(found, lambda made: inquiries.sample(made, quorum))
 
 
 def flags(context: typer.Context, month: Month = "") -> None:

@@ -37,7 +37,7 @@ def add(
     """Write an invite for one device: seefen officer add --role field -o o-7f31.invite."""
     chosen = distinct(roles, "role", least=1)
     with opened(context) as session:
-        path = out or _free_name(session.client.node)
+        path = out or _free_name(session.do(lambda client: client.node))
         made = session.do(lambda client: client.devices.invite(chosen, path, officer=officer))
         session.screen.show({"invite": made, "roles": chosen}, joining.invited)
 

@@ -6,7 +6,7 @@ from seefen.client import ringing
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.scripts import remark
-from seefen.client.cli.views.objects import name_of
+from seefen.client.cli.views.objects import closed, later, name_of
 from seefen.client.values import (
     CheckResult,
     DueView,
@@ -187,10 +187,9 @@ def _hits(title: str, hits: Sequence[Hit]) -> Painted:
     rows = Grid("", "", "", "", "")
     for hit in hits:
         when = times.date(hit.created_at, now)
-        wrong = f", corrected by {hit.corrected_by}" if hit.corrected_by else ""
-        said = f"{hit.subject}{wrong}"
+        said = f"{hit.subject}{later(hit)}"
         rows.row(f"  {hit.ref}", hit.text, hit.field, f"{hit.sender}, {when}", said)
-    return stack(bold(f"{title}:"), rows.painted())
+    return stack(bold(f"{title}:"), rows.painted(), closed(hits))
 
 
 def tailing(seconds: float | None) -> Painted:
