@@ -15,6 +15,7 @@ from seefen.client.audit.persons import Pack
 from seefen.client.audit.register import Disclosed, Processing
 from seefen.client.audit.reporting import NOT_LOOKED_FOR, Statement
 from seefen.client.audit.sampling import Sample
+from seefen.client.audit.vouching import Checked
 from seefen.client.cli import times
 from seefen.client.cli.plain import encode_json
 from seefen.client.cli.views import audits, breaches, duty, inquiries, persons
@@ -78,6 +79,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda value: inquiries.sample(value, 0), Sample),
     (inquiries.flags, tuple[Flag, ...]),
     (inquiries.statement, Statement),
+    (inquiries.vouched, Checked),
     (persons.found, Pack),
     (persons.answer, findings.PersonAnswer),
     (breaches.breaches, tuple[Breach, ...]),

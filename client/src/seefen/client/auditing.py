@@ -30,14 +30,14 @@ from seefen.client.audit.own import own_rows
 from seefen.client.audit.persons import Persons
 from seefen.client.audit.reporting import Statement, statement
 from seefen.client.audit.rowing import rows_of
+from seefen.client.audit.vouching import Vouching
 from seefen.client.bundling import Bundling, Exported
 from seefen.client.differing import settle
-from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport
+from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport, without_quorum
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.ledger.quorum import INDEPENDENT
 
 LIMITS: Final = (
-    "one broker, no witness: split views are possible",
     "nobody can see a hidden tail or a hidden revocation until the other side speaks",
     "the last number of a device is known only when it speaks again",
     "all times are the broker's",
@@ -48,7 +48,7 @@ Rows: TypeAlias = list[AuditRow]
 Sentences: TypeAlias = list[str]
 
 
-class Audit(Inquiries, Breaches, Persons, Naming):
+class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
     """For auditors and admins, over the entries of their node and of its cases."""
 
     async def list(
@@ -89,10 +89,11 @@ class Audit(Inquiries, Breaches, Persons, Naming):
             found, more = store.find(asked, start=start, stop=stop, limit=limit)
             rows = tuple(rows_of(self._engine, store, found, head))
             next_ = rows[-1].index if more else None
-            quorum = self._engine.directory.root.quorum
+            root = self._engine.directory.root
             return AuditPage(
-                rows, next_, head, quorum, fresh=fresh, asked=str(wanted), behind=after
-            )
+                rows, next_, head, root.quorum, fresh=fresh, asked=str(wanted), behind=after,
+                named=len(root.witnesses),
+            )  # fmt: skip
 
         return await self.entered(f"list: {wanted}", look, _rows)
 
@@ -217,10 +218,13 @@ class Audit(Inquiries, Breaches, Persons, Naming):
             await settle(engine, whole=not problems)
         problems += await self._entries(anew=anew, progress=progress)
         quorum = engine.directory.root.quorum
-        limits = LIMITS if quorum == 0 else LIMITS[1 if quorum < INDEPENDENT else 2 :]
+        named = len(engine.directory.root.witnesses)
+        limits = LIMITS[0 if quorum < INDEPENDENT else 1 :]
+        if not quorum:
+            limits = (without_quorum(named), *limits)
         limits += tuple(f"cosigned: {text}" for text in engine.witnessed.cosigned().unseen)
         head = engine.trust.head("activity").size
-        return VerifyReport(tuple(dict.fromkeys(problems)), checked, head, limits, quorum)
+        return VerifyReport(tuple(dict.fromkeys(problems)), checked, head, limits, quorum, named)
 
     async def _entries(self, *, anew: bool, progress: Progress) -> Sentences:
         """Return what is wrong with entries, and which are missing."""
@@ -262,7 +266,10 @@ class Audit(Inquiries, Breaches, Persons, Naming):
         found, more = own_rows(engine, asked, after, limit)
         head = engine.trust.head("activity").size
         next_ = found[-1].index if more else None
-        return AuditPage(tuple(found), next_, head, engine.directory.root.quorum, own=True)
+        root = engine.directory.root
+        return AuditPage(
+            tuple(found), next_, head, root.quorum, own=True, named=len(root.witnesses)
+        )
 
 
 def _rows(page: AuditPage) -> int:

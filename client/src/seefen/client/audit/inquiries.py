@@ -75,6 +75,7 @@ class Inquiries(Looking):
                 after=found[-1].idx if more else None,
                 head=self.head,
                 quorum=self._engine.directory.root.quorum,
+                named=len(self._engine.directory.root.witnesses),
                 problems=tuple(problems),
             )
 

@@ -14,6 +14,7 @@ from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow, SoughtView
 from seefen.client.journal import Journal
 from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.statements import Revoke
 
 T = TypeVar("T")
 
@@ -107,6 +108,14 @@ class Looking:
         if own.officer in facts.officer.split() or facts.device == own.device.hex():
             raise UntrustedError(f"{two}: these are two persons", rule="two-persons")
         return row, () if row.search is None else row.search.sought or ()
+
+    def is_doubted(self, device: bytes) -> bool:
+        """Whether a device was revoked for another reason than that its officer left it."""
+        directory = self._engine.directory
+        if directory.revoked(device) is None:
+            return False
+        revoke = directory.latest(("revoke", device), Revoke)
+        return revoke is None or revoke.reason not in ("left", "replaced")
 
     def span(self, month: str) -> tuple[int, int | None]:
         """Return where in the log a month lies, all of it without one.

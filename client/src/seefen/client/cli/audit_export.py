@@ -130,4 +130,6 @@ def _summary(made: Exported, output: Path) -> Painted:
 
 def _cosigned(made: Exported) -> str:
     count, of, needed = made.cosigned
-    return f"cosigned by {count} of {of} witnesses" if needed else "no witness"
+    if not needed:
+        return "no witness required" if of else "no witness"
+    return f"cosigned by {count} of {of} witnesses"

@@ -23,7 +23,6 @@ from seefen.client.cli.paint import (
     warn,
 )
 from seefen.client.findings import (
-    NO_WITNESS,
     AuditRow,
     EmergencyCase,
     SearchView,
@@ -64,7 +63,7 @@ def verdict(value: Verdict) -> Painted:
         *(alarm("  PROBLEM  ", problem) for problem in value.problems),
         *(warn("  GAP      ", gap) for gap in value.gaps),
         *(warn(f"  FLAG     {name}: ", text) for name, text in value.flags),
-        _limits(value.limits, value.cosigned.needed),
+        _limits(value.limits, value.cosigned.needed, value.cosigned.of),
         dim("Each one: 'seefen audit list'. The whole log: 'seefen audit verify'."),
         dim("A flag is a question: 'seefen audit flags'.") if value.flags else None,
         None if all(one.acknowledged for one in value.alarms) else dim(
@@ -87,7 +86,7 @@ def _answer(one: Kept) -> str:
     return f"acknowledged {stamp(one.acknowledged)}, {entry}"
 
 
-def listed(rows: Sequence[AuditRow], quorum: int, *, within: str = "") -> Painted:
+def listed(rows: Sequence[AuditRow], quorum: int, named: int = 0, *, within: str = "") -> Painted:
     """Return readings, each with its proof; ``within`` is a case that need not be named again."""
     grid = Ledger("ENTRY", "WHEN, UTC", "WHO", "DID", "PURPOSE", "PROVED IN")
     now = times.now()
@@ -101,10 +100,10 @@ def listed(rows: Sequence[AuditRow], quorum: int, *, within: str = "") -> Painte
             _proof(row),
         )
     proved = sum(row.proved for row in rows)
-    nobody = "" if quorum else ", no witness"
+    nobody = "" if quorum else f", {_nobody(named)}"
     total = f"{proved} of {len(rows)} proved{nobody}"
     what = "PROVED IN: the checkpoint, and how many witnesses cosigned it (0: none yet)."
-    return stack(grid, line(total), dim(what) if quorum else None, _limits((), quorum))
+    return stack(grid, line(total), dim(what) if quorum else None, _limits((), quorum, named))
 
 
 def none_fits(asked: str, behind: int, head: int) -> Painted:
@@ -134,7 +133,7 @@ def proof(row: AuditRow) -> Text:
     if not row.proved:
         return alarm(f"NOT PROVED: {row.problem}")
     if not row.needed:
-        return good(f"proved in {row.size}, no witness")
+        return good(f"proved in {row.size}, {_nobody(row.witnesses)}")
     if not row.cosigned:
         return warn(f"proved in {row.size}, no quorum has seen it yet")
     return good(
@@ -142,9 +141,13 @@ def proof(row: AuditRow) -> Text:
     )
 
 
-def behind(quorum: int) -> Painted:
+def _nobody(named: int) -> str:
+    return "no witness required" if named else "no witness"
+
+
+def behind(quorum: int, named: int) -> Painted:
     """Return what nobody could see."""
-    return _limits((), quorum)
+    return _limits((), quorum, named)
 
 
 def verified(report: VerifyReport) -> Painted:
@@ -159,7 +162,7 @@ def verified(report: VerifyReport) -> Painted:
         first,
         *(alarm("  ", problem) for problem in report.problems),
         line(evidence) if evidence else None,
-        _limits(report.limits, report.quorum),
+        _limits(report.limits, report.quorum, report.named),
     )
 
 
@@ -190,10 +193,10 @@ def _emergency(one: EmergencyCase) -> Painted:
     return warn(said, f"no reason yet, due {stamp(one.due_at)}")
 
 
-def _limits(limits: Sequence[str], quorum: int) -> Painted:
+def _limits(limits: Sequence[str], quorum: int, named: int) -> Painted:
     """Say what nobody could see: a verdict that is silent about it promises too much."""
-    own = [codes.quorum(quorum)] if quorum < INDEPENDENT else []
-    others = [text for text in limits if not text.startswith(NO_WITNESS[:22])]
+    own = [codes.quorum(quorum, named)] if quorum < INDEPENDENT else []
+    others = [text for text in limits if text not in own]
     said = (*own, *others)
     if not said:
         return line("")

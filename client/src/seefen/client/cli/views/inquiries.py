@@ -7,6 +7,7 @@ from seefen.client.audit.flags import Flag
 from seefen.client.audit.register import Disclosed, Processing
 from seefen.client.audit.reporting import NOT_LOOKED_FOR, Statement
 from seefen.client.audit.sampling import Sample
+from seefen.client.audit.vouching import Checked
 from seefen.client.cli import times
 from seefen.client.cli.paint import Grid, Ledger, Painted, alarm, bold, dim, good, line, stack, warn
 from seefen.client.cli.views.audits import behind, listed, none_fits, proof
@@ -39,10 +40,10 @@ def page(value: AuditPage) -> Painted:
     more = f"More: --after {value.after}" if value.after is not None else None
     return stack(
         None if value.fresh else warn("The broker is away: what was checked here before."),
-        listed(value.rows, value.quorum)
+        listed(value.rows, value.quorum, value.named)
         if value.rows
         else none_fits(value.asked, value.behind, value.head),
-        None if value.rows else behind(value.quorum),
+        None if value.rows else behind(value.quorum, value.named),
         None if value.rows else dim("'seefen audit' gives the verdict over the whole log."),
         dim("Only what this device opened itself.") if value.own else None,
         line(more) if more else None,
@@ -79,7 +80,7 @@ def entry(value: EntryView) -> Painted:
         None
         if value.proof or value.head == 1
         else dim("  No proof by itself: the broker is away."),
-        behind(value.quorum),
+        behind(value.quorum, value.named),
     )
 
 
@@ -95,7 +96,7 @@ def case(value: CaseAudit) -> Painted:
         line(bold(head)),
         *(alarm("KEPT FROM YOU: ", problem) for problem in value.problems),
         readers.painted() if value.readers else line("Nobody has opened anything of it."),
-        listed(value.rows, value.quorum, within=value.case) if value.rows else None,
+        listed(value.rows, value.quorum, value.named, within=value.case) if value.rows else None,
         line(more) if more else None,
     )
 
@@ -156,7 +157,7 @@ def ends(value: Processing) -> str:
     return dated + (f"; {endless}" if value.endless else "")
 
 
-def sample(value: Sample, quorum: int) -> Painted:
+def sample(value: Sample, quorum: int, named: int = 0) -> Painted:
     """Return a sample, or when it can be drawn."""
     where = f"entries {value.start} to {value.stop}"
     fixed = f"{value.count} of {value.of} readings, {where}; the rule is entry {value.entry}"
@@ -170,7 +171,9 @@ def sample(value: Sample, quorum: int) -> Painted:
     return stack(
         line("Drawn: ", fixed),
         line(f"Seed: the root at {value.size}, {value.root}"),
-        listed(value.rows, quorum) if value.rows else line("There was no reading to draw from."),
+        listed(value.rows, quorum, named)
+        if value.rows
+        else line("There was no reading to draw from."),
         dim("The same command shows these again; what came since is drawn from with --anew."),
     )
 
@@ -217,5 +220,19 @@ def statement(value: Statement) -> Painted:
         grid.painted(),
         line(bold("What could NOT be checked")),
         *(warn("  ", text) for text in value.unchecked),
-        behind(value.cosigned.needed),
+        behind(value.cosigned.needed, value.cosigned.of),
     )
+
+
+def vouched(found: Checked) -> Painted:
+    """Return whether a statement on paper is as its maker signed it."""
+    one = found.vouched
+    who = " ".join(filter(None, (found.officer or one.device.hex()[:8], found.node)))
+    return stack(
+        line((alarm if found.problems else good)("WRONG" if found.problems else "GOOD"),
+             f"  {one.name}, signed by {who}, {stamp(one.at)}"),
+        *(alarm("  ", text) for text in found.problems),
+        *(warn("  not checked: ", text) for text in found.open),
+        None if found.problems or found.open
+        else line(f"  its checkpoint {one.size} is one of the log that this device knows"),
+    )  # fmt: skip
