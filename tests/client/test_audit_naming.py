@@ -161,7 +161,7 @@ async def test_what_is_refused_says_why(story: Story) -> None:
         ("unknown-officer", "o-0000", ONE, register),
         ("form", keyholder.officer, " ", register),
         ("form", keyholder.officer, "x" * 241, register),
-        ("form", keyholder.officer, ONE, replace(register, node=SKOPJE)),
+        ("audit-file", keyholder.officer, ONE, replace(register, node=SKOPJE)),
     ):
         with pytest.raises(RefusedError) as caught:
             admin.audit.name_put(officer, name, book)

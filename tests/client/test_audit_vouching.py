@@ -132,6 +132,11 @@ async def test_what_could_not_be_checked_is_said(
     found = await story.belgrade.audit.vouched(story.pdf, story.note)
     assert (found.problems, len(found.open)) == ((), 1)
     assert "not checked" in printed(inquiries.vouched(found), 120)
+    audit = story.belgrade.audit
+    for look in (audit.verdict, audit.verify, audit.export):
+        with pytest.raises(UnreachableError, match="for this the broker is needed") as caught:
+            await look()
+        assert caught.value.rule == "audit-away"
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -24,7 +24,7 @@ from seefen.client.audit.filters import month as months
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
-from seefen.client.audit.looking import once
+from seefen.client.audit.looking import needing_the_broker, once
 from seefen.client.audit.naming import Naming
 from seefen.client.audit.own import own_rows
 from seefen.client.audit.persons import Persons
@@ -99,7 +99,8 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
 
     async def export(self, *, case: str | None = None) -> Exported:
         """Return entries as a ZIP that verifies without any of this, of one case or all."""
-        made = await Bundling(self._engine).make(case=case)
+        with needing_the_broker():
+            made = await Bundling(self._engine).make(case=case)
         if made.erased:
             await self._fetching.catch_up()
             # Else a broker that blanks a reading takes it out of every export without a word.
@@ -146,7 +147,8 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         """
         engine = self._engine
         self.require_auditor()
-        report = await self._report(anew=False, progress=silent)
+        with needing_the_broker():
+            report = await self._report(anew=False, progress=silent)
         store = self.store
         start, stop = self.span(month)
 
@@ -186,7 +188,8 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
 
         Raises:
             UntrustedError: rule ``not-an-auditor``.
-            RefusedError: rule ``form``: no month, or it has not begun.
+            RefusedError: rule ``month``: no month, or it has not begun.
+            UnreachableError: rule ``audit-away``.
         """
         self.require_auditor()
         months(month, self._engine.now())
@@ -198,7 +201,8 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
 
         A problem is a sentence that says which entry, and what is wrong with it.
         """
-        return await self._report(anew=True, progress=progress)
+        with needing_the_broker():
+            return await self._report(anew=True, progress=progress)
 
     async def _report(self, *, anew: bool, progress: Progress) -> VerifyReport:
         engine = self._engine

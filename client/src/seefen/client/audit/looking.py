@@ -1,6 +1,7 @@
 """What every look into the audit does: fetch what is new, look, be entered, and only then show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from seefen.client.audit.facts import AUDIT
@@ -22,6 +23,19 @@ T = TypeVar("T")
 def once(_: object) -> int:
     """Count a look that gives one page, whatever stands on it."""
     return 1
+
+
+@contextmanager
+def needing_the_broker() -> Generator[None]:
+    """Say of what nobody can answer from the vault alone that it needs the broker.
+
+    Raises:
+        UnreachableError: rule ``audit-away``.
+    """
+    try:
+        yield
+    except UnreachableError as err:
+        raise UnreachableError(f"for this the broker is needed: {err}", rule="audit-away") from err
 
 
 class Looking:
@@ -121,7 +135,7 @@ class Looking:
         """Return where in the log a month lies, all of it without one.
 
         Raises:
-            RefusedError: rule ``form``.
+            RefusedError: rule ``month``.
         """
         if not month:
             return 0, None

@@ -62,24 +62,24 @@ def read_register(data: bytes) -> Register:
     """Return the register in a file.
 
     Raises:
-        RefusedError: rule ``form``: it is none.
+        RefusedError: rule ``audit-file``: it is none.
     """
     try:
         return msgspec.json.decode(data, type=Register)
     except ValueError as err:  # msgspec.ValidationError and UnicodeError are such
-        raise RefusedError("this is no register of names", rule="form") from err
+        raise RefusedError("this is no register of names", rule="audit-file") from err
 
 
 def read_half(data: bytes) -> Half:
     """Return the half in a file.
 
     Raises:
-        RefusedError: rule ``form``: it is none.
+        RefusedError: rule ``audit-file``: it is none.
     """
     try:
         return msgspec.json.decode(data, type=Half)
     except ValueError as err:
-        raise RefusedError("this is no half of a name", rule="form") from err
+        raise RefusedError("this is no half of a name", rule="audit-file") from err
 
 
 class Naming(Looking):
@@ -90,14 +90,14 @@ class Naming(Looking):
 
         Raises:
             UntrustedError: rule ``role``: no admin; ``two-persons``: one person holds both halves.
-            RefusedError: rule ``form``; ``unknown-officer``; ``no-mailbox``.
+            RefusedError: rule ``audit-file``; ``unknown-officer``; ``no-mailbox``.
         """
         engine, own = self._engine, self._acting_as("admin")
         register = register or Register(node=engine.node)
         self._require_ours(register)
         if officer not in {one.officer for one in engine.directory.devices(engine.node)}:
             raise RefusedError(
-                f"no device of your node is of {officer}: 'seefen device list'",
+                f"no device of your node is of {officer}",
                 rule="unknown-officer",
             )
         self._require_two_persons()
@@ -181,7 +181,7 @@ class Naming(Looking):
 
     def _require_ours(self, register: Register) -> None:
         if register.node != self._engine.node:
-            raise RefusedError("this is the register of another node", rule="form")
+            raise RefusedError("this is the register of another node", rule="audit-file")
 
     def _require_two_persons(self) -> None:
         """Refuse where one person holds both mailboxes: he would need nobody else."""

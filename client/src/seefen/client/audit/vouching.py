@@ -68,14 +68,14 @@ def parse(data: bytes) -> tuple[Vouched, bytes, bytes]:
     """Return what is said, the bytes that were signed, and the signature.
 
     Raises:
-        RefusedError: rule ``form``: this is no signed digest.
+        RefusedError: rule ``audit-file``: this is no signed digest.
     """
     try:
         found = _TEXT.fullmatch(data.decode()) if len(data) <= LIMIT else None
     except UnicodeDecodeError:
         found = None
     if found is None or int(found[8]) > LATEST:
-        raise RefusedError("this is no signed digest of a statement", rule="form")
+        raise RefusedError("this is no signed digest of a statement", rule="audit-file")
     signed, digest, name, device, log, size, root, made, signature = found.groups()
     vouched = Vouched(
         name, bytes.fromhex(digest), bytes.fromhex(device), log, int(size), bytes.fromhex(root),
@@ -91,11 +91,11 @@ class Vouching(Looking):
         """Return the signed digest of a file that a statement was written to.
 
         Raises:
-            RefusedError: rule ``form``: the name of the file cannot stand in it.
+            RefusedError: rule ``file-name``: it cannot stand in a line.
         """
         engine = self._engine
         if not _NAME.fullmatch(name):
-            raise RefusedError("give the file a simpler name", rule="form")
+            raise RefusedError("give the file a simpler name", rule="file-name")
         log, root = engine.trust.origin("activity"), bytes.fromhex(made.root)
         own = engine.keys.device
         text = Vouched(name, sha256(data), own, log, made.head, root, made.at).text()
@@ -107,7 +107,7 @@ class Vouching(Looking):
         """Return what is to be said of a file and the signed digest that lies beside it.
 
         Raises:
-            RefusedError: rule ``form``.
+            RefusedError: rule ``audit-file``.
             UntrustedError: rule ``unknown-device``, ``signature``: nobody known has signed it.
         """
         engine = self._engine

@@ -145,7 +145,7 @@ def _labelled(label: str, style: str, text: Piece) -> Painted:
 def _print(stream: TextIO, painted: Painted) -> None:
     console = _console(stream)
     if stream.isatty():
-        console.print(painted)
+        console.print(painted, crop=False)
         return
     with console.capture() as captured:
         console.print(painted)

@@ -3,6 +3,7 @@
 Every page says what stands behind it: without witnesses, that views may be split.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -44,6 +45,9 @@ _RULES: Final = {
     "not-the-owner": "its node does not own the case",
 }
 _ASSIGNED: Final = {"yes": "assigned", "no": "NOT ASSIGNED", "keyholder": "keyholder"}
+_HASH: Final = re.compile(
+    r"(?<=references )([0-9a-f]{8})[0-9a-f]{56}\b"
+)  # as `audit person` binds them
 FEW: Final = 2  # nodes that are named
 MOST: Final = 3  # of the searches of one entry that are named
 
@@ -52,7 +56,7 @@ def verdict(value: Verdict) -> Painted:
     """Return the verdict on one page."""
     month = f" · {value.month}" if value.month else ""
     return stack(
-        line(bold(value.node), f", {value.network}{month} · log {value.first}-{value.last} · ",
+        line(bold(value.node), f", {value.network}{month} · {_span(value)} · ",
              f"checkpoint {value.head}, {stamp(value.at)}"),
         line((good if value.ok else alarm)(value.sentence),
              f"  {value.proved} of {value.entries} entries proved"),
@@ -69,6 +73,12 @@ def verdict(value: Verdict) -> Painted:
         None if all(one.acknowledged for one in value.alarms) else dim(
             "An alarm that is explained: 'seefen audit acknowledge NAME --why ...'."),
     )  # fmt: skip
+
+
+def _span(value: Verdict) -> str:
+    if value.entries:
+        return f"log {value.first}-{value.last}"
+    return "no entry for your node yet" if value.head else "the log is empty"
 
 
 def acknowledged(one: Kept) -> Painted:
@@ -258,7 +268,8 @@ def _sought(search: SearchView, at: int, what: str) -> Piece:
 def _found(one: SoughtView) -> str:
     if one.what in ("cross-check", "audit"):
         return f"{one.query} ({one.results} found)"
-    return f'{one.what} "{one.query}" ({one.results} found)'
+    query = _HASH.sub(r"\1…", one.query)
+    return f'{one.what} "{query}" ({one.results} found)'
 
 
 def _why(row: AuditRow) -> str:

@@ -9,7 +9,19 @@ from seefen.client.audit.reporting import NOT_LOOKED_FOR, Statement
 from seefen.client.audit.sampling import Sample
 from seefen.client.audit.vouching import Checked
 from seefen.client.cli import times
-from seefen.client.cli.paint import Grid, Ledger, Painted, alarm, bold, dim, good, line, stack, warn
+from seefen.client.cli.paint import (
+    Grid,
+    Ledger,
+    Painted,
+    alarm,
+    bold,
+    dim,
+    good,
+    line,
+    stack,
+    warn,
+    whole,
+)
 from seefen.client.cli.views.audits import behind, listed, none_fits, proof
 from seefen.client.findings import AuditPage, CaseAudit, EntryView
 from seefen.client.wording import counted, day, stamp
@@ -72,10 +84,10 @@ def entry(value: EntryView) -> Painted:
         line(bold("Who may know what of it")),
         knows.painted(),
         line(bold("Where it stands")),
-        line(f"  record   {value.record}"),
-        line(f"  leaf     {value.leaf}"),
-        *(line(f"  proof    {one}") for one in value.proof),
-        line(f"  root     {value.root}  at {value.head}"),
+        whole(f"  record   {value.record}"),
+        whole(f"  leaf     {value.leaf}"),
+        *(whole(f"  proof    {one}") for one in value.proof),
+        whole(f"  root     {value.root}  at {value.head}"),
         *(line(f"  witness  {name}  {stamp(at)}") for name, at in value.by),
         None
         if value.proof or value.head == 1
@@ -159,7 +171,8 @@ def ends(value: Processing) -> str:
 
 def sample(value: Sample, quorum: int, named: int = 0) -> Painted:
     """Return a sample, or when it can be drawn."""
-    where = f"entries {value.start} to {value.stop}"
+    some = value.start < value.stop
+    where = f"entries {value.start} to {value.stop - 1}" if some else "no entry"
     fixed = f"{value.count} of {value.of} readings, {where}; the rule is entry {value.entry}"
     if not value.root:
         left = max(0, value.size - value.head)
@@ -170,7 +183,7 @@ def sample(value: Sample, quorum: int, named: int = 0) -> Painted:
         )  # fmt: skip
     return stack(
         line("Drawn: ", fixed),
-        line(f"Seed: the root at {value.size}, {value.root}"),
+        whole(f"Seed: the root at {value.size}, {value.root}"),
         listed(value.rows, quorum, named)
         if value.rows
         else line("There was no reading to draw from."),
@@ -220,7 +233,7 @@ def statement(value: Statement) -> Painted:
         grid.painted(),
         line(bold("What could NOT be checked")),
         *(warn("  ", text) for text in value.unchecked),
-        behind(value.cosigned.needed, value.cosigned.of),
+        behind(value.cosigned.needed, value.cosigned.of) if value.cosigned.needed else None,
     )
 
 
