@@ -336,7 +336,7 @@ async def test_a_manifest_that_names_what_is_not_the_nodes_is_said_and_no_alarm(
     _, board, _, belgrade = story
     others = [
         index
-        for index, kind, case, device, _ in belgrade._engine.vault.run(
+        for index, kind, _, device, _ in belgrade._engine.vault.run(
             "SELECT idx, kind, case_id, device, case_n FROM entry ORDER BY idx"
         )
         if kind == "object" and device.hex() != belgrade.device_hex

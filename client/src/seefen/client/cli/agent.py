@@ -55,7 +55,9 @@ def invite(
     with opened(context) as session:
         path = out or new_file(f"{session.do(lambda client: client.node)}-agent.invite")
         made = session.do(lambda client: client.devices.invite(chosen, path, agent=True))
-        session.screen.show({"invite": made, "roles": chosen, "agent": True}, joining.invited)
+        alone = session.do(lambda client: client.devices.opens_alone(chosen))
+        shown = {"invite": made, "roles": chosen, "agent": True, "opens_names_alone": alone}
+        session.screen.show(shown, joining.invited)
 
 
 @group.command()

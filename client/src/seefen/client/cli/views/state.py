@@ -16,6 +16,7 @@ class Status:
     network: str
     net: str
     quorum: int
+    named: int
     node: str
     device: str
     officer: str
@@ -54,7 +55,7 @@ def _log(status: Status, now: datetime) -> tuple[Piece, ...]:
         return (warn("the log is not witnessed yet: nothing is sent but alerts"),)
     word = "log witnessed" if status.quorum else "log of"
     at = times.moment(status.checkpoint_at, now)
-    return f"{word} {at} · ", codes.quorum(status.quorum)
+    return f"{word} {at} · ", codes.quorum(status.quorum, status.named)
 
 
 def _queue(queued: tuple[Sent, ...]) -> Painted | None:
