@@ -1,4 +1,4 @@
-"""(m) The trees alone: appended, proved, checked, replayed. One process, no database, no wire.
+"""(m) The trees alone: appended, proved, checked. One process, no database, no wire.
 
 ``pymerkle`` is the oracle where it is installed (``make .venv/deep``): the same leaves into both,
 which must have the same root. It is under the GPL: nothing that is shipped imports it.
