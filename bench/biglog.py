@@ -205,6 +205,10 @@ async def _verify(task: Task) -> Verified:
         engine: Engine = getattr(client, "_engine")  # noqa: B009 - its parts, one by one
         answers = Answers.of(Path(task.pages))
         reports: list[int] = []
+
+        def seen(_: str, done: int, __: int) -> None:
+            reports.append(done)
+
         with patch.object(engine.connection, "request", answers.request):
             note = answers.book.checkpoint
             await engine.trust.accept("activity", note, (), engine.prove)
@@ -212,9 +216,9 @@ async def _verify(task: Task) -> Verified:
             idle = _memory("VmRSS")
             began = time.perf_counter()
             async with engine.lock:
-                size, wrong = await WholeLog(engine).compare(lambda *at: reports.append(at[1]))
+                size, wrong = await WholeLog(engine).compare(seen)
             middle = time.perf_counter()
-            wrong += await Fetching(engine).whole(lambda *at: reports.append(at[1]))
+            wrong += await Fetching(engine).whole(seen)
             ended = time.perf_counter()
             peak = _memory("VmHWM")
             fetching = Fetching(engine)

@@ -157,8 +157,8 @@ def unopened(lies: Unopened) -> Painted | None:
         return None
     ways = [
         "'seefen watch on' opens what waits in channels" if some and not lies.watched else "",
-        f"'seefen alert show {lies.alert}'" if lies.alert else "",
-        f"'seefen case show {lies.message}'" if lies.message else "",
+        f"'seefen alert show {lies.alert}' opens one" if lies.alert else "",
+        f"'seefen case show {lies.message}' opens one" if lies.message else "",
     ]
     return stack(
         warn(f"Never opened here: {' and '.join(some)}; no search looks into them.")
