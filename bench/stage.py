@@ -40,8 +40,8 @@ from seefen.protocol.case import Position
 from seefen.protocol.frames import Recorded
 from seefen.protocol.ledger.record import Record
 from seefen.protocol.messages import Note, encode_cover, encode_message
-from seefen.protocol.suite import new_id
-from seefen.server.app import open_services
+from seefen.protocol.suite import PlainKey, new_id
+from seefen.server.app import open_services, read_log_key
 from seefen.server.broker import Broker
 from seefen.server.config import read_config
 from seefen.server.database import own_database
@@ -189,6 +189,11 @@ class Stage:
         if dsn is None:
             raise RuntimeError("the database is stopped")
         return dsn
+
+    @property
+    def log_key(self) -> PlainKey:
+        """What the broker signs its logs with."""
+        return read_log_key(read_config(self._broker.data))
 
     async def start(self, *without: str) -> None:
         """Start the broker; ``without`` ``"tls"`` or ``"pq"`` for a comparison only."""

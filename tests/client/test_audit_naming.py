@@ -161,7 +161,7 @@ async def test_what_is_refused_says_why(story: Story) -> None:
         ("unknown-officer", "o-0000", ONE, register),
         ("form", keyholder.officer, " ", register),
         ("form", keyholder.officer, "x" * 241, register),
-        ("form", keyholder.officer, ONE, replace(register, node=SKOPJE)),
+        ("audit-file", keyholder.officer, ONE, replace(register, node=SKOPJE)),
     ):
         with pytest.raises(RefusedError) as caught:
             admin.audit.name_put(officer, name, book)
@@ -182,7 +182,34 @@ async def test_attack_one_person_who_holds_both_halves_gets_no_name(story: Story
     with pytest.raises(UntrustedError) as caught:
         everything.audit.name_put(everything.officer, ONE, None)
     assert caught.value.rule == "two-persons"
-    assert everything.officer in str(caught.value)
+    assert f"{everything.officer} is auditor and keyholder" in str(caught.value)
+    assert everything.device_hex[:8] in str(caught.value)
+
+
+async def test_attack_one_machine_that_holds_both_halves_gets_no_name(story: Story) -> None:
+    """An agent has no officer, so the refusal names its device, and what to do about it."""
+    network, take = story.place.network, story.place.broker.take
+    roles = (("admin",), ("auditor",), ("keyholder", "lead"))
+    await take(network.admit("bitola-ffp", machines=roles))
+    admin = await story.place.client("bitola-ffp", "admin")
+    await admin.sync()
+    register = admin.audit.name_put(admin.officer, ONE, None)
+    assert not admin.devices.opens_alone(("keyholder",))
+    keyholder = network.of("bitola-ffp", "keyholder").officer
+    assert admin.devices.opens_alone(("auditor",), keyholder)
+    assert admin.devices.opens_alone(("auditor", "keyholder"))
+    await take(network.enrol("bitola-ffp", ("auditor", "keyholder"), agent=True))
+    agent = next(
+        one for one in network.machines.values() if one.node == "bitola-ffp" and not one.officer
+    )
+    await admin.sync()
+    with pytest.raises(UntrustedError) as caught:
+        admin.audit.name_put(admin.officer, TWO, register)
+    assert f"the agent, device {agent.device.hex()[:8]}, is auditor" in str(caught.value)
+    assert f"seefen device revoke {agent.device.hex()[:8]} --why replaced" in str(caught.value)
+    await take(network.revoke(agent, "replaced"))
+    await admin.sync()
+    admin.audit.name_put(admin.officer, TWO, register)
 
 
 async def test_the_same_name_is_never_sealed_twice_alike(story: Story) -> None:

@@ -121,6 +121,35 @@ def test_what_is_shown_late_is_found_too() -> None:
     assert store.item(11) is None
 
 
+def _written(store: Store, where: str = "") -> dict[tuple[object, ...], bytes]:
+    rows = store.vault.run(f"SELECT field, value, stretch, bits FROM audited_bits {where}")
+    return {tuple(row[:3]): bytes(row[3]) for row in rows}
+
+
+def test_what_is_checked_anew_changes_no_bitmap_that_still_fits() -> None:
+    """Else a verification of the whole log would leave every filter without its bitmaps."""
+    drawn = random.Random(4)
+    kept = [made(drawn, index) for index in range(0, 2 * bits.STRETCH, 40)]
+    one, other = Store(Vault.in_memory()), Store(Vault.in_memory())
+    one.keep([(facts, item(facts.idx)) for facts in kept], 2 * bits.STRETCH)
+    before = _written(one)
+    again = [replace(facts, size=END + 1) for facts in kept]
+    one.keep([(facts, item(facts.idx)) for facts in again], END)
+    assert _written(one) == before
+    # Another outcome at every third, a value that is gone, and one that is new and dense.
+    changed = [
+        replace(facts, outcome="role", basis="z", node=("a", "b", "b")[n % 3])
+        for n, facts in enumerate(again)
+    ]
+    for start in range(0, len(changed), 170):
+        page = changed[start : start + 170]
+        one.keep([(facts, item(facts.idx)) for facts in page], None)
+    other.keep([(facts, item(facts.idx)) for facts in changed], 2 * bits.STRETCH)
+    assert _written(one) == _written(other) != before
+    assert one.values("outcome") == ("role",)
+    assert one.count == other.count == (len(kept), 0)
+
+
 def test_a_sample_depends_on_the_seed_alone(filled: tuple[Store, list[Facts]]) -> None:
     store, _ = filled
     rule = Rule(20, 100, END - 100, END, 5)

@@ -100,9 +100,10 @@ async def test_what_there_is_not_is_refused_by_name(story: Story) -> None:
     for wanted, rule in (
         (Filter(case="SF-2026-XXX-00001"), "unknown-case"),
         (Filter(device="ffffffff"), "unknown-device"),
-        (Filter(op="eat"), "form"),
-        (Filter(basis="pcc-sea"), "form"),
-        (Filter(outcome="refuzed"), "form"),
+        (Filter(op="eat"), "audit-filter"),
+        (Filter(basis="pcc-sea"), "audit-filter"),
+        (Filter(outcome="refuzed"), "audit-filter"),
+        (Filter(since=10, until=10), "audit-filter"),
         (Filter(officer="o-zzzz"), "unknown-officer"),
         (Filter(node="belgrad"), "unknown-node"),
         (Filter(to="belgrad"), "unknown-node"),
@@ -357,4 +358,4 @@ async def test_a_file_that_is_no_pack_is_refused() -> None:
     for data in (b"", b"{}", b"\xff", b'{"format": "x"}', *other):
         with pytest.raises(RefusedError) as caught:
             read_pack(data)
-        assert caught.value.rule == "form"
+        assert caught.value.rule == "audit-file"

@@ -52,6 +52,20 @@ def test_it_says_what_it_takes_when_it_is_asked_for_nothing(tmp_path: Path) -> N
     assert run(tmp_path)[0] == 1
 
 
+def test_who_stops_reading_is_shown_no_traceback_and_takes_nothing_for_good(
+    tmp_path: Path,
+) -> None:
+    program = (sys.executable, "-I", "-S", str(STANDALONE / "verify.py"))
+    for argv in ("--help", str(tmp_path / "nothing.zip")):
+        with subprocess.Popen(
+            [*program, argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd="/"
+        ) as reading:
+            assert reading.stdout is not None
+            reading.stdout.close()
+            _, said = reading.communicate(timeout=60)
+        assert (said, reading.returncode != 0) == ("", True)
+
+
 def test_fault_48_verify_py_gives_the_official_proofs_the_verdict_they_ask_for() -> None:
     """Else an export could be proved by what is no proof."""
     for kind in ("inclusion", "consistency"):

@@ -17,6 +17,7 @@ MADE = Statement(
     head=48_233,
     root="ab" * 32,
     at=1_775_000_000,
+    by="o-4f2a, device 3f9a1c20",
     over=True,
     cosigned=Cosigned(0, 0, 0, 0, 0, 48_233),
     ok=True,

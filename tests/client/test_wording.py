@@ -26,7 +26,7 @@ def test_no_number_is_beyond_the_calendar(at: int) -> None:
 @pytest.mark.parametrize(
     ("size", "by", "needed", "said"),
     [
-        (0, 0, 0, "one broker, no witness: split views possible"),
+        (0, 0, 0, "3 witnesses named, none required: split views possible"),
         (0, 0, 2, "cosigned by nobody yet: 2 of 3 witnesses must sign"),
         (15, 2, 2, "cosigned up to 15 by 2 of 3 witnesses, 2026-11-26 18:43Z"),
         (14, 3, 2, "cosigned up to 14 by 3 of 3 witnesses, 2026-11-26 18:43Z; "
@@ -39,6 +39,12 @@ def test_who_cosigned_is_said_of_the_head_that_was_signed(
     size: int, by: int, needed: int, said: str
 ) -> None:
     assert Cosigned(size, by, 3, 1_795_718_626 if size else 0, needed, 15).sentence == said
+
+
+def test_a_network_without_witnesses_names_none() -> None:
+    assert Cosigned(0, 0, 0, 0, 0, 15).sentence == "one broker, no witness: split views possible"
+    one_alone = "1 witness named, none required: split views possible"
+    assert Cosigned(0, 0, 1, 0, 0, 15).sentence == one_alone
 
 
 def test_what_is_not_in_order_is_counted_beside_the_word() -> None:

@@ -94,3 +94,8 @@ def test_a_page_that_is_wrong_is_noticed() -> None:
     same = "read 10:03, taken by o-0001"
     assert "11 pistols" in names.difference(expected, [same, "11 pistols"])
     assert "only" in names.difference(expected, [same, "12 pistols", "and one more line"])
+    short = ["Drawn: 3 readings", "...", "That is all."]
+    assert names.difference(short, [short[0], "#4 opened", "#9 sent", short[2]]) == ""
+    assert names.difference(short, [short[0], short[2]]) == ""
+    assert "That was" in names.difference(short, [short[0], "#4 opened", "That was all."])
+    assert "only" in names.difference(short, [short[0]])

@@ -3,7 +3,8 @@
 A line ``skopje-duty$ seefen watch on`` is a command at somebody's device. What follows up
 to the next one is what it prints; text after a keyboard sign is what a person typed when
 he was asked. What differs from run to run (times, pseudonyms, spoken words) is compared
-as such: a pseudonym must be the same one throughout.
+as such: a pseudonym must be the same one throughout. One line ``...`` stands for any number of
+lines: what is drawn by lot, say, or a long table.
 """
 
 import re
@@ -17,6 +18,7 @@ from demo.prompt import ENTER, TYPED
 
 _PROMPT: Final = re.compile(r"^([a-z][a-z0-9 -]*)\$ (seefen|seefen-server) (.*)$")
 _LATER: Final = re.compile(r"^-- (\d+) minutes later --$")
+REST: Final = "..."
 _OFFICER: Final = re.compile(r"\bo-[0-9a-f]{4,8}\b")
 _YEAR: Final = re.compile(r"\bSF-\d{4}-")
 _MASKS: Final = tuple(
@@ -38,7 +40,9 @@ _MASKS: Final = tuple(
         (r"\b\d{4}-\d\d(?= · log)", "<month>"),
         (r"\blog \d+-\d+ · checkpoint \d+", "<log>"),
         (r"\b\d+ of \d+(?= (?:entries )?proved)", "<all>"),
-        (r"(?<=proved in )\d+", "<n>"),
+        (r"(?<=proved in )\d+|(?<=checkpoint )\d+|(?<=log at )\d+|(?<=root at )\d+", "<n>"),
+        (r"(?<=entries )\d+ to \d+|\b\d+ of \d+(?= readings)", "<n>"),
+        (r"\(UTC[+-]\d+:\d+\)", "<zone>"),
         (r"(?<=readings )\d+ disclosures \d+", "<n>"),
         (r"(?<=entry )\d+|(?<=entries )\d+|\b\d+(?= entries)", "<n>"),
         (r"\b\d+(?:\.\d+)? (?:KB|MB|s|ms)\b", "<amount>"),
@@ -105,7 +109,7 @@ class Page:
             said = sum(TYPED in line for line in printed)
             # What was not asked for this time is kept: the command failed before.
             rest = [f"{TYPED}{answer or ENTER}" for answer in step.typed[said:]]
-            lines[step.first : step.end] = [*printed, *rest]
+            lines[step.first : step.end] = [*_shortened(step.expected, printed), *rest]
             lines[step.first - 1] = _OFFICER.sub(names.now, lines[step.first - 1])
         self.path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -124,6 +128,7 @@ class Names:
     def difference(self, expected: Sequence[str], printed: Sequence[str]) -> str:
         """Return where what was printed is not what stands in the handbook, or nothing."""
         wanted, found = _plain(expected), _plain(printed)
+        found = _shortened(wanted, found)
         for old, new in zip(
             _OFFICER.findall("\n".join(wanted)), _OFFICER.findall("\n".join(found)), strict=False
         ):
@@ -143,6 +148,15 @@ class Names:
 
     def _year(self, word: str) -> str:
         return _YEAR.sub(f"SF-{self.year}-", word)
+
+
+def _shortened(expected: Sequence[str], printed: list[str]) -> list[str]:
+    """Return what was printed, with ``...`` for the lines that the page leaves out."""
+    if REST not in expected:
+        return printed
+    above = expected.index(REST)
+    below = len(expected) - above - 1
+    return [*printed[:above], REST, *printed[max(above, len(printed) - below) :]]
 
 
 def _plain(lines: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from seefen.client.audit.persons import Pack
 from seefen.client.audit.register import Disclosed, Processing
 from seefen.client.audit.reporting import NOT_LOOKED_FOR, Statement
 from seefen.client.audit.sampling import Sample
+from seefen.client.audit.vouching import Checked
 from seefen.client.cli import times
 from seefen.client.cli.plain import encode_json
 from seefen.client.cli.views import audits, breaches, duty, inquiries, persons
@@ -78,6 +79,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda value: inquiries.sample(value, 0), Sample),
     (inquiries.flags, tuple[Flag, ...]),
     (inquiries.statement, Statement),
+    (inquiries.vouched, Checked),
     (persons.found, Pack),
     (persons.answer, findings.PersonAnswer),
     (breaches.breaches, tuple[Breach, ...]),
@@ -139,7 +141,31 @@ def test_a_sample_that_is_not_drawn_names_its_seed() -> None:
     made = Sample(10, 0, 400, 416, 401, "", (), 402, 380)
     shown = " ".join(printed(inquiries.sample(made, 0)).split())
     assert "the root of the log at 416, which is not known yet (14 entries to go)" in shown
-    assert "the rule is entry 401" in shown
+    assert "380 readings, entries 0 to 399; the rule is entry 401" in shown
+    empty = dataclasses.replace(made, start=0, stop=0)
+    assert "readings, no entry; the rule" in " ".join(printed(inquiries.sample(empty, 0)).split())
+
+
+def test_an_empty_log_has_no_first_entry() -> None:
+    none = one(findings.Verdict, entries=0, proved=0, head=0, first=0, last=0)
+    assert "the log is empty" in printed(audits.verdict(none))
+    others = dataclasses.replace(none, head=219)
+    assert "no entry for your node yet" in printed(audits.verdict(others))
+    some = dataclasses.replace(others, entries=3, first=4, last=40)
+    assert "log 4-40" in printed(audits.verdict(some))
+
+
+def test_a_statement_says_once_what_it_could_not_check() -> None:
+    nobody = findings.Cosigned(0, 0, 0, 0, 0, 15)
+    made = one(Statement, cosigned=nobody, unchecked=(findings.NO_WITNESS,), sections=())
+    assert printed(inquiries.statement(made)).count(findings.NO_WITNESS) == 1
+
+
+def test_what_a_person_asked_is_listed_without_the_hash_that_binds_the_answer() -> None:
+    sought = findings.SoughtView(0, "data-subject", f"Ѓорѓи | references {'3f9a1c20' * 8}", 1)
+    row = _row(ROW, search=findings.SearchView(ROW["at"], False, 1, "", (sought,)))
+    shown = printed(audits.listed([row], 0))
+    assert 'searched: data-subject "Ѓорѓи | references 3f9a1c20…" (1 found)' in shown
 
 
 def test_a_flag_is_called_a_question() -> None:

@@ -19,6 +19,7 @@ from seefen.client.cli.paint import (
     shared,
     stack,
     warn,
+    whole,
 )
 from tests.client.cli.hostile import HOSTILE, obeyed_in
 
@@ -94,3 +95,17 @@ def test_where_columns_have_no_room_each_cell_keeps_its_name_and_its_words() -> 
     first, second, *_ = out.getvalue().splitlines()
     assert first.rstrip() == "FROM skopje-border"
     assert second.rstrip() == "    TO belgrade-ffp"
+
+
+def test_a_cell_that_would_go_on_for_many_lines_is_no_cell_of_a_table() -> None:
+    rows = Ledger("WHO", "PURPOSE").row("o-4f2a skopje-border", "trace, " * 12)
+    for width, first in ((32, "WHO o-4f2a skopje-border"), (60, "WHO   PURPOSE")):
+        out = io.StringIO()
+        Console(file=out, width=width).print(rows)
+        assert " ".join(out.getvalue().splitlines()[0].split()) == " ".join(first.split())
+
+
+def test_what_is_copied_stays_in_one_piece() -> None:
+    out = io.StringIO()
+    Console(file=out, width=40).print(stack(whole(f"  --net {'ab' * 32}")), crop=False)
+    assert out.getvalue() == f"  --net {'ab' * 32}\n"

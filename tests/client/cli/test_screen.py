@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from seefen.client.cli.paint import line
+from seefen.client.cli.paint import line, stack, whole
 from seefen.client.cli.screen import Screen, complain
 from tests.client.cli.hostile import HOSTILE, obeyed_in
 
@@ -86,3 +86,17 @@ def test_a_bar_is_drawn_on_a_terminal_only(
     with Screen(machine=True).progress() as report:
         report("photos", 1, 2)
     assert silent.getvalue() == ""
+
+
+def test_a_bar_of_entries_counts_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with Screen().progress(counted=True) as report:
+        report("entries", 4096, 10_000)
+    assert "4096/10000" in terminal.getvalue()
+
+
+def test_on_a_terminal_a_line_to_be_copied_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    Screen().say(stack(whole(f"--log-key {'ab' * 32}")))
+    assert f"--log-key {'ab' * 32}\n" in terminal.getvalue()

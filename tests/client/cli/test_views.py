@@ -169,10 +169,10 @@ def test_an_empty_list_says_what_to_do_next(shown: Any, advice: str) -> None:
         audits.verdict(one(findings.Verdict, cosigned=NOBODY)),
         audits.verdict(one(findings.Verdict, cosigned=NOBODY, ok=False)),
         audits.listed([filled(findings.AuditRow, "x")], 0),
-        inquiries.page(one(findings.AuditPage, rows=(), quorum=0, own=False)),
-        audits.verified(one(findings.VerifyReport, quorum=0)),
-        audits.verified(one(findings.VerifyReport, quorum=0, problems=())),
-        state.page(one(state.Status, quorum=0)),
+        inquiries.page(one(findings.AuditPage, rows=(), quorum=0, named=0, own=False)),
+        audits.verified(one(findings.VerifyReport, quorum=0, named=0)),
+        audits.verified(one(findings.VerifyReport, quorum=0, named=0, problems=())),
+        state.page(one(state.Status, quorum=0, named=0)),
     ],
 )
 def test_without_witnesses_every_verdict_says_so(shown: Any) -> None:

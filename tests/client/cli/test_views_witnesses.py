@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from seefen.client import findings, values
-from seefen.client.cli.views import audits, joining, objects, state
+from seefen.client.cli.views import audits, inquiries, joining, objects, state
 from seefen.client.founding import Founded
 from tests.client.cli.test_views import one, printed
 
@@ -18,6 +18,22 @@ def test_one_witness_is_not_two() -> None:
         joining.founded(one(Founded, quorum=1)),
     ):
         assert "the broker together can split views" in printed(shown)
+
+
+def test_witnesses_that_are_named_and_not_required_are_not_called_none() -> None:
+    nobody = findings.Cosigned(0, 0, 2, 0, 0, 9)
+    row: Any = one(findings.AuditRow, needed=0, witnesses=2, proved=True, search=None)
+    for shown in (
+        audits.verdict(one(findings.Verdict, cosigned=nobody)),
+        audits.listed([row], 0, 2),
+        audits.verified(one(findings.VerifyReport, quorum=0, named=2)),
+        inquiries.page(one(findings.AuditPage, rows=(), quorum=0, named=2, own=False)),
+        state.page(one(state.Status, quorum=0, named=2)),
+        joining.founded(one(Founded, quorum=0, witnesses=2)),
+    ):
+        said = printed(shown)
+        assert "2 witnesses named, none required: split views possible" in said
+        assert "no witness" not in said.replace("no witness required", "")
 
 
 def test_with_witnesses_it_says_how_many() -> None:

@@ -25,7 +25,7 @@ from seefen.client.audit.filters import month as months
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
-from seefen.client.audit.looking import once
+from seefen.client.audit.looking import needing_the_broker, once
 from seefen.client.audit.manifests import Publishing
 from seefen.client.audit.naming import Naming
 from seefen.client.audit.own import own_rows
@@ -33,10 +33,11 @@ from seefen.client.audit.persons import Persons
 from seefen.client.audit.reporting import Statement, statement
 from seefen.client.audit.rowing import rows_of
 from seefen.client.audit.viewing import ALL, Viewing
+from seefen.client.audit.vouching import Vouching
 from seefen.client.bundling import Bundling, Exported
 from seefen.client.differing import settle
 from seefen.client.engine import Engine
-from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport
+from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport, without_quorum
 from seefen.client.journal import Journal
 from seefen.client.sender import Sender
 from seefen.protocol.errors import RefusedError, UntrustedError
@@ -44,7 +45,6 @@ from seefen.protocol.ledger.quorum import INDEPENDENT
 from seefen.protocol.manifest import NETWORK
 
 LIMITS: Final = (
-    "one broker, no witness: split views are possible",
     "nobody can see a hidden tail or a hidden revocation until the other side speaks",
     "the last number of a device is known only when it speaks again",
     "all times are the broker's",
@@ -55,7 +55,7 @@ Rows: TypeAlias = list[AuditRow]
 Sentences: TypeAlias = list[str]
 
 
-class Audit(Inquiries, Breaches, Persons, Naming):
+class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
     """For auditors and admins, over the entries of their node and of its cases."""
 
     def __init__(self, engine: Engine, journal: Journal, sender: Sender) -> None:
@@ -105,16 +105,18 @@ class Audit(Inquiries, Breaches, Persons, Naming):
             found, more = store.find(asked, start=start, stop=stop, limit=limit)
             rows = tuple(rows_of(self._engine, store, found, head))
             next_ = rows[-1].index if more else None
-            quorum = self._engine.directory.root.quorum
+            root = self._engine.directory.root
             return AuditPage(
-                rows, next_, head, quorum, fresh=fresh, asked=str(wanted), behind=after
-            )
+                rows, next_, head, root.quorum, fresh=fresh, asked=str(wanted), behind=after,
+                named=len(root.witnesses),
+            )  # fmt: skip
 
         return await self.entered(f"list: {wanted}", look, _rows)
 
     async def export(self, *, case: str | None = None) -> Exported:
         """Return entries as a ZIP that verifies without any of this, of one case or all."""
-        made = await Bundling(self._engine).make(case=case)
+        with needing_the_broker():
+            made = await Bundling(self._engine).make(case=case)
         if made.erased:
             await self._fetching.catch_up()
             # Else a broker that blanks a reading takes it out of every export without a word.
@@ -161,7 +163,8 @@ class Audit(Inquiries, Breaches, Persons, Naming):
         """
         engine = self._engine
         self.require_auditor()
-        report = await self._report(anew=False, progress=silent)
+        with needing_the_broker():
+            report = await self._report(anew=False, progress=silent)
         store, compared = self.store, compare(engine, self.store)
         start, stop = self.span(month)
 
@@ -202,7 +205,8 @@ class Audit(Inquiries, Breaches, Persons, Naming):
 
         Raises:
             UntrustedError: rule ``not-an-auditor``.
-            RefusedError: rule ``form``: no month, or it has not begun.
+            RefusedError: rule ``month``: no month, or it has not begun.
+            UnreachableError: rule ``audit-away``.
         """
         self.require_auditor()
         months(month, self._engine.now())
@@ -214,7 +218,8 @@ class Audit(Inquiries, Breaches, Persons, Naming):
 
         A problem is a sentence that says which entry, and what is wrong with it.
         """
-        report = await self._report(anew=True, progress=progress)
+        with needing_the_broker():
+            report = await self._report(anew=True, progress=progress)
         differs = compare(self._engine, self.store).problems
         return replace(report, problems=(*report.problems, *differs))
 
@@ -236,10 +241,13 @@ class Audit(Inquiries, Breaches, Persons, Naming):
             await settle(engine, whole=not problems)
         problems += await self._entries(anew=anew, progress=progress)
         quorum = engine.directory.root.quorum
-        limits = LIMITS if quorum == 0 else LIMITS[1 if quorum < INDEPENDENT else 2 :]
+        named = len(engine.directory.root.witnesses)
+        limits = LIMITS[0 if quorum < INDEPENDENT else 1 :]
+        if not quorum:
+            limits = (without_quorum(named), *limits)
         limits += tuple(f"cosigned: {text}" for text in engine.witnessed.cosigned().unseen)
         head = engine.trust.head("activity").size
-        return VerifyReport(tuple(dict.fromkeys(problems)), checked, head, limits, quorum)
+        return VerifyReport(tuple(dict.fromkeys(problems)), checked, head, limits, quorum, named)
 
     async def _entries(self, *, anew: bool, progress: Progress) -> Sentences:
         """Return what is wrong with entries, and which are missing."""
@@ -284,7 +292,10 @@ class Audit(Inquiries, Breaches, Persons, Naming):
         found, more = own_rows(engine, asked, after, limit)
         head = engine.trust.head("activity").size
         next_ = found[-1].index if more else None
-        return AuditPage(tuple(found), next_, head, engine.directory.root.quorum, own=True)
+        root = engine.directory.root
+        return AuditPage(
+            tuple(found), next_, head, root.quorum, own=True, named=len(root.witnesses)
+        )
 
 
 def _rows(page: AuditPage) -> int:

@@ -86,6 +86,19 @@ class Devices:
         write_invite(path, invite)
         return path
 
+    def opens_alone(self, roles: tuple[str, ...], officer: str = "") -> bool:
+        """Tell whether with such a device one person, or machine, could open names alone.
+
+        Args:
+            roles: Of the device.
+            officer: Whose further device it is.
+        """
+        engine, held = self._engine, set(roles)
+        for one in engine.directory.devices(engine.node):
+            if officer and one.officer == officer and engine.directory.is_active(one.device):
+                held |= set(one.roles)
+        return {"auditor", "keyholder"} <= held
+
     async def admit(self, request: Request) -> None:
         """Let an officer's device in; the words were compared before."""
         await admitting.admit_device(self._engine, self._sender, request)

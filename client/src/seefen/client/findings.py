@@ -9,6 +9,13 @@ from seefen.client.wording import counted, day, stamp
 NO_WITNESS: Final = "one broker, no witness: split views possible"
 
 
+def without_quorum(named: int) -> str:
+    """Return what is said where no witness must sign, though so many may be named."""
+    if not named:
+        return NO_WITNESS
+    return f"{counted(named, 'witness', 'witnesses')} named, none required: split views possible"
+
+
 @dataclass(frozen=True, slots=True)
 class Cosigned:
     """How far the witnesses have seen the log: what the newest head with their names on it says.
@@ -30,7 +37,7 @@ class Cosigned:
     def sentence(self) -> str:
         """What stands behind a verdict."""
         if not self.needed:
-            return NO_WITNESS
+            return without_quorum(self.of)
         if not self.size:
             return f"cosigned by nobody yet: {self.needed} of {self.of} witnesses must sign"
         seen = f"cosigned up to {self.size} by {self.by} of {self.of} witnesses, {stamp(self.at)}"
@@ -118,6 +125,7 @@ class AuditPage:
         fresh: The broker was asked; else it is what was checked before.
         of: Whose cores these are, under a view: empty for all. None: of the own node.
         asked: The filter in words; ``behind`` is the index it began behind, -1 for none.
+        named: So many witnesses the root names, whether or not any must sign.
     """
 
     rows: tuple[AuditRow, ...]
@@ -129,6 +137,7 @@ class AuditPage:
     asked: str = "everything"
     behind: int = -1
     of: str | None = None
+    named: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +156,7 @@ class CaseAudit:
     head: int
     quorum: int
     problems: tuple[str, ...] = ()
+    named: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +215,7 @@ class EntryView:
     quorum: int
     by: tuple[tuple[str, int], ...] = ()
     kept_until: int = 0
+    named: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,3 +387,4 @@ class VerifyReport:
     head: int
     limits: tuple[str, ...]
     quorum: int
+    named: int = 0

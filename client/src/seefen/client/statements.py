@@ -29,7 +29,8 @@ def head(value: Statement) -> tuple[tuple[str, str], ...]:
         ("filter", value.filter),
         ("checkpoint", f"{value.head} {value.root}"),
         ("witnesses", value.cosigned.sentence),
-        ("made", stamp(value.at)),
+        ("made", f"{stamp(value.at)} by {value.by}"),
+        ("digest", "signed, in the file .signed beside this one: seefen audit report --check"),
     )
 
 

@@ -111,7 +111,7 @@ class BundleJob(Job):
                 if not own_directory:
                     layer.directory = self._directory(layer, opened)
                     own_directory = True
-                layer.directory.apply(opened.kind, opened.envelope, at=at)
+                layer.directory.take(opened, at=at)
                 index = layer.directory.size - 1
                 row = AuthorityRow(index, opened.kind, opened.hash, opened.envelope)
                 layer.changes.authority.append(row)

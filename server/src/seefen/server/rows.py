@@ -339,8 +339,14 @@ class Storage(Reads, Protocol):
         """Read as of one moment, whatever others commit meanwhile."""
         ...
 
-    async def swap(self, changes: Changes, before: Heads, after: Heads) -> bool:
+    async def swap(
+        self, changes: Changes, before: Heads, after: Heads, wanted: Iterable[bytes]
+    ) -> dict[bytes, Protected] | None:
         """Commit what commits usually hold in one round trip, if the head is ``before``.
+
+        Returns:
+            The content keys of the objects ``wanted`` that stood before, closed; None if the
+            head is another and nothing was written.
 
         Raises:
             TakenError: An id or a number stands already.

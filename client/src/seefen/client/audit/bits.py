@@ -23,6 +23,13 @@ def packed(places: list[int]) -> bytes:
     return b"\x01" + bytes(_bitmap(places))
 
 
+def repacked(bits: int) -> bytes:
+    """Return a set that was unpacked, and perhaps changed, as bytes again."""
+    if bits.bit_count() <= _FEW:
+        return packed([*places(bits, 0)])
+    return b"\x01" + bits.to_bytes(_WHOLE, "little")
+
+
 def unpacked(data: bytes) -> int:
     """Return a set of places as one number: bit ``p`` is set for place ``p``."""
     if data[0] == 1:

@@ -72,7 +72,7 @@ def conditions(engine: Engine, store: Store, wanted: Filter) -> list[Condition]:
 
     Raises:
         RefusedError: rule ``unknown-case``, ``unknown-device``, ``unknown-officer``,
-            ``unknown-node`` or ``form``.
+            ``unknown-node`` or ``audit-filter``.
     """
     _check(engine, store, wanted)
     same = (("node", wanted.node), ("officer", wanted.officer), ("basis", wanted.basis),
@@ -89,6 +89,8 @@ def conditions(engine: Engine, store: Store, wanted: Filter) -> list[Condition]:
 
 def _check(engine: Engine, store: Store, wanted: Filter) -> None:
     """Refuse what cannot fit any entry: else a slip of the pen reads as *nobody opened it*."""
+    if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
+        raise RefusedError("the period ends before it begins", rule="audit-filter")
     directory = engine.directory
     nodes = tuple(sorted(directory.nodes()))
     for node in filter(None, (wanted.node, wanted.to)):
@@ -98,10 +100,10 @@ def _check(engine: Engine, store: Store, wanted: Filter) -> None:
         _require(wanted.officer, tuple(sorted(known)), "officer", "unknown-officer")
     if wanted.basis:
         known = {*TABLES["basis"], *store.values("basis")}
-        _require(wanted.basis, tuple(sorted(known)), "legal basis", "form")
+        _require(wanted.basis, tuple(sorted(known)), "legal basis", "audit-filter")
     if wanted.outcome:
         known = {"ok", "refused", "denied", *RULES, *store.values("outcome")}
-        _require(wanted.outcome, tuple(sorted(known)), "outcome", "form")
+        _require(wanted.outcome, tuple(sorted(known)), "outcome", "audit-filter")
 
 
 def _require(text: str, known: tuple[str, ...], what: str, rule: str) -> None:
@@ -113,7 +115,9 @@ def _require(text: str, known: tuple[str, ...], what: str, rule: str) -> None:
 
 def _operation(op: str) -> list[Condition]:
     if op not in ("", "all", *OPERATIONS):
-        raise RefusedError(f"an operation is one of: {', '.join(OPERATIONS)}, all", rule="form")
+        raise RefusedError(
+            f"an operation is one of: {', '.join(OPERATIONS)}, all", rule="audit-filter"
+        )
     if op == "all":
         return []
     return [(("op", op),)] if op else [READINGS]
@@ -158,7 +162,7 @@ def devices(engine: Engine, text: str) -> tuple[str, ...]:
     )
     if not found:
         raise RefusedError(
-            f"there is no device {text}: 'seefen device list' names those of your node",
+            f"there is no device {text}",
             rule="unknown-device",
         )
     return found
@@ -175,14 +179,14 @@ def month(text: str, engine_now: int) -> tuple[int, int]:
     """Return the first second of a month (``2026-03``, by UTC) and the first behind it.
 
     Raises:
-        RefusedError: rule ``form``: it is none, or has not begun.
+        RefusedError: rule ``month``: it is none, or has not begun.
     """
     try:
         first = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
     except ValueError:
-        raise RefusedError("a month is written 2026-03", rule="form") from None
+        raise RefusedError("a month is written 2026-03", rule="month") from None
     if first.timestamp() > engine_now:
-        raise RefusedError(f"{text} has not begun", rule="form")
+        raise RefusedError(f"{text} has not begun", rule="month")
     after = (first.replace(day=28) + timedelta(days=4)).replace(day=1)
     return int(first.timestamp()), int(after.timestamp())
 

@@ -5,7 +5,7 @@ from seefen.client.audit import sampling
 from seefen.client.audit.facts import AUDIT, Facts
 from seefen.client.audit.filters import READINGS, case_id
 from seefen.client.audit.filters import month as months
-from seefen.client.audit.looking import Looking, once
+from seefen.client.audit.looking import Looking, needing_the_broker, once
 from seefen.client.audit.own import require_owner
 from seefen.client.audit.register import Disclosed, Processing, disclosures, processing
 from seefen.client.audit.rowing import rows_of
@@ -75,6 +75,7 @@ class Inquiries(Looking):
                 after=found[-1].idx if more else None,
                 head=self.head,
                 quorum=self._engine.directory.root.quorum,
+                named=len(self._engine.directory.root.witnesses),
                 problems=tuple(problems),
             )
 
@@ -140,7 +141,8 @@ class Inquiries(Looking):
         made = sampling.rule(self._engine, name)
         if made is None or (anew and self.head >= made.size):
             return await self._commit(name, count, month)
-        root = await self._root(made.size)
+        with needing_the_broker():
+            root = await self._root(made.size)
         if root is None:
             return self._sample(made, "", ())
         known = root
@@ -157,7 +159,8 @@ class Inquiries(Looking):
         start, stop = self.span(month)
         stop = self.head if stop is None else stop
         size = self.head + sampling.AHEAD
-        said = f"sample of {count}, entries {start} to {stop}, to be drawn by the root at {size}"
+        where = f"entries {start} to {stop - 1}" if start < stop else "no entry"
+        said = f"sample of {count}, {where}, to be drawn by the root at {size}"
 
         def look() -> Rule:
             return Rule(count, start, stop, size, None)

@@ -1,6 +1,7 @@
 """What every look into the audit does: fetch what is new, look, be entered, and only then show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from seefen.client.audit.facts import AUDIT
@@ -14,6 +15,7 @@ from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow, SoughtView
 from seefen.client.journal import Journal
 from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.statements import Revoke
 
 T = TypeVar("T")
 
@@ -21,6 +23,19 @@ T = TypeVar("T")
 def once(_: object) -> int:
     """Count a look that gives one page, whatever stands on it."""
     return 1
+
+
+@contextmanager
+def needing_the_broker() -> Generator[None]:
+    """Say of what nobody can answer from the vault alone that it needs the broker.
+
+    Raises:
+        UnreachableError: rule ``audit-away``.
+    """
+    try:
+        yield
+    except UnreachableError as err:
+        raise UnreachableError(f"for this the broker is needed: {err}", rule="audit-away") from err
 
 
 class Looking:
@@ -109,11 +124,19 @@ class Looking:
             raise UntrustedError(f"{two}: these are two persons", rule="two-persons")
         return row, () if row.search is None else row.search.sought or ()
 
+    def is_doubted(self, device: bytes) -> bool:
+        """Whether a device was revoked for another reason than that its officer left it."""
+        directory = self._engine.directory
+        if directory.revoked(device) is None:
+            return False
+        revoke = directory.latest(("revoke", device), Revoke)
+        return revoke is None or revoke.reason not in ("left", "replaced")
+
     def span(self, month: str) -> tuple[int, int | None]:
         """Return where in the log a month lies, all of it without one.
 
         Raises:
-            RefusedError: rule ``form``.
+            RefusedError: rule ``month``.
         """
         if not month:
             return 0, None

@@ -27,7 +27,7 @@ from seefen.protocol.naming import (
     seal_name,
     take_over,
 )
-from seefen.protocol.statements import Device, Mailbox, Revoke
+from seefen.protocol.statements import Device, Mailbox
 from seefen.protocol.suite import sha256
 
 FILE_LIMIT: Final = 32 << 20  # bytes: a register of some thousand officers
@@ -62,24 +62,24 @@ def read_register(data: bytes) -> Register:
     """Return the register in a file.
 
     Raises:
-        RefusedError: rule ``form``: it is none.
+        RefusedError: rule ``audit-file``: it is none.
     """
     try:
         return msgspec.json.decode(data, type=Register)
     except ValueError as err:  # msgspec.ValidationError and UnicodeError are such
-        raise RefusedError("this is no register of names", rule="form") from err
+        raise RefusedError("this is no register of names", rule="audit-file") from err
 
 
 def read_half(data: bytes) -> Half:
     """Return the half in a file.
 
     Raises:
-        RefusedError: rule ``form``: it is none.
+        RefusedError: rule ``audit-file``: it is none.
     """
     try:
         return msgspec.json.decode(data, type=Half)
     except ValueError as err:
-        raise RefusedError("this is no half of a name", rule="form") from err
+        raise RefusedError("this is no half of a name", rule="audit-file") from err
 
 
 class Naming(Looking):
@@ -90,14 +90,14 @@ class Naming(Looking):
 
         Raises:
             UntrustedError: rule ``role``: no admin; ``two-persons``: one person holds both halves.
-            RefusedError: rule ``form``; ``unknown-officer``; ``no-mailbox``.
+            RefusedError: rule ``audit-file``; ``unknown-officer``; ``no-mailbox``.
         """
         engine, own = self._engine, self._acting_as("admin")
         register = register or Register(node=engine.node)
         self._require_ours(register)
         if officer not in {one.officer for one in engine.directory.devices(engine.node)}:
             raise RefusedError(
-                f"no device of your node is of {officer}: 'seefen device list'",
+                f"no device of your node is of {officer}",
                 rule="unknown-officer",
             )
         self._require_two_persons()
@@ -171,7 +171,7 @@ class Naming(Looking):
         check_name(signed, directory.net, writer.sign)
         if (entry.officer, entry.node, writer.node) != (officer, register.node, register.node):
             raise UntrustedError("this name stands under another pseudonym or node", rule="half")
-        if "admin" not in writer.roles or self._is_doubted(entry.device):
+        if "admin" not in writer.roles or self.is_doubted(entry.device):
             raise UntrustedError(
                 "whoever wrote this name is no admin, or his device was lost: let an admin write "
                 "it anew",
@@ -179,31 +179,18 @@ class Naming(Looking):
             )
         return signed, entry
 
-    def _is_doubted(self, device: bytes) -> bool:
-        engine = self._engine
-        link = engine.directory.revoked(device)
-        if link is None:
-            return False
-        revoke = engine.directory.latest(("revoke", device), Revoke)
-        return revoke is None or revoke.reason not in ("left", "replaced")
-
     def _require_ours(self, register: Register) -> None:
         if register.node != self._engine.node:
-            raise RefusedError("this is the register of another node", rule="form")
+            raise RefusedError("this is the register of another node", rule="audit-file")
 
     def _require_two_persons(self) -> None:
         """Refuse where one person holds both mailboxes: he would need nobody else."""
-        engine = self._engine
-        held = [
-            {one.officer or one.device.hex() for one in engine.directory.holders(engine.node, box)}
-            for box in BOXES
-        ]
-        if both := held[0] & held[1]:
-            raise UntrustedError(
-                f"{', '.join(sorted(both))} is auditor and keyholder, and could open names alone: "
-                "give these roles to two persons",
-                rule="two-persons",
-            )
+        directory, node = self._engine.directory, self._engine.node
+        held = [{_person(one): one for one in directory.holders(node, box)} for box in BOXES]
+        both = sorted(held[0].keys() & held[1].keys())
+        if both:
+            said = _too_much(held[0][both[0]], held[1][both[0]])
+            raise UntrustedError(said, rule="two-persons")
 
     def _given(self, half: Half) -> AuditRow:
         """Return the entry of the keyholder, who must be somebody else, and about this name."""
@@ -233,6 +220,29 @@ class Naming(Looking):
         if seed is None:
             raise UntrustedError("this device does not hold that mailbox", rule="role")
         return seed
+
+
+def _person(one: Device) -> str:
+    return one.officer or one.device.hex()
+
+
+def _too_much(auditor: Device, keyholder: Device) -> str:
+    """Say who could open names alone, by which devices, and what is to be done."""
+    named = auditor.device.hex()[:8]
+    if not auditor.officer:
+        # It is a machine: nobody stands at it who could refuse to give his half.
+        return (
+            f"the agent, device {named}, is auditor and keyholder: whoever has its machine could "
+            f"open names alone. 'seefen device revoke {named} --why replaced', then "
+            "'seefen agent invite' with one of the two roles"
+        )
+    if auditor.device != keyholder.device:
+        named += f" and {keyholder.device.hex()[:8]}"
+    return (
+        f"{auditor.officer} is auditor and keyholder (device {named}), and could open names alone: "
+        "give the two roles to two persons. 'seefen officer add' invites the second, "
+        "'seefen device revoke' ends a device that has a role too many"
+    )
 
 
 def _asked(officer: str) -> str:

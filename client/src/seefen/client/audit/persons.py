@@ -82,7 +82,7 @@ def read_pack(data: bytes) -> Pack:
     except ValueError as err:  # msgspec.ValidationError and UnicodeError are such
         raise RefusedError(
             "this is no file of 'seefen audit person NAME': let the keyholder make it again",
-            rule="form",
+            rule="audit-file",
         ) from err
 
 

@@ -61,6 +61,7 @@ class Statement:
 
     Attributes:
         over: The month is; else the figures are those of its first days.
+        by: Officer and device of whoever made it.
         verdict: ``IN ORDER``, or what stands against it; ``ok`` says which.
     """
 
@@ -71,6 +72,7 @@ class Statement:
     head: int
     root: str
     at: int
+    by: str
     over: bool
     cosigned: Cosigned
     ok: bool
@@ -94,6 +96,7 @@ def statement(
         head=head.size,
         root=head.root.hex(),
         at=verdict.at,
+        by=_maker(engine),
         over=months(verdict.month, verdict.at)[1] <= verdict.at,
         cosigned=verdict.cosigned,
         ok=verdict.ok,
@@ -117,6 +120,11 @@ def statement(
             *(f"no rule looks for it: {text}" for text in NOT_LOOKED_FOR),
         ),
     )
+
+
+def _maker(engine: Engine) -> str:
+    own = engine.directory.device(engine.keys.device)
+    return ", ".join(filter(None, (own.officer, f"device {own.device.hex()}")))
 
 
 def _operations(looking: Looking, start: int, stop: int | None) -> Lines:

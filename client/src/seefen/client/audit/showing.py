@@ -48,6 +48,7 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
         head=head.size,
         knows=() if core is None or facts.problem else tuple(_knows(engine, core, item.envelope)),
         quorum=engine.directory.root.quorum,
+        named=len(engine.directory.root.witnesses),
         by=() if witnessed is None else witnessed.by,
         kept_until=retained(engine.vault, item.kind, row.at) if core is not None else 0,
     )

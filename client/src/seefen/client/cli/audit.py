@@ -164,7 +164,7 @@ def acknowledge(
 def verify(context: typer.Context) -> None:
     """Check every entry of the log against its checkpoint: seefen audit verify."""
     with opened(context) as session:
-        with session.screen.progress() as progress:
+        with session.screen.progress(counted=True) as progress:
             report = session.do(lambda client: client.audit.verify(progress))
         session.screen.show(report, audits.verified)
     if report.problems:

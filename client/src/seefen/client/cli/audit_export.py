@@ -10,7 +10,7 @@ from seefen.client.bundling import Exported
 from seefen.client.cli import saving
 from seefen.client.cli.arguments import INDEX, UsageError, case_name, existing_file, new_file
 from seefen.client.cli.complaints import REFUSED
-from seefen.client.cli.paint import Painted, alarm, bold, dim, line, stack
+from seefen.client.cli.paint import Painted, alarm, bold, dim, line, stack, whole
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import opened
 from seefen.client.standalone import verify
@@ -122,12 +122,14 @@ def _summary(made: Exported, output: Path) -> Painted:
         else None,
         line("Whoever gets it runs, without seefen: unzip it, then"),
         line("  python3 verify.py . \\"),
-        line(f"    --log-key {made.log_key} \\"),
-        line(f"    --net {made.net}"),
+        whole(f"    --log-key {made.log_key} \\"),
+        whole(f"    --net {made.net}"),
         dim("  Give key and network by another way than the file: on the telephone, say."),
     )
 
 
 def _cosigned(made: Exported) -> str:
     count, of, needed = made.cosigned
-    return f"cosigned by {count} of {of} witnesses" if needed else "no witness"
+    if not needed:
+        return "no witness required" if of else "no witness"
+    return f"cosigned by {count} of {of} witnesses"

@@ -80,7 +80,9 @@ def sample(
     """Draw readings that nobody can choose: seefen audit sample 10 --month 2026-03."""
     with opened(context) as session:
         found = session.do(lambda client: client.audit.sample(count, month, anew=anew))
-        session.screen.show(found, lambda made: inquiries.sample(made, session.client.quorum))
+        root = session.do(lambda client: client.root.show())
+        behind = root.quorum, len(root.witnesses)
+        session.screen.show(found, lambda made: inquiries.sample(made, *behind))
 
 
 def flags(context: typer.Context, month: Month = "") -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from seefen.client.findings import NO_WITNESS
+from seefen.client.findings import without_quorum
 from seefen.client.labels import ENGLISH, label
 from seefen.protocol.messages import TABLES
 
@@ -96,8 +96,8 @@ def left_out(reason: str) -> str:
     return LEFT_OUT.get(reason, reason)
 
 
-def quorum(size: int) -> str:
-    """Return what stands behind a verdict."""
+def quorum(size: int, named: int) -> str:
+    """Return what stands behind a verdict; ``named`` are the witnesses of the root."""
     if size == 0:
-        return NO_WITNESS
+        return without_quorum(named)
     return f"{size} witnesses must sign" if size > 1 else ONE_WITNESS

@@ -63,7 +63,7 @@ def remove(context: typer.Context, device: Guest) -> None:
 def list_(context: typer.Context) -> None:
     """List who may look at your node's entries, or at all: seefen guest list."""
     with opened(context, glance=True) as session:
-        node = session.client.node
+        node = session.do(lambda client: client.node)
 
         def found(client: Client) -> list[ViewGrant]:
             return [one for one in client.root.views.list() if one.of in ("", node)]

@@ -21,6 +21,7 @@ Piece: TypeAlias = str | int | Text
 # Control, format (bidi, zero width, tags), surrogate, private use, unassigned, line breaks.
 _DANGEROUS: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 SHORT: Final = 16  # columns of a cell that is read at a glance: a time, a number
+DEEP: Final = 4  # lines of one cell, beyond which a table is hard to read
 _MARKS: Final = 3  # combining marks on one letter; more of them climb over other lines
 
 
@@ -43,6 +44,13 @@ def line(*pieces: Piece, style: str = "", gap: str = "") -> Text:
         if place and gap:
             painted.append(gap)
         painted.append_text(piece if isinstance(piece, Text) else Text(safe(str(piece))))
+    return painted
+
+
+def whole(*pieces: Piece) -> Text:
+    """Return a line that is never folded: what is copied from it must stay in one piece."""
+    painted = line(*pieces)
+    painted.no_wrap, painted.overflow = True, "ignore"
     return painted
 
 
@@ -130,7 +138,8 @@ class Grid:
 class Ledger:
     """Columns in which no word is broken: half a reference reads as another one.
 
-    Where the words are too long for the screen, each cell has its name and the row goes on below.
+    Where the words are too long for the screen, or a cell would go on for many lines, each cell has
+    its name and the row goes on below.
     """
 
     GAP: Final = 2
@@ -152,7 +161,7 @@ class Ledger:
                  for column in columns]  # fmt: skip
         most = [max(map(cell_len, column)) for column in columns]
         widths = shared(least, most, options.max_width - self.GAP * (len(columns) - 1))
-        if widths is None:
+        if widths is None or any(m > DEEP * w for m, w in zip(most, widths, strict=True)):
             yield from self._packed(options.max_width)
             return
         table = Table(box=None, pad_edge=False, show_header=False, padding=(0, self.GAP, 0, 0))

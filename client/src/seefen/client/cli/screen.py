@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
@@ -93,15 +94,19 @@ class Screen:
         return getpass.getpass(f"{safe(question)} ", stream=sys.stderr)
 
     @contextmanager
-    def progress(self) -> Generator[Report]:
+    def progress(self, *, counted: bool = False) -> Generator[Report]:
         """Show a bar for each file on a terminal while the block runs.
 
         What is yielded is called with name, bytes done and bytes in all; from any thread.
+
+        Args:
+            counted: It is called with numbers of things, which are no bytes.
         """
         if self.machine or not sys.stderr.isatty():
             yield lambda _name, _done, _total: None
             return
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+        done = MofNCompleteColumn() if counted else DownloadColumn()
+        columns = (TextColumn("{task.description}"), BarColumn(), done)
         bar = Progress(*columns, TimeRemainingColumn(), console=_console(sys.stderr))
         with bar:
             yield _Bars(bar).report
@@ -140,7 +145,7 @@ def _labelled(label: str, style: str, text: Piece) -> Painted:
 def _print(stream: TextIO, painted: Painted) -> None:
     console = _console(stream)
     if stream.isatty():
-        console.print(painted)
+        console.print(painted, crop=False)
         return
     with console.capture() as captured:
         console.print(painted)

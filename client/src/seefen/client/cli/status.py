@@ -24,6 +24,7 @@ def _collected(client: Client) -> Status:
         network=client.network,
         net=client.net,
         quorum=client.quorum,
+        named=len(client.root.show().witnesses),
         node=client.node,
         device=client.device_hex,
         officer=client.officer,
@@ -35,4 +36,5 @@ def _collected(client: Client) -> Status:
         alarms=client.alarms,
         watches=tuple(client.watch.list()),
         nodes=tuple(client.nodes()),
+        unopened=client.watch.unopened(),
     )

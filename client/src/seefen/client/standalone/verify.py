@@ -25,6 +25,7 @@ import hmac
 import io
 import json
 import re
+import signal
 import sys
 import zipfile
 from datetime import datetime, timezone
@@ -146,7 +147,6 @@ def vkey(text: str) -> tuple[str, int, bytes]:
 def signed_by(note: str, name: str, kind: int, public: bytes) -> int:
     """Return the time in the line of a key (0 without one); WrongError when it is not right."""
     body, blank, tail = note.rpartition("\n\n")
-    body += "\n"
     found = [
         _base64(encoded)[4:]
         for dash, _, rest in (line.partition(" ") for line in tail.splitlines())
@@ -155,10 +155,10 @@ def signed_by(note: str, name: str, kind: int, public: bytes) -> int:
     ]
     if not blank or len(found) != 1:
         wrong(f"the checkpoint carries {len(found)} signatures of {name}, not one")
-    time, signature, message = 0, found[0], body.encode()
+    time, signature, message = 0, found[0], f"{body}\n".encode()
     if kind == COSIGNATURE:
         time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
-        message = f"cosignature/v1\ntime {time}\n{body}".encode()
+        message = f"cosignature/v1\ntime {time}\n{body}\n".encode()
     if not ed25519(public, message, signature):
         wrong(f"the signature of {name} on the checkpoint is wrong")
     return time
@@ -795,4 +795,6 @@ def _read_words(words: list[str]) -> tuple[dict[str, str], list[Path]]:
 
 
 if __name__ == "__main__":
+    if hasattr(signal, "SIGPIPE"):  # whoever stops reading ends it: never with the code of GOOD
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(main(sys.argv[1:]))

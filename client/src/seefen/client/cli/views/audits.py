@@ -3,6 +3,7 @@
 Every page says what stands behind it: without witnesses, that views may be split.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,7 +25,6 @@ from seefen.client.cli.paint import (
     warn,
 )
 from seefen.client.findings import (
-    NO_WITNESS,
     AuditRow,
     Compared,
     EmergencyCase,
@@ -50,6 +50,9 @@ _RULES: Final = {
     "not-a-viewer": "nobody has let it look there",
 }
 _ASSIGNED: Final = {"yes": "assigned", "no": "NOT ASSIGNED", "keyholder": "keyholder"}
+_HASH: Final = re.compile(
+    r"(?<=references )([0-9a-f]{8})[0-9a-f]{56}\b"
+)  # as `audit person` binds them
 FEW: Final = 2  # nodes that are named
 MOST: Final = 3  # of the searches of one entry that are named
 
@@ -58,7 +61,7 @@ def verdict(value: Verdict) -> Painted:
     """Return the verdict on one page."""
     month = f" · {value.month}" if value.month else ""
     return stack(
-        line(bold(value.node), f", {value.network}{month} · log {value.first}-{value.last} · ",
+        line(bold(value.node), f", {value.network}{month} · {_span(value)} · ",
              f"checkpoint {value.head}, {stamp(value.at)}"),
         line((good if value.ok else alarm)(value.sentence),
              f"  {value.proved} of {value.entries} entries proved"),
@@ -70,7 +73,7 @@ def verdict(value: Verdict) -> Painted:
         *(alarm("  PROBLEM  ", problem) for problem in value.problems),
         *(warn("  GAP      ", gap) for gap in value.gaps),
         *(warn(f"  FLAG     {name}: ", text) for name, text in value.flags),
-        _limits(value.limits, value.cosigned.needed),
+        _limits(value.limits, value.cosigned.needed, value.cosigned.of),
         dim("Each one: 'seefen audit list'. The whole log: 'seefen audit verify'."),
         dim("A flag is a question: 'seefen audit flags'.") if value.flags else None,
         None if all(one.acknowledged for one in value.alarms) else dim(
@@ -94,7 +97,7 @@ def viewed(value: ViewVerdict) -> Painted:
         line("  ", value.cosigned.sentence) if value.cosigned.needed else None,
         line("  ", counts),
         *(alarm("  PROBLEM  ", problem) for problem in value.problems),
-        _limits(value.limits, value.cosigned.needed),
+        _limits(value.limits, value.cosigned.needed, value.cosigned.of),
         dim(f"Each one: 'seefen audit list --of {value.of or 'all'}'."),
     )  # fmt: skip
 
@@ -117,6 +120,12 @@ def _compared(value: Compared) -> Painted:
     return line(said) if value.upto and value.late is None else warn(said)
 
 
+def _span(value: Verdict) -> str:
+    if value.entries:
+        return f"log {value.first}-{value.last}"
+    return "no entry for your node yet" if value.head else "the log is empty"
+
+
 def acknowledged(one: Kept) -> Painted:
     """Return that an alarm was acknowledged, and where that stands."""
     return line(_answer(one), ". It stays on the page of 'seefen audit'.")
@@ -132,7 +141,7 @@ def _answer(one: Kept) -> str:
     return f"acknowledged {stamp(one.acknowledged)}, {entry}"
 
 
-def listed(rows: Sequence[AuditRow], quorum: int, *, within: str = "") -> Painted:
+def listed(rows: Sequence[AuditRow], quorum: int, named: int = 0, *, within: str = "") -> Painted:
     """Return readings, each with its proof; ``within`` is a case that need not be named again."""
     grid = Ledger("ENTRY", "WHEN, UTC", "WHO", "DID", "PURPOSE", "PROVED IN")
     now = times.now()
@@ -146,10 +155,10 @@ def listed(rows: Sequence[AuditRow], quorum: int, *, within: str = "") -> Painte
             _proof(row),
         )
     proved = sum(row.proved for row in rows)
-    nobody = "" if quorum else ", no witness"
+    nobody = "" if quorum else f", {_nobody(named)}"
     total = f"{proved} of {len(rows)} proved{nobody}"
     what = "PROVED IN: the checkpoint, and how many witnesses cosigned it (0: none yet)."
-    return stack(grid, line(total), dim(what) if quorum else None, _limits((), quorum))
+    return stack(grid, line(total), dim(what) if quorum else None, _limits((), quorum, named))
 
 
 def none_fits(asked: str, behind: int, head: int) -> Painted:
@@ -179,7 +188,7 @@ def proof(row: AuditRow) -> Text:
     if not row.proved:
         return alarm(f"NOT PROVED: {row.problem}")
     if not row.needed:
-        return good(f"proved in {row.size}, no witness")
+        return good(f"proved in {row.size}, {_nobody(row.witnesses)}")
     if not row.cosigned:
         return warn(f"proved in {row.size}, no quorum has seen it yet")
     return good(
@@ -187,9 +196,13 @@ def proof(row: AuditRow) -> Text:
     )
 
 
-def behind(quorum: int) -> Painted:
+def _nobody(named: int) -> str:
+    return "no witness required" if named else "no witness"
+
+
+def behind(quorum: int, named: int) -> Painted:
     """Return what nobody could see."""
-    return _limits((), quorum)
+    return _limits((), quorum, named)
 
 
 def verified(report: VerifyReport) -> Painted:
@@ -204,7 +217,7 @@ def verified(report: VerifyReport) -> Painted:
         first,
         *(alarm("  ", problem) for problem in report.problems),
         line(evidence) if evidence else None,
-        _limits(report.limits, report.quorum),
+        _limits(report.limits, report.quorum, report.named),
     )
 
 
@@ -235,10 +248,10 @@ def _emergency(one: EmergencyCase) -> Painted:
     return warn(said, f"no reason yet, due {stamp(one.due_at)}")
 
 
-def _limits(limits: Sequence[str], quorum: int) -> Painted:
+def _limits(limits: Sequence[str], quorum: int, named: int) -> Painted:
     """Say what nobody could see: a verdict that is silent about it promises too much."""
-    own = [codes.quorum(quorum)] if quorum < INDEPENDENT else []
-    others = [text for text in limits if not text.startswith(NO_WITNESS[:22])]
+    own = [codes.quorum(quorum, named)] if quorum < INDEPENDENT else []
+    others = [text for text in limits if text not in own]
     said = (*own, *others)
     if not said:
         return line("")
@@ -300,7 +313,8 @@ def _sought(search: SearchView, at: int, what: str) -> Piece:
 def _found(one: SoughtView) -> str:
     if one.what in ("cross-check", "audit"):
         return f"{one.query} ({one.results} found)"
-    return f'{one.what} "{one.query}" ({one.results} found)'
+    query = _HASH.sub(r"\1…", one.query)
+    return f'{one.what} "{query}" ({one.results} found)'
 
 
 def _why(row: AuditRow) -> str:

@@ -7,8 +7,21 @@ from seefen.client.audit.flags import Flag
 from seefen.client.audit.register import Disclosed, Processing
 from seefen.client.audit.reporting import NOT_LOOKED_FOR, Statement
 from seefen.client.audit.sampling import Sample
+from seefen.client.audit.vouching import Checked
 from seefen.client.cli import times
-from seefen.client.cli.paint import Grid, Ledger, Painted, alarm, bold, dim, good, line, stack, warn
+from seefen.client.cli.paint import (
+    Grid,
+    Ledger,
+    Painted,
+    alarm,
+    bold,
+    dim,
+    good,
+    line,
+    stack,
+    warn,
+    whole,
+)
 from seefen.client.cli.views.audits import behind, listed, none_fits, proof
 from seefen.client.findings import AuditPage, CaseAudit, EntryView
 from seefen.client.wording import counted, day, stamp
@@ -40,10 +53,10 @@ def page(value: AuditPage) -> Painted:
     more = f"More: --after {value.after}" if value.after is not None else None
     return stack(
         None if value.fresh else warn("The broker is away: what was checked here before."),
-        listed(value.rows, value.quorum)
+        listed(value.rows, value.quorum, value.named)
         if value.rows
         else none_fits(value.asked, value.behind, value.head),
-        None if value.rows else behind(value.quorum),
+        None if value.rows else behind(value.quorum, value.named),
         None if value.rows else dim("'seefen audit' gives the verdict over the whole log."),
         None if value.of is None else dim(_BARE),
         dim("Only what this device opened itself.") if value.own else None,
@@ -73,15 +86,15 @@ def entry(value: EntryView) -> Painted:
         line(bold("Who may know what of it")),
         knows.painted(),
         line(bold("Where it stands")),
-        line(f"  record   {value.record}"),
-        line(f"  leaf     {value.leaf}"),
-        *(line(f"  proof    {one}") for one in value.proof),
-        line(f"  root     {value.root}  at {value.head}"),
+        whole(f"  record   {value.record}"),
+        whole(f"  leaf     {value.leaf}"),
+        *(whole(f"  proof    {one}") for one in value.proof),
+        whole(f"  root     {value.root}  at {value.head}"),
         *(line(f"  witness  {name}  {stamp(at)}") for name, at in value.by),
         None
         if value.proof or value.head == 1
         else dim("  No proof by itself: the broker is away."),
-        behind(value.quorum),
+        behind(value.quorum, value.named),
     )
 
 
@@ -97,7 +110,7 @@ def case(value: CaseAudit) -> Painted:
         line(bold(head)),
         *(alarm("KEPT FROM YOU: ", problem) for problem in value.problems),
         readers.painted() if value.readers else line("Nobody has opened anything of it."),
-        listed(value.rows, value.quorum, within=value.case) if value.rows else None,
+        listed(value.rows, value.quorum, value.named, within=value.case) if value.rows else None,
         line(more) if more else None,
     )
 
@@ -158,9 +171,10 @@ def ends(value: Processing) -> str:
     return dated + (f"; {endless}" if value.endless else "")
 
 
-def sample(value: Sample, quorum: int) -> Painted:
+def sample(value: Sample, quorum: int, named: int = 0) -> Painted:
     """Return a sample, or when it can be drawn."""
-    where = f"entries {value.start} to {value.stop}"
+    some = value.start < value.stop
+    where = f"entries {value.start} to {value.stop - 1}" if some else "no entry"
     fixed = f"{value.count} of {value.of} readings, {where}; the rule is entry {value.entry}"
     if not value.root:
         left = max(0, value.size - value.head)
@@ -171,8 +185,10 @@ def sample(value: Sample, quorum: int) -> Painted:
         )  # fmt: skip
     return stack(
         line("Drawn: ", fixed),
-        line(f"Seed: the root at {value.size}, {value.root}"),
-        listed(value.rows, quorum) if value.rows else line("There was no reading to draw from."),
+        whole(f"Seed: the root at {value.size}, {value.root}"),
+        listed(value.rows, quorum, named)
+        if value.rows
+        else line("There was no reading to draw from."),
         dim("The same command shows these again; what came since is drawn from with --anew."),
     )
 
@@ -219,5 +235,19 @@ def statement(value: Statement) -> Painted:
         grid.painted(),
         line(bold("What could NOT be checked")),
         *(warn("  ", text) for text in value.unchecked),
-        behind(value.cosigned.needed),
+        behind(value.cosigned.needed, value.cosigned.of) if value.cosigned.needed else None,
     )
+
+
+def vouched(found: Checked) -> Painted:
+    """Return whether a statement on paper is as its maker signed it."""
+    one = found.vouched
+    who = " ".join(filter(None, (found.officer or one.device.hex()[:8], found.node)))
+    return stack(
+        line((alarm if found.problems else good)("WRONG" if found.problems else "GOOD"),
+             f"  {one.name}, signed by {who}, {stamp(one.at)}"),
+        *(alarm("  ", text) for text in found.problems),
+        *(warn("  not checked: ", text) for text in found.open),
+        None if found.problems or found.open
+        else line(f"  its checkpoint {one.size} is one of the log that this device knows"),
+    )  # fmt: skip

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from seefen.client.admitting import Request
 from seefen.client.cli import codes, times
 from seefen.client.cli.arguments import ROLES
 from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
-from seefen.client.findings import NO_WITNESS
+from seefen.client.findings import without_quorum
 from seefen.client.founding import Founded
 from seefen.client.values import JoinedView
+
+_WATCHES: Final = frozenset(("field", "keyholder", "lead"))  # those that hold the alert mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,16 @@ def joined(view: JoinedView) -> Painted:
         line(f"Network  {view.network}{_founded(view.founded_at)}     Node  {view.node}"),
         line(f"Admitted {times.moment(view.admitted_at, times.now())}{by}."),
         line("Check: this device ", may or "has no role", "."),
-        dim("Next: 'seefen watch on' once a shift, 'seefen status' at any time."),
+        dim(f"Next: {_next(view)}, 'seefen status' at any time."),
     )
+
+
+def _next(view: JoinedView) -> str:
+    if not view.officer:
+        return "'seefen agent run', or its unit (docs/operating.md)"
+    if _WATCHES.isdisjoint(view.roles):
+        return "'seefen audit'" if "auditor" in view.roles else "'seefen device list'"
+    return "'seefen watch on' once a shift"
 
 
 def _founded(at: int) -> str:
@@ -75,6 +86,12 @@ def invited(made: Mapping[str, object]) -> Painted:
         if not agent
         else line(f"It shows six words. Here you run: seefen admit {made['invite']}"),
         dim("Give your telephone number on paper, not with the file.") if not agent else None,
+        warn(
+            f"Auditor and keyholder {'on one machine' if agent else 'in one hand'}: once it is "
+            "admitted, nobody opens a name at your node ('seefen audit name')."
+        )
+        if made.get("opens_names_alone")
+        else None,
     )
 
 
@@ -97,7 +114,7 @@ def founded(made: Founded) -> Painted:
 
 def _witnesses(made: Founded) -> Painted:
     if not made.quorum:
-        return warn(NO_WITNESS)
+        return warn(without_quorum(made.witnesses))
     text = f"{made.quorum} of {made.witnesses} witnesses must see the log before anybody writes."
     return stack(line(text), warn(codes.ONE_WITNESS) if made.quorum == 1 else None)
 

@@ -38,7 +38,7 @@ def answer(value: PersonAnswer) -> Painted:
         else None,
         dim("Whether the answer may be given or must be restricted (Article 15) a person decides."),
         line(f"The log: {value.cosigned.sentence}.") if value.cosigned.needed else None,
-        behind(value.cosigned.needed),
+        behind(value.cosigned.needed, value.cosigned.of),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from seefen.client.cli import codes
 from seefen.client.cli.paint import Painted, Piece, bold, dim, line, stack, warn
-from seefen.client.findings import NO_WITNESS
+from seefen.client.findings import without_quorum
 from seefen.client.granting import ViewGrant
 from seefen.client.roots import RootView
 from seefen.client.wording import stamp
@@ -95,5 +95,5 @@ def _hours(view: RootView) -> str:
 
 def _fewer(view: RootView) -> Painted | None:
     if not view.quorum:
-        return warn(NO_WITNESS)
+        return warn(without_quorum(len(view.witnesses)))
     return warn(codes.ONE_WITNESS) if view.quorum == 1 else None

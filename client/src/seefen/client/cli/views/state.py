@@ -1,11 +1,12 @@
 """``seefen status``: this device, its node, the network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
-from seefen.client.values import NodeView, Sent, WatchView
+from seefen.client.cli.views.duty import unopened
+from seefen.client.values import NodeView, Sent, Unopened, WatchView
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class Status:
     network: str
     net: str
     quorum: int
+    named: int
     node: str
     device: str
     officer: str
@@ -26,6 +28,7 @@ class Status:
     alarms: tuple[str, ...]
     watches: tuple[WatchView, ...]
     nodes: tuple[NodeView, ...]
+    unopened: Unopened
 
 
 def page(status: Status) -> Painted:
@@ -41,7 +44,8 @@ def page(status: Status) -> Painted:
         line(f"Device {status.device}"),
         _queue(status.queued),
         _journal(status.journal),
-        _watches(status.watches),
+        _watches(status.watches) if status.officer else None,
+        unopened(replace(status.unopened, closed=0)),
         _nodes(status.nodes),
     )  # fmt: skip
 
@@ -51,7 +55,7 @@ def _log(status: Status, now: datetime) -> tuple[Piece, ...]:
         return (warn("the log is not witnessed yet: nothing is sent but alerts"),)
     word = "log witnessed" if status.quorum else "log of"
     at = times.moment(status.checkpoint_at, now)
-    return f"{word} {at} · ", codes.quorum(status.quorum)
+    return f"{word} {at} · ", codes.quorum(status.quorum, status.named)
 
 
 def _queue(queued: tuple[Sent, ...]) -> Painted | None:
