@@ -13,18 +13,19 @@ from seefen.client import Client
 from seefen.client.audit import comparing, fetching, manifests
 from seefen.client.cores import agrees
 from seefen.protocol import retention as rules
-from seefen.protocol.envelope import check_signed_by, open_envelope
+from seefen.protocol.envelope import Opened, check_signed_by, open_envelope
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import AuditPage, CaseFrom
 from seefen.protocol.ledger.note import open_checkpoint
 from seefen.protocol.ledger.record import Core
 from seefen.protocol.manifest import must_see
 from seefen.protocol.receipt import Entry, check_entry
-from seefen.protocol.statements import Manifest, decode_statement
-from seefen.server import retention
+from seefen.protocol.statements import Manifest, Statement, decode_statement
+from seefen.server import judging, retention
 from seefen.server.store.erasures import ErasureRows
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, honest, spoil, until
+from tests.support import casework
 from tests.support.network import Network
 from tests.support.vectors import own
 
@@ -157,7 +158,13 @@ async def test_fault_19_an_opening_of_something_else_is_none(story: Story) -> No
     assert any("the core is not the one in the log" in one for one in board.alarms)
 
 
-async def test_only_who_is_shown_everything_publishes(story: Story) -> None:
+def _any(opened: Opened, *_: object) -> Statement:
+    return opened.statement
+
+
+async def test_attack_only_who_is_shown_everything_publishes_and_is_believed(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place, board, skopje, _ = story
     assert not skopje.audit.manifests.is_due()
     with pytest.raises(UntrustedError) as caught:
@@ -168,6 +175,16 @@ async def test_only_who_is_shown_everything_publishes(story: Story) -> None:
     assert not board.audit.manifests.is_due()
     with pytest.raises(UntrustedError, match="who is shown every entry"):
         await board.audit.manifests.publish()
+    # A broker that lets anybody say it: it is proved to stand there, and nothing is made of it.
+    await place.broker.take(place.network.enrol(BELGRADE, ("auditor",)))
+    by = place.network.of(BELGRADE, nth=1)
+    size = place.broker.services.broker.heads.activity.size
+    monkeypatch.setattr(judging, "check_manifest", _any)
+    bundle = casework.manifest(place.network, by, SKOPJE, size, *range(size))
+    await place.broker.services.broker.submit(by.device, bundle, 0)
+    found = await skopje.audit.verdict()
+    assert any("this device has no view of the network" in one for one in found.problems)
+    assert (found.manifests.upto, found.manifests.hidden) == (0, ())
 
 
 # --- the auditors of a node ---------------------------------------------------------------
@@ -289,6 +306,7 @@ async def test_what_was_erased_or_is_on_hold_is_no_difference(
     index = await refusal(story)
     await board.audit.manifests.publish()
     assert (await skopje.audit.verdict()).ok
+    await board.audit.manifests.view.catch_up()  # the erasure is all that is new to it then
     kept = board.audit.manifests.view.store.item(index)
     assert kept is not None
     assert kept.entry.core
@@ -307,7 +325,7 @@ async def test_what_was_erased_or_is_on_hold_is_no_difference(
     kept = board.audit.manifests.view.store.item(index)
     assert kept is not None
     assert kept.entry.core == b"", "what the broker has erased is dropped here, too"
-    assert again[0].closed == 1, "a look of Skopje's was erased before it could be seen"
+    assert again[0].closed == 1, "a look of Skopje's was erased before it was spoken of"
     assert (await skopje.audit.verdict()).ok
     # Who comes later is shown no text, and says that of these entries he says nothing.
     await place.broker.take(place.network.enrol(BOARD, ("auditor",)))
@@ -329,6 +347,10 @@ def _never(*_: object) -> int:
     return 0
 
 
+def _too_much(core: Core, owner: str) -> frozenset[str]:
+    return (must_see(core, owner) or frozenset()) | {BELGRADE}
+
+
 async def test_a_manifest_that_names_what_is_not_the_nodes_is_said_and_no_alarm(
     story: Story,
 ) -> None:
@@ -336,19 +358,13 @@ async def test_a_manifest_that_names_what_is_not_the_nodes_is_said_and_no_alarm(
     _, board, _, belgrade = story
     others = [
         index
-        for index, kind, _, device, _ in belgrade._engine.vault.run(
-            "SELECT idx, kind, case_id, device, case_n FROM entry ORDER BY idx"
+        for index, device in belgrade._engine.vault.run(
+            "SELECT idx, device FROM entry WHERE kind = 'object' ORDER BY idx"
         )
-        if kind == "object" and device.hex() != belgrade.device_hex
+        if device.hex() != belgrade.device_hex
     ]
-    real = must_see
-    seen = frozenset((BELGRADE,))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            manifests,
-            "must_see",
-            lambda core, owner: real(core, owner) | seen,  # type: ignore[operator]
-        )
+        patched.setattr(manifests, "must_see", _too_much)
         await board.audit.manifests.publish()
     found = (await belgrade.audit.verdict()).manifests
     assert f"names entry {others[0]}, which is none of your node's" in found.sentence

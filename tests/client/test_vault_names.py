@@ -11,7 +11,10 @@ USES = (
     re.compile(r"vault\.(?:put|get|put_number|get_number)\(\s*f?\"([a-z][a-z_-]*)"),
     re.compile(r"GLOB '([a-z][a-z-]*)/"),
     re.compile(r"f\"([a-z][a-z-]*)/\{"),
-    re.compile(r"\b(?:CHECKED|MIRRORED|PROVED|OFF|_KEPT|_SENT|_SETTING): Final = \"([a-z][a-z-]*)"),
+    re.compile(
+        r"\b(?:CHECKED|MIRRORED|PROVED|OFF|OWN|LAST|VIEWED|_KEPT|_SENT|_SETTING)"
+        r": Final = \"([a-z][a-z-]*)"
+    ),
     re.compile(r"_NAME: Final = \"(alarms)\""),
 )
 

@@ -16,6 +16,7 @@ from tests.support import casework
 from tests.support.judge import LAB, OWNER, PARTNER
 from tests.support.network import Machine, Network
 from tests.support.served import Served, refused, served
+from tests.support.waiting import until
 
 BOARD = "oversight-board"
 DAY = 86_400
@@ -61,6 +62,8 @@ async def story(it: Served) -> bytes:
         "not-a-reader", it.broker.ask(lab.device, casework.access(it.network, lab, case, object_))
     )
     await it.broker.denials.settled()
+    await it.send(partner, casework.ack(it.network, partner, case, object_))
+    await it.send(partner, casework.assign(it.network, partner, case, partner))
     await it.broker._sequencer.write(EraseJob(0, 0, 1, 0))
     size = it.broker.heads.activity.size
     it.network.index = size
@@ -71,14 +74,20 @@ async def story(it: Served) -> bytes:
 
 async def test_what_the_broker_shows_to_whom_follows_from_the_cores(it: Served) -> None:
     """The very function by which a network auditor says what each node must have been shown."""
-    await story(it)
+    case, partner = await story(it), it.network.of(PARTNER)
+    await it.ask(partner, casework.access(it.network, partner, case, scope="case"))
+    pushed: list[bytes] = []
+    it.broker.attach(partner.device, pushed.append, lambda: None)
+    await it.message(it.network.of(OWNER), case)
+    await until(lambda: pushed)
     rows = await it.store.activity(0, 1000)
     owners, must = Owners(), defaultdict[str, set[int]](set)
     cores = [decode_core(row.core) for row in rows]
     for core in cores:
         owners.learn(core)
     assert {core.act for core in cores} == {
-        "case", "casekey", "object", "search", "access", "denied", "erased", "manifest",
+        "case", "casekey", "assign", "object", "ack", "search", "access", "release", "denied",
+        "erased", "manifest",
     }  # fmt: skip
     for row, core in zip(rows, cores, strict=True):
         nodes = must_see(core, owners.of(core))

@@ -105,6 +105,8 @@ def views(directory: Directory, *, of: str | None = None, at: int | None = None)
     found: list[View] = []
     for device in devices:
         for one in wanted:
+            if directory.link(("view", f"{one}/{device.device.hex()}")) is None:
+                continue  # nearly always, and much cheaper than a refusal
             try:
                 found.append(require_view(directory, device.device, one, at=at))
             except UntrustedError:

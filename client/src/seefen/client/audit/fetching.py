@@ -29,6 +29,7 @@ from seefen.protocol.statements import Erased
 from seefen.protocol.suite import sha256
 
 PAGE: Final = 200
+VIEWED: Final = "viewed"
 AGAIN: Final = 50  # entries that were not believed and are asked for once more
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -55,7 +56,7 @@ class Fetching:
         """What was checked so far; its tables are made when they are first needed."""
         if self._store is None:
             of = self._of
-            name = OWN if of is None else f"viewed_{sha256(of.encode())[:8].hex()}"
+            name = OWN if of is None else f"{VIEWED}_{sha256(of.encode())[:8].hex()}"
             self._store = Store(self._engine.vault, name)
         return self._store
 

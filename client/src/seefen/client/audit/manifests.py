@@ -70,6 +70,7 @@ class Publishing:
             )
         async with engine.lock:
             await engine.sync()
+            await self._sender.settle()  # one that is on its way counts, too
         await view.catch_up()
         upto, at = view.store.upto, engine.now()
         nodes = [one for one in engine.directory.nodes() if not engine.directory.in_force(one)]
