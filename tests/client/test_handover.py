@@ -56,6 +56,16 @@ async def test_what_is_open_goes_to_the_next_officer_who_takes_it(place: Site) -
         await day.duty.handover.take()
 
 
+async def test_what_nodes_owe_to_an_own_alert_goes_to_the_next_officer_too(place: Site) -> None:
+    day, night = await pair(place)
+    sent = await day.alerts.send(alert(), CHANNEL)
+    await day.duty.handover.give()
+    await until(night.duty.handover.waiting, night)
+    view = night.duty.handover.waiting()
+    assert view is not None
+    assert [one.ref for one in view.owed] == [sent.ref]
+
+
 async def test_another_takes_it_only_when_he_says_so_and_both_are_told(place: Site) -> None:
     day, night = await pair(place)
     await place.broker.take(place.network.enrol(BELGRADE, ("field",)))

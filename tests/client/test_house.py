@@ -1,5 +1,6 @@
 """The house: what a node tells its own devices; only an admin lays down rules in it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -183,3 +184,36 @@ async def test_attack_a_body_that_never_opens_is_asked_for_once(
     asked = admin._engine.vault.run("SELECT count(*) FROM access")
     assert asked == [(2,)]
     assert texts(admin) == ["good", "open"]
+
+
+async def test_of_two_leads_at_once_one_opens_the_house_and_a_field_device_rings(
+    place: Site,
+) -> None:
+    first, second = await place.client(SKOPJE), await enrolled(place, "lead", "field")
+    await place.broker.take(place.network.enrol(SKOPJE, ("field",)))
+    duty = await place.client(SKOPJE, nth=2)
+    await duty.house.prepare()
+    assert duty.house.state() is None  # a lead alone opens it
+    await asyncio.gather(first.house.prepare(), second.house.prepare())
+    await until(lambda: all(one.house.state() for one in (first, second, duty)), first, duty)
+    houses = {state.case for one in (first, second, duty) if (state := one.house.state())}
+    assert len(houses) == 1
+    assert first.channels.list() == []
+
+    sent = await duty.house.say(Note(text="Tirana calls back"))
+    assert sent.ref == "house#1"
+    await until(lambda: texts(second) == ["Tirana calls back"], second)
+    assert [client.alarm for client in (first, second, duty)] == [None] * 3
+
+
+async def test_where_there_is_no_house_it_is_said_who_opens_it(place: Site) -> None:
+    lead, admin = await place.client(SKOPJE), await enrolled(place, "admin", "field")
+    with pytest.raises(UntrustedError, match=f"a lead's, {lead.officer}: seefen status") as refused:
+        await admin.house.say(Note(text="rules"))
+    assert refused.value.rule == "no-house"
+
+    with pytest.raises(RefusedError, match="cut this device off"):
+        await lead.devices.revoke(lead.officer, "lost")
+    await admin.sync()
+    with pytest.raises(UntrustedError, match="officer add --role lead"):
+        await admin.house.say(Note(text="rules"))

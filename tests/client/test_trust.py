@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from seefen.client.alarms import kept
 from seefen.client.trust import Trust
+from seefen.protocol import envelope as envelope_module
+from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuthorityItem
@@ -46,6 +49,70 @@ async def test_only_what_is_new_is_replayed(device: Device) -> None:
 
     assert await device.sync_authority() == []
     assert device.trust.directory.head() == device.book.network.directory.head()
+
+
+async def test_what_was_judged_is_not_verified_again_at_a_restart(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await device.sync_authority()
+
+    def verify(*_: object, **__: object) -> None:
+        raise AssertionError("it was verified when it came in")
+
+    monkeypatch.setattr(envelope_module, "verify", verify)
+    again = Trust(device.vault, device.book.network.net, device.evidence)
+    assert again.directory.head() == device.trust.directory.head()
+    device.vault.put("judged", b"0.0.1")
+    with pytest.raises(AssertionError):
+        Trust(device.vault, device.book.network.net, device.evidence)
+
+
+async def test_what_another_version_believed_is_judged_by_the_rules_of_this_one(
+    device: Device,
+) -> None:
+    """A version with a hole let this in: it must not outlive the update that closes it."""
+    await device.sync_authority()
+    network = device.book.network
+    ghost = network.machine("belgrade-ffp", ("keyholder",))
+    envelope = network.certify(ghost, by=ghost.sign)
+    device.book.authority.append(envelope)
+    device.book.leaves.append(AuthorityItem("device", envelope, ()))
+    await device.sync_authority()
+    device.vault.run("UPDATE authority SET broken = NULL")
+    believed = Trust(device.vault, network.net, device.evidence).directory
+    assert believed.device(ghost.device).device == ghost.device
+
+    device.vault.put("judged", b"0.0.1")
+    again = Trust(device.vault, network.net, device.evidence)
+    with pytest.raises(UntrustedError, match="no signed record"):
+        again.directory.device(ghost.device)
+    assert again.directory.head() == believed.head()
+    assert [one.sentence for one in kept(device.vault)] == [
+        f"signed record {believed.size - 1} has no effect: 0 of 1 needed signatures"
+    ]
+    # It is judged once, and said once.
+    device.vault.put("alarms", encode([]))
+    Trust(device.vault, network.net, device.evidence)
+    assert not kept(device.vault)
+
+
+async def test_a_vault_that_holds_another_log_than_was_signed_is_not_believed(
+    device: Device,
+) -> None:
+    await device.sync_authority()
+    leaf = device.book.leaves[-1]
+    other = device.book.network.certify(
+        device.book.network.machine("belgrade-ffp", ("field",)),
+        by=device.book.network.admin("belgrade-ffp").sign,
+    )
+    index = len(device.book.leaves) - 1
+    sql = "UPDATE authority SET kind = ?, envelope = ? WHERE idx = ?"
+    device.vault.run(sql, "device", other, index)
+    with pytest.raises(UntrustedError) as caught:
+        Trust(device.vault, device.book.network.net, device.evidence)
+    assert caught.value.rule == "fork"
+    device.vault.run(sql, leaf.kind, leaf.envelope, index)
+    Trust(device.vault, device.book.network.net, device.evidence)
 
 
 async def test_another_network_is_not_ours(device: Device) -> None:

@@ -1,6 +1,7 @@
 """The vault: encrypted, for one process, and nothing half-written."""
 
 import resource
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,26 @@ def test_nothing_readable_stands_on_the_disk(path: Path) -> None:
         assert b"canary" not in data
         assert b"SQLite format" not in data
         assert b"CREATE TABLE" not in data
+
+
+def test_another_thread_is_told_each_time_and_not_only_when_it_meets_the_first(path: Path) -> None:
+    vault = Vault.open(path, KEY)
+
+    def change() -> None:
+        with vault.change():
+            pass
+
+    with ThreadPoolExecutor(1) as thread:
+        for what in (
+            lambda: vault.get("name"),
+            lambda: vault.put("name", b"value"),
+            lambda: vault.many(PUT, [("name", b"value")]),
+            change,
+        ):
+            with pytest.raises(RuntimeError, match="the thread that opened it"):
+                thread.submit(what).result()
+    vault.put("name", b"value")
+    vault.close()
 
 
 def test_another_key_does_not_open_it(path: Path) -> None:

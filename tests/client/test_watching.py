@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.protocol.errors import RefusedError
+from seefen.protocol.frames import Released
 from seefen.server.high_water import HighWater
 from seefen.server.rows import Heads
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, deaf, until
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, deaf, spoil, until
 from tests.support import waiting
 
 
@@ -106,6 +108,80 @@ async def test_a_push_for_what_is_not_stored_yet_comes_by_the_feed(place: Site) 
     await belgrade.watch.on(**WHY)
     assert fetched(belgrade) == [True, True]
     assert belgrade.alarm is None
+
+
+async def test_what_came_while_nothing_ran_opens_under_the_watch_at_the_next_command(
+    place: Site,
+) -> None:
+    skopje = await channel(place, BELGRADE)
+    async with place.briefly(BELGRADE) as belgrade:
+        await until(belgrade.channels.list, belgrade)
+        await belgrade.watch.on(**WHY)
+    for _ in range(2):
+        await skopje.alerts.send(alert(), CHANNEL)
+
+    async with place.briefly(BELGRADE) as belgrade:
+        assert fetched(belgrade) == [True, True]
+        assert belgrade.check("\u0421-84417").count == 2
+        entries = _accesses(belgrade)
+        told = await _events(belgrade)
+    assert [one for one in told if one[0] == "opened"] == [
+        ("opened", f"{CHANNEL}#1"),
+        ("opened", f"{CHANNEL}#2"),
+    ]
+    assert len(entries) == 2  # what came together has one entry
+    async with place.briefly(BELGRADE) as belgrade:
+        assert _accesses(belgrade) == entries
+
+
+async def test_what_does_not_open_is_asked_for_once_a_watch(place: Site) -> None:
+    skopje = await channel(place, BELGRADE)
+    belgrade = await place.client(BELGRADE)
+    await until(belgrade.channels.list, belgrade)
+    await belgrade.watch.on(**WHY)
+    deaf(belgrade)
+    await skopje.alerts.send(alert(), CHANNEL)
+    before = len(_accesses(belgrade))
+    spoil(belgrade, "access", _keyless)
+    for _ in range(3):
+        await belgrade.sync()
+    assert fetched(belgrade) == [False]
+    assert len(_accesses(belgrade)) == before + 1
+
+    await belgrade.watch.on(**WHY)
+    assert fetched(belgrade) == [True]
+
+
+def _keyless(released: Released) -> Released:
+    return replace(released, keys=())
+
+
+async def test_who_is_off_watch_opens_nothing_and_is_told_what_lies_here(place: Site) -> None:
+    skopje = await channel(place, BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await skopje.alerts.send(alert(), CHANNEL)
+    belgrade = await place.client(BELGRADE)
+    await until(lambda: len(fetched(belgrade)) == 2, belgrade)
+
+    found = belgrade.check("\u0421-84417", **WHY)
+    assert found.count == 0
+    assert (found.unopened.alerts, found.unopened.messages) == (2, 0)
+    assert found.unopened.alert == f"{CHANNEL}#2"
+    assert not found.unopened.watched
+    assert belgrade.search("zastava").unopened == found.unopened
+    await skopje.amend.recall(f"{CHANNEL}#1", "wrong_data")
+    await until(lambda: belgrade.watch.unopened().alerts == 1, belgrade)
+    await belgrade.watch.on(**WHY)
+    assert belgrade.watch.unopened().alerts == 0
+
+
+def _accesses(client: Client) -> list[int]:
+    return [row[0] for row in client._engine.vault.run("SELECT idx FROM access ORDER BY idx")]
+
+
+async def _events(client: Client) -> list[tuple[str, str]]:
+    client.end_events()
+    return [(event.what, event.ref) async for event in client.events()]
 
 
 async def test_there_is_no_watch_where_there_is_no_channel(place: Site) -> None:

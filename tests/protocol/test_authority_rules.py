@@ -84,6 +84,7 @@ def test_every_signature_is_verified(network: Network, kind: str) -> None:
         "device": new_device(network, machine, machine.sign),
         "revoke": revoke(network, machine, admin),
         "mailbox": network.renew(HOME, "case").statements[0].envelope,
+        "view": network.view(machine, AWAY)[1],
     }[kind]
     opened = open_envelope(good, kind)
     other = encode(replace(opened.statement, nonce=new_id()))

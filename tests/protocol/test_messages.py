@@ -87,6 +87,7 @@ def test_no_code_is_longer_than_a_field_and_no_label_longer_than_a_subject() -> 
 def test_labels_count() -> None:
     assert counted("category", "pistol", 1) == "1 pistol"
     assert counted("category", "pistol", 12) == "12 pistols"
+    assert counted("category", "unknown", 3) == "3 weapons of unknown kind"
     assert counted("category", "manpads", 2) == "2 portable air-defence systems"
     assert counted("category", "railgun", 2) == "2 unknown category"
     assert counted("fate", "injured", 2) == "2 injured"

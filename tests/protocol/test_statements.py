@@ -12,6 +12,7 @@ from seefen.protocol.statements import (
     ACTIVITY_KINDS,
     AUTHORITY_KINDS,
     KINDS,
+    LATEST,
     POWER_KINDS,
     DeviceWrap,
     LeftOut,
@@ -59,7 +60,7 @@ def test_the_specification_names_every_kind_and_field() -> None:
 
 
 def test_what_grants_power_carries_both_signatures() -> None:
-    named = {"root", "node", "suspend", "device", "revoke", "mailbox"}
+    named = {"root", "node", "suspend", "device", "revoke", "mailbox", "view"}
     named |= {"case", "casekey", "assign"}
     assert named == POWER_KINDS
     assert not AUTHORITY_KINDS.keys() & ACTIVITY_KINDS.keys()
@@ -92,7 +93,7 @@ def _fits(kind: str, name: str, wrong: object) -> bool:
     }
     free |= {"emergency": (True,), "file": (True,), "origin": ("\u2028",), "suite": (-1,)}
     free |= {"number": ("\u2028",), "under": ([1],), "automated": (True,), "unwitnessed": (True,)}
-    free |= {"asked": (b"x",)}
+    free |= {"asked": (b"x",), "visible": ([1],)}
     nothing = {"since", "object", "reply_to", "supersedes"} if wrong is None else set[str]()
     nothing |= {"case"} if wrong is None and kind == "denied" else set[str]()
     return wrong in free.get(name, ()) or name in nothing
@@ -149,6 +150,12 @@ LIMITS: list[tuple[str, dict[str, Any]]] = [
     ("search", {"device_n": 0}),
     ("search", {"purpose": "free text"}),
     ("search", {"reasons": EXAMPLES["search"].reasons * 2}),  # type: ignore[attr-defined]
+    ("view", {"of": "Skopje"}),
+    ("view", {"of": "a" * 41}),
+    ("view", {"expires": LATEST + 1}),
+    ("manifest", {"of": ""}),
+    ("manifest", {"visible": (0,) * 8193}),
+    ("manifest", {"visible": (-1,)}),
     ("release", {"devices": ()}),
     ("release", {"under": ()}),
     ("denied", {"what": "object"}),

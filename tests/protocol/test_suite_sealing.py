@@ -31,6 +31,7 @@ from tests.support.vectors import official, own
 
 WRAP = own("suite/wrap.json")
 SEALED = own("suite/seal.json")
+SMALL_ORDER = {case["why"]: case for case in own("suite/small-order.json")["cases"]}
 CONTEXT = P + b"test\0"
 
 
@@ -98,6 +99,42 @@ def test_a_poisoned_key_is_refused_when_sealing_to_it(case: dict[str, Any]) -> N
         with pytest.raises(RefusedError) as raised:
             use()
         assert raised.value.rule == "unusable-key"
+
+
+def _is_sealed_to(public: bytes) -> bool:
+    try:
+        wrap(bytes(32), public, CONTEXT)
+    except RefusedError:
+        return False
+    return True
+
+
+def test_what_is_certified_is_what_can_be_sealed_to() -> None:
+    """The check tells by the coordinate what sealing finds out: each must refuse the same."""
+    field, high = 2**255 - 19, 2**255
+    # From the Edwards points of order 8, y and -y, by RFC 7748, 4.1.
+    y = int.from_bytes(_hex(SMALL_ORDER["order 8"], "public"), "little") % high
+    order_8 = [(1 + e) * pow(1 - e, -1, field) % field for e in (y, field - y)]
+    small = [0, 1, field - 1, field, field + 1, *order_8]
+    near = [2, 9, field - 2, field + 2, *(u + d for u in order_8 for d in (-1, 1))]
+    mlkem = KemKey.generate().public[:1184]
+    for good, numbers in ((False, small), (True, near)):
+        for u in (*numbers, *(u + high for u in numbers)):
+            public = mlkem + u.to_bytes(32, "little")
+            assert _is_sealed_to(public) is good, u
+            assert _is_certified(public) is good, u
+    whole = KemKey.generate().public
+    for broken in (whole[:-1], whole + b"\0", b"", b"\xff" * 1216, b"\xff\xff\xff" + whole[3:]):
+        assert not _is_sealed_to(broken)
+        assert not _is_certified(broken)
+
+
+def _is_certified(public: bytes) -> bool:
+    try:
+        check_kem(public)
+    except RefusedError:
+        return False
+    return True
 
 
 def test_one_poisoned_key_does_not_stop_the_others() -> None:

@@ -16,7 +16,6 @@ from seefen.protocol.suite import (
     _signing,
     check_plain,
     check_public,
-    claim,
     forget_verified,
     sha256,
     verify,
@@ -269,7 +268,7 @@ def test_the_id_of_a_key_is_the_hash_of_its_public_key() -> None:
 @pytest.fixture
 def ahead() -> Iterator[Claim]:
     """Give what was verified ahead: one claim, which holds."""
-    one = claim(KEY.public, MESSAGE, _hex(SIGNING, "signature"))
+    one = (KEY.public, MESSAGE, _hex(SIGNING, "signature"))
     verify_ahead(one)
     assert one in _signing._holds
     yield one
@@ -277,43 +276,53 @@ def ahead() -> Iterator[Claim]:
     assert not _signing._holds
 
 
-def test_what_was_verified_ahead_counts_for_these_bytes_alone(ahead: Claim) -> None:
-    public, message, signature = ahead
-    verify_plain(public, message, signature)
+@pytest.mark.parametrize("power", [False, True])
+def test_what_was_verified_ahead_counts_for_these_bytes_alone(*, power: bool) -> None:
+    public, signature = KEY.public, KEY.sign(MESSAGE, power=power)
+    verify_ahead((public, MESSAGE, signature))
+    verify(public, MESSAGE, signature, power=power)
     other = SigningKey.from_secret(bytes(64)).public
+    spoiled = bytes([signature[0] ^ 1]) + signature[1:]
     for false in (
-        (other[:32], message, signature),
-        (public, message + b"\0", signature),
-        (public, message[1:], signature + message[:1]),
-        (public, signature[-1:] + message, signature[:-1]),
-        (public, message, signature[:-1] + bytes([signature[-1] ^ 1])),
-        (message, public, signature),
+        (other, MESSAGE, signature),
+        (public[:32] + other[32:], MESSAGE, spoiled),
+        (public, MESSAGE + b"\0", signature),
+        (public, MESSAGE[1:], signature + MESSAGE[:1]),
+        (public, signature[-1:] + MESSAGE, signature[:-1]),
+        (public, MESSAGE, spoiled),
+        (public, MESSAGE, signature[:-1] + bytes([signature[-1] ^ 1])),
+        (MESSAGE, public, signature),
     ):
         with pytest.raises(UntrustedError):
-            verify_plain(*false)
+            verify(*false, power=power)
+    forget_verified()
 
 
 def test_what_was_verified_ahead_needs_the_other_half_of_a_power_signature(ahead: Claim) -> None:
     public, message, signature = ahead
+    for stripped in (signature, signature + bytes(3309)):
+        with pytest.raises(UntrustedError):
+            verify(public, message, stripped, power=True)
     with pytest.raises(UntrustedError):
-        verify(KEY.public, message, signature, power=True)
-    with pytest.raises(UntrustedError):
-        verify(KEY.public, message, signature + bytes(3309), power=True)
-    with pytest.raises(UntrustedError):
-        verify(public, message, signature, power=False)  # half of a key is no key
+        verify(public[:32], message, signature, power=False)  # half of a key is no key
+    whole = (public, message, KEY.sign(message, power=True))
+    verify_ahead(whole)
+    with pytest.raises(UntrustedError):  # nor is the whole one a plain one
+        verify(*whole, power=False)
 
 
 def test_a_claim_that_does_not_hold_is_not_kept() -> None:
     signature = _hex(SIGNING, "signature")
-    verify_ahead(claim(KEY.public, MESSAGE + b"\0", signature))
+    verify_ahead((KEY.public, MESSAGE + b"\0", signature))
+    verify_ahead((KEY.public, MESSAGE, signature + bytes(3309)))
     for case in SMALL_ORDER:
-        verify_ahead((_hex(case, "public")[:32], MESSAGE, signature))
+        verify_ahead((_hex(case, "public")[:32] + KEY.public[32:], MESSAGE, signature))
     assert not _signing._holds
 
 
 def test_what_is_verified_ahead_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_signing, "_AHEAD", 1)
     for message in (MESSAGE, b"another"):
-        verify_ahead(claim(KEY.public, message, KEY.sign(message, power=False)))
+        verify_ahead((KEY.public, message, KEY.sign(message, power=False)))
     assert len(_signing._holds) == 1
     forget_verified()

@@ -78,7 +78,7 @@ async def test_fault_51_erasing_leaves_tree_and_proofs_whole(it: Served) -> None
     assert await it.broker._sequencer.case(case) == state
     looked = await Fsck(it.store).whole()
     assert (looked.problems, looked.erased) == ([], 2)
-    items, _ = await it.broker._pages.audit(PARTNER, None, LogFrom(0, 100, 0), len(after))
+    items, _ = await it.broker._pages.audit(PARTNER, LogFrom(0, 100, 0), len(after))
     assert [(one.kind, bool(one.entry.core)) for one in items] == [
         ("search", False), ("access", False), ("erased", True),
     ]  # fmt: skip

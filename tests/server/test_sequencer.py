@@ -1,6 +1,7 @@
 """Groups: order, atomicity, and what happens when the database or another process interferes."""
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
@@ -12,6 +13,7 @@ from seefen.protocol.ledger.record import Record
 from seefen.protocol.ledger.tree import leaf_hash, root_of
 from seefen.server.broker import Broker
 from seefen.server.errors import UnreachableError
+from seefen.server.gate import GateError
 from seefen.server.rows import Changes, Heads
 from seefen.server.store import Store
 from tests.support import casework
@@ -175,6 +177,20 @@ async def test_a_database_that_goes_away_is_asked_again(moment: str) -> None:
         await check_logs(it)
 
 
+async def test_keys_come_closed_with_a_commit_and_not_at_all_without_one() -> None:
+    async with served() as it:
+        (machine,), case = await crowd(it, 1)
+        before = it.broker.heads
+        object_ = await it.message(machine, case)
+        heads = it.broker.heads
+        assert await it.store.swap(Changes(), before, heads, [object_]) is None
+        keys = await it.store.swap(Changes(), heads, heads, [object_, bytes(16)])
+        assert keys is not None
+        assert keys.keys() == {object_}
+        with pytest.raises(GateError):
+            keys[object_].reveal(None, device=machine.device)
+
+
 async def test_an_unknown_commit_is_found_out_by_asking_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -184,8 +200,10 @@ async def test_an_unknown_commit_is_found_out_by_asking_again(
         bundle = casework.message(it.network, machine, case)
         swap = it.store.swap
 
-        async def lost(changes: Changes, before: Heads, after: Heads) -> bool:
-            assert await swap(changes, before, after)
+        async def lost(
+            changes: Changes, before: Heads, after: Heads, wanted: Iterable[bytes]
+        ) -> None:
+            assert await swap(changes, before, after, wanted) == {}
             raise UnreachableError("the answer was lost", rule="database")
 
         monkeypatch.setattr(it.store, "swap", lost)

@@ -30,7 +30,7 @@ from seefen.protocol.bundle import Bundle
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.frames import Recorded
-from seefen.protocol.statements import Activity, Device, Mailbox, Revoke
+from seefen.protocol.statements import Activity, Device, Mailbox, Revoke, View
 from seefen.protocol.suite import sha256
 from seefen.server import tls
 from seefen.server.app import listening, open_services
@@ -71,7 +71,7 @@ class LocalBroker:
         statement = open_envelope(first.envelope, first.kind).statement
         if isinstance(statement, Activity):
             return statement.device
-        if isinstance(statement, Device | Revoke | Mailbox):
+        if isinstance(statement, Device | Revoke | Mailbox | View):
             return self.network.admin(statement.node).device
         return None  # what the root has signed needs no login
 

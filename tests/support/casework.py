@@ -15,6 +15,7 @@ from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.frames import Ask
 from seefen.protocol.keys import CASE_DEVICE, CASE_NODE, link_next_key, wrap_case_key
 from seefen.protocol.ledger.tree import EMPTY_ROOT
+from seefen.protocol.manifest import as_gaps
 from seefen.protocol.objects import new_content_key, seal_cover, seal_message, wrap_content_key
 from seefen.protocol.search import Account, Sought, seal_account
 from seefen.protocol.statements import (
@@ -29,6 +30,7 @@ from seefen.protocol.statements import (
     Head,
     LeftOut,
     Mailbox,
+    Manifest,
     Member,
     NodeWrap,
     Object,
@@ -258,6 +260,19 @@ def search(
     )  # fmt: skip
     envelope = sign(replace(statement, **changes), by.sign)
     return Bundle((Signed("search", envelope, random_bytes(16)),), (), ())
+
+
+def manifest(
+    network: Network, by: Machine, of: str, upto: int, *indices: int, start: int = 0, **changes: Any
+) -> Bundle:
+    """Return a bundle with a manifest of a node's entries up to ``upto``."""
+    statement = Manifest(
+        SUITE, network.net, "manifest", new_id(), by.node, by.device, by.device_n + 1,
+        network.directory.head(), Head(max(upto, network.index), EMPTY_ROOT),
+        of=of, start=start, upto=upto, visible=as_gaps(start, indices), closed=0,
+    )  # fmt: skip
+    envelope = sign(replace(statement, **changes), by.sign)
+    return Bundle((Signed("manifest", envelope, random_bytes(16)),), (), ())
 
 
 def _case_key(

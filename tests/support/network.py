@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -18,12 +19,14 @@ from seefen.protocol.case_chain import apply
 from seefen.protocol.directory import BOX_ROLES, Directory
 from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.keys import link_previous_seed, mailbox_scope, wrap_mailbox_seed
+from seefen.protocol.manifest import check_manifest
 from seefen.protocol.search import check_search
 from seefen.protocol.statements import (
     ACTIVITY_KINDS,
     NO_HASH,
     NO_NET,
     Activity,
+    Caseless,
     Device,
     DeviceWrap,
     Mailbox,
@@ -32,6 +35,7 @@ from seefen.protocol.statements import (
     Root,
     Search,
     Suspend,
+    View,
 )
 from seefen.protocol.suite import (
     SUITE,
@@ -187,6 +191,28 @@ class Network:
         )  # fmt: skip
         return self.bundle("suspend", sign(statement, *self.roots[: self.root.threshold]))
 
+    def view(
+        self, machine: Machine, of: str = "", *keys: SigningKey, **changes: Any
+    ) -> tuple[View, bytes]:
+        """Return a view of the network, or of a node in the last thirty days, and its envelope."""
+        link = self.directory.link(("view", f"{of}/{machine.device.hex()}"))
+        statement = View(
+            SUITE, self.net, "view", new_id(),
+            1 if link is None else link.statement.version + 1,
+            NO_HASH if link is None else link.hash,
+            self.directory.head(),
+            of=of,
+            node=machine.node,
+            device=machine.device,
+            since=self.at - 30 * 86_400 if of else 0,
+            upto=self.at + 30 * 86_400 if of else 0,
+            expires=self.at + 30 * 86_400,
+        )  # fmt: skip
+        statement = replace(statement, **changes)
+        if not keys:
+            keys = (self.admin(of).sign,) if of else tuple(self.roots[: self.root.threshold])
+        return statement, sign(statement, *keys)
+
     # --- machines ---------------------------------------------------------------
 
     def machine(
@@ -259,8 +285,9 @@ class Network:
         """Take one activity statement in at its place."""
         opened = open_envelope(envelope, kind)
         statement = opened.statement
-        if isinstance(statement, Search):
-            check_search(opened, self.directory, position)
+        if isinstance(statement, Caseless):
+            check = check_search if isinstance(statement, Search) else check_manifest
+            check(opened, self.directory, position)
             self.machines[statement.device].device_n = statement.device_n
             self.index = max(self.index, position.index + 1)
             return

@@ -55,6 +55,36 @@ def test_a_crossing_in_each_language(typed: str, bcp: str, direction: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("typed", "bcp", "direction"),
+    [
+        ("Batrovci, out", "batrovci-bajakovo", "out"),
+        ("Horgos, in", "horgos-roszke", "in"),
+        ("Hani i Hotit, in", "hani-i-hotit-bozaj", "in"),
+        ("Leușeni, intrare", "leuseni-albita", "in"),
+        ("Tabanovce, out", "tabanovce-presevo", "out"),
+        ("Табановце излез", "tabanovce-presevo", "out"),
+        ("ГП Батровци, излаз", "batrovci-bajakovo", "out"),
+        ("Паланка, в'їзд", "palanca-maiaky", "in"),
+        ("Ѓуешево, излез", "deve-bair-gyueshevo", "out"),
+        ("Preshevë, dalje", "tabanovce-presevo", "out"),
+        ("Ruse, out", "giurgiu-ruse", "out"),
+        ("Ruse", "", ""),  # a town
+        ("Skopje, out", "", "out"),
+    ],
+)
+def test_one_side_of_a_crossing_is_enough(typed: str, bcp: str, direction: str) -> None:
+    fields = answers.place(typed)
+    assert (fields.get("bcp", ""), fields.get("direction", "")) == (bcp, direction)
+    assert fields["place"] in typed
+
+
+def test_every_side_of_every_crossing_names_one() -> None:
+    for code, label_ in TABLES["crossing"].items():
+        for side in label_.split(" / ") if code != "other" else []:
+            assert answers.place(f"{side}, out")["bcp"] == code, side
+
+
+@pytest.mark.parametrize(
     ("typed", "found", "text"),
     [
         ("10 pistols and 1 assault rifle", {"pistol": 10, "assault_rifle": 1}, ""),
@@ -73,8 +103,18 @@ def test_a_crossing_in_each_language(typed: str, bcp: str, direction: str) -> No
         ("5 пістолетів", {"pistol": 5}, ""),
         ("3 pistons", {}, "3 pistons"),
         ("12 pistols Foo Bar", {"pistol": 12}, "12 pistols Foo Bar"),
-        ("1 AK-47", {"assault_rifle": 1}, "1 AK-47"),
-        ("12 pistols, two rifles", {"pistol": 12}, "two rifles"),
+        ("1 AK-47", {"assault_rifle": 1}, ""),
+        ("1 Zolja", {"anti_tank_launcher": 1}, ""),
+        ("1 kallashnikov and 2 RPG", {"assault_rifle": 1, "anti_tank_launcher": 2}, ""),
+        ("12 pistols, two rifles", {"pistol": 12, "rifle": 2}, ""),
+        ("twelve guns", {"unknown": 12}, ""),
+        ("дванаест пиштоли и dy pushkë", {"pistol": 12, "rifle": 2}, ""),
+        ("doisprezece pistoale", {"pistol": 12}, ""),
+        ("п'ять пістолетів", {"pistol": 5}, ""),
+        ("2 Zastava M70 rifles", {"rifle": 2}, ""),
+        ("3 boxes pistols", {}, "3 boxes pistols"),
+        ("2 auto", {}, "2 auto"),
+        ("1 M60", {}, "1 M60"),  # a grenade and a machine gun
     ],
 )
 def test_several_kinds_are_several_items_and_no_word_is_dropped(
@@ -101,6 +141,23 @@ def test_weapons_by_make_and_model() -> None:
     assert "text" not in loaded
     assert answers.load("12 pistols Zastava M57")["items"][0]["ref"] == "zastava-m57"
     assert answers.load("12 пиштоли Застава М57")["items"][0]["ref"] == "zastava-m57"
+
+
+def test_a_model_stays_with_the_thing_it_names() -> None:
+    assert answers.load("2 AK-47, 1 Zolja, 3 Glock, 12 Glock 17 pistols")["items"] == [
+        {"qty": 2, "category": "assault_rifle", "model": "AK-47"},
+        {"qty": 1, "category": "anti_tank_launcher", "model": "Zolja"},
+        {"qty": 3, "category": "pistol", "make": "Glock"},
+        {"qty": 12, "category": "pistol", "make": "Glock", "model": "17", "calibre": "9x19",
+         "ref": "glock-17"},
+    ]  # fmt: skip
+    for typed in ("3 hand grenades M75", "3 M75 grenades", "3 bombe M75", "three M75"):
+        m75 = {"qty": 3, "kind": "hand_grenade", "model": "M75", "ref": "m75"}
+        assert answers.load(typed) == {"explosives": [m75]}, typed
+    assert answers.load("12 Glock switches") == {
+        "parts": [{"qty": 12, "kind": "auto_sear", "ref": "glock-switch"}]
+    }
+    assert answers.load("4 magazines M70")["text"] == "4 magazines M70"
 
 
 def test_every_crossing_is_found_by_its_label() -> None:
@@ -233,6 +290,18 @@ def test_hidden() -> None:
         "in a cake",
     )
     assert answers.concealment("") == ([], "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("rezervor", "fuel_tank"), ("u rezervoaru", "fuel_tank"), ("резервоар", "fuel_tank"),
+        ("zadnja ploča", "rear_panel"), ("задна плоча", "rear_panel"), ("резерва", "spare_wheel"),
+        ("in the spare wheel", "spare_wheel"), ("у гепеку", "boot"), ("under the seat", "other"),
+    ],
+)  # fmt: skip
+def test_a_hiding_place_as_it_is_said(typed: str, code: str) -> None:
+    assert answers.concealment(typed) == ([code], typed if code == "other" else "")
 
 
 def test_a_gun() -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from seefen.client.cli import audit, main
+from seefen.client.cli import main
 from seefen.client.cli.app import app
+from seefen.client.cli.arguments import day_end, day_start
 from tests.client.cli.hostile import obeyed_in
 from tests.client.cli.stage import Said, command
 
@@ -27,7 +28,7 @@ COMMANDS = (
     "schema", "trace ask", "trace answer", "file get", "due", "check", "search", "tail",
     "device list", "device revoke", "audit", "audit list", "audit verify", "audit show",
     "audit case", "audit register", "audit sample", "audit flags", "audit report",
-    "audit person", "audit name", "audit acknowledge", "breach",
+    "audit person", "audit name", "audit acknowledge", "audit manifest", "breach",
     "status", "export",
     "items", "ref add", "house lay", "house show", "case forward",
     "request permit",
@@ -36,7 +37,7 @@ COMMANDS = (
     "action-day show", "action-day close", "codelist list", "codelist adopt",
     "alert flash", "alert ring",
     "agent run", "agent invite", "agent alarms", "agent expect",
-    "root show", "root change",
+    "root show", "root change", "root auditor", "guest add", "guest remove", "guest list",
     "audit export", "evidence check", "evidence save",
 )  # fmt: skip
 CASE, REF = "SF-2026-SKP-00418", "SF-2026-SKP-00418#3"
@@ -319,6 +320,6 @@ def test_numbers_and_days_at_the_end_of_all_are_refused_or_taken_and_never_a_fai
     for argv in (("show", 10**20), ("list", "--after", 10**20), ("case", CASE, "--after", 2**63)):
         refused("audit", *argv)
     for text in ("9999-12-31", "9999-12-31T23:59+00:00", "0001-01-01"):
-        assert audit._end(text) >= audit._day(text)
-    assert audit._day("2026-12-01") == datetime(2026, 12, 1, tzinfo=UTC), "a month begins once"
-    assert audit._end("2026-11-30") == audit._day("2026-12-01")
+        assert day_end(text) >= day_start(text)
+    assert day_start("2026-12-01") == datetime(2026, 12, 1, tzinfo=UTC), "a month begins once"
+    assert day_end("2026-11-30") == day_start("2026-12-01")

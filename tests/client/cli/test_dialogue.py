@@ -205,3 +205,13 @@ def test_q_at_a_question_leaves_with_the_draft_kept(monkeypatch: pytest.MonkeyPa
     answer(monkeypatch, *TYPED[:2], "q")
     assert dialogue.compose(Screen(), Answers(), AT, kept.append) is None
     assert kept[-1] == Answers(where=SAID.where, carrying=SAID.carrying)
+
+
+def test_the_crossing_that_one_side_named_is_shown_before_it_is_sent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, "Batrovci, out", "1 rifle", *[""] * 6)
+    alert = dialogue.compose(Screen(), Answers(), AT, lambda _: None)
+    assert alert is not None
+    assert (alert.bcp, alert.setting, alert.place) == ("batrovci-bajakovo", "bcp", "Batrovci")
+    assert "crossing: Batrovci / Bajakovo was taken for 'Batrovci'" in capsys.readouterr().out

@@ -23,6 +23,7 @@ from seefen.client.cli.views import (
     messages,
     objects,
     papers,
+    state,
 )
 from seefen.client.codelists import Adopted
 from seefen.client.emergencies import EmergencyView
@@ -73,6 +74,36 @@ def test_attack_52_no_view_of_the_watch_prints_what_a_terminal_obeys(
 ) -> None:
     for width in (60, 160):
         assert obeyed_in(printed(view(filled(type_, text)), width)) == set()
+
+
+def test_nothing_found_says_what_was_not_looked_into() -> None:
+    lies = values.Unopened(3, 1, 2, "seefen-border#15", "SF-2026-SKP-00418#3")
+    result = values.CheckResult((), (), (), 0, ("Cyrl",), "C84417", unopened=lies)
+    said = printed(duty.checked("C-84417", result))
+    assert "Never opened here: 3 alerts and 1 message" in said
+    for way in (
+        "'seefen watch on'",
+        "'seefen alert show seefen-border#15'",
+        "show SF-2026-SKP-00418#3'",
+    ):
+        assert way in " ".join(said.split())
+    assert "2 more cannot be opened" in said
+    watched = dataclasses.replace(lies, watched=True, messages=0, message="", closed=0)
+    found = values.Found((), (), more=False, searched=0, closed=3, unopened=watched)
+    said = printed(duty.found(found))
+    assert "Never opened here: 3 alerts;" in said
+    assert "watch on" not in said
+    assert "never opened" not in printed(
+        duty.found(values.Found((), (), more=False, searched=0, closed=0))
+    )
+
+
+def test_the_status_says_how_many_alerts_lie_here_unopened() -> None:
+    page = filled(state.Status, "x")
+    lies = values.Unopened(2, 0, 5, "seefen-border#2", watched=True)
+    said = printed(state.page(dataclasses.replace(page, unopened=lies)))
+    assert "Never opened here: 2 alerts;" in said
+    assert "5 more" not in said
 
 
 def test_cards_and_nodes_that_have_none() -> None:
@@ -248,3 +279,10 @@ def test_adopted_codes_have_a_source() -> None:
     row = Adopted("calibre", "8x57", "8 x 57 IS", "C.I.P. 2026", 2)
     assert "C.I.P. 2026" in printed(codelists.listed([row]))
     assert "seefen codelist adopt" in printed(codelists.listed([]))
+
+
+def test_a_hit_names_what_was_said_later_and_is_not_open_here() -> None:
+    hit = values.Hit("a#1", "plate", "SK-0000-ZZ", "exact", "n", 0, "1 car", "a#2", "a#7", ("a#7",))
+    shown = printed(duty.checked("SK", values.CheckResult((hit,), (), (), 3, (), "SK", 1)))
+    assert "1 car, corrected by a#2, replaced by a#7" in shown
+    assert "Not opened here, and may say otherwise: 'seefen case show a#7'" in shown

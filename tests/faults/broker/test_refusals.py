@@ -20,6 +20,7 @@ from seefen.protocol.frames import (
     Send,
     Span,
     ToCosign,
+    ViewFrom,
 )
 from seefen.protocol.suite import random_bytes
 from seefen.server.gate import Gate, GateError
@@ -58,7 +59,7 @@ async def test_fault_37_no_route_gives_a_key_when_the_gate_fails(
             "send": Send(b"", 0), "access": asked, "feed": FeedFrom(0, 100, 0),
             "authority": LogFrom(0, 100, 0), "records": LogFrom(0, 100, 0),
             "audit": LogFrom(0, 100, 0), "erasures": LogFrom(0, 100, 0),
-            "case-audit": CaseFrom(case, 0, 100, 0),
+            "case-audit": CaseFrom(case, 0, 100, 0), "view": ViewFrom("", 0, 100, 0),
             "consistency": Span("activity", 0, 1), "ping": b"",
             "witness": ToCosign("activity", 0), "cosign": Cosignatures("no note\n"),
             "witnessed": LogName("activity"),

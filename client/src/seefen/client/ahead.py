@@ -1,89 +1,145 @@
 """Signatures of a page, verified in a second thread ahead of the place where they count.
 
-A verification is native code that lets go of the interpreter's lock: while one entry is
-judged, those of the next entries are computed on another core. Nothing is decided here. A
+A verification is native code that lets go of the interpreter's lock: two of them are computed
+on two cores at once, and those of the next entries while one is judged. Nothing is decided here. A
 claim that holds is remembered by its key, message and signature, byte for byte
 (:func:`~seefen.protocol.suite.verify_ahead`), and is of use only to who asks about exactly
-these: the rules of the case still name the key, in turn, and what fails is verified again
-there. A guess that was wrong costs time and nothing else.
+these: the rules still name the key, in turn, and what fails is verified again there. A guess
+that was wrong costs time and nothing else.
 """
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from queue import SimpleQueue
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from seefen.client.once import opened
 from seefen.protocol.directory import Directory
-from seefen.protocol.envelope import PLAIN_LENGTH, signing_message
+from seefen.protocol.envelope import claims, key_id
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.frames import Item, Stub
-from seefen.protocol.statements import Activity
-from seefen.protocol.suite import Claim, claim, forget_verified, verify_ahead
+from seefen.protocol.frames import AuthorityItem, Item, Stub
+from seefen.protocol.statements import Activity, Device, Mailbox, Node, Root, Statement
+from seefen.protocol.suite import Claim, forget_verified, verify_ahead
 
-BATCH: Final = 24  # entries handed over at once: two of them are opened and not yet judged
-LEAST: Final = 2 * BATCH  # entries of a page that are worth a thread
+BATCH: Final = 24  # pieces handed over at once: two of them are opened and not yet judged
+LEAST: Final = 2 * BATCH  # pieces of a page that are worth a thread
 
 Piece: TypeAlias = Item | Stub
+P = TypeVar("P")
 
 
 @contextmanager
-def ahead(pieces: Sequence[Piece], directory: Directory) -> Generator[Iterable[Piece]]:
-    """Give the pieces of a page in their order, with a thread that verifies the next ones."""
+def ahead(
+    pieces: Sequence[P], claims_of: Callable[[Sequence[P]], deque[Claim]]
+) -> Generator[Iterable[P]]:
+    """Give the pieces of a page in their order, with a thread that verifies the next ones.
+
+    Args:
+        claims_of: Says, of the next pieces, what will be asked of the suite; it may be wrong.
+    """
     if len(pieces) < LEAST:
         yield pieces
         return
-    claims: SimpleQueue[list[Claim] | None] = SimpleQueue()
-    over = threading.Event()
-    thread = threading.Thread(target=_verify, args=(claims, over), name="verify", daemon=True)
+    batches: SimpleQueue[deque[Claim] | None] = SimpleQueue()
+    given: list[deque[Claim]] = []
+    thread = threading.Thread(target=_verify, args=(batches,), name="verify", daemon=True)
     thread.start()
+
+    def give(batch: Sequence[P]) -> deque[Claim]:
+        given.append(claims_of(batch))
+        batches.put(given[-1])
+        return given[-1]
+
     try:
-        yield _pieces(pieces, directory, claims)
+        yield _pieces(pieces, give)
     finally:
-        over.set()
-        claims.put(None)
+        for claimed in given:
+            claimed.clear()
+        batches.put(None)
         thread.join()
         forget_verified()
 
 
-def _pieces(
-    pieces: Sequence[Piece], directory: Directory, claims: "SimpleQueue[list[Claim] | None]"
-) -> Iterator[Piece]:
+def _pieces(pieces: Sequence[P], give: Callable[[Sequence[P]], deque[Claim]]) -> Iterator[P]:
     batches = [pieces[start : start + BATCH] for start in range(0, len(pieces), BATCH)]
-    claims.put(_claims(batches[0], directory))
-    for n, batch in enumerate(batches, start=1):
-        if n < len(batches):
-            claims.put(_claims(batches[n], directory))
+    claimed = give(batches[0])
+    for batch, following in zip(batches, [*batches[1:], None], strict=True):
+        after = claimed if following is None else give(following)
+        # Where a leaf is mostly signatures, the other thread is behind: both take from the
+        # same batch, and none does what the other has begun.
+        _work(claimed)
+        claimed = after
         yield from batch
 
 
-def _verify(claims: "SimpleQueue[list[Claim] | None]", over: threading.Event) -> None:
-    while (batch := claims.get()) is not None:
-        for one in batch:
-            if over.is_set():
-                return
-            verify_ahead(one)
+def _verify(batches: "SimpleQueue[deque[Claim] | None]") -> None:
+    while (claimed := batches.get()) is not None:
+        _work(claimed)
 
 
-def _claims(batch: Sequence[Piece], directory: Directory) -> list[Claim]:
-    """Return what will be asked of a batch, as far as it can be known before its turn."""
-    found: list[Claim] = []
+def _work(claimed: deque[Claim]) -> None:
+    with suppress(IndexError):  # the other thread took the last one
+        while True:
+            verify_ahead(claimed.popleft())
+
+
+def of_entries(directory: Directory) -> Callable[[Sequence[Piece]], deque[Claim]]:
+    """Return what tells the claims of entries: each is signed by its device."""
+    return partial(_entries, directory)
+
+
+def _entries(directory: Directory, batch: Sequence[Piece]) -> deque[Claim]:
+    found: deque[Claim] = deque()
     for piece in batch:
         if isinstance(piece, Stub):
             continue
-        try:
+        with suppress(SeefenError):
             read = opened(piece.envelope, piece.kind)
-            statement = read.statement
-            if not isinstance(statement, Activity):
-                continue
-            public = directory.device(statement.device).sign
-        except SeefenError:
-            continue  # it is refused when its turn comes
-        message = signing_message(read.kind, statement.net, read.payload)
-        found += [
-            claim(public, message, signature.value)
-            for signature in read.signatures
-            if len(signature.value) == PLAIN_LENGTH
-        ]
+            if isinstance(read.statement, Activity):
+                public = directory.device(read.statement.device).sign
+                keys = {key_id(public): public}
+                found.extend(claims(read, keys))
     return found
+
+
+def of_leaves(directory: Directory) -> Callable[[Sequence[AuthorityItem]], deque[Claim]]:
+    """Return what tells the claims of leaves: keys sign that stand in the log before them."""
+    keys: dict[bytes, bytes] = {}
+    with suppress(SeefenError):  # the network is not founded yet
+        _learn(keys, directory.root, directory)
+    for node in directory.nodes():
+        _learn(keys, directory.node(node), directory)
+    return partial(_leaves, directory, keys)
+
+
+def _leaves(
+    directory: Directory, keys: dict[bytes, bytes], batch: Sequence[AuthorityItem]
+) -> deque[Claim]:
+    found: deque[Claim] = deque()
+    for item in batch:
+        with suppress(SeefenError):
+            read = opened(item.envelope, item.kind)
+            _learn(keys, read.statement, directory)
+            found.extend(claims(read, keys))
+    return found
+
+
+def _learn(keys: dict[bytes, bytes], statement: Statement, directory: Directory) -> None:
+    """Keep the keys that a statement names, or that it is signed by."""
+    named: tuple[bytes, ...] = ()
+    match statement:
+        case Root():
+            named = statement.keys
+        case Node():
+            named = statement.admins
+        case Device():
+            named = (statement.sign,)
+        case Mailbox():
+            with suppress(SeefenError):
+                named = (directory.device(statement.device).sign,)
+        case _:
+            pass
+    keys.update((key_id(public), public) for public in named)

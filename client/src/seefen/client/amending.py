@@ -10,8 +10,8 @@ from typing import cast
 from msgspec import to_builtins
 from msgspec.structs import replace
 
-from seefen.client import copies, fetched
-from seefen.client.correcting import put_right, require_taken_up
+from seefen.client import copies, fetched, versions
+from seefen.client.correcting import corrections_of, put_right, require_taken_up
 from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
 from seefen.client.erasing import forget
@@ -22,7 +22,6 @@ from seefen.client.requests import Find, Requests
 from seefen.client.values import Sent
 from seefen.client.views import (
     Row,
-    corrections_of,
     recall_of,
     ref_of,
     require_newest,
@@ -148,8 +147,11 @@ class Amending:
     async def recall(self, ref: str, reason: str, text: str = "") -> Sent:
         """Take a message back: recipients open it no more, and owe a confirmation.
 
+        With the newest version all earlier ones are taken back, and what corrected them.
+
         Raises:
             RefusedError: rule ``stays``: a paper of the house, or word of an emergency.
+            OutOfTurnError: rule ``replaced``: it names the newest version; or ``recalled``.
         """
         state, row = self._own(ref)
         _require_mendable(ref, row)
@@ -159,7 +161,7 @@ class Amending:
     async def erase(
         self, ref: str, erased: str = "erased", *, text: str = "", passed_to: str = ""
     ) -> Sent:
-        """Erase what was taken back, here, and confirm it to its author.
+        """Erase what was taken back, here, in all its versions, and confirm it to its author.
 
         Kept ``restricted`` as evidence it stays, closed. The sealed bytes stay with the broker.
 
@@ -169,10 +171,13 @@ class Amending:
                 its files lie on the disk.
         """
         state, number = self._find(ref)
-        row = row_of(self._engine, state, number)
-        recall = recall_of(self._engine, row)
-        if recall is None or row.statement.node == self._engine.node:
+        named = row_of(self._engine, state, number)
+        recall = recall_of(self._engine, named)
+        if recall is None or named.statement.node == self._engine.node:
             raise RefusedError(f"{ref} was not taken back by its author", rule="not-recalled")
+        # Whichever version is named: the recall is of the newest, and the answer is to that.
+        gone = versions.taken_back_with(self._engine, named)
+        row = gone[0]
         message = ErasureConfirm(
             of=row.object,
             erased=erased,
@@ -181,9 +186,9 @@ class Amending:
             **terms_of(row),
         )
         if erased != "passed_on":
-            self._require_taken_back(row)
+            self._require_taken_back(gone)
         if erased != "restricted":
-            fetched.require_gone(self._engine, row)
+            fetched.require_gone(self._engine, gone)
         # Before anything is gone: neither the form nor the request may refuse it afterwards.
         message.check()
         self._requests.require_move(recall, message)
@@ -191,16 +196,17 @@ class Amending:
             forget(self._engine, row)
         return await self._requests.move(ref_of(self._engine, recall), message)
 
-    def _require_taken_back(self, row: Row) -> None:
-        found = [ref_of(self._engine, copy) for copy in copies.of(self._engine, row)]
-        if found:
-            raise RefusedError(
-                f"your node passed {ref_of(self._engine, row)} on as {', '.join(found)}, where it "
-                f"is read as before: `seefen recall {found[0]} --why wrong_data` first",
-                rule="passed-on",
-            )
-
-        closed = [one for one in copies.perhaps(self._engine) if one.source.object == row.object]
+    def _require_taken_back(self, gone: Sequence[Row]) -> None:
+        for row in gone:
+            found = [ref_of(self._engine, copy) for copy in copies.of(self._engine, row)]
+            if found:
+                raise RefusedError(
+                    f"your node passed {ref_of(self._engine, row)} on as {', '.join(found)}, where "
+                    f"it is read as before: `seefen recall {found[0]} --why wrong_data` first",
+                    rule="passed-on",
+                )
+        objects = {row.object for row in gone}
+        closed = [one for one in copies.perhaps(self._engine) if one.source.object in objects]
         if closed:
             ref = ref_of(self._engine, closed[0].copy)
             raise RefusedError(
@@ -230,9 +236,9 @@ class Amending:
             raise RefusedError(
                 f"{ref} is of {row.statement.node}: only its node can", rule="not-yours"
             )
-        require_newest(self._engine, row)
         if recall_of(self._engine, row) is not None:
             raise OutOfTurnError(f"{ref} was taken back already", rule="recalled")
+        require_newest(self._engine, row)
         return state, row
 
 

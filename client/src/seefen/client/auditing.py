@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from seefen.client import alarms
 from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breaches
+from seefen.client.audit.comparing import accuse, compare
 from seefen.client.audit.counting import counts
 from seefen.client.audit.emergencies import emergencies
 from seefen.client.audit.facts import AUDIT, GONE
@@ -25,17 +26,23 @@ from seefen.client.audit.flags import Flag
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
 from seefen.client.audit.looking import needing_the_broker, once
+from seefen.client.audit.manifests import Publishing
 from seefen.client.audit.naming import Naming
 from seefen.client.audit.own import own_rows
 from seefen.client.audit.persons import Persons
 from seefen.client.audit.reporting import Statement, statement
 from seefen.client.audit.rowing import rows_of
+from seefen.client.audit.viewing import ALL, Viewing
 from seefen.client.audit.vouching import Vouching
 from seefen.client.bundling import Bundling, Exported
 from seefen.client.differing import settle
+from seefen.client.engine import Engine
 from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport, without_quorum
+from seefen.client.journal import Journal
+from seefen.client.sender import Sender
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.ledger.quorum import INDEPENDENT
+from seefen.protocol.manifest import NETWORK
 
 LIMITS: Final = (
     "nobody can see a hidden tail or a hidden revocation until the other side speaks",
@@ -50,6 +57,15 @@ Sentences: TypeAlias = list[str]
 
 class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
     """For auditors and admins, over the entries of their node and of its cases."""
+
+    def __init__(self, engine: Engine, journal: Journal, sender: Sender) -> None:
+        """Look at the entries of the own node; others are looked at by :meth:`view`."""
+        super().__init__(engine, journal)
+        self.manifests = Publishing(engine, journal, sender)
+
+    def view(self, of: str) -> Viewing:
+        """Return what this device is let see of another node's entries, or of all (``all``)."""
+        return Viewing(self._engine, self._journal, NETWORK if of == ALL else of)
 
     async def list(
         self,
@@ -149,7 +165,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         self.require_auditor()
         with needing_the_broker():
             report = await self._report(anew=False, progress=silent)
-        store = self.store
+        store, compared = self.store, compare(engine, self.store)
         start, stop = self.span(month)
 
         def look() -> Verdict:
@@ -161,7 +177,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
             alarm = alarms.kept(engine.vault)
             answered = all(one.acknowledged for one in alarm)
             return Verdict(
-                ok=not problems and not missing and answered,
+                ok=not problems and not missing and answered and compared.ok,
                 entries=total,
                 proved=total - wrong,
                 first=first,
@@ -179,6 +195,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
                 month=month,
                 emergencies=tuple(emergencies(engine, store, start, stop)),
                 alarms=alarm,
+                manifests=compared,
             )
 
         return await self.entered(f"verdict {month}".strip(), look, once)
@@ -202,7 +219,9 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         A problem is a sentence that says which entry, and what is wrong with it.
         """
         with needing_the_broker():
-            return await self._report(anew=True, progress=progress)
+            report = await self._report(anew=True, progress=progress)
+        differs = compare(self._engine, self.store).problems
+        return replace(report, problems=(*report.problems, *differs))
 
     async def _report(self, *, anew: bool, progress: Progress) -> VerifyReport:
         engine = self._engine
@@ -243,6 +262,9 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
                 stops = [gap.stop for gap in missing]
                 stop = None if None in stops else max(one for one in stops if one is not None)
                 await self._fetching.again(min(gap.start for gap in missing), stop)
+            if hidden := compare(self._engine, self.store).hidden:  # it may be shown now, too
+                await self._fetching.again(hidden[0], hidden[-1] + 1)
+                await accuse(self._engine, self._fetching)
         except UntrustedError as err:
             if err.rule not in NOT_OURS:
                 problems.append(str(err))

@@ -68,8 +68,7 @@ class Client:
         self._engine = engine
         self._sender = Sender(engine)
         self._outbox = Outbox(engine, self._sender)
-        self._tags = Tags(engine)
-        self._casework = Casework(engine, self._sender)
+        self._tags, self._casework = Tags(engine), Casework(engine, self._sender)
         self._reader = Reader(engine, self._sender)
         self._messaging = Messaging(engine, self._outbox, self._casework)
         self.journal, self._online = self._reader.journal, False
@@ -82,7 +81,7 @@ class Client:
         self._pushes = Pushes(engine, self._reader, self.watch, self.house, self.ringing)
         self.devices, self.root = Devices(engine, self._sender), Roots(engine, self._sender)
         self.upkeep = Upkeep(engine, self._sender, self.devices, self._casework)
-        self.audit, self.logs = Audit(engine, self.journal), mirroring.Logs(engine)
+        self.audit, self.logs = Audit(engine, self.journal, self._sender), mirroring.Logs(engine)
         self.channels = Channels(engine, self._casework)
         self.cases = Cases(engine, self._casework, self._messaging, self.devices, self.find)
         self.requests = Requests(engine, self._casework, self._messaging, self.find)
@@ -231,6 +230,7 @@ class Client:
                 await self.journal.owed()
                 await self._reader.acks.owed()
                 await self.duty.emergencies.enter()
+                await self._pushes.open_waiting()
                 await self.devices.renew_mailboxes()
                 self.duty.codelists.apply()
                 self.ringing.stirred = True  # who went on watch, too
@@ -306,14 +306,14 @@ class Client:
         self, serial: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
     ) -> CheckResult:
         """Look for a serial number, plate or headstamp in the own vault: :meth:`Journal.search`."""
-        look = partial(marks.check, self._engine, serial)
+        look = partial(self.watch.beside, partial(marks.check, self._engine, serial))
         return self.journal.search("mark", serial, look, (purpose, basis, reason))
 
     def search(
         self, text: str, purpose: str | None = None, basis: str | None = None, reason: str = ""
     ) -> Found:
         """Look for words in all that was opened here; covers, no bodies: :meth:`Journal.search`."""
-        look = partial(searching.search, self._engine, text)
+        look = partial(self.watch.beside, partial(searching.search, self._engine, text))
         return self.journal.search("words", text, look, (purpose, basis, reason))
 
     # --- drafts and queue -------------------------------------------------------------

@@ -193,11 +193,12 @@ class Connection:
             async with asyncio.timeout(TIMEOUT):
                 await socket.send(encode(Frame(number, verb, body)))
                 frame = await future
-        except TimeoutError:
+        except TimeoutError as err:
             # Lines that are open at this end only say nothing for ever: the next question
-            # opens others.
+            # opens others, and not at once, or whoever waited waits again.
             socket.transport.abort()
             await self._close_http()
+            self.patience.given_up(err)
             raise UnreachableError(
                 f"the broker does not answer within {TIMEOUT} s", rule="broker"
             ) from None

@@ -5,11 +5,11 @@ it on can take it back. What a copy is of stands in its body: one that is closed
 of anything that shows the same on its cover, and is named as such until somebody opens it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from seefen.client import originals
+from seefen.client import originals, versions
 from seefen.client.engine import Engine
 from seefen.client.values import DueView
 from seefen.client.views import Row, recall_of, ref_of, rows
@@ -77,10 +77,10 @@ def perhaps(engine: Engine) -> list[Owed]:
 
 def _taken_back(engine: Engine) -> Iterator[tuple[Row, Row]]:
     for said in rows(engine, _RECALLS, Recall.TYPE.encode()):
-        for source in rows(engine, "object = ?", said.statement.reply_to):
-            back = recall_of(engine, source)
+        for named in rows(engine, "object = ?", said.statement.reply_to):
+            back = recall_of(engine, named)
             if back is not None and back.object == said.object:
-                yield source, back
+                yield from ((one, back) for one in versions.taken_back_with(engine, named))
 
 
 def _shows(row: Row) -> tuple[Said, ...] | None:
@@ -139,13 +139,13 @@ def due(engine: Engine) -> list[DueView]:
     return found
 
 
-def permitted(engine: Engine, object_: bytes) -> tuple[str, ...]:
-    """Return the nodes to which the own node has let a message of its own go."""
+def permitted(engine: Engine, objects: Collection[bytes]) -> tuple[str, ...]:
+    """Return the nodes to which the own node has let one of some messages of its own go."""
     sql = "node = ? AND cover IS NOT NULL AND instr(cover, ?) AND body IS NOT NULL AND NOT file"
     nodes = set[str]()
     for row in rows(engine, sql, engine.node, OnwardDecision.TYPE.encode()):
         said = row.message
-        if isinstance(said, OnwardDecision) and said.of == object_ and said.decision in GRANTS:
+        if isinstance(said, OnwardDecision) and said.of in objects and said.decision in GRANTS:
             nodes |= recipients(said)
     return tuple(sorted(nodes))
 

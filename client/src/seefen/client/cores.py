@@ -6,12 +6,22 @@ both have is compared; or the broker could put another purpose, number or device
 
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.ledger.record import Core
-from seefen.protocol.statements import Access, Ack, Activity, Denied, Object, Search, Statement
+from seefen.protocol.statements import (
+    Access,
+    Ack,
+    Activity,
+    Caseless,
+    Denied,
+    Manifest,
+    Object,
+    Search,
+    Statement,
+)
 
 
 def agrees(core: Core, statement: Statement) -> bool:
     """Tell whether a core says what its statement says."""
-    if isinstance(statement, Search):
+    if isinstance(statement, Caseless):
         return _agrees(core, statement)
     if isinstance(statement, Denied):
         return _refuses(core, statement)
@@ -33,13 +43,20 @@ def agrees(core: Core, statement: Statement) -> bool:
     )
 
 
-def _agrees(core: Core, search: Search) -> bool:
+def _agrees(core: Core, statement: Caseless) -> bool:
+    why = ("", "")
+    about: tuple[str, ...] = ()
+    if isinstance(statement, Search):
+        why = (statement.purpose, statement.basis)
+    elif isinstance(statement, Manifest):
+        about = (statement.of,)  # by this the broker shows it to whom it is about
     return (
-        (core.purpose, core.basis, core.emergency) == (search.purpose, search.basis, 0)
-        and core.node == search.node
-        and core.device == search.device.hex()
-        and core.device_n == search.device_n
+        (core.purpose, core.basis, core.emergency) == (*why, 0)
+        and core.node == statement.node
+        and core.device == statement.device.hex()
+        and core.device_n == statement.device_n
         and (core.case, core.case_n, core.object, core.n) == ("", 0, "", 0)
+        and core.to == about
     )
 
 

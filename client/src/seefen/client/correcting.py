@@ -11,12 +11,23 @@ from msgspec import Struct
 from msgspec.structs import asdict, astuple, replace
 
 from seefen.client.engine import Engine
+from seefen.client.values import CorrectionView
 from seefen.client.views import Row, corrected_in, is_open, ref_of
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Correction, Message
 
 SHORT: Final = 4  # characters: a shorter one stands in too much to say that it stayed
 _M = TypeVar("_M", bound=Message)
+
+
+def corrections_of(engine: Engine, row: Row) -> tuple[CorrectionView, ...]:
+    """Return what its own node said later was wrong in a message, the oldest first."""
+    found: list[CorrectionView] = []
+    for one in corrected_in(engine, row):
+        message = one.message if is_open(engine, one) else None
+        said = (message.was, message.now) if isinstance(message, Correction) else ("", "")
+        found.append(CorrectionView(ref_of(engine, one), one.at, *said))
+    return tuple(found)
 
 
 def put_right(engine: Engine, row: Row, message: _M) -> _M:

@@ -35,7 +35,7 @@ class Duty:
     ) -> None:
         find = casework.find_object
         self.cards = Cards(engine, casework, messaging)
-        self.handover = HandingOver(engine, house, requests, find)
+        self.handover = HandingOver(engine, house, requests, messaging, find)
         self.codelists = Codelists(engine, house, find)
         self.action_days = ActionDays(engine, casework, messaging, find)
         self.emergencies = Asking(engine, casework, reader, house)

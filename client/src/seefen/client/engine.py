@@ -16,15 +16,16 @@ from msgspec.structs import replace
 
 from seefen.client import alarms
 from seefen.client.accusing import accuse
-from seefen.client.ahead import ahead
+from seefen.client.ahead import ahead, of_entries
 from seefen.client.connection import Connection
 from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.once import opened
+from seefen.client.states import STRUCTURE
 from seefen.client.storing import store_object, store_step
 from seefen.client.stubs import Stubs
-from seefen.client.trust import STRUCTURE, Taken, Trust
+from seefen.client.trust import Taken, Trust
 from seefen.client.vault import Vault
 from seefen.client.witnessed import WitnessedHeads
 from seefen.protocol.case import CaseState
@@ -202,7 +203,7 @@ class Engine:
         taken: list[Taken] = []
         wrong: SeefenError | None = None
         merged: list[Item | Stub] = sorted([*page.items, *page.stubs], key=_index)
-        with self.change(), ahead(merged, self.directory) as pieces:
+        with self.change(), ahead(merged, of_entries(self.directory)) as pieces:
             for piece in pieces:
                 if isinstance(piece, Stub):
                     self._stubs.check(piece, self.node)

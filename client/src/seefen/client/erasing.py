@@ -5,7 +5,7 @@ So do its words where they were passed on, by whomever.
 One officer confirms for his node; the other devices of it erase when they hear of that.
 """
 
-from seefen.client import copies, fetched, searching
+from seefen.client import copies, fetched, searching, versions
 from seefen.client.engine import Engine
 from seefen.client.views import Row, recall_of, rows
 from seefen.protocol.messages import Said
@@ -14,14 +14,18 @@ KEPT = Said(table="erased", code="restricted")
 
 
 def forget(engine: Engine, row: Row) -> None:
-    """Delete body, key, marks and words of an object, of its files and of all copies of it."""
+    """Delete body, key, marks and words of what was taken back, of its files and copies.
+
+    That is an object with every earlier version of it.
+    """
     vault = engine.vault
-    files = rows(engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
-    passed_on = copies.holding(engine, row)
+    gone = versions.taken_back_with(engine, row)
+    files = [file for one in gone for file in _files(engine, one)]
+    passed_on = [(copy, one) for one in gone for copy in copies.holding(engine, one)]
     with vault.change():
-        for copy in passed_on:
-            copies.keep(engine, copy, row)
-        for one in (row, *files, *passed_on):
+        for copy, one in passed_on:
+            copies.keep(engine, copy, one)
+        for one in (*gone, *files, *(copy for copy, _ in passed_on)):
             vault.run(
                 "UPDATE object SET body = NULL, sealed = NULL, wrapped = NULL, shown_until = 0"
                 " WHERE object = ?",
@@ -45,3 +49,7 @@ def hear(engine: Engine, reply: Row) -> None:
             back = recall_of(engine, row)
             if back is not None and back.object == recall.object:
                 forget(engine, row)
+
+
+def _files(engine: Engine, row: Row) -> list[Row]:
+    return rows(engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)

@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from seefen.client import private
+from seefen.client.keyfile import put_file
 from seefen.client.standalone import verify
 from seefen.protocol.ledger.tree import Proof
 
@@ -23,10 +25,10 @@ def keep_evidence(folder: Path, name: str, value: Mapping[str, object]) -> None:
     What proves nothing yet (two heads of one second, say) gives way to what is told next.
     """
     with suppress(OSError):  # a full disk must not hide the alarm
-        folder.mkdir(parents=True, exist_ok=True)
+        private.folder(folder)
         path = folder / name
         if not _proves(path):
-            path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+            put_file(path, json.dumps(value, indent=1, ensure_ascii=False).encode())
 
 
 def _proves(path: Path) -> bool:

@@ -338,9 +338,12 @@ class Files:
         return path if same else None
 
     def fetched(self, ref: str) -> tuple[Path, ...]:
-        """Return where this device wrote the files of a message; who moved them knows more."""
-        state, number = self._find(ref)
-        return fetched.paths(self._engine, row_of(self._engine, state, number))
+        """Return where this device wrote the files of a message; who moved them knows more.
+
+        Of what was taken back: the files of all its versions.
+        """
+        row = row_of(self._engine, *self._find(ref))
+        return fetched.paths(self._engine, versions.taken_back_with(self._engine, row))
 
     def view(self, ref: str) -> ObjectView:
         """Return a file as a list shows it: its name and description once it was fetched."""

@@ -4,6 +4,7 @@ Known are the folders that this device wrote to, for as long as the message is n
 What was moved or copied from there only the officer knows.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from seefen.client.engine import Engine
@@ -21,20 +22,20 @@ def remember(engine: Engine, row: Row, path: Path) -> None:
             engine.vault.put(_name(row), encode([*known, where]))
 
 
-def paths(engine: Engine, row: Row) -> tuple[Path, ...]:
-    """Return where the files of a message, or a file itself, were written, each once."""
-    files = rows(engine, "reply_to = ? AND case_id = ? AND file", row.object, row.case)
-    found = [Path(one) for each in (row, *files) for one in _of(engine, each)]
-    return tuple(dict.fromkeys(found))
+def paths(engine: Engine, gone: Iterable[Row]) -> tuple[Path, ...]:
+    """Return where the files of messages, or files themselves, were written, each once."""
+    sql = "reply_to = ? AND case_id = ? AND file"
+    each = (one for row in gone for one in (row, *rows(engine, sql, row.object, row.case)))
+    return tuple(dict.fromkeys(Path(path) for one in each for path in _of(engine, one)))
 
 
-def require_gone(engine: Engine, row: Row) -> None:
+def require_gone(engine: Engine, gone: Iterable[Row]) -> None:
     """Check that nothing that was fetched lies where it was written.
 
     Raises:
         RefusedError: rule ``fetched``; names what is there still.
     """
-    there = [path for path in paths(engine, row) if path.exists()]
+    there = [path for path in paths(engine, gone) if path.exists()]
     if there:
         raise RefusedError(
             f"{len(there)} of its files, fetched before, are still on this disk: "

@@ -14,6 +14,7 @@ from typing import IO
 
 import msgspec
 
+from seefen.client import private
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.disk import KEPT, let_go, read_ahead, write_all
 from seefen.client.keyfile import replace_file
@@ -42,7 +43,7 @@ def seal_file(
     size = len(source) if isinstance(source, bytes) else source.stat().st_size
     sealer = Sealer(key, body_context(obj))
     done = 0
-    with ThreadPoolExecutor(1) as hasher, sealed.open("wb", buffering=0) as target:
+    with ThreadPoolExecutor(1) as hasher, private.new_file(sealed) as target:
         parts = _Parts(target, hasher)
         parts.add(sealer.update(len(head).to_bytes(4, "big") + head))
         for chunk in _chunks(source):
@@ -195,7 +196,7 @@ def _read_part(sealed: Path, index: int) -> bytes:
 def _find_parts(sealed: Path, hashes: list[bytes], size: int, arrival: Arrival) -> None:
     """Tell of the parts that are there from an earlier try; make the file if it is not."""
     if not sealed.exists():
-        with sealed.open("wb") as file:
+        with private.new_file(sealed) as file:
             file.truncate(size)
         return
     for index, known in enumerate(hashes):

@@ -1,10 +1,10 @@
 """What an audit finds: entries, searches, the verdict over a month, the check of the whole log."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from seefen.client.alarms import Kept
-from seefen.client.wording import counted, stamp
+from seefen.client.wording import counted, day, stamp
 
 NO_WITNESS: Final = "one broker, no witness: split views possible"
 
@@ -123,6 +123,7 @@ class AuditPage:
     Attributes:
         own: Only what this device opened itself: it has no auditor's role.
         fresh: The broker was asked; else it is what was checked before.
+        of: Whose cores these are, under a view: empty for all. None: of the own node.
         asked: The filter in words; ``behind`` is the index it began behind, -1 for none.
         named: So many witnesses the root names, whether or not any must sign.
     """
@@ -135,6 +136,7 @@ class AuditPage:
     fresh: bool = True
     asked: str = "everything"
     behind: int = -1
+    of: str | None = None
     named: int = 0
 
 
@@ -237,6 +239,97 @@ class EmergencyCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """What network auditors say that this node must have been shown, beside what it was shown.
+
+    Attributes:
+        auditors: Who is shown every core now, each as officer and node.
+        upto: Before this entry their manifests were compared; ``at`` is when the last one of
+            these was entered, and ``by`` who wrote them. 0 and nobody: there is none.
+        hidden: Entries that they name and that this device was not shown.
+        broken: Sentences: where a manifest is missing before the next.
+        notes: Sentences: what they name, and is none of this node's.
+        late: The first entry older than two days that no manifest covers, or None.
+    """
+
+    auditors: tuple[str, ...] = ()
+    upto: int = 0
+    at: int = 0
+    by: tuple[str, ...] = ()
+    hidden: tuple[int, ...] = ()
+    broken: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    late: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing differs; what is late is said, and differs from nothing yet."""
+        return not self.hidden and not self.broken
+
+    @property
+    def sentence(self) -> str:
+        """Up to which entry whose manifests were compared, and what differs."""
+        if not self.auditors and not self.upto:
+            return "the network names no network auditor: nobody says what your node must be shown"
+        if not self.upto:
+            return f"no manifest yet of {', '.join(self.auditors)}{self._late()}"
+        seen = f"manifests of {', '.join(self.by)} compared up to entry {self.upto - 1}"
+        differs = "; ".join((*self.problems, *self.notes)) or "nothing differs"
+        gone = "" if self.auditors else "; the network names no network auditor any more"
+        return f"{seen}, of {day(self.at)}: {differs}{self._late()}{gone}"
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What differs, as sentences."""
+        if not self.hidden:
+            return self.broken
+        which = ", ".join(map(str, self.hidden[:20]))
+        more = f" and {len(self.hidden) - 20} more" if len(self.hidden) > 20 else ""
+        entries = "entry" if len(self.hidden) == 1 else "entries"
+        return (f"{entries} {which}{more} must have been shown to your node", *self.broken)
+
+    def _late(self) -> str:
+        return "" if self.late is None else f"; LATE: none covers entry {self.late}, over 48 h old"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewVerdict:
+    """What is shown under a view, on one page.
+
+    Attributes:
+        of: The node, empty for the whole network; shown is what was made in ``[since, upto)``.
+        acts: How many entries of each kind; ``gone`` were erased.
+        whole: Whether every entry of the log must be shown.
+        problems: What is wrong with single entries, and which have no opening.
+    """
+
+    of: str
+    since: int
+    upto: int
+    expires: int
+    whole: bool
+    entries: int
+    acts: tuple[tuple[str, int], ...]
+    problems: tuple[str, ...]
+    cosigned: Cosigned
+    head: int
+    at: int
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A manifest that was entered: of whose entries, of which places, how many are named."""
+
+    of: str
+    start: int
+    upto: int
+    named: int
+    closed: int
+    entry: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The audit on one page.
 
@@ -267,6 +360,7 @@ class Verdict:
     audits: int = 0
     emergencies: tuple[EmergencyCase, ...] = ()
     alarms: tuple[Kept, ...] = ()
+    manifests: Compared = field(default_factory=Compared)
 
     @property
     def sentence(self) -> str:
@@ -275,7 +369,12 @@ class Verdict:
 
     def _against(self) -> str:
         unanswered = sum(not one.acknowledged for one in self.alarms)
-        found = ((unanswered, "alarm"), (len(self.problems), "problem"), (len(self.gaps), "gap"))
+        found = (
+            (unanswered, "alarm"),
+            (len(self.problems), "problem"),
+            (len(self.gaps), "gap"),
+            (len(self.manifests.problems), "difference"),
+        )
         return ", ".join(counted(count, name) for count, name in found if count)
 
 

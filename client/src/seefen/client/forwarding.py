@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from seefen.client import copies, originals
+from seefen.client import copies, originals, versions
 from seefen.client.accepting import require_accepted
 from seefen.client.casework import Casework
+from seefen.client.correcting import corrections_of
 from seefen.client.engine import Engine
 from seefen.client.messaging import Messaging
 from seefen.client.requests import Find, Requests
@@ -15,7 +16,6 @@ from seefen.client.stating import remembered
 from seefen.client.values import Sent
 from seefen.client.views import (
     Row,
-    corrections_of,
     is_open,
     recall_of,
     ref_of,
@@ -199,7 +199,9 @@ class Forwarding:
 
     def permitted(self, ref: str) -> tuple[str, ...]:
         """Return to which nodes a message may have gone with the own node's leave, by a recall."""
-        return copies.permitted(self._engine, self._row(ref).statement.reply_to or b"")
+        named = rows(self._engine, "object = ?", self._row(ref).statement.reply_to)
+        gone = (one.object for row in named for one in versions.with_earlier(self._engine, row))
+        return copies.permitted(self._engine, frozenset(gone))
 
     # --- inside ---------------------------------------------------------------------
 

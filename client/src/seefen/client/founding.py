@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from seefen.client import private
 from seefen.client.keyfile import MEMORY_KIB, replace_file, write_root_key
 from seefen.client.witnessing import Witness
 from seefen.protocol.encoding import encode
@@ -88,7 +89,7 @@ def found(
     named = tuple(read_witness(path) for path in witnesses)
     needed = _majority(len(named)) if quorum is None else quorum
     check_witnesses(card.origin, named, needed)
-    out.mkdir(parents=True, exist_ok=True)
+    private.folder(out)
     if any(out.iterdir()):
         raise RefusedError(f"{out} is not empty: keys there would be in danger", rule="folder")
     roots = [SigningKey.generate() for _ in range(keys)]

@@ -12,8 +12,9 @@ from typing import Final, TypeAlias
 
 from seefen.client.engine import Engine
 from seefen.client.house import House, Said
+from seefen.client.messaging import Messaging
 from seefen.client.requests import Find, Requests
-from seefen.client.values import DueView, ObjectView, Sent
+from seefen.client.values import ObjectView, Sent
 from seefen.client.views import object_view, row_of, rows
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import Answer, Handover
@@ -60,10 +61,13 @@ Given: TypeAlias = tuple[HandoverView, ...]
 class HandingOver:
     """Gives the watch to the next officer, and takes it."""
 
-    def __init__(self, engine: Engine, house: House, requests: Requests, find: Find) -> None:
+    def __init__(
+        self, engine: Engine, house: House, requests: Requests, messaging: Messaging, find: Find
+    ) -> None:
         self._engine = engine
         self._house = house
         self._requests = requests
+        self._messaging = messaging
         self._find = find
 
     async def give(self, officer: str = "", text: str = "", *, queued: int = 0) -> Sent:
@@ -81,14 +85,16 @@ class HandingOver:
         if officer and officer not in officers:
             raise RefusedError(f"your node has no officer {officer}", rule="unknown-device")
         open_ = self._requests.due()
-        waiting = [due for due in open_ if due.waits_for_us]
-        owed = [due for due in open_ if not due.waits_for_us]
+        waiting = [due.ref for due in open_ if due.waits_for_us]
+        owed = [due.ref for due in open_ if not due.waits_for_us]
+        # What a node owes to an alert has no clock; whoever comes next asks there all the same.
+        owed += [one.ref for one in self._messaging.unanswered()]
         drafts = engine.vault.one("SELECT count(*) FROM setting WHERE name GLOB 'form/*'")
         message = Handover(
             officer=officer,
             waiting=self._objects(waiting),
             owed=self._objects(owed),
-            more=sum(max(0, len({due.ref for due in open_}) - MOST) for open_ in (waiting, owed)),
+            more=sum(max(0, len(set(refs)) - MOST) for refs in (waiting, owed)),
             queued=queued,
             drafts=drafts[0] if drafts else 0,
             text=text,
@@ -170,10 +176,10 @@ class HandingOver:
         answer = Answer(answer="taken", of=said.object, handling="H2")
         return await self._house.say(answer, reply_to=said.object)
 
-    def _objects(self, open_: Sequence[DueView]) -> tuple[bytes, ...]:
+    def _objects(self, refs: Sequence[str]) -> tuple[bytes, ...]:
         # One that is owed by seven nodes is one reference.
-        refs = list(dict.fromkeys(due.ref for due in open_))[:MOST]
-        return tuple(row_of(self._engine, *self._find(ref)).object for ref in refs)
+        once = list(dict.fromkeys(refs))[:MOST]
+        return tuple(row_of(self._engine, *self._find(ref)).object for ref in once)
 
     @property
     def _officer(self) -> str:

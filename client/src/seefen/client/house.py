@@ -115,25 +115,61 @@ class House:
             else "your node is no member of its house any more"
         )
 
+    async def prepare(self) -> None:
+        """Open the house where this device is a lead's and there is none yet.
+
+        Nobody has to think of it before a colleague rings at night. What hinders it now is
+        no reason to hinder what the lead came for: his next command tries again.
+        """
+        if self._place() is None and self._is_lead(self._engine.keys.device):
+            with suppress(SeefenError):
+                await self.open()
+
     async def open(self) -> CaseView:
-        """Open the house; a second time changes nothing.
+        """Open the house; a second time changes nothing, and of two leads at once one does.
 
         Raises:
-            UntrustedError: rule ``role``: this device is no ``lead``.
+            UntrustedError: rule ``no-house``: there is none, and this device is no ``lead``.
             RefusedError: rule ``house``: other nodes were let in.
         """
         state = self.state()
         if state is None:
             if (place := self._place()) is not None:
                 raise RefusedError(self._why_not(place), rule="house")
-            device = self._engine.directory.device(self._engine.keys.device)
-            if "lead" not in device.roles:
-                raise UntrustedError(
-                    "your node has no house yet: a lead opens it with the first word said there",
-                    rule="role",
-                )
-            return await self._casework.open("channel", HOUSE, HOUSE, ())
+            if not self._is_lead(self._engine.keys.device):
+                raise UntrustedError(self._who_opens(), rule="no-house")
+            try:
+                return await self._casework.open("channel", HOUSE, HOUSE, ())
+            except OutOfTurnError as err:
+                if err.rule != "case-number":
+                    raise
+            async with self._engine.lock:
+                await self._engine.sync()  # another lead was faster: his is the house
+            state = self._opened()
         return case_view(self._engine, state)
+
+    def _opened(self) -> CaseState:
+        state = self.state()
+        if state is None:
+            raise RefusedError("the house was not recorded yet: try again", rule="unknown-case")
+        return state
+
+    def _is_lead(self, device: bytes) -> bool:
+        return "lead" in self._engine.directory.device(device).roles
+
+    def _who_opens(self) -> str:
+        directory, now = self._engine.directory, self._engine.now()
+        leads = [
+            one.officer
+            for one in directory.devices(self._engine.node)
+            if "lead" in one.roles and directory.is_active(one.device, at=now)
+        ]
+        return "your node has no house yet: " + (
+            f"any command opens it on a device that is a lead's, {', '.join(leads)}: seefen status"
+            if leads
+            else "a lead's device opens it and there is none; an admin invites one, "
+            "seefen officer add --role lead"
+        )
 
     async def say(
         self, message: Message, *, reply_to: bytes | None = None, supersedes: bytes | None = None
@@ -141,13 +177,12 @@ class House:
         """Tell all devices of the node that hold alerts; the house is opened when there is none.
 
         Raises:
-            UntrustedError: rule ``role``: there is no house yet, and this device is no ``lead``.
+            UntrustedError: rule ``no-house``: there is none yet, and this device is no ``lead``.
         """
         await self.open()
-        state = self.state()
-        if state is None:
-            raise RefusedError("the house was not recorded yet: try again", rule="unknown-case")
-        return await self._messaging.send(state, message, reply_to=reply_to, supersedes=supersedes)
+        return await self._messaging.send(
+            self._opened(), message, reply_to=reply_to, supersedes=supersedes
+        )
 
     async def lay(self, paper: Paper) -> Sent:
         """Lay down a paper for all devices of the node: the newest of its form is in force.

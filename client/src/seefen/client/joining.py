@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 from mnemonic import Mnemonic
 
+from seefen.client import private
 from seefen.client.connection import Connection, UnreachableError
 from seefen.client.engine import PAGE
 from seefen.client.invites import Invite, read_invite
@@ -78,7 +79,7 @@ async def join(
             were admitted in our place.
     """
     invite = read_invite(file)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private.folder(home)
     with held(home / LOCK):
         keys = _keys(home, passphrase, memory_kib)
         vault = Vault.open(home / VAULT, keys.vault)

@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 from seefen.client.engine import Engine
 from seefen.client.values import CheckResult, Hit
 from seefen.client.vault import Vault
-from seefen.client.views import Row, object_view, recall_of, rows
+from seefen.client.views import Row, corrected_in, object_view, recall_of, ref_of, rows
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.matching import (
     Exactness,
@@ -132,15 +132,30 @@ def _places(vault: Vault, weak: str, but: bytes) -> list[tuple[Any, ...]]:
 
 
 def _in_use(engine: Engine, object_: bytes) -> Row | None:
-    """Return the row of an object that was neither taken back nor replaced by a newer one.
+    """Return the row of an object that was neither taken back nor replaced by what is open here.
 
     For a correction it is the row of what it puts right.
     """
     for row in rows(engine, "object = ?", object_):
-        if row.superseded_by is None and recall_of(engine, row) is None:
+        # What a newer version says is not known while it is closed: the older hit stays.
+        gone = any(one.body or recall_of(engine, one) for one in _newer(engine, row))
+        if not gone and recall_of(engine, row) is None:
             about = _put_right_by(engine, row)
             return row if about is None else _in_use(engine, about)
     return None
+
+
+def _newer(engine: Engine, row: Row) -> list[Row]:
+    """Return the versions that replace an object, one after the other."""
+    found = list[Row]()
+    while row.superseded_by is not None:
+        # A hostile author may let one replace itself.
+        following = rows(engine, "object = ? AND idx > ?", row.superseded_by, row.index)
+        if not following:
+            break
+        row = following[0]
+        found.append(row)
+    return found
 
 
 def _put_right_by(engine: Engine, row: Row) -> bytes | None:
@@ -154,9 +169,11 @@ def _put_right_by(engine: Engine, row: Row) -> bytes | None:
 
 def _hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit:
     """Return a place where a mark was found."""
-    view = object_view(engine, row)
+    view, newer = object_view(engine, row), _newer(engine, row)
+    closed = [one for one in (*corrected_in(engine, row), *newer[-1:]) if one.body is None]
     place = (view.ref, field, text, exactness, view.sender, view.created_at, view.subject)
-    return Hit(*place, view.corrected_by)
+    replaced_by = ref_of(engine, newer[-1]) if newer else ""
+    return Hit(*place, view.corrected_by, replaced_by, tuple(ref_of(engine, one) for one in closed))
 
 
 def check(engine: Engine, text: str) -> CheckResult:

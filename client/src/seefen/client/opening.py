@@ -15,6 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from seefen.client import private
 from seefen.client.disk import KEPT, let_go, write_all
 from seefen.client.keyfile import sync_folder
 from seefen.client.names import saved_name
@@ -162,7 +163,7 @@ def _unseal_to(
     left = written = 0
     digest = hashlib.sha256()
     hashed: Future[None] | None = None
-    with ThreadPoolExecutor(1) as hasher, target.open("wb", buffering=0) as out:
+    with ThreadPoolExecutor(1) as hasher, private.new_file(target) as out:
         for part in chain(parts, (None,)):
             opened = opener.finish() if part is None else opener.update(part)
             if note is None:

@@ -7,7 +7,7 @@ whether the original, or the permission, was taken back.
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from seefen.client import views
+from seefen.client import correcting
 from seefen.client.engine import Engine
 from seefen.client.values import CorrectionView
 from seefen.client.views import Row, recall_of, ref_of, rows
@@ -70,7 +70,7 @@ def copies_of(engine: Engine, object_: bytes, case: bytes | None = None) -> list
 
 def corrections_of(engine: Engine, row: Row, original: Original | None) -> Corrections:
     """Return what its author said later was wrong in a message: here, or passed on after it."""
-    found = views.corrections_of(engine, row)
+    found = correcting.corrections_of(engine, row)
     if original is None:
         return found
     replies = "reply_to = ? AND case_id = ? AND body IS NOT NULL AND NOT file"

@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace as replaced
 
-from seefen.client import describing, files, keying, marks, photos, previews, searching
+from seefen.client import describing, files, keying, marks, photos, previews, private, searching
 from seefen.client.answers import FullError, UnreachableError
 from seefen.client.drafts import Attached, Attachment, Draft, check_name, in_order
 from seefen.client.engine import Engine
@@ -194,7 +194,7 @@ class Outbox:
         key = new_content_key()
         sealed = self.folder / f"{bare.object.hex()}.sealed"
         try:
-            self.folder.mkdir(exist_ok=True)
+            private.folder(self.folder)
             found = await asyncio.to_thread(describing.describe, path, kept, bare.created_at)
             if found is None:
                 return None

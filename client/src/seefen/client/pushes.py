@@ -56,6 +56,7 @@ class Pushes:
         self._task: asyncio.Task[None] | None = None
         self.queue: asyncio.Queue[Event] = asyncio.Queue(LONGEST)
         self.news = asyncio.Event()  # set when objects came, for who looks into the vault itself
+        self._uncompared: list[Row] = []  # opened while nobody followed: he is told first
 
     def start(self) -> None:
         """Begin."""
@@ -103,6 +104,9 @@ class Pushes:
         self._stir()
         if after is not None:
             self._tell_since(after)
+        for row in self._uncompared:
+            self._tell_known(row)
+        self._uncompared.clear()
         try:
             while (event := await self.queue.get()) is not _END:
                 yield event
@@ -121,11 +125,28 @@ class Pushes:
             if isinstance(statement, Object):
                 for row in rows(engine, "object = ?", statement.object):
                     name = engine.name_of(engine.trust.require_state(row.case))
-                    self._tell_of("arrived", name, row.n, row.opened_cover, statement)
+                    what = "arrived" if row.body is None else "opened"
+                    self._tell_of(what, name, row.n, row.opened_cover, statement)
+                    if row.body is not None:
+                        self._tell_known(row)
             elif isinstance(statement, Ack):
                 self._tell_ack(statement)
             elif isinstance(statement, Assign):
                 self._tell_assigned(statement)
+
+    async def open_waiting(self) -> None:
+        """Open what came while nothing ran, under a watch that runs; the lock must be held.
+
+        Raises:
+            UnreachableError: The next look goes on.
+        """
+        for row in await self._watch.look():
+            name = self._engine.name_of(self._engine.trust.require_state(row.case))
+            self._tell_of("opened", name, row.n, row.opened_cover, row.statement)
+            if self.followed:
+                self._tell_known(row)
+            else:  # a command that ends at once compares nothing that nobody sees
+                self._uncompared.append(row)
 
     def ring(self) -> None:
         """Tell what rings here, if anybody hears it: it rings once."""

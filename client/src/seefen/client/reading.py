@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seefen.client import files, marks, originals, searching, versions
+from seefen.client import files, marks, originals, private, searching, versions
 from seefen.client.accepting import require_accepted, require_file_accepted
 from seefen.client.acknowledging import Acknowledging
 from seefen.client.assigned import is_lapsed
@@ -18,7 +18,7 @@ from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.journal import Journal
 from seefen.client.opening import beside, open_behind
-from seefen.client.related import related
+from seefen.client.related import channels_of, related
 from seefen.client.sender import Parcel, Sender
 from seefen.client.stating import SHIFT, remember, remembered
 from seefen.client.trust import Taken
@@ -27,7 +27,6 @@ from seefen.client.urgent import emergency_of, is_urgent
 from seefen.client.values import ObjectView, Opened
 from seefen.client.views import (
     Row,
-    channels_of,
     object_view,
     require_in_use,
     row_of,
@@ -166,8 +165,8 @@ class Reader:
         # The entry stands; a gigabyte on its way must not hold up an alert.
         sealed = engine.home / "fetched" / f"{obj.object.hex()}.sealed"
         try:
-            sealed.parent.mkdir(exist_ok=True)
-            folder.mkdir(parents=True, exist_ok=True)
+            private.folder(sealed.parent)
+            private.folder(folder)
             path, head = await self._open_file(obj, key, sealed, folder, progress)
             sealed.unlink(missing_ok=True)
         except OSError as err:

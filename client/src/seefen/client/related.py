@@ -1,5 +1,6 @@
-"""Related alerts: what else was seized at the same crossing within days, by covers alone.
+"""Related: what else was seized at the same crossing within days, and where else it is handled.
 
+Alerts are found by covers alone.
 Serial numbers and plates are :mod:`seefen.client.marks`; a crossing is no mark, and says
 something only while it is fresh. It proposes and acts on nothing.
 """
@@ -7,8 +8,8 @@ something only while it is fresh. It proposes and acts on nothing.
 from typing import Final
 
 from seefen.client.engine import Engine
-from seefen.client.values import ObjectView
-from seefen.client.views import Row, object_view, recall_of, rows
+from seefen.client.values import ChannelView, ObjectView
+from seefen.client.views import Row, is_open, object_view, recall_of, ref_of, rows
 from seefen.protocol.messages import Cover
 
 WINDOW: Final = 7 * 86_400  # seconds before and after
@@ -38,6 +39,21 @@ def related(engine: Engine, row: Row) -> tuple[ObjectView, ...]:
         if len(views) == MANY:
             break
     return tuple(views)
+
+
+def channels_of(engine: Engine, row: Row) -> tuple[ChannelView, ...]:
+    """Return in which other channels the same is handled, as it and what is open about it say."""
+    about = rows(engine, "reply_to = ? AND case_id = ? AND NOT file", row.object, row.case)
+    open_too = [one for one in about if is_open(engine, one) and recall_of(engine, one) is None]
+    return tuple(
+        ChannelView(
+            other.channel, other.ref, other.asked, other.date, ref_of(engine, one),
+            one.statement.node,
+        )
+        for one in (row, *open_too)
+        if (message := one.message) is not None
+        for other in message.other_channels
+    )  # fmt: skip
 
 
 def _crossing(cover: Cover) -> str:

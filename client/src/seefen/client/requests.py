@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from seefen.client import copies
+from seefen.client import copies, versions
 from seefen.client.accepting import SEARCHED, require_read
 from seefen.client.assigned import holders
 from seefen.client.casework import Casework
@@ -345,10 +345,11 @@ class Requests:
 
     def _had_it(self, recall: Row, covered: frozenset[str]) -> frozenset[str]:
         """Return who could read what is taken back: nobody else has anything to erase."""
-        of = recall.statement.reply_to
+        of, state = recall.statement.reply_to, self._engine.trust.require_state(recall.case)
         for row in rows(self._engine, "object = ? AND case_id = ?", of, recall.case):
-            state = self._engine.trust.require_state(row.case)
-            return state.covered(row.statement.gen, self._engine.directory)
+            gens = {one.statement.gen for one in versions.with_earlier(self._engine, row)}
+            had = (state.covered(gen, self._engine.directory) for gen in gens)
+            return frozenset[str]().union(*had)
         return covered
 
     def _apply(self, lives: Lives, asker: str, reply: Row) -> None:

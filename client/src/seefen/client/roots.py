@@ -6,16 +6,18 @@ quorum has seen the log: a quorum that cannot be met any more is mended in no ot
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from seefen.client.admitting import root_signers
 from seefen.client.engine import Engine
 from seefen.client.founding import read_witness
+from seefen.client.granting import Granting, ViewGrant
 from seefen.client.sender import Parcel, Sender
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.ledger.quorum import check_witnesses, witness_name
+from seefen.protocol.manifest import NETWORK
 from seefen.protocol.statements import Root
 from seefen.protocol.suite import SigningKey
 
@@ -37,6 +39,7 @@ class RootView:
     witnesses: tuple[str, ...]
     quorum: int
     max_stale: int
+    auditors: tuple[ViewGrant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +77,11 @@ class Roots:
     def __init__(self, engine: Engine, sender: Sender) -> None:
         self._engine = engine
         self._sender = sender
+        self.views = Granting(engine, sender)
 
     def show(self) -> RootView:
         """Return what the root statement in force says."""
-        return _view(self._engine.directory.root)
+        return replace(_view(self._engine.directory.root), auditors=tuple(self.views.list(NETWORK)))
 
     def propose(
         self,

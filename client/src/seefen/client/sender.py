@@ -24,9 +24,9 @@ from seefen.protocol.statements import (
     ACTIVITY_KINDS,
     Activity,
     Authority,
+    Caseless,
     Object,
     Part,
-    Search,
     Statement,
 )
 from seefen.protocol.suite import SUITE, SigningKey, new_id, random_bytes, sha256, tag
@@ -127,7 +127,7 @@ class Parcel:
             if statement.kind == "object":
                 self._objects[statement.case] = sha256(envelope)
             mark = _tag(statement, tag_key)
-        elif isinstance(statement, Search):
+        elif isinstance(statement, Caseless):
             self._taken[NO_CASE] = self._taken.get(NO_CASE, 0) + 1
             mark = random_bytes(16)  # of no case: nobody looks for it
         self.signed.append(Signed(statement.kind, envelope, mark))
@@ -283,7 +283,7 @@ class Sender:
         return taken
 
     def _take_own(self, bundle: Bundle, one: Signed, entry: Entry, under: Checkpoint) -> None:
-        if one.kind == "search":
+        if one.kind in ("search", "manifest"):
             return  # it changes no case, and no feed brings it
         # The feed may have brought it before: the receipt was checked anyway.
         body = next((c.body for c in bundle.contents if c.object == _of(one)), b"")

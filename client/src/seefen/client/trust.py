@@ -10,34 +10,35 @@ What fails 1, 2 or 4 is kept as evidence, and the client stops sending.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from seefen.client import alarms
+from seefen.client.ahead import ahead, of_leaves
 from seefen.client.cores import agrees
 from seefen.client.evidence import accusation, keep_evidence
 from seefen.client.once import opened as opened_once
 from seefen.client.once import verified
+from seefen.client.states import restore
 from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol import case_chain
-from seefen.protocol.case import CaseState, Generation, Last, Position
+from seefen.protocol.case import CaseState, Last, Position
 from seefen.protocol.directory import Directory
-from seefen.protocol.envelope import Opened, open_envelope
+from seefen.protocol.envelope import Opened
 from seefen.protocol.errors import SeefenError, UntrustedError
-from seefen.protocol.frames import AuthorityPage, Item, Stub
+from seefen.protocol.frames import AuthorityItem, AuthorityPage, Item, Stub
 from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.ledger.record import Core, Record
 from seefen.protocol.ledger.tree import EMPTY_ROOT, check_consistency
 from seefen.protocol.messages import Cover
 from seefen.protocol.receipt import Entry, check_entry
-from seefen.protocol.statements import Activity, Assign, Case, CaseKey, Head, Root, Statement
-from seefen.protocol.suite import sha256
+from seefen.protocol.statements import Activity, Head, Root, Statement
 
 Prove = Callable[[str, int, int], Awaitable[tuple[bytes, ...]]]
-STRUCTURE: Final = ("case", "casekey", "assign")
 
 
 class Taken(Struct, frozen=True):
@@ -63,15 +64,37 @@ class Trust:
         self.reload()
 
     def reload(self) -> None:
-        """Take the directory from the vault again, as after a page that was not true."""
+        """Take the directory from the vault again, as after a page that was not true.
+
+        Raises:
+            UntrustedError: rule ``fork``: the vault holds another log than it says was signed.
+        """
         self.directory = Directory(self._net)
+        if self._vault.get("judged") != _version():
+            self._judge_again()
+            return
         for kind, envelope, broken in self._vault.run(
             "SELECT kind, envelope, broken FROM authority ORDER BY idx"
         ):
             if broken is None:
-                self.directory.apply(kind, envelope)
+                self.directory.retake(kind, envelope)
             else:
                 self.directory.skip(envelope)
+        self.check_replayed(self.head("authority"))
+
+    def _judge_again(self) -> None:
+        """Replay what another version of this program has judged, by the rules of this one."""
+        sql = "SELECT idx FROM authority WHERE broken IS NOT NULL"
+        with self._vault.soon():
+            before = set(self._vault.run(sql))
+            rows = self._vault.run("SELECT kind, envelope FROM authority ORDER BY idx")
+            self._vault.run("DELETE FROM authority")
+            leaves = tuple(AuthorityItem(kind, envelope, ()) for kind, envelope in rows)
+            sentences = self.take_authority(AuthorityPage(0, leaves, "", ()))
+            if set(self._vault.run(sql)) != before:
+                for sentence in sentences:
+                    alarms.keep(self._vault, sentence)
+            self._vault.put("judged", _version())
 
     def learn_root(self, page: AuthorityPage) -> None:
         """Learn the log key from root version 1 before its checkpoint can be checked.
@@ -198,22 +221,21 @@ class Trust:
         caller compares the root when the replay has reached it.
         """
         alarms: list[str] = []
-        with self._vault.change():
-            for index, item in enumerate(page.items, start=page.start):
-                if index < self.directory.size:
-                    continue
-                broken: str | None = None
+        new = page.items[max(0, self.directory.size - page.start) :]
+        with self._vault.change(), ahead(new, of_leaves(self.directory)) as leaves:
+            for item in leaves:
+                index, broken = self.directory.size, None
                 try:
-                    self.directory.apply(item.kind, item.envelope)
+                    self.directory.take(opened_once(item.envelope, item.kind))
                 except SeefenError as err:
                     broken = f"{err.rule}: {err}"
                     self.directory.skip(item.envelope)
                     alarms.append(f"signed record {index} has no effect: {err}")
                 row = (index, item.kind, item.envelope, broken)
-                self._vault.run("INSERT INTO authority VALUES (?, ?, ?, ?)", *row)
+                self._vault.later("INSERT INTO authority VALUES (?, ?, ?, ?)", *row)
         return alarms
 
-    def check_replayed(self, checkpoint: Checkpoint) -> None:
+    def check_replayed(self, checkpoint: Checkpoint | Head) -> None:
         """Check that the replay gives the root of the checkpoint.
 
         Raises:
@@ -230,7 +252,7 @@ class Trust:
     def state(self, case: bytes) -> CaseState | None:
         """Return the state of a case, from the vault when it is not in memory."""
         if case not in self._states:
-            restored = self._restore(case)
+            restored = restore(self._vault, case)
             if restored is None:
                 return None
             self._states[case] = restored
@@ -331,56 +353,10 @@ class Trust:
         """Drop the states in memory, after a transaction that was rolled back."""
         self._states.clear()
 
-    def _restore(self, case: bytes) -> CaseState | None:
-        # The statements were verified when they were taken in; the vault is ours.
-        versions: list[Case] = []
-        generations: list[Generation] = []
-        assigned: dict[int, frozenset[bytes]] = {}
-        case_hash = b""
-        opened_at: Position | None = None
-        for entry in self._vault.entries(case, *STRUCTURE):
-            if entry.envelope is None or entry.authority_size is None or entry.at is None:
-                continue
-            statement = open_envelope(entry.envelope, entry.kind).statement
-            position = Position(entry.authority_size, entry.index, entry.at)
-            opened_at = opened_at or position
-            match statement:
-                case Case():
-                    versions.append(statement)
-                    case_hash = sha256(entry.envelope)
-                case CaseKey():
-                    count = self._count_objects(case, entry.index)
-                    generations.append(
-                        Generation(statement, sha256(entry.envelope), position, count)
-                    )
-                case Assign():
-                    devices = {wrap.device for wrap in statement.devices}
-                    assigned[statement.gen] = assigned.get(statement.gen, frozenset()) | devices
-                case _:
-                    pass
-        if opened_at is None:
-            return None
-        numbers = {
-            device: Last(case_n, hash_)
-            for device, case_n, hash_ in self._vault.run(
-                "SELECT device, case_n, object_hash FROM number WHERE case_id = ?", case
-            )
-        }
-        newest = self._vault.one(
-            "SELECT max(idx), max(authority_size), max(at) FROM entry WHERE case_id = ?", case
-        ) or (0, 0, 0)
-        position = Position(newest[1], newest[0], newest[2])
-        count = self._count_objects(case, newest[0] + 1)
-        chain = (tuple(versions), case_hash, position, opened_at, tuple(generations))
-        return CaseState(case, *chain, assigned, numbers, count)
 
-    def _count_objects(self, case: bytes, before: int) -> int:
-        row = self._vault.one(
-            "SELECT count(*) FROM entry WHERE case_id = ? AND kind = 'object' AND idx < ?",
-            case,
-            before,
-        )
-        return 0 if row is None else row[0]
+@cache
+def _version() -> bytes:
+    return version("seefen-protocol").encode()
 
 
 def _counted(state: CaseState, device: bytes, last: Last) -> CaseState:

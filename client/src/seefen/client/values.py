@@ -241,7 +241,9 @@ class RequestView:
 class Hit:
     """A place in the own vault where a mark was found, and how exactly.
 
-    ``corrected_by`` is what says that something in it was wrong, perhaps this mark.
+    ``corrected_by`` is what says that something in it was wrong, perhaps this mark;
+    ``replaced_by`` its newest version, which this device has not opened; ``unread`` all that was
+    said of it later and is not open here: it may say that the mark is wrong.
     """
 
     ref: str
@@ -252,6 +254,24 @@ class Hit:
     created_at: int
     subject: str
     corrected_by: str = ""
+    replaced_by: str = ""
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """What came and was never opened on this device: no search looks into it.
+
+    ``alert`` and ``message`` are references of the newest ones, empty for none. ``closed`` are
+    those to which this device holds no key. ``watched``: it is on watch.
+    """
+
+    alerts: int = 0
+    messages: int = 0
+    closed: int = 0
+    alert: str = ""
+    message: str = ""
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +288,7 @@ class Found:
     searched: int
     closed: int
     entry: int | None = None
+    unopened: Unopened = Unopened()
 
     @property
     def count(self) -> int:
@@ -286,6 +307,7 @@ class CheckResult:
     scripts: tuple[str, ...]
     key: str
     entry: int | None = None
+    unopened: Unopened = Unopened()
 
     @property
     def count(self) -> int:

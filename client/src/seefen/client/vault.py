@@ -13,12 +13,14 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from threading import get_ident
 from typing import Any, Final
 
 import apsw
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from seefen.client import private
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.statements import Head
@@ -94,10 +96,10 @@ class StoredEntry(Struct, frozen=True):
 
 
 class Vault:
-    """One device's file. Not for several threads."""
+    """One device's file, for the thread that opened it; a mistake of ours shows at once."""
 
     def __init__(self, connection: Any) -> None:
-        self._db = connection
+        self._db, self._thread = connection, get_ident()
         self._pages = 0  # of the write-ahead log
         self._soon = False
         self._depth = 0
@@ -115,7 +117,7 @@ class Vault:
         """
         db: Any = None  # its stubs say nothing of the values
         try:
-            db = apsw.Connection(str(path))
+            db = apsw.Connection(str(private.database(path)))
             db.pragma("cipher", "chacha20")
             db.pragma("key", f"x'{key.hex()}'")
             # One process a vault: a second one would use the same numbers twice.
@@ -146,6 +148,7 @@ class Vault:
     @contextmanager
     def change(self) -> Generator[None]:
         """Make all writes inside one transaction; it may be nested."""
+        self._require_whole()
         try:
             self._flush()  # what an outer transaction wrote is not taken back with an inner one
             with self._db:
@@ -246,6 +249,8 @@ class Vault:
         waiting[len(waiting) if key is None else key] = values
 
     def _require_whole(self) -> None:
+        if get_ident() != self._thread:  # or two would meet in it, once in a hundred commands
+            raise RuntimeError("the vault is for the thread that opened it")
         # A full disk makes SQLite end the whole transaction: what comes after stood alone.
         if self._depth and not self._db.in_transaction:
             raise RefusedError("the vault cannot be written: make room on the disk", rule="disk")
@@ -363,7 +368,7 @@ def held(path: Path, *, patience: float = 0) -> Generator[None]:
     """
     lock: Any = None
     try:
-        lock = apsw.Connection(str(path))  # SQLite locks files on every system
+        lock = apsw.Connection(str(private.database(path)))  # SQLite locks files on every system
         lock.set_busy_timeout(round(patience * 1000))
         lock.execute("BEGIN EXCLUSIVE")
     except apsw.Error as err:

@@ -1,5 +1,6 @@
 """From vault rows to what a person sees: covers in lists, steps, answers."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -9,14 +10,13 @@ from seefen.client.engine import Engine
 from seefen.client.expiring import expiry, is_expired
 from seefen.client.stating import remembered
 from seefen.client.storing import object_of
-from seefen.client.values import CaseView, ChannelView, CorrectionView, ObjectView
+from seefen.client.values import CaseView, ObjectView
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.messages import (
     TABLES,
     Answer,
     CaseTitle,
-    Correction,
     Cover,
     EmergencyOpened,
     FileNote,
@@ -234,21 +234,6 @@ def _answer_code(cover: Cover) -> str | None:
     return codes[0] if table and codes and codes[0] in TABLES[table] else None
 
 
-def channels_of(engine: Engine, row: Row) -> tuple[ChannelView, ...]:
-    """Return in which other channels the same is handled, as it and what is open about it say."""
-    about = rows(engine, "reply_to = ? AND case_id = ? AND NOT file", row.object, row.case)
-    open_too = [one for one in about if is_open(engine, one) and recall_of(engine, one) is None]
-    return tuple(
-        ChannelView(
-            other.channel, other.ref, other.asked, other.date, ref_of(engine, one),
-            one.statement.node,
-        )
-        for one in (row, *open_too)
-        if (message := one.message) is not None
-        for other in message.other_channels
-    )  # fmt: skip
-
-
 def is_open(engine: Engine, row: Row) -> bool:
     """Tell whether a body is open in this shift: an earlier one's needs an entry of its own."""
     if row.statement.device == engine.keys.device:
@@ -258,9 +243,11 @@ def is_open(engine: Engine, row: Row) -> bool:
 
 
 def recall_of(engine: Engine, row: Row) -> Row | None:
-    """Return with which object its own node took an object back, or the message of a file."""
-    message = row.statement.reply_to if row.statement.file else None
-    for object_ in filter(None, (row.object, message)):
+    """Return with which object its own node took an object back, or what that goes with.
+
+    A newer version says what the older ones said: with it they are taken back.
+    """
+    for object_ in _goes_with(engine, row):
         replies = "reply_to = ? AND case_id = ? AND node = ? AND cover IS NOT NULL AND NOT file"
         # Nobody takes back what another said.
         for reply in rows(engine, replies, object_, row.case, row.statement.node):
@@ -275,14 +262,26 @@ def recall_of(engine: Engine, row: Row) -> Row | None:
     return None
 
 
-def corrections_of(engine: Engine, row: Row) -> tuple[CorrectionView, ...]:
-    """Return what its own node said later was wrong in a message, the oldest first."""
-    found: list[CorrectionView] = []
-    for one in corrected_in(engine, row):
-        message = one.message if is_open(engine, one) else None
-        said = (message.was, message.now) if isinstance(message, Correction) else ("", "")
-        found.append(CorrectionView(ref_of(engine, one), one.at, *said))
-    return tuple(found)
+def _goes_with(engine: Engine, row: Row) -> Iterator[bytes]:
+    """Yield an object, the message of a file or correction, and all newer versions of these."""
+    yield row.object
+    seen, todo = {row.object}, _above(row)
+    while todo:
+        object_ = todo.pop()
+        if object_ in seen:
+            continue  # a member may say that each of two replaces the other
+        seen.add(object_)
+        yield object_
+        same = "object = ? AND case_id = ? AND node = ?"
+        for one in rows(engine, same, object_, row.case, row.statement.node):
+            todo += _above(one)
+
+
+def _above(row: Row) -> list[bytes]:
+    cover = row.opened_cover
+    part = row.statement.file or (cover is not None and cover.type == "Correction")
+    of = row.statement.reply_to if part else None
+    return [object_ for object_ in (row.superseded_by, of) if object_ is not None]
 
 
 def corrected_in(engine: Engine, row: Row) -> list[Row]:

@@ -1,17 +1,30 @@
-"""The watch: one access per channel at the start of a shift; then alerts open as they come."""
+"""The watch: one access per channel at the start of a shift; then alerts open as they come.
 
-from typing import TypeAlias
+What came while no process of this device ran opens at the next look: an access of its own
+for what waits in a channel. What lies here and is not open is counted: no search looks into it.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final, TypeAlias, TypeVar
 
 from seefen.client.accepting import OFF
 from seefen.client.casework import Casework
+from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.expiring import is_expired
 from seefen.client.reading import Reader
 from seefen.client.stating import NO_CASE, SHIFT, remember, remembered
-from seefen.client.values import WatchView
-from seefen.client.views import Row, recall_of, rows
+from seefen.client.values import CheckResult, Found, Unopened, WatchView
+from seefen.client.views import Row, recall_of, ref_of, rows
 from seefen.protocol.envelope import open_envelope
-from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.errors import (
+    OutOfTurnError,
+    RefusedError,
+    SeefenError,
+    UntrustedError,
+)
 from seefen.protocol.frames import Push
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.receipt import check_entry
@@ -19,6 +32,23 @@ from seefen.protocol.statements import Release
 
 Watches: TypeAlias = list[WatchView]
 Rows: TypeAlias = list[Row]
+Open: TypeAlias = list[tuple[bytes, int, int]]  # case, until, entry
+F = TypeVar("F", CheckResult, Found)
+_MOST: Final = 200  # that are asked for at once
+_ALERT: Final = b"SeizureAlert"
+_WAITING: Final = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
+_COUNT: Final = (
+    "SELECT count(*), count(cover), count(CASE WHEN instr(cover, ?) THEN 1 END) FROM object"
+    " WHERE body IS NULL AND NOT file"
+)
+_NEWEST: Final = (
+    "SELECT object FROM object WHERE body IS NULL AND NOT file AND (instr(cover, ?) > 0) = ?"
+    " ORDER BY idx DESC LIMIT ?"
+)
+_BACK: Final = (
+    "body IS NULL AND NOT file AND cover IS NOT NULL AND EXISTS (SELECT 1 FROM object AS reply"
+    " WHERE reply.reply_to = object.object AND instr(reply.cover, ?))"
+)
 
 
 class Watch:
@@ -71,19 +101,79 @@ class Watch:
     def list(self) -> Watches:
         """Return the watches that are open."""
         engine = self._engine
-        if engine.vault.get(OFF) is not None:
-            return []
-        found = engine.vault.run(
-            "SELECT case_id, max(until), max(idx) FROM access WHERE scope = 'watch' AND until > ?"
-            " GROUP BY case_id",
-            engine.now(),
-        )
         views: Watches = []
-        for case, until, index in found:
+        for case, until, index in self._running():
             purpose, basis, _ = remembered(engine, case)
             name = engine.name_of(engine.trust.require_state(case))
             views.append(WatchView(name, until, index, purpose, basis))
         return sorted(views, key=lambda view: view.channel)
+
+    async def look(self) -> Rows:
+        """Open what waits under the watches that run, and return it; the lock must be held.
+
+        What does not open then, as where its key was lost, is not asked for again under the
+        same watch: at each look it would be one entry more.
+
+        Raises:
+            UnreachableError: The next look goes on.
+        """
+        engine, opened = self._engine, Rows()
+        for case, until, _ in self._running():
+            unread = [
+                row
+                for row in self._unopened(case)
+                if row.has_sealed and engine.vault.get_number(_asked(row)) != until
+            ]
+            if not unread:
+                continue
+            with suppress(OutOfTurnError, LoginError):  # the next look goes on
+                await self._ask(case, unread, until)
+                opened += self._noted(unread, until)
+        return opened
+
+    async def _ask(self, case: bytes, unread: Rows, until: int) -> None:
+        state = self._engine.trust.require_state(case)
+        try:
+            ask = tuple(row.object for row in unread)
+            await self._reader.access(state, "watch", None, ask, until)
+        except (UnreachableError, OutOfTurnError, LoginError):
+            raise
+        except SeefenError as err:  # what is to be sent waits for none of it
+            self._engine.alarm(f"what waits under the watch does not open: {err}")
+
+    def _noted(self, unread: Rows, until: int) -> Rows:
+        """Return what is open of what was asked for, and remember the rest."""
+        engine = self._engine
+        found = [rows(engine, "object = ? AND body IS NOT NULL", row.object) for row in unread]
+        for row, now_open in zip(unread, found, strict=True):
+            if not now_open:
+                engine.vault.put_number(_asked(row), until)
+        return [row for some in found for row in some]
+
+    def unopened(self) -> Unopened:
+        """Return how much lies here that this device never opened; not what was taken back."""
+        engine = self._engine
+        total, readable, alerts = engine.vault.run(_COUNT, _ALERT)[0]
+        back = [row for row in rows(engine, _BACK, b"Recall") if recall_of(engine, row) is not None]
+        gone = {row.object: _ALERT in (row.cover or b"") for row in back}
+        return Unopened(
+            alerts=alerts - sum(gone.values()),
+            messages=readable - alerts - len(gone) + sum(gone.values()),
+            closed=total - readable,
+            alert=self._newest(set(gone), alert=True),
+            message=self._newest(set(gone), alert=False),
+            watched=bool(self._running()),
+        )
+
+    def _newest(self, but: set[bytes], *, alert: bool) -> str:
+        found = self._engine.vault.run(_NEWEST, _ALERT, int(alert), len(but) + 1)
+        newest = (object_ for (object_,) in found if object_ not in but)
+        return next((ref_of(self._engine, row) for object_ in newest
+                     for row in rows(self._engine, "object = ?", object_)), "")  # fmt: skip
+
+    def beside(self, look: Callable[[], F]) -> F:
+        """Look for something, and say what was not looked into."""
+        return replace(look(), unopened=self.unopened())
 
     def take_release(self, push: Push, under: Checkpoint) -> Row | None:
         """Open what was pushed under a watch, once its release stands in the log.
@@ -119,9 +209,23 @@ class Watch:
         sql = "SELECT until FROM access WHERE idx = ? AND case_id = ? AND scope = 'watch'"
         return tuple(row[0] for row in self._engine.vault.run(sql, index, case))
 
+    def _running(self) -> Open:
+        """Return the watches that are open: case, until when, and their newest entry."""
+        engine = self._engine
+        if engine.vault.get(OFF) is not None:
+            return []
+        return engine.vault.run(
+            "SELECT case_id, max(until), max(idx) FROM access WHERE scope = 'watch' AND until > ?"
+            " GROUP BY case_id",
+            engine.now(),
+        )
+
     def _unopened(self, case: bytes) -> Rows:
         engine = self._engine
-        closed = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
-        found = rows(engine, closed, case)[-200:]
+        found = rows(engine, _WAITING, case)[-_MOST:]
         matter = (row for row in found if not is_expired(engine, row.statement, row.opened_cover))
         return [row for row in matter if recall_of(engine, row) is None]
+
+
+def _asked(row: Row) -> str:
+    return f"asked/{row.object.hex()}"

@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 
 import apsw
 
+from seefen.client import private
 from seefen.client.connection import Connection
 from seefen.client.evidence import keep_evidence
 from seefen.client.keyfile import sync_folder
@@ -87,7 +88,7 @@ class Witness:
         Raises:
             RefusedError: rule ``witness-key``: what is there does not open.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        private.folder(folder)
         path = folder / KEY
         if path.exists():
             # Nothing is made beside it: a witness without its heads would sign any log.
@@ -291,7 +292,8 @@ def _read_key(path: Path) -> WitnessKey:
 def _opened(path: Path, *, new: bool) -> Any:
     flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if new else 0)
     try:
-        db: Any = apsw.Connection(str(path), flags=flags)
+        place = private.database(path) if new else path
+        db: Any = apsw.Connection(str(place), flags=flags)
         db.set_busy_timeout(WAIT)
         db.pragma("synchronous", "FULL")
         db.execute(_SCHEMA)

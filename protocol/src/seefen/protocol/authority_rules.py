@@ -21,6 +21,7 @@ from seefen.protocol.statements import (
     Revoke,
     Root,
     Suspend,
+    View,
 )
 from seefen.protocol.suite import SUITE, check_kem, check_plain, check_public, sha256
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from seefen.protocol.directory import ChainKey, Directory
 
 CERTIFICATE_LIFE: Final = 366 * 86_400  # seconds; design: at most a year
+VIEW_LIFE: Final = 366 * 86_400  # of the whole network: named anew each year, as certificates are
+GUEST_LIFE: Final = 92 * 86_400  # of one node: an inspection lasts a quarter of a year at most
 
 
 def chain_key(statement: Authority) -> ChainKey:
@@ -43,6 +46,8 @@ def chain_key(statement: Authority) -> ChainKey:
             return "revoke", statement.device
         case Mailbox():
             return "mailbox", f"{statement.node}/{statement.box}"
+        case View():
+            return "view", f"{statement.of}/{statement.device.hex()}"
         case _:
             return "root", ""
 
@@ -67,6 +72,8 @@ def check(directory: Directory, opened: Opened, *, at: int | None) -> None:
             _check_revoke(directory, opened, statement)
         case Mailbox():
             _check_mailbox(directory, opened, statement, at)
+        case View():
+            _check_view(directory, opened, statement, at)
         case _:
             raise UntrustedError("not a kind of the authority log", rule="unknown-kind")
 
@@ -194,6 +201,31 @@ def _check_left_out(
     }
     if not true.get(reason, False):
         raise UntrustedError("a holder was left out without reason", rule="left-out")
+
+
+def _check_view(directory: Directory, opened: Opened, view: View, at: int | None) -> None:
+    if directory.device(view.device).node != view.node:
+        raise RefusedError("this device belongs to another node", rule="device-changed")
+    if view.expires:  # what is taken back may be so whatever has become of the device
+        _check_granted(directory, view, at)
+    if view.of:
+        threshold = directory.node(view.of).threshold
+        quorum = Quorum(directory.acting_admins(view.of), threshold)
+    else:
+        quorum = Quorum(directory.root.keys, directory.root.threshold)
+    check_signed_by_quorums(opened, quorum)
+
+
+def _check_granted(directory: Directory, view: View, at: int | None) -> None:
+    directory.require_role(view.device, "auditor", at=at)
+    if view.of:
+        _require_in_force(directory, view.of, at)
+    if view.since >= view.upto and (view.of or view.upto):
+        # A guest is shown a period with an end; only the network is shown without one.
+        raise RefusedError("a view is of a period: from when, until when", rule="view-period")
+    life = GUEST_LIFE if view.of else VIEW_LIFE
+    if at is not None and view.expires - at > life:
+        raise RefusedError(f"a view lasts at most {life // 86_400} days", rule="view-life")
 
 
 def key_encrypts(public: bytes) -> bool:

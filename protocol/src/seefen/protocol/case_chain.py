@@ -35,9 +35,9 @@ from seefen.protocol.statements import (
     Assign,
     Case,
     CaseKey,
+    Caseless,
     Device,
     Object,
-    Search,
 )
 
 NO_OBJECT: Final = NO_HASH  # what a device's first object in a case names as the one before
@@ -90,7 +90,7 @@ def apply(
 
 
 def require_author(
-    statement: Activity | Search, opened: Opened, directory: Directory, position: Position
+    statement: Activity | Caseless, opened: Opened, directory: Directory, position: Position
 ) -> Device:
     """Check who signed and what he had seen; return his certificate.
 

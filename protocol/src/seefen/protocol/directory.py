@@ -10,13 +10,13 @@ what orders the two logs: an activity entry is judged by the size it carries.
 The rules are ``docs/spec/statements.md``, section 3.
 """
 
-from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from seefen.protocol import authority_rules as rules
 from seefen.protocol.envelope import Opened, open_envelope
 from seefen.protocol.errors import OutOfTurnError, UntrustedError
+from seefen.protocol.growing import Growing, any_between, append, last_before
 from seefen.protocol.ledger.tree import EMPTY_ROOT, CompactRange, leaf_hash
 from seefen.protocol.statements import (
     NO_HASH,
@@ -45,8 +45,6 @@ _INDICES: Final = ("_changes", "_revokes", "_losses", "_box_losses")
 
 ChainKey = tuple[str, bytes | str]
 A = TypeVar("A", bound=Authority)
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +63,15 @@ class Directory:
         self.net = net
         self._tree = CompactRange()
         self._roots: list[bytes] = [EMPTY_ROOT]
-        # Values are tuples: a copy then shares them, and trying a bundle out costs little.
+        # Values never change: a copy then shares them, and trying a bundle out costs little.
         self._chains: dict[ChainKey, tuple[Link, ...]] = {}
-        self._devices_of: dict[str, tuple[bytes, ...]] = {}
+        self._devices_of: dict[str, Growing[bytes]] = {}
         self._device_of_key: dict[bytes, bytes] = {}
         self._codes: dict[str, str] = {}
-        self._changes: dict[str, tuple[int, ...]] = {}
-        self._revokes: dict[str, tuple[int, ...]] = {}
-        self._losses: dict[str, tuple[int, ...]] = {}
-        self._box_losses: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._changes: dict[str, Growing[int]] = {}
+        self._revokes: dict[str, Growing[int]] = {}
+        self._losses: dict[str, Growing[int]] = {}
+        self._box_losses: dict[tuple[str, str], Growing[int]] = {}
 
     # --- the log -----------------------------------------------------------
 
@@ -108,6 +106,11 @@ class Directory:
             SeefenError: One of the four kinds, with the rule it breaks.
         """
         opened = open_envelope(envelope, kind)
+        self.take(opened, at=at)
+        return opened
+
+    def take(self, opened: Opened, *, at: int | None = None) -> None:
+        """Do as :meth:`apply` with a leaf that was read already."""
         statement = _expect(opened.statement, Authority)
         self._check_net(statement, opened)
         self._check_seen(statement.seen)
@@ -115,7 +118,15 @@ class Directory:
         self._check_next(key, statement)
         rules.check(self, opened, at=at)
         self._take(key, statement, opened)
-        return opened
+
+    def retake(self, kind: str, envelope: bytes) -> None:
+        """Take in once more a leaf that passed :meth:`apply`: no rule is asked, nothing verified.
+
+        For what its owner alone can write, sealed: never for what a broker shows.
+        """
+        opened = open_envelope(envelope, kind)
+        statement = _expect(opened.statement, Authority)
+        self._take(rules.chain_key(statement), statement, opened)
 
     def skip(self, envelope: bytes) -> None:
         """Count a leaf that broke a rule: it stands in the log and has no effect."""
@@ -275,7 +286,7 @@ class Directory:
         self, node: str, box: str, since: int, *, size: int | None = None
     ) -> bool:
         """Tell whether a device stopped holding a mailbox: revoked, or its role taken."""
-        return self._any_since(self._box_losses.get((node, box), ()), since, size)
+        return any_between(self._box_losses.get((node, box)), since, size)
 
     def lost_since(self, node: str, since: int, *, size: int | None = None) -> bool:
         """Tell whether a device was lost or compromised, or the node suspended.
@@ -283,21 +294,16 @@ class Directory:
         Args:
             since: Authority size from which on to look.
         """
-        return self._any_since(self._losses.get(node, ()), since, size)
+        return any_between(self._losses.get(node), since, size)
 
     def revoked_since(self, node: str, since: int, *, size: int | None = None) -> bool:
         """Tell whether any device of a node was revoked, for whatever reason."""
-        return self._any_since(self._revokes.get(node, ()), since, size)
+        return any_between(self._revokes.get(node), since, size)
 
     def last_change(self, nodes: tuple[str, ...], *, size: int | None = None) -> int:
         """Return the smallest size that includes the last change at any of ``nodes``."""
-        newest = 0
-        for node in nodes:
-            changes = self._changes.get(node, ())
-            end = len(changes) if size is None else bisect_left(changes, size)
-            if end:
-                newest = max(newest, changes[end - 1] + 1)
-        return newest
+        last = (last_before(self._changes.get(node), size) for node in nodes)
+        return max((index + 1 for index in last if index is not None), default=0)
 
     def has_sign_key(self, public: bytes) -> bool:
         """Tell whether a device already holds this signature key."""
@@ -346,7 +352,7 @@ class Directory:
         link = Link(statement, index, opened.hash)
         self._chains[key] = (*self._chains.get(key, ()), link)
         if isinstance(statement, Node | Suspend | Device | Revoke | Mailbox):
-            _append(self._changes, statement.node, index)
+            append(self._changes, statement.node, index)
         match statement:
             case Node():
                 self._codes[statement.code] = statement.node
@@ -355,7 +361,7 @@ class Directory:
             case Revoke():
                 self._take_revoke(statement, index)
             case Suspend():
-                _append(self._losses, statement.node, index)
+                append(self._losses, statement.node, index)
             case _:
                 pass
         self._count(opened.envelope)
@@ -363,35 +369,26 @@ class Directory:
     def _take_device(self, device: Device, before: Link | None, index: int) -> None:
         self._device_of_key[device.sign] = device.device
         if before is None:
-            _append(self._devices_of, device.node, device.device)
+            append(self._devices_of, device.node, device.device)
             return
         roles_before = set(_expect(before.statement, Device).roles)
         for box, roles in BOX_ROLES.items():
             if roles & roles_before and not roles & set(device.roles):
-                _append(self._box_losses, (device.node, box), index)
+                append(self._box_losses, (device.node, box), index)
 
     def _take_revoke(self, revoke: Revoke, index: int) -> None:
-        _append(self._revokes, revoke.node, index)
+        append(self._revokes, revoke.node, index)
         lost = revoke.reason in ("lost", "compromised")
         if lost:
-            _append(self._losses, revoke.node, index)
+            append(self._losses, revoke.node, index)
         roles = set(self.device(revoke.device).roles)
         for box, holding in BOX_ROLES.items():
             if holding & roles and (lost or box != "alert"):
-                _append(self._box_losses, (revoke.node, box), index)
+                append(self._box_losses, (revoke.node, box), index)
 
     def _count(self, envelope: bytes) -> None:
         self._tree.append(leaf_hash(envelope))
         self._roots.append(self._tree.root())
-
-    @staticmethod
-    def _any_since(indices: tuple[int, ...], since: int, size: int | None) -> bool:
-        start = bisect_left(indices, since)
-        return start < len(indices) and (size is None or indices[start] < size)
-
-
-def _append(lists: dict[K, tuple[V, ...]], key: K, value: V) -> None:
-    lists[key] = (*lists.get(key, ()), value)
 
 
 def _expect(statement: Statement, type_: type[A]) -> A:

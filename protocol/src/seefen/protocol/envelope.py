@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import MalformedError, UntrustedError
 from seefen.protocol.statements import POWER_KINDS, Hash, Part, Statement, decode_statement
-from seefen.protocol.suite import P, SigningKey, sha256, verify
+from seefen.protocol.suite import Claim, P, SigningKey, sha256, verify
 
 POWER_LENGTH: Final = 64 + 3309
 PLAIN_LENGTH: Final = 64
@@ -150,6 +150,16 @@ def check_signed_by_quorums(opened: Opened, *quorums: Quorum) -> None:
     if signers != frozenset(needed):
         raise UntrustedError("signed by a key that is not needed", rule="wrong-signers")
     _verify_all(opened, keys)
+
+
+def claims(opened: Opened, keys: Mapping[bytes, bytes]) -> list[Claim]:
+    """Return what :func:`verify` will be asked of an envelope, as far as ``keys`` are known."""
+    message = signing_message(opened.kind, opened.statement.net, opened.payload)
+    return [
+        (keys[signature.key_id], message, signature.value)
+        for signature in opened.signatures
+        if signature.key_id in keys
+    ]
 
 
 @lru_cache(maxsize=1024)

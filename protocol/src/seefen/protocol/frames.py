@@ -137,6 +137,15 @@ class CaseFrom(Part, frozen=True):
     seen: Count
 
 
+class ViewFrom(Part, frozen=True):
+    """Asks for the cores of a node's entries, or of all: for who has a view of them."""
+
+    of: Annotated[str, Meta(max_length=40)]
+    start: Count
+    limit: Annotated[int, Meta(ge=1, le=4096)]
+    seen: Count
+
+
 class AuthorityItem(Part, frozen=True):
     """A leaf of the authority log, with the wraps that are addressed to this device."""
 
@@ -178,7 +187,7 @@ class Proof(Part, frozen=True):
 
 
 class AuditItem(Part, frozen=True):
-    """An entry opened for an auditor: with the statement it is about."""
+    """An entry opened for an auditor: with the statement it is about; a view shows none."""
 
     kind: str
     entry: Entry

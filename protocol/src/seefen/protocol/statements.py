@@ -179,6 +179,20 @@ class Mailbox(Authority, frozen=True):
     link: Annotated[bytes, Meta(max_length=256)]
 
 
+class View(Authority, frozen=True):
+    """Lets a device see the cores of entries of a node, or of all (``of`` is empty).
+
+    Those made in ``[since, upto)``; 0 is without end. An ``expires`` of 0 takes it back.
+    """
+
+    of: Annotated[str, Meta(pattern=r"\A([a-z][a-z0-9]*(-[a-z0-9]+)*)?\Z", max_length=40)]
+    node: NodeName
+    device: Id
+    since: Time
+    upto: Time
+    expires: Time
+
+
 class Activity(Statement, frozen=True):
     """What a device does in a case. Both numbers have no gaps, so omissions show."""
 
@@ -272,18 +286,23 @@ class Ack(Activity, frozen=True):
     step: Step
 
 
-class Search(Statement, frozen=True):
-    """What a device looked for in its own vault: in no case, and sealed to its own auditors.
-
-    ``made_at`` is what the device says: it may have been without the broker. An officer's
-    search is one statement; automated ones may stand together, ``count`` of them.
-    """
+class Caseless(Statement, frozen=True):
+    """What a device does in no case; it counts on in all that the device does."""
 
     node: NodeName
     device: Id
     device_n: Number
     authority: Head
     activity: Head
+
+
+class Search(Caseless, frozen=True):
+    """What a device looked for in its own vault: in no case, and sealed to its own auditors.
+
+    ``made_at`` is what the device says: it may have been without the broker. An officer's
+    search is one statement; automated ones may stand together, ``count`` of them.
+    """
+
     made_at: Count
     automated: bool
     count: Annotated[int, Meta(ge=1, le=64)]
@@ -293,11 +312,22 @@ class Search(Statement, frozen=True):
     reasons: Annotated[tuple[SealedReason, ...], Meta(max_length=1)]
 
 
-class Release(Statement, frozen=True):
-    """Written by the broker before a push: which key went to which devices, and why.
+class Manifest(Caseless, frozen=True):
+    """What a node's auditors must have been shown, by one who is shown everything.
 
-    It carries no signature of its own: the checkpoint over its entry is the signature.
+    ``visible``: each index in ``[start, upto)`` as how many are left out before it. Nothing is
+    said of ``closed`` of these entries: their author was shown no text.
     """
+
+    of: NodeName
+    start: Count
+    upto: Count
+    visible: Annotated[tuple[Count, ...], Meta(max_length=8192)]
+    closed: Count
+
+
+class Release(Statement, frozen=True):
+    """Written by the broker before a push: which key went to which devices, and why."""
 
     case: Id
     object: Id
@@ -323,10 +353,9 @@ class Denied(Statement, frozen=True):
 
 
 class Erased(Statement, frozen=True):
-    """Written by the broker before it erases: readings before ``upto`` have lost their text.
+    """Written by the broker before it erases the text of readings before ``upto``.
 
-    All of them are older than ``before`` (unix seconds), by a retention of ``years``; ``count``
-    of them had a text then. What is on hold keeps it.
+    All are older than ``before`` (unix seconds), by a retention of ``years``; ``count`` had one.
     """
 
     upto: Count
@@ -336,33 +365,21 @@ class Erased(Statement, frozen=True):
 
 
 AUTHORITY_KINDS: Final[dict[str, type[Authority]]] = {
-    "root": Root,
-    "node": Node,
-    "suspend": Suspend,
-    "device": Device,
-    "revoke": Revoke,
-    "mailbox": Mailbox,
-}
-ACTIVITY_KINDS: Final[dict[str, type[Activity] | type[Search]]] = {
-    "case": Case,
-    "casekey": CaseKey,
-    "assign": Assign,
-    "object": Object,
-    "access": Access,
-    "ack": Ack,
-    "search": Search,
-}
+    "root": Root, "node": Node, "suspend": Suspend, "device": Device, "revoke": Revoke,
+    "mailbox": Mailbox, "view": View,
+}  # fmt: skip
+ACTIVITY_KINDS: Final[dict[str, type[Activity] | type[Caseless]]] = {
+    "case": Case, "casekey": CaseKey, "assign": Assign, "object": Object, "access": Access,
+    "ack": Ack, "search": Search, "manifest": Manifest,
+}  # fmt: skip
 # Written by the broker, unsigned: the checkpoint over the entry is the signature.
 BROKER_KINDS: Final[dict[str, type[Statement]]] = {
-    "release": Release,
-    "denied": Denied,
-    "erased": Erased,
-}
+    "release": Release, "denied": Denied, "erased": Erased,
+}  # fmt: skip
 # What says who read, or tried to, and is in no feed: it has an end, and may be erased.
 READING_KINDS: Final = frozenset(("access", "search", "release", "denied"))
 KINDS: Final[dict[str, type[Statement]]] = {**AUTHORITY_KINDS, **ACTIVITY_KINDS, **BROKER_KINDS}
-# What grants power carries both signatures; what happens under it carries Ed25519 and
-# is protected from later forgery by its place in the log.
+# What grants power carries both signatures; else Ed25519, and its place in the log, will do.
 POWER_KINDS: Final = frozenset((*AUTHORITY_KINDS, "case", "casekey", "assign"))
 
 
@@ -372,10 +389,9 @@ def decode_statement(payload: bytes, kind: str) -> Statement:
     Raises:
         MalformedError: The bytes are no statement, or one of another kind or suite.
     """
-    type_ = KINDS.get(kind)
-    if type_ is None:
+    if kind not in KINDS:
         raise MalformedError(f"there is no statement of the kind {kind!r}", rule="unknown-kind")
-    statement = decode(payload, type_)
+    statement = decode(payload, KINDS[kind])
     if statement.kind != kind:
         # A signature for one kind must never count as another (attack 21).
         raise MalformedError(f"expected {kind}, found {statement.kind!r}", rule="wrong-kind")

@@ -37,7 +37,7 @@ from seefen.server.feed import Feed
 from seefen.server.high_water import HighWater
 from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
 from seefen.server.newest import Newest
-from seefen.server.pages import Found, Pages, require_auditing
+from seefen.server.pages import Asked, Found, Pages, require_auditing
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
 from seefen.server.recovery import LedgerChangedError, resume
@@ -240,14 +240,14 @@ class Broker:
         consistency = await self._grown(device, ask.seen, heads)
         return RecordPage(ask.start, records, self._sign("activity", heads.activity), consistency)
 
-    async def audit(self, device: bytes, ask: LogFrom | CaseFrom) -> AuditPage:
-        """Return the entries that a node may open, or one case's; see require_auditing."""
+    async def audit(self, device: bytes, ask: Asked) -> AuditPage:
+        """Return the entries that a device may look at; see require_auditing."""
         case = ask.case if isinstance(ask, CaseFrom) else None
         state = None if case is None else await self._sequencer.case(case)
         with self.denials.of(device, audit=True, case=case):
-            node = require_auditing(self.directory, device, case, state, self._now())
+            who = require_auditing(self.directory, device, ask, state, self._now())
         heads = await self._newest()
-        found = await self._pages.audit(node, case, ask, heads.activity.size)
+        found = await self._pages.audit(who, ask, heads.activity.size)
         return await self._audited(device, ask.seen, heads, found)
 
     async def erased(self, device: bytes, ask: LogFrom) -> AuditPage:

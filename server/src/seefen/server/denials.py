@@ -18,7 +18,7 @@ import structlog
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import Envelope, Opened, check_signed_by
 from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
-from seefen.protocol.statements import Access, Activity, Denied, Object, Search
+from seefen.protocol.statements import Access, Activity, Caseless, Denied, Object, Search
 from seefen.protocol.suite import SUITE, new_id
 from seefen.server.alarms import alarm
 from seefen.server.entries import denied_entry_of
@@ -29,7 +29,16 @@ from seefen.server.view import Known, Layer, Needs
 
 # Rights, and nothing else: what is malformed, late or out of turn is nobody's attempt.
 RIGHTS: Final = frozenset(
-    ("revoked", "expired", "suspended", "role", "not-a-reader", "not-a-member", "not-the-owner")
+    (
+        "revoked",
+        "expired",
+        "suspended",
+        "role",
+        "not-a-reader",
+        "not-a-member",
+        "not-the-owner",
+        "not-a-viewer",
+    )
 )
 SECONDS: Final = 3600
 MOST: Final = 20  # entries of one device in that time, about what there is
@@ -233,5 +242,5 @@ def suspect(known: Known, opened: Sequence[Opened], error: SeefenError) -> None:
         alarm("other-bytes", objects=objects)
     if error.rule == "number":
         for one in statements:
-            if isinstance(one, Activity | Search) and known.has_number(one.device, one.device_n):
+            if isinstance(one, Activity | Caseless) and known.has_number(one.device, one.device_n):
                 alarm("cloned-device", device=one.device, number=one.device_n)

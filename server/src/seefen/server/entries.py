@@ -18,6 +18,7 @@ from seefen.protocol.statements import (
     Assign,
     Case,
     CaseKey,
+    Caseless,
     Denied,
     Object,
     Release,
@@ -34,10 +35,11 @@ OPERATIONS: Final = {
     "release": "disclose",
     "access": "consult",
     "search": "consult",
+    "manifest": "consult",
     "ack": "collect",
     "case": "alter",
 }
-NO_CASE: Final = b""  # of a search, which stands in no case: no node is a member of it
+NO_CASE: Final = b""  # of what stands in no case: no node is a member of it
 Numbers: TypeAlias = tuple[bytes | None, int | None, int | None]
 NOBODY: Final[Numbers] = (None, None, None)  # device, its number, its number in the case
 SALT: Final = 32
@@ -57,7 +59,7 @@ class Act(Struct, frozen=True, gc=False):
 
 
 def entry_of(
-    layer: Layer, opened: Opened, statement: Activity | Search, act: Act, *, tag: bytes
+    layer: Layer, opened: Opened, statement: Activity | Caseless, act: Act, *, tag: bytes
 ) -> LeafRow:
     """Return the entry of a device's statement, at the end of the log."""
     case, case_n = NO_CASE, None

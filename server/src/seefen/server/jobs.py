@@ -20,8 +20,9 @@ from seefen.protocol.statements import (
     Ack,
     Activity,
     Case,
+    Caseless,
+    Manifest,
     Object,
-    Search,
 )
 from seefen.protocol.suite import sha256
 from seefen.server.gate import Disclosure, Protected
@@ -110,7 +111,7 @@ class BundleJob(Job):
                 if not own_directory:
                     layer.directory = self._directory(layer, opened)
                     own_directory = True
-                layer.directory.apply(opened.kind, opened.envelope, at=at)
+                layer.directory.take(opened, at=at)
                 index = layer.directory.size - 1
                 row = AuthorityRow(index, opened.kind, opened.hash, opened.envelope)
                 layer.changes.authority.append(row)
@@ -189,10 +190,14 @@ def access_in(opened: Opened) -> Access:
 def _needs(opened: tuple[Opened, ...]) -> Needs:
     statements = [o.statement for o in opened if isinstance(o.statement, Activity)]
     named = [s.object for s in statements if isinstance(s, Access | Ack)]
+    manifests = [o.statement for o in opened if isinstance(o.statement, Manifest)]
     first = [s for s in statements if isinstance(s, Case) and s.version == 1]
     return Needs(
         frozenset(s.case for s in statements),
-        frozenset(o.statement.device for o in opened if isinstance(o.statement, Activity | Search)),
+        frozenset(
+            o.statement.device for o in opened if isinstance(o.statement, Activity | Caseless)
+        ),
         frozenset(o for o in named if o is not None),
         frozenset((s.members[0].node, s.number) for s in first),
+        frozenset((s.device, s.of) for s in manifests),
     )

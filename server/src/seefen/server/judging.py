@@ -12,8 +12,9 @@ from seefen.protocol.case import Position, require_may_read
 from seefen.protocol.case_chain import apply
 from seefen.protocol.envelope import Opened
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
+from seefen.protocol.manifest import check_manifest
 from seefen.protocol.search import check_search
-from seefen.protocol.statements import Access, Ack, Activity, Case, Object, Search
+from seefen.protocol.statements import Access, Ack, Activity, Case, Caseless, Manifest, Object
 from seefen.server.entries import Act, access_row, act_of, entry_of
 from seefen.server.rows import LeafRow, ObjectFacts, ObjectRow
 from seefen.server.view import Layer
@@ -29,8 +30,8 @@ def record_statement(
 ) -> None:
     """Add an activity statement to a layer, all its rules checked."""
     statement = opened.statement
-    if isinstance(statement, Search):
-        _record_search(layer, opened, statement, tag, by=by)
+    if isinstance(statement, Caseless):
+        _record_caseless(layer, opened, statement, tag, by=by)
         return
     if not isinstance(statement, Activity):
         raise UntrustedError("not a kind of the activity log", rule="unknown-kind")
@@ -86,31 +87,43 @@ def require_may_read_now(layer: Layer, case: bytes, device: bytes, gen: int) -> 
     require_may_read(state, layer.directory, device, gen, position)
 
 
-def check_sender(statement: Activity | Search, by: bytes | None) -> None:
+def check_sender(statement: Activity | Caseless, by: bytes | None) -> None:
     """Check that a statement comes from the device that made it."""
     if statement.device != by:
         raise UntrustedError("a device sends its own statements only", rule="wrong-device")
 
 
-def _record_search(
-    layer: Layer, opened: Opened, search: Search, tag: bytes, *, by: bytes | None
+def _record_caseless(
+    layer: Layer, opened: Opened, statement: Caseless, tag: bytes, *, by: bytes | None
 ) -> None:
-    """Add a search: it has no case, so that no feed carries it and no other node hears of it."""
-    _check_turn(layer, search, by)
+    """Add a search or a manifest: they have no case, so no feed carries them."""
+    _check_turn(layer, statement, by)
     position = Position(layer.directory.size, layer.activity_size, layer.at // 1000)
-    check_search(opened, layer.directory, position)
-    act = Act(purpose=search.purpose, basis=search.basis, detail=search.detail)
-    _append(layer, search, entry_of(layer, opened, search, act, tag=tag))
+    if isinstance(statement, Manifest):
+        act = _manifest(layer, check_manifest(opened, layer.directory, position))
+    else:
+        search = check_search(opened, layer.directory, position)
+        act = Act(purpose=search.purpose, basis=search.basis, detail=search.detail)
+    _append(layer, statement, entry_of(layer, opened, statement, act, tag=tag))
 
 
-def _check_turn(layer: Layer, statement: Activity | Search, by: bytes | None) -> None:
+def _manifest(layer: Layer, manifest: Manifest) -> Act:
+    about = (manifest.device, manifest.of)
+    if manifest.start != layer.manifested(*about):
+        # Else an author could pass over what he was asked not to see.
+        raise OutOfTurnError("a manifest begins where the one before ended", rule="not-next")
+    layer.manifests[about] = manifest.upto
+    return Act(to=(manifest.of,))
+
+
+def _check_turn(layer: Layer, statement: Activity | Caseless, by: bytes | None) -> None:
     check_sender(statement, by)
     if statement.device_n != layer.device_n(statement.device) + 1:
         # A number twice is a cloned device, a gap hides a statement (attacks 13, 36).
         raise OutOfTurnError("not this device's next number", rule="number")
 
 
-def _append(layer: Layer, statement: Activity | Search, row: LeafRow) -> None:
+def _append(layer: Layer, statement: Activity | Caseless, row: LeafRow) -> None:
     layer.device_ns[statement.device] = statement.device_n
     layer.changes.activity.append(row)
     layer.activity_size += 1

@@ -1,5 +1,7 @@
 """Loading what a job needs to be judged, a query for each kind of thing."""
 
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.statements import Manifest
 from seefen.server.cases import rebuild_case
 from seefen.server.rows import Reads
 from seefen.server.view import Known, Needs
@@ -25,3 +27,12 @@ async def load(known: Known, needs: Needs, reads: Reads) -> None:
     for owner, number in needs.numbers:
         taken = await reads.number_taken(owner, number)
         known.learn_number(owner, number, taken=taken)
+    await _load_manifests(known, needs, reads)
+
+
+async def _load_manifests(known: Known, needs: Needs, reads: Reads) -> None:
+    for device, of in needs.manifests:
+        row = await reads.last_manifest(device, of)
+        last = None if row is None else open_envelope(row.envelope, row.kind).statement
+        if known.missing(Needs(manifests=frozenset(((device, of),)))):
+            known.learn_manifest(device, of, last.upto if isinstance(last, Manifest) else 0)

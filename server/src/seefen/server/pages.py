@@ -7,17 +7,22 @@ every reader finds that they do not fit together. Hiding that would be the broke
 from collections.abc import Sequence
 from typing import Final, TypeAlias, TypeVar
 
+from msgspec.structs import replace
+
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.frames import AuditItem, AuthorityItem, CaseFrom, LogFrom
-from seefen.protocol.statements import Mailbox
+from seefen.protocol.frames import AuditItem, AuthorityItem, CaseFrom, LogFrom, ViewFrom
+from seefen.protocol.ledger.record import decode_core
+from seefen.protocol.manifest import require_view
+from seefen.protocol.statements import Mailbox, View
 from seefen.server.proofs import Prover
 from seefen.server.rows import AuthorityRow, LeafRow, Storage
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
 
+Asked: TypeAlias = LogFrom | CaseFrom | ViewFrom
 Found: TypeAlias = tuple[tuple[AuditItem, ...], int]
 R = TypeVar("R", AuthorityRow, LeafRow)
 
@@ -42,25 +47,53 @@ class Pages:
             for row, hashes in zip(rows, named, strict=True)
         )
 
-    async def audit(
-        self, node: str, case: bytes | None, ask: LogFrom | CaseFrom, size: int
-    ) -> Found:
-        """Return the entries a node's auditors may open, and up to where these are all.
+    async def audit(self, who: str | View, ask: Asked, size: int) -> Found:
+        """Return the entries a device may look at, and up to where these are all.
 
         Args:
-            node: Whose entries, and those of its cases.
-            case: Readings of this case alone.
-            ask: From where on, and how many at most.
+            who: A node: its entries, and those of its cases. Or what a view shows.
+            ask: From where on, and how many at most; readings of one case alone.
             size: How far the log is shown.
         """
+        if isinstance(who, View) and isinstance(ask, ViewFrom):
+            return await self.viewed(who, ask, size)
         start, limit = ask.start, ask.limit
-        if case is None:
-            rows = await self._storage.entitled(node, start, size, limit)
+        if isinstance(ask, CaseFrom):
+            rows = await self._storage.readings(ask.case, start, size, limit)
         else:
-            rows = await self._storage.readings(case, start, size, limit)
+            rows = await self._storage.entitled(str(who), start, size, limit)
         fit = _fit(rows)
         ended = len(fit) == len(rows) < limit
         return await self._items(fit, size), max(size, start) if ended else fit[-1].idx + 1
+
+    async def viewed(self, view: View, ask: ViewFrom, size: int) -> Found:
+        """Return the cores that a view shows, without statements, and up to where these are all.
+
+        What has no text any more is shown where it stands: it counts to what comes after it.
+        """
+        first = await self._since(view.since, size)
+        last = await self._since(view.upto, size) if view.upto else size
+        start = max(ask.start, first)
+        if view.of:
+            rows = await self._storage.entitled(view.of, start, last, ask.limit)
+        else:
+            rows = await self._storage.activity(start, min(last, start + ask.limit))
+        fit = _fit(rows)
+        ended = len(fit) == len(rows) < ask.limit
+        upto = max(size, start) if ended else fit[-1].idx + 1
+        return await self._items([replace(row, envelope=b"") for row in fit], size), upto
+
+    async def _since(self, at: int, size: int) -> int:
+        """Return the first index of the log whose entry was made at ``at`` (unix s) or later."""
+        low, high = 0, size if at else 0
+        while low < high:
+            middle = (low + high) // 2
+            row = await self._storage.told_from(middle, high)
+            if row is None or decode_core(row.core).at >= at * 1000:
+                high = middle
+            else:
+                low = row.idx + 1
+        return low
 
     async def erased(self, size: int) -> Found:
         """Return the entries below ``size`` that say what was erased; these are all."""
@@ -76,13 +109,13 @@ class Pages:
 
 
 def require_auditing(
-    directory: Directory, device: bytes, case: bytes | None, state: CaseState | None, at: int
-) -> str:
-    """Return the node whose entries a device may look at.
+    directory: Directory, device: bytes, ask: Asked, state: CaseState | None, at: int
+) -> str | View:
+    """Return the node whose entries a device may look at, or its view of another's.
 
     Args:
-        case: None: all of its node, for auditors and admins. Else who read this case, for
-            leads and keyholders of the node that opened it as well.
+        ask: All of its node, for auditors and admins; or who read a case, for leads and
+            keyholders of the node that opened it as well; or what a view shows.
         state: Of the case; None: there is no such case.
 
     Raises:
@@ -90,9 +123,12 @@ def require_auditing(
         RefusedError: rule ``not-the-owner``: also of a case that is none, or whoever asks
             would learn which there are.
     """
-    roles = ("auditor", "admin", *(() if case is None else ("lead", "keyholder")))
+    if isinstance(ask, ViewFrom):
+        return require_view(directory, device, ask.of, at=at)
+    case = isinstance(ask, CaseFrom)
+    roles = ("auditor", "admin", *(("lead", "keyholder") if case else ()))
     node = directory.require_role(device, *roles, at=at).node
-    if case is not None and (state is None or state.owner != node):
+    if case and (state is None or state.owner != node):
         raise RefusedError(
             "who read a case is shown to the node that opened it, and to nobody else",
             rule="not-the-owner",
@@ -103,7 +139,7 @@ def require_auditing(
 def _fit(rows: Sequence[R]) -> Sequence[R]:
     total = 0
     for place, row in enumerate(rows):
-        total += len(row.envelope)
+        total += len(row.envelope) + len(row.core if isinstance(row, LeafRow) else b"")
         if total > PAGE_BYTES:
             return rows[: place + 1]
     return rows

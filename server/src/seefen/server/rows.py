@@ -240,6 +240,14 @@ class Reads(Protocol):
         """Return the last number of each device, 0 for one that never wrote."""
         ...
 
+    async def last_manifest(self, device: bytes, of: str) -> LeafRow | None:
+        """Return the newest manifest of a device about a node."""
+        ...
+
+    async def told_from(self, start: int, stop: int) -> LeafRow | None:
+        """Return the first entry at ``start <= idx < stop`` that has a text."""
+        ...
+
     async def objects(self, objects: Iterable[bytes]) -> dict[bytes, ObjectFacts]:
         """Return what is known of those objects that are there."""
         ...
@@ -331,8 +339,14 @@ class Storage(Reads, Protocol):
         """Read as of one moment, whatever others commit meanwhile."""
         ...
 
-    async def swap(self, changes: Changes, before: Heads, after: Heads) -> bool:
+    async def swap(
+        self, changes: Changes, before: Heads, after: Heads, wanted: Iterable[bytes]
+    ) -> dict[bytes, Protected] | None:
         """Commit what commits usually hold in one round trip, if the head is ``before``.
+
+        Returns:
+            The content keys of the objects ``wanted`` that stood before, closed; None if the
+            head is another and nothing was written.
 
         Raises:
             TakenError: An id or a number stands already.

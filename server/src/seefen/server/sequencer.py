@@ -221,12 +221,13 @@ class Sequencer:
         changes = group.layer.changes
         growths = self._growths(changes)
         keys, elsewhere = _wanted(group)
-        if not changes.usual or elsewhere:
+        if not changes.usual:
             return False
         after = Heads(growths[0].head, growths[1].head, group.layer.at)
-        if not await self._storage.swap(changes, self.known.heads, after):
+        found = await self._storage.swap(changes, self.known.heads, after, elsewhere)
+        if found is None:
             return False
-        self._committed(group, after, growths, keys)
+        self._committed(group, after, growths, keys | found)
         return True
 
     def _growths(self, changes: Changes) -> tuple[Growth, Growth]:

@@ -31,10 +31,12 @@ class Needs(Struct, frozen=True):
     devices: frozenset[bytes] = frozenset()
     objects: frozenset[bytes] = frozenset()
     numbers: frozenset[tuple[str, str]] = frozenset()
+    manifests: frozenset[tuple[bytes, str]] = frozenset()  # by a device, of a node
 
     def __bool__(self) -> bool:
         """Tell whether anything is missing."""
-        return bool(self.cases or self.devices or self.objects or self.numbers)
+        known = (self.cases, self.devices, self.objects, self.numbers, self.manifests)
+        return any(known)
 
 
 class _Recent(Generic[K, V]):
@@ -79,6 +81,7 @@ class Known:
         self._objects: _Recent[bytes, ObjectFacts | None] = _Recent(OBJECTS_KEPT)
         self._device_ns: dict[bytes, int] = {}
         self._numbers: dict[tuple[str, str], bool] = {}
+        self._manifests: dict[tuple[bytes, str], int] = {}
 
     @property
     def activity_size(self) -> int:
@@ -110,6 +113,10 @@ class Known:
         """Tell whether a case number was given."""
         return self._numbers[owner, number]
 
+    def manifested(self, device: bytes, of: str) -> int:
+        """Return up to where the manifests of a device about a node reach."""
+        return self._manifests[device, of]
+
     def missing(self, needs: Needs) -> Needs:
         """Return what of ``needs`` must be loaded first."""
         return Needs(
@@ -117,6 +124,7 @@ class Known:
             needs.devices - self._device_ns.keys(),
             frozenset(o for o in needs.objects if o not in self._objects),
             needs.numbers - self._numbers.keys(),
+            needs.manifests - self._manifests.keys(),
         )
 
     def learn_case(self, case: bytes, state: CaseState | None) -> None:
@@ -135,6 +143,10 @@ class Known:
         """Keep whether a case number was given."""
         self._numbers[owner, number] = taken
 
+    def learn_manifest(self, device: bytes, of: str, upto: int) -> None:
+        """Keep up to where the manifests of a device about a node reach."""
+        self._manifests[device, of] = upto
+
     def forget(self, cases: Iterable[bytes], objects: Iterable[bytes]) -> None:
         """Drop what another process has changed."""
         for case in cases:
@@ -142,6 +154,7 @@ class Known:
         for object_ in objects:
             self._objects.drop(object_)
         self._numbers.clear()
+        self._manifests.clear()
 
     def absorb(self, layer: "Layer", heads: Heads) -> None:
         """Take in what was committed."""
@@ -152,6 +165,7 @@ class Known:
         for object_, facts in layer.objects.items():
             self._objects.put(object_, facts)
         self._device_ns |= layer.device_ns
+        self._manifests |= layer.manifests
         self._numbers.clear()
         self._cases.trim()
         self._objects.trim()
@@ -168,6 +182,7 @@ class Layer(Struct):
     objects: dict[bytes, ObjectFacts] = {}
     device_ns: dict[bytes, int] = {}
     numbers: set[tuple[str, str]] = set()
+    manifests: dict[tuple[bytes, str], int] = {}
     changes: Changes = msgspec.field(default_factory=Changes)
 
     @classmethod
@@ -194,6 +209,11 @@ class Layer(Struct):
         """Tell whether a case number was given."""
         return (owner, number) in self.numbers or self.below.number_taken(owner, number)
 
+    def manifested(self, device: bytes, of: str) -> int:
+        """Return up to where the manifests of a device about a node reach."""
+        found = self.manifests.get((device, of))
+        return self.below.manifested(device, of) if found is None else found
+
     def absorb(self, above: "Layer") -> None:
         """Take in a layer that stands on this one and has passed."""
         self.directory = above.directory
@@ -202,6 +222,7 @@ class Layer(Struct):
         self.cases |= above.cases
         self.objects |= above.objects
         self.device_ns |= above.device_ns
+        self.manifests |= above.manifests
         self.numbers |= above.numbers
         self.changes.extend(above.changes)
 

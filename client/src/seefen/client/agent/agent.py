@@ -30,6 +30,7 @@ LOOK_SECONDS: Final = 0.5  # in which it is seen that an officer opens a case in
 RETRY: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 STALE_SECONDS: Final = 600
 NO_QUORUM: Final = "no-quorum"
+MISSING: Final = "missing-opening"
 CHUNK: Final = 1 << 16  # leaves that are held in memory at once
 
 
@@ -103,6 +104,7 @@ class Agent:
                 await self._mirror(newest)
         self._watch_own_keys()
         await self._open()
+        await self._publish()
         await self._keep_up()
 
     async def _try_round(self) -> float:
@@ -200,6 +202,22 @@ class Agent:
                     break
                 setattr(cursors, source, upto)
                 await asyncio.to_thread(self.openings.keep, found, cursors)
+
+    async def _publish(self) -> None:
+        """Say once a day what each node must have been shown, where this device sees all."""
+        audit = self._client.audit
+        if not audit.manifests.is_due():
+            return
+        made = await audit.manifests.publish()
+        closed = tuple(audit.manifests.view.problems())
+        for sentence in closed:
+            self.alarms.ring(MISSING, CRITICAL, sentence)
+        if not closed:
+            self.alarms.over(MISSING)
+        nodes = len({one.of for one in made})
+        upto = max((one.upto for one in made), default=0)
+        text = f"manifests for {nodes} nodes were published, of all entries before {upto}"
+        self.alarms.ring("manifests", NOTICE, text)
 
     async def _keep_up(self) -> None:
         """Do what falls to a device that is always there, as far as its role lets it."""

@@ -12,6 +12,7 @@ import msgspec
 from seefen.client.agent.alarms import CRITICAL, NOTICE
 from seefen.client.agent.durable import Batch
 from seefen.client.mirroring import Leaf
+from seefen.client.wording import stamp
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.statements import (
@@ -22,6 +23,7 @@ from seefen.protocol.statements import (
     Root,
     Statement,
     Suspend,
+    View,
 )
 
 KIND = "key-changed-mine"
@@ -56,11 +58,8 @@ class OwnKeys:
             statement = open_envelope(leaf.envelope, leaf.kind).statement
         except SeefenError:
             return None  # it was no statement at all, and the sync said so
-        if isinstance(statement, Root):
-            kind = ROOT
-        elif getattr(statement, "node", None) == self._node:
-            kind = KIND
-        else:
+        kind = self._kind(statement)
+        if kind is None:
             return None
         said = f"entry {leaf.index} of the authority log: {_said(statement)}"
         if leaf.broken:
@@ -68,9 +67,25 @@ class OwnKeys:
         if isinstance(statement, Mailbox):
             # It follows from who is in force, and each of those was announced by itself.
             return kind, NOTICE, said
-        if isinstance(statement, Device | Revoke | Node) and at < _number(self._expected, 0):
+        if (
+            isinstance(statement, Device | Revoke | Node | View)
+            and kind == KIND
+            and at < _number(self._expected, 0)
+        ):
             return kind, NOTICE, f"{said}, as expected"
         return kind, CRITICAL, f"{said}. {_advice(statement)}"
+
+    def _kind(self, statement: Statement) -> str | None:
+        """Return what a statement is to this node: about the network, about itself, or nothing."""
+        if _is_roots(statement):
+            return ROOT
+        about = (getattr(statement, "node", None), getattr(statement, "of", None))
+        return KIND if self._node in about else None
+
+
+def _is_roots(statement: Statement) -> bool:
+    """Tell whether the holders of the root speak to all: who is shown every core, too."""
+    return isinstance(statement, Root) or (isinstance(statement, View) and not statement.of)
 
 
 def _number(path: Path, otherwise: int) -> int:
@@ -104,6 +119,17 @@ def _said(statement: Statement) -> str:
             quorum = f"{statement.quorum} of {len(statement.witnesses)} witnesses must sign"
             stale = f"a log is too old after {statement.max_stale // 3600} h"
             return f"the root statement has version {statement.version}: {quorum}, {stale}"
+        case _:
+            return _said_else(statement)
+
+
+def _said_else(statement: Statement) -> str:
+    match statement:
+        case View():
+            whose = statement.of or "the whole network"
+            end = f"until {stamp(statement.expires)}" if statement.expires else "no more"
+            who = f"device {statement.device.hex()[:8]} of {statement.node}"
+            return f"{who} may look at the entries of {whose} {end}"
         case Suspend():
             return f"{statement.node} was suspended, or let in again, by the holders of the root"
         case _:
@@ -116,7 +142,7 @@ def _advice(statement: Statement) -> str:
             "If nobody of your node did this, an admin's key is stolen: `seefen device revoke "
             f"{statement.device.hex()[:8]} --why compromised` at once, and that admin's device too"
         )
-    if isinstance(statement, Root):
+    if _is_roots(statement):
         return (
             "If no holder of the root keys told you of it, a threshold of them is stolen: "
             "telephone them, on the numbers of your own paper"

@@ -14,9 +14,19 @@ from seefen.protocol.frames import AuditItem
 from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.ledger.tree import check_inclusion, leaf_hash
+from seefen.protocol.manifest import check_manifest
+from seefen.protocol.receipt import check_entry
 from seefen.protocol.retention import check_erased
 from seefen.protocol.search import Account, check_search, open_account
-from seefen.protocol.statements import READING_KINDS, Access, Denied, Erased, Release, Search
+from seefen.protocol.statements import (
+    READING_KINDS,
+    Access,
+    Denied,
+    Erased,
+    Manifest,
+    Release,
+    Search,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +42,14 @@ class Checked:
 AllChecked: TypeAlias = list[Checked]
 
 
-def check(engine: Engine, item: AuditItem, signed: SignedCheckpoint) -> Checked:
-    """Return an entry with what is wrong with it; never raises for what the broker sent."""
+def check(
+    engine: Engine, item: AuditItem, signed: SignedCheckpoint, *, bare: bool = False
+) -> Checked:
+    """Return an entry with what is wrong with it; never raises for what the broker sent.
+
+    Args:
+        bare: It is shown under a view: its core and its place can be checked, and no signature.
+    """
     core: Core | None = None
     under = signed.checkpoint
     try:
@@ -41,11 +57,20 @@ def check(engine: Engine, item: AuditItem, signed: SignedCheckpoint) -> Checked:
             _check_gone(engine, item, under)
             return Checked(item, None, None, "")
         core = decode_core(item.entry.core)
+        if bare:
+            _check_bare(item, under)
+            return Checked(item, core, None, "")
         taken = engine.trust.take_entry(item.kind, item.entry, item.envelope, under)
         _check_statement(engine, taken, min(signed.time, engine.now()))
     except SeefenError as err:
         return Checked(item, core, None, f"entry {item.entry.index}: {err}")
     return Checked(item, taken.core, taken.opened, "")
+
+
+def _check_bare(item: AuditItem, under: Checkpoint) -> None:
+    """Check an entry without its statement: its core is the one committed to, at its place."""
+    if check_entry(item.entry, under).act != item.kind or item.envelope:
+        raise UntrustedError("it is shown as something else than it is", rule="other-statement")
 
 
 def _check_gone(engine: Engine, item: AuditItem, under: Checkpoint) -> None:
@@ -76,9 +101,14 @@ def _check_author(engine: Engine, taken: Taken) -> None:
     check_signed_by(taken.opened, device.sign)
     if taken.core.officer != device.officer:
         raise UntrustedError("the entry names another officer", rule="core")
-    if isinstance(taken.opened.statement, Search):
-        # It stands in no case, so no member has checked its rules but its own auditors.
-        check_search(taken.opened, directory, Position(size, taken.index, at))
+    # What stands in no case no member has checked: its rules are for auditors to check.
+    match taken.opened.statement:
+        case Search():
+            check_search(taken.opened, directory, Position(size, taken.index, at))
+        case Manifest():
+            check_manifest(taken.opened, directory, Position(size, taken.index, at))
+        case _:
+            pass
 
 
 def _check_asked(engine: Engine, taken: Taken, denied: Denied) -> None:

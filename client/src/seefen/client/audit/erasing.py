@@ -43,6 +43,19 @@ def erasures(vault: Vault) -> tuple[Erasure, ...]:
     return () if value is None else decode(value, tuple[Erasure, ...])
 
 
+def unheeded(vault: Vault, store: str) -> tuple[int, ...]:
+    """Return before which places a store is to be fetched anew: each erasure that is new to it."""
+    heeded = vault.get_number(f"{store}/erased")
+    return tuple(one.upto for one in erasures(vault) if one.index >= heeded)
+
+
+def heed(vault: Vault, store: str) -> None:
+    """Remember that a store has dropped what all erasures of now erased."""
+    last = max((one.index for one in erasures(vault)), default=-1)
+    if last >= vault.get_number(f"{store}/erased"):
+        vault.put_number(f"{store}/erased", last + 1)
+
+
 def erased_upto(vault: Vault) -> int:
     """Return before which index readings may have lost their text."""
     return max((one.upto for one in erasures(vault)), default=0)

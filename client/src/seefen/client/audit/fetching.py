@@ -11,19 +11,22 @@ from seefen.client.audit.erasing import (
     erased_upto,
     erasure_of,
     erasures,
+    heed,
     learn,
     tell,
     told_end,
+    unheeded,
 )
 from seefen.client.audit.facts import GONE, Facts, facts_of
-from seefen.client.audit.store import Store
+from seefen.client.audit.store import OWN, Store
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.protocol.errors import UntrustedError
-from seefen.protocol.frames import AuditItem, AuditPage, CaseFrom, LogFrom
+from seefen.protocol.frames import AuditItem, AuditPage, CaseFrom, LogFrom, ViewFrom
 from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Erased
+from seefen.protocol.suite import sha256
 
 PAGE: Final = 200
 AGAIN: Final = 50  # entries that were not believed and are asked for once more
@@ -37,17 +40,23 @@ def silent(_name: str, _done: int, _total: int) -> None:
 
 
 class Fetching:
-    """Entries of the own node and of its cases, from the broker into the store."""
+    """Entries of the own node and of its cases, from the broker into the store.
 
-    def __init__(self, engine: Engine) -> None:
+    Or the cores of those of another node, or of all, where this device has a view of them.
+    """
+
+    def __init__(self, engine: Engine, of: str | None = None) -> None:
         self._engine = engine
+        self._of = of
         self._store: Store | None = None
 
     @property
     def store(self) -> Store:
         """What was checked so far; its tables are made when they are first needed."""
         if self._store is None:
-            self._store = Store(self._engine.vault)
+            of = self._of
+            name = OWN if of is None else f"viewed_{sha256(of.encode())[:8].hex()}"
+            self._store = Store(self._engine.vault, name)
         return self._store
 
     async def catch_up(self, progress: Progress = silent) -> None:
@@ -60,14 +69,15 @@ class Fetching:
         async with self._engine.lock:
             for facts in self.store.problems(AGAIN):
                 await self._page(facts.idx, 1, mark=False)
-            before = erasures(self._engine.vault)
             await self._through(self.store.upto, None, progress, mark=True)
-            if new := [one for one in erasures(self._engine.vault) if one not in before]:
+            if new := unheeded(self._engine.vault, self.store.name):
                 # What was erased there goes here, too; what is on hold is shown as it was. One
                 # that reaches no farther than those before it erases what was on hold then.
-                start = max((one.upto for one in before), default=0)
-                start = 0 if any(one.upto <= start for one in new) else start
-                await self._through(start, max(one.upto for one in new), progress, mark=False)
+                before = (one.upto for one in erasures(self._engine.vault))
+                start = max((upto for upto in before if upto not in new), default=0)
+                start = 0 if any(upto <= start for upto in new) else start
+                await self._through(start, max(new), progress, mark=False)
+                heed(self._engine.vault, self.store.name)
             await self._engine.fetch_witnessed()
 
     async def again(self, start: int, stop: int | None) -> None:
@@ -123,7 +133,7 @@ class Fetching:
         try:
             async with engine.lock:
                 seen = engine.trust.head("activity").size
-                page = await engine.connection.request("audit", LogFrom(index, 1, seen), AuditPage)
+                page = await engine.connection.request(*self._asked(index, 1, seen), AuditPage)
                 signed = await engine.trust.accept(
                     "activity", page.checkpoint, page.consistency, engine.prove
                 )
@@ -132,7 +142,7 @@ class Fetching:
         entries = [item.entry for item in page.items if item.entry.index == index]
         if not entries:
             return None
-        if check(engine, page.items[0], signed).problem:
+        if self._check(page.items[0], signed).problem:
             await self.again(index, index + 1)  # what is shown now is what will be listed
         return entries[0]
 
@@ -152,9 +162,7 @@ class Fetching:
         """Take in one page; the engine's lock must be held."""
         engine = self._engine
         seen = engine.trust.head("activity").size
-        asked: tuple[str, LogFrom | CaseFrom] = ("audit", LogFrom(start, limit, seen))
-        if case is not None:
-            asked = ("case-audit", CaseFrom(case, start, limit, seen))
+        asked = self._asked(start, limit, seen, case)
         page = await engine.connection.request(*asked, AuditPage)
         signed = await engine.trust.accept(
             "activity", page.checkpoint, page.consistency, engine.prove
@@ -169,12 +177,25 @@ class Fetching:
         if limit == 1:
             indices = indices[:1] if indices[:1] == [start] else []
         gone = (one.entry.index for one in page.items if not one.entry.core)
-        if any(index >= erased_upto(engine.vault) for index in gone):
+        said = self._of is not None and any(item.kind == "erased" for item in page.items)
+        if said or any(index >= erased_upto(engine.vault) for index in gone):
             await self._learn_erasures()
         kept = self._checked([i for i in page.items if i.entry.index in indices], start, signed)
         tell(engine.vault, page.years, min(upto, under.size))  # after: it holds from now on
         self.store.keep(kept, min(upto, under.size) if mark else None)
         return set(indices), upto, under
+
+    def _asked(
+        self, start: int, limit: int, seen: int, case: bytes | None = None
+    ) -> tuple[str, LogFrom | CaseFrom | ViewFrom]:
+        if self._of is not None:
+            return "view", ViewFrom(self._of, start, limit, seen)
+        if case is not None:
+            return "case-audit", CaseFrom(case, start, limit, seen)
+        return "audit", LogFrom(start, limit, seen)
+
+    def _check(self, item: AuditItem, signed: SignedCheckpoint) -> Checked:
+        return check(self._engine, item, signed, bare=self._of is not None)
 
     async def _learn_erasures(self) -> None:
         """Learn what the log says was erased: it says so later than where it is missing."""
@@ -199,7 +220,7 @@ class Fetching:
         What erases comes by a verb of its own, so the order of a page says nothing of it.
         """
         chosen = "FROM audited WHERE problem = '' AND act <> 'gone' AND idx"
-        row = self.store.vault.one(
+        row = self.store.one_row(
             f"SELECT ifnull((SELECT at {chosen} < ? ORDER BY idx DESC LIMIT 1), 0),"
             f" ifnull((SELECT at {chosen} > ? ORDER BY idx LIMIT 1), ?)",
             *(index, index, at * 1000),
@@ -238,11 +259,11 @@ class Fetching:
 
     def _checked(self, items: list[AuditItem], start: int, signed: SignedCheckpoint) -> Kept:
         sql = "SELECT at FROM audited WHERE idx < ? AND problem = '' ORDER BY idx DESC LIMIT 1"
-        before = self.store.vault.one(sql, start)
+        before = self.store.one_row(sql, start)
         newest = 0 if before is None else int(before[0])
         kept: Kept = []
         for item in items:
-            one = check(self._engine, item, signed)
+            one = self._check(item, signed)
             self._learn(one)
             facts = facts_of(self._engine, one, signed.checkpoint.size)
             if facts.act == GONE:

@@ -13,11 +13,12 @@ from seefen.protocol.messages import TABLES
 # What is listed where no operation is asked for: who looked at what, and what is not proved.
 READINGS: Final[Condition] = (
     ("act", "access"), ("act", "release"), ("act", "search"), ("act", "denied"), ("act", "gone"),
-    ("act", "erased"), ("proved", "no"),
+    ("act", "erased"), ("act", "manifest"), ("proved", "no"),
 )  # fmt: skip
 # What an attempt may have lacked (`docs/spec/ledger.md`, 5).
 RULES: Final = (
-    "expired", "not-a-member", "not-a-reader", "not-the-owner", "revoked", "role", "suspended",
+    "expired", "not-a-member", "not-a-reader", "not-a-viewer", "not-the-owner", "revoked", "role",
+    "suspended",
 )  # fmt: skip
 OPERATIONS: Final = ("collect", "consult", "disclose", "alter")
 LIMIT: Final = 100

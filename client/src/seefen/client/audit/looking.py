@@ -41,10 +41,11 @@ def needing_the_broker() -> Generator[None]:
 class Looking:
     """The entries of a node and of its cases, as far as this device has checked them."""
 
-    def __init__(self, engine: Engine, journal: Journal) -> None:
+    def __init__(self, engine: Engine, journal: Journal, of: str | None = None) -> None:
+        """Look at the entries of the own node; or at the cores of those that a view is ``of``."""
         self._engine = engine
         self._journal = journal
-        self._fetching = Fetching(engine)
+        self._fetching = Fetching(engine, of)
         self._whole = WholeLog(engine)
 
     @property

@@ -111,6 +111,7 @@ def statement(
             Section("Emergencies, and the reasons for them", _emergencies(verdict)),
             Section("Flags: questions, no verdict on anybody", _flags(flags)),
             Section("Alarms, problems and gaps", _problems(verdict)),
+            Section("Manifests of network auditors", (("compared", verdict.manifests.sentence),)),
         ),
         unchecked=(
             *verdict.limits,

@@ -27,6 +27,7 @@ WHAT: Final = {
     "casekey": "gave a new key",
     "case": "changed the case",
     "denied": "asked for",
+    "manifest": "published a manifest for",
     "erased": "erased readings",
 }
 
@@ -117,6 +118,8 @@ def _object(engine: Engine, facts: Facts) -> Row | None:
 
 
 def _ref(number: str, facts: Facts, row: Row | None) -> str:
+    if facts.act == "manifest":
+        return facts.recipient
     if not facts.object:
         return number
     return f"{number}#{row.n if row is not None else facts.n or '?'}"

@@ -9,6 +9,7 @@ from seefen.client.once import opened
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.ledger.tree import leaf_hash
+from seefen.protocol.manifest import NETWORK, views
 from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Access, Search
 
@@ -53,6 +54,18 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
     )
 
 
+def _viewers(engine: Engine, entitled: list[str], at: int) -> list[tuple[str, str]]:
+    """Return who is let look at an entry of these nodes that was made at ``at`` (unix s)."""
+    found: list[tuple[str, str]] = []
+    for view in views(engine.directory, at=engine.now()):
+        inside = view.since <= at and (at < view.upto or not view.upto)
+        if inside and view.of in (NETWORK, *entitled):
+            who = f"{engine.directory.device(view.device).officer} of {view.node}"
+            role = "guest" if view.of else "network auditor"
+            found.append((f"{who}, {role}", "all fields below"))
+    return list(dict.fromkeys(found))
+
+
 def _fields(core: Core) -> dict[str, str]:
     return {name: _written(getattr(core, name)) for name in core.__struct_fields__}
 
@@ -64,12 +77,14 @@ def _written(value: str | int | tuple[str | int, ...]) -> str:
 def _knows(engine: Engine, core: Core, envelope: bytes) -> list[tuple[str, str]]:
     """Return who may know what of an entry: nodes and roles, never persons."""
     state = engine.trust.state(bytes.fromhex(core.case)) if core.case else None
-    statement = opened(envelope, core.act).statement
+    # Under a view nothing but the core is shown.
+    statement = opened(envelope, core.act).statement if envelope else None
     entitled = list(dict.fromkeys(filter(None, (core.node, state.owner if state else ""))))
     found = [
         ("every node", "that there is an entry at this place, and nothing of it"),
         ("the broker", "all fields below; no reason, no query, no content"),
         *((f"auditors and admins of {node}", "all fields below") for node in entitled),
+        *_viewers(engine, entitled, core.at // 1000),
     ]
     if state is not None:
         members = ", ".join(state.members)

@@ -3,12 +3,13 @@
 ``audited`` has the facts, in the order of the log; ``audited_bytes`` what was signed, which only
 one entry on a screen needs; ``audited_bits`` the bitmaps of stretches that are full. The
 youngest stretch has none yet: there the facts themselves are looked through. What is checked
-anew changes of the bitmaps only what is no longer so: most often nothing.
+anew changes of the bitmaps only what is no longer so: most often nothing. What is shown under
+a view of others' entries has tables of its own: there ``audited`` has another name.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec.structs import astuple
 
@@ -27,6 +28,7 @@ from seefen.client.vault import Vault
 from seefen.protocol.frames import AuditItem
 from seefen.protocol.receipt import Entry
 
+OWN: Final = "audited"
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS audited (
   idx INTEGER PRIMARY KEY, at INTEGER NOT NULL, act TEXT NOT NULL, op TEXT NOT NULL,
@@ -62,24 +64,42 @@ Conditions: TypeAlias = Sequence[Condition]
 class Store:
     """What an auditor's device has checked so far."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, name: str = OWN) -> None:
+        """Open the tables, and make them where they are not there.
+
+        Args:
+            vault: Of the device.
+            name: Theirs: letters, digits and ``_``.
+        """
         self.vault = vault
-        if vault.one("SELECT 1 FROM sqlite_master WHERE name = 'audited_full'") is None:
+        self.name = name
+        if self.one_row("SELECT 1 FROM sqlite_master WHERE name = 'audited_full'") is None:
             with vault.change():
                 for sql in filter(str.strip, SCHEMA.split(";")):
-                    vault.run(sql)
+                    self.run(sql)
+
+    def run(self, sql: str, *values: object) -> list[Any]:
+        """Run SQL that calls these tables ``audited``."""
+        return self.vault.run(sql.replace(OWN, self.name), *values)
+
+    def one_row(self, sql: str, *values: object) -> Any:
+        """Return the first row of what :meth:`run` returns, or None."""
+        return self.vault.one(sql.replace(OWN, self.name), *values)
+
+    def _many(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
+        self.vault.many(sql.replace(OWN, self.name), list(rows))
 
     # --- how far ------------------------------------------------------------------
 
     @property
     def upto(self) -> int:
         """Up to where in the log the broker has shown all there is for this node."""
-        return self.vault.get_number("audited")
+        return self.vault.get_number(self.name)
 
     @property
     def count(self) -> tuple[int, int]:
         """How many entries are here, and how many of them are not proved."""
-        wrong = self.vault.run("SELECT count(*) FROM audited WHERE problem <> ''")[0][0]
+        wrong = self.run("SELECT count(*) FROM audited WHERE problem <> ''")[0][0]
         # By the bitmaps: counted one by one, ten million rows would be read for it.
         return self.count_of(((("proved", "yes"),),)) + wrong, wrong
 
@@ -87,11 +107,23 @@ class Store:
     def ends(self) -> tuple[int, int]:
         """Return the first and the last index of the log that is here; zeros when none is."""
         # One by one each is a look at an end of the table; together they are a walk through it.
-        row = self.vault.one(
+        row = self.one_row(
             "SELECT ifnull((SELECT min(idx) FROM audited), 0),"
             " ifnull((SELECT max(idx) FROM audited), 0)"
         )
         return (0, 0) if row is None else (row[0], row[1])
+
+    def missing(self, limit: int = 1000) -> list[int]:
+        """Return places before :attr:`upto` that nothing stands at, the first ones."""
+        upto, found, expected = self.upto, list[int](), 0
+        row = self.one_row("SELECT count(*) FROM audited WHERE idx < ?", upto)
+        if row is None or row[0] == upto:
+            return found
+        here = self.run("SELECT idx FROM audited WHERE idx < ? ORDER BY idx", upto)
+        for (index,) in [*here, (upto,)]:
+            found += range(expected, min(index, expected + limit - len(found)))
+            expected = index + 1
+        return found
 
     def keep(self, entries: Iterable[tuple[Facts, AuditItem]], upto: int | None) -> None:
         """Keep entries that were just checked, those with a problem too; one transaction.
@@ -112,10 +144,10 @@ class Store:
         with self.vault.change():
             self._mend(kept)
             rows = map(astuple, kept)
-            self.vault.many(f"INSERT OR REPLACE INTO audited VALUES ({marks})", rows)  # noqa: S608
-            self.vault.many("INSERT OR REPLACE INTO audited_bytes VALUES (?, ?, ?, ?, ?, ?)", raw)
+            self._many(f"INSERT OR REPLACE INTO audited VALUES ({marks})", rows)  # noqa: S608
+            self._many("INSERT OR REPLACE INTO audited_bytes VALUES (?, ?, ?, ?, ?, ?)", raw)
             if upto is not None and upto > self.upto:
-                self.vault.put_number("audited", upto)
+                self.vault.put_number(self.name, upto)
                 self._fill(upto >> SHIFT)
 
     def _mend(self, kept: Sequence[Facts]) -> None:
@@ -134,26 +166,26 @@ class Store:
             bits = self._bits((((field, value),),), stretch) ^ flipped
             # A set of nothing would still say that the value is known here.
             sql = "DELETE FROM audited_bits WHERE field = ? AND value = ? AND stretch = ?"
-            self.vault.run(sql, field, value, stretch)
+            self.run(sql, field, value, stretch)
             if bits:
                 sql = "INSERT INTO audited_bits VALUES (?, ?, ?, ?)"
-                self.vault.run(sql, field, value, stretch, repacked(bits))
+                self.run(sql, field, value, stretch, repacked(bits))
 
     def _fill(self, upto: int) -> None:
         """Write the bitmaps of the stretches before one, where they are not there."""
         sql = "SELECT ifnull(max(stretch), -1) FROM audited_full"
-        last = self.vault.one(sql)
+        last = self.one_row(sql)
         newest = -1 if last is None else int(last[0])
         for stretch in range(newest + 1, upto):
             sets: dict[tuple[str, str], list[int]] = defaultdict(list)
             for facts in self.between(stretch << SHIFT, (stretch + 1) << SHIFT):
                 for term in facts.terms():
                     sets[term].append(place(facts.idx))
-            self.vault.many(
+            self._many(
                 "INSERT INTO audited_bits VALUES (?, ?, ?, ?)",
                 ((*term, stretch, packed(found)) for term, found in sets.items()),
             )
-            self.vault.run("INSERT INTO audited_full VALUES (?)", stretch)
+            self.run("INSERT INTO audited_full VALUES (?)", stretch)
 
     # --- finding -----------------------------------------------------------------
 
@@ -199,7 +231,7 @@ class Store:
                 if bits:
                     return self.one(low + bits.bit_length() - 1)
                 continue
-            row = self.vault.one(sql, low, min(stop, low + STRETCH), *values)
+            row = self.one_row(sql, low, min(stop, low + STRETCH), *values)
             if row is not None:
                 return Facts(*row)
         return None
@@ -230,7 +262,7 @@ class Store:
                 total += (self._bits(conditions, stretch) & span(start, end, stretch)).bit_count()
             else:
                 sql = "SELECT count(*) FROM audited WHERE idx >= ? AND idx < ?"
-                total += self.vault.run(sql, max(start, low), min(end, high))[0][0]
+                total += self.run(sql, max(start, low), min(end, high))[0][0]
         return total
 
     def between(self, start: int, stop: int) -> Iterator[Facts]:
@@ -244,7 +276,7 @@ class Store:
     def item(self, index: int) -> AuditItem | None:
         """Return what was signed at an index of the log, without a proof; or None."""
         sql = "SELECT kind, record, core, salt, envelope FROM audited_bytes WHERE idx = ?"
-        row = self.vault.one(sql, index)
+        row = self.one_row(sql, index)
         if row is None:
             return None
         kind, record, core, salt, envelope = row
@@ -255,20 +287,20 @@ class Store:
         found: set[str] = set()
         # From one value to the next: a few looks, where all rows of a column would be millions.
         sql = "SELECT min(value) FROM audited_bits WHERE field = ? AND value > ? AND value < ?"
-        last = self.vault.run(sql.replace("> ?", ">= ?"), field, start, f"{start}~")[0][0]
+        last = self.run(sql.replace("> ?", ">= ?"), field, start, f"{start}~")[0][0]
         while last is not None:
             found.add(last)
-            last = self.vault.run(sql, field, last, f"{start}~")[0][0]
+            last = self.run(sql, field, last, f"{start}~")[0][0]
         youngest = max(self.upto, 0) >> SHIFT << SHIFT
         sql = f"SELECT DISTINCT {field} FROM audited WHERE idx >= ?"  # noqa: S608 - of `FIELDS`
-        for (text,) in self.vault.run(sql, youngest):
+        for (text,) in self.run(sql, youngest):
             found |= {*text.split()}
         return tuple(sorted(value for value in found if value.startswith(start)))
 
     def problems(self, limit: int = 1000) -> list[Facts]:
         """Return the entries that are not proved, the first ones."""
         sql = "SELECT * FROM audited WHERE problem <> '' ORDER BY idx LIMIT ?"
-        return [Facts(*row) for row in self.vault.run(sql, limit)]
+        return [Facts(*row) for row in self.run(sql, limit)]
 
     def since(self, at: int) -> int:
         """Return the first index of the log whose entry was made at ``at`` (unix s) or later.
@@ -280,7 +312,7 @@ class Store:
         low, high = first, last + 1
         while low < high:
             middle = (low + high) // 2
-            row = self.vault.one(
+            row = self.one_row(
                 "SELECT idx, at FROM audited WHERE idx >= ? AND problem = '' ORDER BY idx LIMIT 1",
                 middle,
             )
@@ -296,7 +328,7 @@ class Store:
             one = 0
             for field, value in terms:
                 sql = "SELECT bits FROM audited_bits WHERE field = ? AND value = ? AND stretch = ?"
-                row = self.vault.one(sql, field, value, stretch)
+                row = self.one_row(sql, field, value, stretch)
                 one |= 0 if row is None else unpacked(row[0])
             bits &= one
             if not bits:
@@ -305,11 +337,11 @@ class Store:
 
     def _is_full(self, stretch: int) -> bool:
         sql = "SELECT 1 FROM audited_full WHERE stretch = ?"
-        return self.vault.one(sql, stretch) is not None
+        return self.one_row(sql, stretch) is not None
 
     def _rows(self, indices: Iterator[int]) -> Iterator[Facts]:
         for index in indices:
-            row = self.vault.one("SELECT * FROM audited WHERE idx = ?", index)
+            row = self.one_row("SELECT * FROM audited WHERE idx = ?", index)
             if row is not None:
                 yield Facts(*row)
 
@@ -317,7 +349,7 @@ class Store:
         where, values = _where(conditions)
         sql = f"SELECT * FROM audited WHERE idx >= ? AND idx < ?{where} ORDER BY idx LIMIT 512"  # noqa: S608
         while start < stop:
-            page = self.vault.run(sql, start, stop, *values)
+            page = self.run(sql, start, stop, *values)
             for row in page:
                 yield Facts(*row)
             if len(page) < 512:

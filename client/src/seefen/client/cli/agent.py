@@ -53,9 +53,9 @@ def invite(
     """Write an invite for the agent's machine: seefen agent invite -o agent.invite."""
     chosen = distinct(roles, "role") or ("auditor",)
     with opened(context) as session:
-        path = out or new_file(f"{session.client.node}-agent.invite")
+        path = out or new_file(f"{session.do(lambda client: client.node)}-agent.invite")
         made = session.do(lambda client: client.devices.invite(chosen, path, agent=True))
-        alone = session.client.devices.opens_alone(chosen)
+        alone = session.do(lambda client: client.devices.opens_alone(chosen))
         shown = {"invite": made, "roles": chosen, "agent": True, "opens_names_alone": alone}
         session.screen.show(shown, joining.invited)
 

@@ -23,7 +23,7 @@ from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Rea
 from seefen.client.cli.dialogue import Answers
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import Session, opened
-from seefen.client.cli.views import alerts, objects
+from seefen.client.cli.views import alerts, duty, objects
 from seefen.client.drafts import Attach
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import SeizureAlert
@@ -99,7 +99,7 @@ def send(
         raise UsageError("--form and the options say it twice", "put all of it into the form")
     if given is None and not said.is_empty:
         given = dialogue.alert_of(said, times.now())
-        dialogue.tell_words(Screen.of(context), said)
+        dialogue.tell_guesses(Screen.of(context), said)
     with opened(context) as session:
         into = channel or _only_channel(session)
         alert = given or _asked(session)
@@ -160,6 +160,9 @@ def list_(context: typer.Context) -> None:
     with opened(context, glance=True) as session:
         lang, found = session.screen.lang, session.do(lambda client: client.alerts.list())
         session.screen.show(found, lambda views: alerts.listed(views, lang))
+        waiting = duty.queue(len(session.do(lambda client: client.queued())))
+        if waiting is not None:
+            session.screen.say(waiting)
 
 
 @group.command()
@@ -186,7 +189,7 @@ def show(
             ),
             str(ref),
         )
-        ours = read.view.sender == session.client.node
+        ours = read.view.sender == session.do(lambda client: client.node)
         lang = session.screen.lang
         session.screen.show(read, lambda value: objects.opened(value, ours=ours, lang=lang))
         if ours:

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from seefen.client.cli import lexicon
+from seefen.client.cli import arsenal, lexicon, plates
 from seefen.client.cli.lexicon import folded
 from seefen.protocol.messages import TABLES
-from seefen.protocol.messages.arms import ARMS, Arm
+from seefen.protocol.messages.arms import Arm
 
 Fields = dict[str, Any]
 CALIBRE: Final = TABLES["calibre"]
@@ -19,27 +19,25 @@ CALIBRE: Final = TABLES["calibre"]
 _COUNT: Final = re.compile(r"(\d{1,6})\s*(?:[x\u00d7]\s+)?(.+)")
 # A comma between digits belongs to a calibre; "and", "with" begin a thing where a number follows.
 _PARTS: Final = re.compile(r"[;\n]|,(?!\d)|(?<!\d),")
-_PIECES: Final = re.compile(
-    r"\s+(?:and|with|plus|i|и|dhe|e|și|si|та|і|й|sa|са|со|me|cu|з|із|\+|&)\s+(?=\d)",  # noqa: RUF001
+_BETWEEN: Final = re.compile(
+    r"\s+(?:and|with|plus|i|и|dhe|e|și|si|та|і|й|sa|са|со|me|cu|з|із|\+|&)\s+(?=(\S+))",  # noqa: RUF001
     re.IGNORECASE,
 )
-_PLATE: Final = re.compile(r"(?=\S*\d)\w{1,4}-\w{2,6}(?:-\w{1,3})?")
 _CALIBRE: Final = re.compile(
     r"(?:cal(?:ibre)?\.?\s*)?(?:\d+[.,]?\d*\s*(?:mm|x\s*\d+\s*R?\b)(?:\s+[A-Z][\w.]*)*"
     r"|\d[.,]\d+\s+(?:Browning|Nagant|Mauser)\b|(?<!\w)\.\d{2,3}\b.*)"
 )
-_COLOURS: Final = (
-    "black", "white", "grey", "gray", "silver", "red", "blue", "green", "yellow", "brown", "beige",
-    "orange",
-)  # fmt: skip
 
 
 def place(text: str) -> Fields:
-    """Return the place: ``Tabanovce > Preševo, out`` is a crossing and a direction."""
-    where, _, last = text.rpartition(",")
-    direction = lexicon.direction(last) if where.strip() else ""
-    name = where.strip() if direction else text.strip()
+    """Return the place: ``Tabanovce > Preševo, out`` is a crossing and a direction.
+
+    One side alone is enough, but not of a town where no direction is said.
+    """
+    name, direction = _directed(text)
     crossing = lexicon.crossing(name)
+    if not direction and lexicon.is_town(name):
+        crossing = ""
     fields: Fields = {"place": name}
     if direction:
         fields["direction"] = direction
@@ -48,6 +46,17 @@ def place(text: str) -> Fields:
     if crossing:
         fields["bcp"] = crossing
     return fields
+
+
+def _directed(text: str) -> tuple[str, str]:
+    """Return name and direction of a place; without a comma, where the name is a crossing."""
+    where, _, last = text.rpartition(",")
+    if where.strip() and (direction := lexicon.direction(last)):
+        return where.strip(), direction
+    *words, last = text.split() or [""]
+    if lexicon.crossing(" ".join(words)) and (direction := lexicon.direction(last)):
+        return " ".join(words), direction
+    return text.strip(), ""
 
 
 def load(text: str) -> Fields:
@@ -60,7 +69,7 @@ def load(text: str) -> Fields:
     other: list[str] = []
     for part in _parts(text):
         whole = True
-        for piece in _PIECES.split(part):
+        for piece in _pieces(part):
             field, thing, said_all = _counted(piece)
             whole = whole and said_all
             if field:
@@ -76,7 +85,7 @@ def as_unknown(text: str) -> str:
 
     Nothing where no part has a count.
     """
-    counts = [int(found[1]) for part in _parts(text) if (found := _COUNT.fullmatch(part))]
+    counts = [int(found[1]) for part in _parts(text) if (found := _count(part))]
     return f"{sum(counts)} weapons; {text}" if counts else ""
 
 
@@ -84,9 +93,26 @@ def _parts(text: str) -> Iterator[str]:
     return filter(None, (part.strip() for part in _PARTS.split(text)))
 
 
+def _pieces(part: str) -> Iterator[str]:
+    """Yield what "and" and "with" part, where a number follows them."""
+    begin = 0
+    for found in _BETWEEN.finditer(part):
+        if found[1][0].isdecimal() or lexicon.number(found[1]):
+            yield part[begin : found.start()]
+            begin = found.end()
+    yield part[begin:]
+
+
+def _count(piece: str) -> re.Match[str] | None:
+    """Return how many, and of what: of ``twelve guns`` as well."""
+    first, gap, rest = piece.strip().partition(" ")
+    spelled = lexicon.number(first)
+    return _COUNT.fullmatch(f"{spelled}{gap}{rest}" if spelled else piece.strip())
+
+
 def _counted(piece: str) -> tuple[str, Fields, bool]:
     """Return field and thing of ``12 pistols``, nothing where it is none; and if that is all."""
-    found = _COUNT.fullmatch(piece.strip())
+    found = _count(piece)
     if found is None:
         return "", {}, False
     field, thing, said_all = _thing(found[2])
@@ -110,7 +136,11 @@ def _thing(text: str) -> tuple[str, Fields, bool]:
     if heavy and named.table != "explosive":
         return "", {}, False
     left = kept[named.words + (heavy or alarm) :]
-    return (*_coded(named, of, alarm=alarm), said_all and not left and named.sure)
+    field, thing = _coded(named, of, alarm=alarm)
+    listed = arsenal.article(" ".join(left), named.code) if left else None
+    if listed is not None:
+        thing, left = thing | _article(listed), []
+    return field, thing, said_all and not left and named.sure
 
 
 def _coded(named: lexicon.Thing, of: Fields, *, alarm: bool) -> tuple[str, Fields]:
@@ -127,26 +157,37 @@ def _by_name(text: str, named: lexicon.Thing | None) -> tuple[str, Fields, bool]
 
     Of one that is not in the list its category is known, if it was said; its other words stay.
     """
-    weapon = gun(text)
-    if "ref" in weapon:
-        return "items", weapon, True
+    for said in (text, lexicon.kind_first(text)):
+        weapon = gun(said)
+        known = weapon["category"] != "unknown" and arsenal.is_make(weapon.get("make", ""))
+        if "ref" in weapon or known:
+            return "items", weapon, True
     if named is not None:
         short = {name: weapon[name] for name in weapon if name not in ("make", "model")}
         return "items", {**short, "category": named.code}, False
-    category = _category_of_all(text)
-    return ("items", {"category": category}, False) if category else ("", {}, False)
+    return _by_part_of_a_name(text)
 
 
-def _category_of_all(name: str) -> str:
-    """Return the category of all weapons of the list that a name may stand for, if it is one."""
-    wanted = _lettered(name)
-    kinds = {
-        arm.category
-        for arm in ARMS
-        for known in (str(arm), *arm.also)
-        if wanted in (_lettered(known), _lettered(known.removeprefix(arm.make)))
-    }
-    return kinds.pop() if len(kinds) == 1 else ""
+def _by_part_of_a_name(text: str) -> tuple[str, Fields, bool]:
+    """Return a weapon whose model or make alone was said, or what is no weapon and has a name."""
+    weapon = gun(text)
+    name = " ".join(weapon.pop(part) for part in ("make", "model") if part in weapon)
+    listed = arsenal.article(name) or arsenal.article(*lexicon.kind_last(text))
+    if listed is not None:
+        return f"{arsenal.table(listed)}s", {"kind": listed.kind, **_article(listed)}, True
+    for part, category in (
+        ("model", arsenal.category_of_model(name) or lexicon.nickname(name)),
+        ("make", arsenal.category_of_make(name)),
+    ):
+        if category:
+            return "items", {**weapon, "category": category, part: name}, True
+    return "", {}, False
+
+
+def _article(listed: Arm) -> Fields:
+    """Return the row of a grenade or part; a part has no field for a model, and its row has it."""
+    model = {} if arsenal.table(listed) == "part" else {"model": listed.model}
+    return {**model, "ref": listed.code}
 
 
 def calibre(text: str) -> Fields:
@@ -165,13 +206,14 @@ def _squeezed(text: str) -> str:
 
 def vehicle(text: str) -> Fields:
     """Return make, model, colour and plate of ``VW Passat B6 grey SK-0000-ZZ``."""
-    words = text.split()
-    plate = next((word for word in reversed(words) if _PLATE.fullmatch(word)), "")
-    colour = next((word for word in words if word.lower() in _COLOURS), "")
-    rest = [word for word in words if word not in (plate, colour)]
+    plate = plates.found(text).text
+    before, _, after = text.rpartition(plate) if plate else ("", "", text)
+    words = [word for word in re.split(r"[\s,;]+", f"{before} {after}") if word]
+    start, end = lexicon.colour(words)
+    rest = words[:start] + words[end:]
     named = {
         "plate": plate,
-        "colour": colour.lower(),
+        "colour": " ".join(words[start:end]).lower(),
         "make": " ".join(rest[:1]),
         "model": " ".join(rest[1:]),
     }
@@ -218,7 +260,7 @@ def concealment(text: str) -> tuple[list[str], str]:
     found: list[str] = []
     words: list[str] = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
-        code = lexicon.code_of("concealment", part)
+        code = lexicon.hiding_place(part)
         found += [code] if code else ["other"]
         words += [] if code else [part]
     return list(dict.fromkeys(found)), ", ".join(words)
@@ -243,7 +285,7 @@ def gun(text: str) -> Fields:
     words = (text[: given.start()] + text[given.end() :] if given else text).split()
     category, rest = _category(words)
     of = calibre(given[0]) if given else {}
-    arm = _arm(" ".join(rest), category, of.get("calibre", ""))
+    arm = arsenal.arm(" ".join(rest), category, of.get("calibre", ""))
     if arm is None:
         return {"category": category or "unknown", **_make_and_model(rest, 1), **of}
     row = {"kind": arm.kind, "category": arm.category, "calibre": arm.calibre, "ref": arm.code}
@@ -251,7 +293,7 @@ def gun(text: str) -> Fields:
     return {
         **{name: value for name, value in row.items() if silent.get(name) != value},
         **({"category": category} if category else {}),
-        **_make_and_model(rest, _makers(arm, rest)),
+        **_make_and_model(rest, arsenal.makers(arm, rest)),
         **of,
     }
 
@@ -264,39 +306,9 @@ def _category(words: list[str]) -> tuple[str, list[str]]:
     return named.code, words[named.words :]
 
 
-def _makers(arm: Arm, words: list[str]) -> int:
-    """Return how many words are the make; one where the row is called by another name."""
-    make = arm.make.split()
-    named = _lettered(" ".join(words[: len(make)])) == _lettered(arm.make)
-    return len(make) if named else 1
-
-
 def _make_and_model(words: list[str], make: int) -> Fields:
     named = {"make": " ".join(words[:make]), "model": " ".join(words[make:])}
     return {name: value for name, value in named.items() if value}
-
-
-def _arm(name: str, category: str, calibre: str) -> Arm | None:
-    """Return the one weapon of the list that a name stands for, or nothing.
-
-    A converted weapon has another calibre than it was made in, so a calibre chooses between
-    rows of one name and never excludes the only one.
-    """
-    wanted = _lettered(name)
-    found = [
-        arm
-        for arm in ARMS
-        if arm.category and wanted in map(_lettered, (str(arm), *arm.also))
-        if category in ("", "unknown", arm.category)
-    ]
-    if len(found) > 1:
-        found = [arm for arm in found if arm.calibre == calibre]
-    return found[0] if len(found) == 1 else None
-
-
-def _lettered(text: str) -> str:
-    """Return letters and digits alone: ``M 59/66`` and ``m59-66`` are one model."""
-    return re.sub(r"[\W_]+", "", folded(text))
 
 
 def years(text: str) -> str:

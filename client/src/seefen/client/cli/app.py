@@ -25,6 +25,7 @@ from seefen.client.cli import (
     export,
     file,
     found,
+    guest,
     house,
     join,
     nodes,
@@ -48,8 +49,8 @@ from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
     found, join, unlock, officer, watch, channel, action_day, alert, case, request, trace,
-    amend, file, export, work, ref, codelist, device, house, agent, root, audit, breach, status,
-    tail, nodes, schema,
+    amend, file, export, work, ref, codelist, device, house, guest, agent, root, audit, breach,
+    status, tail, nodes, schema,
 )  # fmt: skip
 
 app = typer.Typer(

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 import typer
 
-from seefen.client import photos
+from seefen.client import photos, wording
+from seefen.client.audit.viewing import ALL
 from seefen.client.cli.answers import choose
 from seefen.client.cli.paint import safe
 from seefen.client.drafts import Attach
@@ -31,6 +33,7 @@ _NAME: Final = re.compile(_CASE, re.ASCII)
 _NODE: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", re.ASCII)
 _NODE_LENGTH: Final = range(3, 41)
 _SERIAL_LENGTH: Final = 80
+_DEVICE: Final = re.compile(r"o-[0-9a-f]{4,8}|[0-9a-f]{4,32}", re.ASCII)
 _LASTING: Final = re.compile(r"([0-9]{1,4}) ?([hd])", re.ASCII)
 _LONGEST: Final = 366 * 86_400  # seconds
 
@@ -103,6 +106,41 @@ def node_name(text: str) -> str:
             "a node is named by city and agency in small letters: belgrade-ffp, skopje-border",
         )
     return name
+
+
+def day_start(text: str) -> datetime:
+    """Return the moment that a day or a time means: in UTC, as the months of a statement are."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except ValueError:
+        raise UsageError(
+            f"'{safe(text)}' is no day",
+            "write 2026-03-14 or 2026-03-14T18:00 (UTC), or 2026-03-14T18:00+01:00",
+        ) from None
+
+
+def day_end(text: str) -> datetime:
+    """Return the first moment behind a day, or a time as it stands."""
+    found = day_start(text)
+    whole = len(text.strip()) == len("2026-03-14") and found < wording.LAST
+    return found + timedelta(days=1) if whole else found
+
+
+def view_of(text: str) -> str:
+    """Return whose entries are looked at under a view: a node, or ``all``."""
+    return ALL if text.strip() == ALL else node_name(text)
+
+
+def device_at(text: str) -> str:
+    """Return the device of another node: ``NODE/OFFICER``, or the start of its id."""
+    node, slash, device = text.strip().partition("/")
+    if not slash or _DEVICE.fullmatch(device) is None:
+        raise UsageError(
+            f"{_quoted(text)} is no device of a node",
+            "NODE/DEVICE, by officer or the start of its id: oversight-board/o-2b9f",
+        )
+    return f"{node_name(node)}/{device}"
 
 
 def serial(text: str) -> str:
@@ -261,4 +299,11 @@ CaseName = Annotated[
 NodeName = Annotated[str, typer.Argument(parser=node_name, metavar="NODE", help="Name of a node.")]
 NodeNames = Annotated[
     list[str], typer.Argument(parser=node_name, metavar="NODE...", help="Names of nodes.")
+]
+
+Of = Annotated[
+    str | None,
+    typer.Option(
+        "--of", parser=view_of, metavar="NODE", help="Another node's, or all; where you are let."
+    ),
 ]

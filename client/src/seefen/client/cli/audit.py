@@ -1,11 +1,11 @@
 """``seefen audit``: who opened what, when and why, and whether the log is whole."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
 
-from seefen.client import Client, wording
+from seefen.client import Client
 from seefen.client.audit.filters import OPERATIONS, Filter, this_month
 from seefen.client.cli import (
     audit_export,
@@ -15,7 +15,15 @@ from seefen.client.cli import (
     audit_report,
     times,
 )
-from seefen.client.cli.arguments import INDEX, UsageError, case_name, node_name
+from seefen.client.cli.arguments import (
+    INDEX,
+    Of,
+    UsageError,
+    case_name,
+    day_end,
+    day_start,
+    node_name,
+)
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import safe
 from seefen.client.cli.session import opened
@@ -46,9 +54,13 @@ def verdict(
     month: Annotated[
         str, typer.Option(metavar="2026-03", help="What is counted; else this month.")
     ] = "",
+    of: Of = None,
 ) -> None:
     """Say in one page whether every reading is proved: seefen audit."""
     if context.invoked_subcommand is not None:
+        return
+    if of is not None:
+        _viewed(context, of)
         return
     chosen = month or this_month(int(times.now().timestamp()))
     with opened(context) as session:
@@ -58,23 +70,12 @@ def verdict(
         raise typer.Exit(REFUSED)
 
 
-def _day(text: str) -> datetime:
-    """Return the moment that a day or a time means: in UTC, as the months of a statement are."""
-    try:
-        found = datetime.fromisoformat(text.strip())
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-    except ValueError:
-        raise UsageError(
-            f"'{safe(text)}' is no day",
-            "write 2026-03-14 or 2026-03-14T18:00 (UTC), or 2026-03-14T18:00+01:00",
-        ) from None
-
-
-def _end(text: str) -> datetime:
-    """Return the first moment behind a day, or a time as it stands."""
-    found = _day(text)
-    whole = len(text.strip()) == len("2026-03-14") and found < wording.LAST
-    return found + timedelta(days=1) if whole else found
+def _viewed(context: typer.Context, of: str) -> None:
+    with opened(context) as session:
+        found = session.do(lambda client: client.audit.view(of).verdict())
+        session.screen.show(found, audits.viewed)
+    if found.problems:
+        raise typer.Exit(REFUSED)
 
 
 def _operation(text: str) -> str:
@@ -90,11 +91,13 @@ def list_(
     context: typer.Context,
     since: Annotated[
         datetime | None,
-        typer.Option("--from", parser=_day, metavar="DAY", help="From this day or time on, UTC."),
+        typer.Option(
+            "--from", parser=day_start, metavar="DAY", help="From this day or time on, UTC."
+        ),
     ] = None,
     until: Annotated[
         datetime | None,
-        typer.Option("--until", parser=_end, metavar="DAY", help="This day is the last, UTC."),
+        typer.Option("--until", parser=day_end, metavar="DAY", help="This day is the last, UTC."),
     ] = None,
     case: Annotated[
         str | None, typer.Option(parser=case_name, metavar="CASE", help="One case alone.")
@@ -118,6 +121,7 @@ def list_(
         int, typer.Option(min=-1, max=INDEX, metavar="N", help="Behind entry N.")
     ] = -1,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = 100,
+    of: Of = None,
 ) -> None:
     """List readings, each with its proof: seefen audit list --case SF-2026-SKP-00418."""
     wanted = Filter(
@@ -128,10 +132,20 @@ def list_(
     )  # fmt: skip
 
     async def found(client: Client) -> AuditPage:
+        if of is not None:
+            return await client.audit.view(of).page(wanted, after=after, limit=limit)
         return await client.audit.page(wanted, after=after, limit=limit)
 
     with opened(context) as session:
         session.screen.show(session.do(found), inquiries.page)
+
+
+@group.command()
+def manifest(context: typer.Context) -> None:
+    """Publish what each node must have been shown, as network auditor: seefen audit manifest."""
+    with opened(context) as session:
+        made = session.do(lambda client: client.audit.manifests.publish())
+        session.screen.show(made, audits.published)
 
 
 @group.command()

@@ -6,7 +6,7 @@ import typer
 
 from seefen.client import Client
 from seefen.client.audit.sampling import MOST
-from seefen.client.cli.arguments import INDEX, CaseName
+from seefen.client.cli.arguments import INDEX, CaseName, Of
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import inquiries
 from seefen.client.findings import CaseAudit
@@ -26,10 +26,13 @@ def register(group: typer.Typer) -> None:
 def show(
     context: typer.Context,
     entry: Annotated[int, typer.Argument(min=0, max=INDEX, metavar="N", help="Number.")],
+    of: Of = None,
 ) -> None:
     """Show one entry whole, its proof and who may know what: seefen audit show 43118."""
     with opened(context) as session:
-        found = session.do(lambda client: client.audit.show(entry))
+        found = session.do(
+            lambda client: (client.audit if of is None else client.audit.view(of)).show(entry)
+        )
         session.screen.show(found, inquiries.entry)
 
 
@@ -77,7 +80,7 @@ def sample(
     """Draw readings that nobody can choose: seefen audit sample 10 --month 2026-03."""
     with opened(context) as session:
         found = session.do(lambda client: client.audit.sample(count, month, anew=anew))
-        root = session.client.root.show()
+        root = session.do(lambda client: client.root.show())
         behind = root.quorum, len(root.witnesses)
         session.screen.show(found, lambda made: inquiries.sample(made, *behind))
 

@@ -50,7 +50,7 @@ def name(
     book = read_register(_read(names)) if names.exists() else None
     with opened(context) as session:
         if is_ or book is None:
-            made = session.client.audit.name_put(officer, is_, book)
+            made = session.do(lambda client: client.audit.name_put(officer, is_, book))
             put_file(names, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
             session.screen.show({"officer": officer, "names": len(made.names)}, persons.put)
         elif output is not None:

@@ -56,7 +56,7 @@ def report(
             session.screen.show(made, inquiries.statement)
         else:
             data = _written(output.suffix.lower(), made)
-            digest = session.client.audit.vouch(made, output.name, data)
+            digest = session.do(lambda client: client.audit.vouch(made, output.name, data))
             save(output, data)
             save(signed, digest)
             session.screen.say(_said(output, signed))

@@ -119,7 +119,7 @@ def show(
             ),
             str(case),
         )
-        ours = read.view.sender == session.client.node
+        ours = read.view.sender == session.do(lambda client: client.node)
         lang = session.screen.lang
         session.screen.show(read, lambda value: objects.opened(value, ours=ours, lang=lang))
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from seefen.client.cli import answers, forms, lexicon, terms
+from seefen.client.cli import answers, forms, guesses, lexicon, terms
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views import alerts
@@ -109,13 +109,24 @@ def _answered(screen: Screen, name: str, question: str, before: str) -> str | No
         complaint = _complaint(name, answer)
         if not complaint:
             if name == "carrying":
-                tell_words(screen, Answers(carrying=answer))
+                _tell_words(screen, Answers(carrying=answer))
             return answer
         refused = answer if name == "carrying" else ""
         screen.say(alerts.not_understood(complaint))
 
 
-def tell_words(screen: Screen, said: Answers) -> None:
+def tell_guesses(screen: Screen, said: Answers) -> None:
+    """Say where words were guessed at or go as text: with options, nobody sees a preview."""
+    _tell_words(screen, said)
+    for guess in _guesses(said):
+        screen.say(alerts.guessed(guess))
+
+
+def _guesses(said: Answers) -> list[str]:
+    return [*guesses.of_place(said.where), *guesses.of_vehicle(said.vehicle)]
+
+
+def _tell_words(screen: Screen, said: Answers) -> None:
     """Say which words of what was found go as text: they may be a thing that was not counted."""
     if text := answers.load(said.carrying).get("text"):
         screen.say(alerts.goes_as_text(text))
@@ -225,5 +236,5 @@ def _understood(
     except (UsageError, RefusedError) as refused:
         screen.say(alerts.not_yet(str(refused)))
         return None
-    screen.say(alerts.before_sending(alert))
+    screen.say(alerts.before_sending(alert, _guesses(said)))
     return alert

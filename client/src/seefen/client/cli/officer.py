@@ -37,9 +37,9 @@ def add(
     """Write an invite for one device: seefen officer add --role field -o o-7f31.invite."""
     chosen = distinct(roles, "role", least=1)
     with opened(context) as session:
-        path = out or _free_name(session.client.node)
+        path = out or _free_name(session.do(lambda client: client.node))
         made = session.do(lambda client: client.devices.invite(chosen, path, officer=officer))
-        alone = session.client.devices.opens_alone(chosen, officer)
+        alone = session.do(lambda client: client.devices.opens_alone(chosen, officer))
         shown = {"invite": made, "roles": chosen, "opens_names_alone": alone}
         session.screen.show(shown, joining.invited)
 

@@ -71,8 +71,8 @@ def list_(context: typer.Context) -> None:
 def show(context: typer.Context, ref: Ref) -> None:
     """Show how a request stands at each node: seefen request show SF-2026-SKP-00418#3."""
     with opened(context, glance=True) as session:
-        view = session.do(lambda client: client.requests.show(str(ref)))
-        session.screen.show(view, lambda one: requests.shown(one, node=session.client.node))
+        view, node = session.do(lambda client: (client.requests.show(str(ref)), client.node))
+        session.screen.show(view, lambda one: requests.shown(one, node=node))
         let = session.do(lambda client: client.onward.permitted(str(ref)))
         if view.type == Recall.TYPE and view.ours and let:
             where = f"Your node let it go on to {', '.join(let)}: whoever passed it on there"

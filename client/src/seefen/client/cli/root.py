@@ -5,15 +5,17 @@ from typing import Annotated, Final
 
 import typer
 
-from seefen.client.cli.arguments import UsageError, distinct, existing_file
+from seefen.client.cli.arguments import UsageError, device_at, distinct, existing_file
 from seefen.client.cli.found import MOST_WITNESSES
 from seefen.client.cli.join import root_keys
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import opened
+from seefen.client.cli.views import grants
 from seefen.client.cli.views import roots as views
 from seefen.protocol.errors import RefusedError
 
 HOUR: Final = 3600  # seconds
+MOST_DAYS: Final = 366
 group = typer.Typer(help="The root statement: who witnesses, how many must, how old is too old.")
 
 
@@ -71,6 +73,37 @@ def change(
         keys = root_keys(context, files)
         done = session.do(lambda client: client.root.change(proposal, keys))
         screen.show(done, views.shown)
+
+
+@group.command()
+def auditor(
+    context: typer.Context,
+    device: Annotated[
+        str, typer.Argument(parser=device_at, metavar="NODE/DEVICE", help="Of an auditor.")
+    ],
+    root_key: Annotated[
+        list[Path],
+        typer.Option("--root-key", parser=existing_file, metavar="FILE", help="As many as needed."),
+    ],
+    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="For how long.")] = MOST_DAYS,
+    remove: Annotated[bool, typer.Option("--remove", help="Not any more, from now on.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="All signers have seen it.")] = False,
+) -> None:
+    """Name who sees every core: seefen root auditor oversight-board/o-2b9f --root-key FILE."""
+    screen = Screen.of(context)
+    files = distinct(root_key, "root key")
+    with opened(context) as session:
+        screen.say(grants.asked(device, days, remove=remove))
+        if not yes and not _signed(screen):
+            raise RefusedError("nothing was signed", rule="root-unsigned")
+        keys = root_keys(context, files)
+        if remove:
+            done = session.do(lambda client: client.root.views.take_back(device, keys))
+        else:
+            done = session.do(
+                lambda client: client.root.views.name_auditor(device, keys, days=days)
+            )
+        screen.show(done, grants.given)
 
 
 def _signed(screen: Screen) -> bool:

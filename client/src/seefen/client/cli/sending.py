@@ -30,14 +30,14 @@ def note(text: str) -> str:
 
 def finish(session: Session, sent: Sent) -> None:
     """Show how far it got; what is only queued ends the command with exit code 3."""
-    online = session.client.online
+    online = session.do(lambda client: client.online)
     session.screen.show(sent, lambda value: views.sent(value, online=online))
     leave(session, sent)
 
 
 def leave(session: Session, sent: Sent) -> None:
     """End the command with an exit code that says it, if something is only queued."""
-    online = session.client.online
+    online = session.do(lambda client: client.online)
     if sent.queued:
         raise typer.Exit(REFUSED if online and sent.problem else QUEUED)
 

@@ -42,9 +42,12 @@ _LOOK: Final = 0.2  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open client and the loop that it lives on."""
+    """An open client and the loop that it lives on.
 
-    client: Client
+    Nobody else is given the client: the vault is for one thread, and so is all that is read of it.
+    """
+
+    _client: Client
     loop: asyncio.AbstractEventLoop
     screen: Screen
 
@@ -56,7 +59,7 @@ class Session:
         """Let the client do something, on its own loop and thread, and return the result."""
 
         async def done() -> object:
-            result = work(self.client)
+            result = work(self._client)
             return await result if inspect.isawaitable(result) else result
 
         return _result(asyncio.run_coroutine_threadsafe(done(), self.loop))
@@ -183,12 +186,15 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 def _prepare(session: Session, *, synced: bool) -> None:
     if synced:
         session.do(lambda client: client.sync())
-    if session.client.alarm:
-        more = len(session.client.alarms) - 1
-        session.screen.say(alarm("ALARM  ", session.client.alarm))
-        if more:
-            session.screen.say(alarm(f"and {more} more: seefen status"))
-    if not session.client.online:
+    alarms, online = session.do(lambda client: (client.alarms, client.online))
+    if online:
+        session.do(lambda client: client.house.prepare())
+        alarms = session.do(lambda client: client.alarms)
+    if alarms:
+        session.screen.say(alarm("ALARM  ", alarms[-1]))
+        if len(alarms) > 1:
+            session.screen.say(alarm(f"and {len(alarms) - 1} more: seefen status"))
+    if not online:
         session.screen.say(dim("The broker cannot be reached: this is what the vault holds."))
 
 

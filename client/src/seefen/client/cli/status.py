@@ -36,4 +36,5 @@ def _collected(client: Client) -> Status:
         alarms=client.alarms,
         watches=tuple(client.watch.list()),
         nodes=tuple(client.nodes()),
+        unopened=client.watch.unopened(),
     )

@@ -265,5 +265,6 @@ def counted(table: str, code: str, n: int) -> str:
     if n == 0:
         return text
     is_thing = table not in _STATES and code in TABLES.get(table, {})
-    is_plural = n > 1 and is_thing and not text.endswith("s")
-    return f"{n} {text}s" if is_plural else f"{n} {text}"
+    thing, of, kind = text.partition(" of ")  # "3 weapons of unknown kind"
+    is_plural = n > 1 and is_thing and not thing.endswith("s")
+    return f"{n} {thing}s{of}{kind}" if is_plural else f"{n} {text}"

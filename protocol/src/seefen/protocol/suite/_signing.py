@@ -29,7 +29,7 @@ _FIELD: Final = 2**255 - 19
 _ORDER_8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SMALL_ORDER: Final = frozenset({0, 1, _FIELD - 1, _ORDER_8, _FIELD - _ORDER_8})
 
-Claim: TypeAlias = tuple[bytes, bytes, bytes]  # plain public key, message, signature
+Claim: TypeAlias = tuple[bytes, bytes, bytes]  # public key, message, signature
 _AHEAD: Final = 2048
 _holds: Final[set[Claim]] = set()
 
@@ -102,6 +102,10 @@ def verify(public: bytes, message: bytes, signature: bytes, *, power: bool) -> N
     # The length decides, not the signature: else a thief could strip a half.
     if len(signature) != (_POWER_SIGNATURE if power else _PLAIN_SIGNATURE):
         raise _forged()
+    # What holds for these very bytes holds whoever asks. A part of them, or their hash, is not
+    # enough: what was verified for one key or message must never count for another.
+    if _holds and (public, message, signature) in _holds:
+        return
     verify_plain(public[:_PLAIN_PUBLIC], message, signature[:_PLAIN_SIGNATURE])
     if power:
         try:
@@ -116,10 +120,6 @@ def verify_plain(public: bytes, message: bytes, signature: bytes) -> None:
     Raises:
         UntrustedError: As for :func:`verify`.
     """
-    # What holds for these very bytes holds whoever asks. A part of them, or their hash, is not
-    # enough: what was verified for one key or message must never count for another.
-    if _holds and (public, message, signature) in _holds:
-        return
     _require_sound(public)
     # The library takes both in one piece: a byte that wanders from the message to the
     # signature would otherwise give a second message under the same signature.
@@ -131,19 +131,15 @@ def verify_plain(public: bytes, message: bytes, signature: bytes) -> None:
         raise _forged() from None
 
 
-def claim(public: bytes, message: bytes, signature: bytes) -> Claim:
-    """Return what :func:`verify` asks of the plain half of a key."""
-    return public[:_PLAIN_PUBLIC], message, signature
-
-
 def verify_ahead(one: Claim) -> None:
-    """Verify a plain signature before anybody asks; it may be called in another thread.
+    """Verify a signature before anybody asks; it may be called in several threads.
 
-    Only that it holds is kept. A wrong one is found anew by :func:`verify`, which says so.
+    Only that it holds is kept, of both halves where there are two. A wrong one is found anew
+    by :func:`verify`, which says so.
     """
     if len(_holds) < _AHEAD:
         with suppress(UntrustedError):
-            verify_plain(*one)
+            verify(*one, power=len(one[2]) == _POWER_SIGNATURE)
             _holds.add(one)
 
 

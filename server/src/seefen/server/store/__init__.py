@@ -5,13 +5,14 @@ reads through the pool.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import asyncpg
 
 from seefen.server.errors import UnreachableError
+from seefen.server.gate import Protected
 from seefen.server.rows import Changes, Heads
 from seefen.server.store.cosignatures import CosignatureRows
 from seefen.server.store.erasures import ErasureRows
@@ -104,15 +105,21 @@ class Store(FeedReads):
         except AWAY as err:
             raise away(err) from err
 
-    async def swap(self, changes: Changes, before: Heads, after: Heads) -> bool:
+    async def swap(
+        self, changes: Changes, before: Heads, after: Heads, wanted: Iterable[bytes]
+    ) -> dict[bytes, Protected] | None:
         """Commit what commits usually hold in one round trip, if the head is ``before``.
+
+        Returns:
+            The content keys of the objects ``wanted`` that stood before, closed; None if the
+            head is another and nothing was written.
 
         Raises:
             TakenError: An id or a number stands already.
             UnreachableError: As for :meth:`transaction`.
         """
         async with self._writer_alone() as connection:
-            return await LedgerWriting(connection).swap(changes, before, after)
+            return await LedgerWriting(connection).swap(changes, before, after, wanted)
 
     @asynccontextmanager
     async def _writer_alone(self) -> AsyncGenerator[Proxy, None]:

@@ -80,6 +80,15 @@ _DEVICE_NUMBERS: Final = """
                (SELECT max(device_n) FROM activity_leaf WHERE device_id = device.id), 0) AS n
       FROM unnest($1::bytea[]) AS device (id)
 """
+# Whom a manifest is about stands in its core alone: the index (schema 0006) reads it there, too.
+ABOUT: Final = """substring(encode(leaf.core, 'escape') from '"to":\\["([a-z0-9-]+)"\\]')"""
+_LAST_MANIFEST: Final = f"""
+    SELECT * FROM activity_leaf AS leaf
+     WHERE kind = 'manifest' AND device_id = $1 AND {ABOUT} = $2 ORDER BY idx DESC LIMIT 1
+"""  # noqa: S608
+_TOLD: Final = """
+    SELECT * FROM activity_leaf WHERE idx >= $1 AND idx < $2 AND core <> '' ORDER BY idx LIMIT 1
+"""
 _OBJECTS: Final = """
     SELECT object_id, idx, case_id, gen, n, node, expires
       FROM object WHERE object_id = ANY($1::bytea[])
@@ -176,6 +185,18 @@ class LedgerReads:
         """Return the last number of each device, 0 for one that never wrote."""
         rows = await self._database.fetch(_DEVICE_NUMBERS, list(devices))
         return {row["id"]: row["n"] for row in rows}
+
+    @translated
+    async def last_manifest(self, device: bytes, of: str) -> LeafRow | None:
+        """Return the newest manifest of a device about a node."""
+        row = await self._database.fetchrow(_LAST_MANIFEST, device, of)
+        return None if row is None else LeafRow(*row)
+
+    @translated
+    async def told_from(self, start: int, stop: int) -> LeafRow | None:
+        """Return the first entry at ``start <= idx < stop`` that has a text."""
+        row = await self._database.fetchrow(_TOLD, start, stop)
+        return None if row is None else LeafRow(*row)
 
     @translated
     async def objects(self, objects: Iterable[bytes]) -> dict[bytes, ObjectFacts]:

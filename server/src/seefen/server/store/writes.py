@@ -47,6 +47,11 @@ _WRITE: Final = """
        SET authority_size = $33, authority_root = $34, authority_range = $35,
            activity_size = $36, activity_root = $37, activity_range = $38, at = $39
       FROM head
+    RETURNING
+        ARRAY(SELECT object_id FROM object
+               WHERE object_id = ANY($45::bytea[]) AND content_key IS NOT NULL ORDER BY object_id),
+        ARRAY(SELECT content_key FROM object
+               WHERE object_id = ANY($45::bytea[]) AND content_key IS NOT NULL ORDER BY object_id)
 """
 _AUTHORITY: Final = "INSERT INTO authority_leaf (idx, kind, hash, envelope) VALUES ($1, $2, $3, $4)"
 _WRAP: Final = "INSERT INTO wrap (hash, data) VALUES ($1, $2) ON CONFLICT DO NOTHING"
@@ -88,20 +93,29 @@ class LedgerWriting(LedgerReads):
                     await self._database.executemany(statement, rows)
         except asyncpg.UniqueViolationError as err:
             raise TakenError(err.constraint_name) from err
-        if not await self.swap(changes, before, after):
+        if await self.swap(changes, before, after) is None:
             raise LedgerChangedError("the head row changed while it was locked")
 
-    async def swap(self, changes: Changes, before: Heads, after: Heads) -> bool:
+    async def swap(
+        self, changes: Changes, before: Heads, after: Heads, wanted: Iterable[bytes] = ()
+    ) -> dict[bytes, Protected] | None:
         """Write what commits usually hold, if the head is still ``before``.
+
+        Returns:
+            The content keys of the objects ``wanted`` that stood before, closed; None if the
+            head is another and nothing was written.
 
         Raises:
             TakenError: An id or a number stands already.
         """
+        values = (*_arguments(changes, before, after), list(wanted))
         try:
-            status = await self._database.execute(_WRITE, *_arguments(changes, before, after))
+            row = await self._database.fetchrow(_WRITE, *values)
         except asyncpg.UniqueViolationError as err:
             raise TakenError(err.constraint_name) from err
-        return status == "UPDATE 1"
+        if row is None:
+            return None
+        return {o: Protected(o, key) for o, key in zip(row[0], row[1], strict=True)}
 
     async def drop_lost(self, indices: Iterable[int]) -> None:
         """Delete entries that are marked as lost, to write them whole."""

@@ -30,6 +30,7 @@ from seefen.protocol.frames import (
     Send,
     Span,
     ToCosign,
+    ViewFrom,
     WitnessedHead,
 )
 from seefen.protocol.statements import Part
@@ -69,7 +70,7 @@ async def _erasures(broker: Broker, device: bytes, page: LogFrom) -> AuditPage:
     return await broker.erased(device, page)
 
 
-async def _audit(broker: Broker, device: bytes, page: LogFrom | CaseFrom) -> AuditPage:
+async def _audit(broker: Broker, device: bytes, page: LogFrom | CaseFrom | ViewFrom) -> AuditPage:
     return await broker.audit(device, page)
 
 
@@ -102,6 +103,7 @@ VERBS: Final[dict[str, Verb]] = {
     "audit": Verb(LogFrom, AuditPage, _audit),
     "erasures": Verb(LogFrom, AuditPage, _erasures),
     "case-audit": Verb(CaseFrom, AuditPage, _audit),
+    "view": Verb(ViewFrom, AuditPage, _audit),
     "consistency": Verb(Span, Proof, _consistency),
     "ping": Verb(None, str, _ping),
     "witness": Verb(ToCosign, HeadToCosign, _witness),

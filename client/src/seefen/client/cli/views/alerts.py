@@ -1,6 +1,6 @@
 """Alerts: the list, the one about to be sent, and how far one got."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -59,8 +59,8 @@ def _urgency(view: ObjectView) -> Piece:
     return alarm(code) if code == "FLASH" else warn(code) if code == "URGENT" else code
 
 
-def before_sending(alert: SeizureAlert) -> Painted:
-    """Return what is about to be sent, and remarks about letters of two alphabets."""
+def before_sending(alert: SeizureAlert, guesses: Iterable[str] = ()) -> Painted:
+    """Return what is about to be sent, what was guessed, and remarks about letters."""
     numbers = [item.serial_as_read for item in alert.items if item.serial_as_read]
     remarks = [line("  ", note) for note in map(remark, numbers) if note]
     return stack(
@@ -68,6 +68,7 @@ def before_sending(alert: SeizureAlert) -> Painted:
         bold(alert.cover().subject or "alert"),
         messages.body(alert),
         None if alert.moving else line("  moving  no"),
+        *map(guessed, guesses),
         *remarks,
         line("  conditions: ", alert.conditions) if alert.conditions else None,
         line(
@@ -108,6 +109,11 @@ def not_understood(what: str) -> Painted:
 def goes_as_text(words: str) -> Painted:
     """Return what of an answer has no code."""
     return warn("  Goes as text, for no code stands for it: ", words)
+
+
+def guessed(what: str) -> Painted:
+    """Return what the program made of words that leave room."""
+    return warn("  ", what)
 
 
 def draft_kept() -> Painted:

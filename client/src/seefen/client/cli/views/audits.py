@@ -12,6 +12,7 @@ from rich.text import Text
 from seefen.client.alarms import Kept
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import (
+    Grid,
     Ledger,
     Painted,
     Piece,
@@ -25,13 +26,16 @@ from seefen.client.cli.paint import (
 )
 from seefen.client.findings import (
     AuditRow,
+    Compared,
     EmergencyCase,
+    Published,
     SearchView,
     SoughtView,
     Verdict,
     VerifyReport,
+    ViewVerdict,
 )
-from seefen.client.wording import counted, stamp
+from seefen.client.wording import counted, day, stamp
 from seefen.protocol.ledger.quorum import INDEPENDENT
 
 LATE: Final = 300  # seconds between a search and its entry that are worth a word
@@ -43,6 +47,7 @@ _RULES: Final = {
     "not-a-reader": "it was not given the key",
     "not-a-member": "its node is no member any more",
     "not-the-owner": "its node does not own the case",
+    "not-a-viewer": "nobody has let it look there",
 }
 _ASSIGNED: Final = {"yes": "assigned", "no": "NOT ASSIGNED", "keyholder": "keyholder"}
 _HASH: Final = re.compile(
@@ -61,6 +66,7 @@ def verdict(value: Verdict) -> Painted:
         line((good if value.ok else alarm)(value.sentence),
              f"  {value.proved} of {value.entries} entries proved"),
         line("  ", value.cosigned.sentence) if value.cosigned.needed else None,
+        _compared(value.manifests),
         _counts(value),
         *map(_emergency, value.emergencies),
         *map(_alarm, value.alarms),
@@ -73,6 +79,45 @@ def verdict(value: Verdict) -> Painted:
         None if all(one.acknowledged for one in value.alarms) else dim(
             "An alarm that is explained: 'seefen audit acknowledge NAME --why ...'."),
     )  # fmt: skip
+
+
+def viewed(value: ViewVerdict) -> Painted:
+    """Return what a guest or a network auditor is shown, on one page."""
+    whose = value.of or "the whole network"
+    when = "" if value.whole else f", {day(value.since)} to {day(value.upto - 1)}"
+    order = good("IN ORDER") if not value.problems else alarm(
+        f"NOT IN ORDER: {counted(len(value.problems), 'problem')}"
+    )  # fmt: skip
+    counts = "   ".join(f"{act} {count}" for act, count in value.acts) or "nothing"
+    every = " · every entry of the log is shown" if value.whole else ""
+    return stack(
+        line(bold(whose), f"{when} · you may look until {stamp(value.expires)} · ",
+             f"checkpoint {value.head}, {stamp(value.at)}"),
+        line(order, f"  {counted(value.entries, 'entry', 'entries')}{every}"),
+        line("  ", value.cosigned.sentence) if value.cosigned.needed else None,
+        line("  ", counts),
+        *(alarm("  PROBLEM  ", problem) for problem in value.problems),
+        _limits(value.limits, value.cosigned.needed, value.cosigned.of),
+        dim(f"Each one: 'seefen audit list --of {value.of or 'all'}'."),
+    )  # fmt: skip
+
+
+def published(made: Sequence[Published]) -> Painted:
+    """Return which manifests were entered."""
+    if not made:
+        return line("Nothing is new since the last manifests.")
+    grid = Grid("NODE", "ENTRIES", "TO BE SHOWN", "NO TEXT", "ENTERED AS", right=(2, 3))
+    for one in made:
+        places = f"{one.start} to {one.upto - 1}"
+        grid.row(one.of, places, str(one.named), str(one.closed), f"#{one.entry}")
+    return grid.painted()
+
+
+def _compared(value: Compared) -> Painted:
+    said = f"  {value.sentence}"
+    if not value.ok:
+        return alarm(said)
+    return line(said) if value.upto and value.late is None else warn(said)
 
 
 def _span(value: Verdict) -> str:
@@ -221,7 +266,7 @@ def _did(row: AuditRow, within: str) -> Piece:
     others = [node for node in row.to if node != row.node]
     to = f" to {_nodes(others)}" if others and row.op == "disclose" else ""
     facts = _facts(row)
-    ref = row.ref or row.case or "the audit"
+    ref = row.ref or row.case or ("" if row.outcome == "ok" else "the audit")
     # In the table of one case its name is that of the page.
     ref = ref.removeprefix(within) if within else ref
     said = f"{row.what} {ref}".rstrip() + to

@@ -6,8 +6,17 @@ from seefen.client import ringing
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.scripts import remark
-from seefen.client.cli.views.objects import name_of
-from seefen.client.values import CheckResult, DueView, Event, Found, Hit, ObjectView, WatchView
+from seefen.client.cli.views.objects import closed, later, name_of
+from seefen.client.values import (
+    CheckResult,
+    DueView,
+    Event,
+    Found,
+    Hit,
+    ObjectView,
+    Unopened,
+    WatchView,
+)
 
 
 def on_watch(watches: Sequence[WatchView]) -> Painted:
@@ -109,6 +118,7 @@ def checked(serial: str, result: CheckResult) -> Painted:
         _hits("Look-alike", result.look_alike),
         _hits("Possible", result.possible) if result.possible else None,
         line(f"Searched: this vault, {result.searched} records; nothing else."),
+        unopened(result.unopened),
         dim("That says nothing about other nodes: 'seefen trace ask CASE' asks them.")
         if nothing
         else dim("A look-alike is a reading of unclear characters, not a hit."),
@@ -119,11 +129,7 @@ def checked(serial: str, result: CheckResult) -> Painted:
 def found(result: Found) -> Painted:
     """Return what a search found: covers, the newest first."""
     covered = line(f"Searched: {result.searched} open messages and files of this vault.")
-    closed = (
-        dim(f"{result.closed} that were never opened here are not searched.")
-        if result.closed
-        else None
-    )
+    closed = unopened(result.unopened)
     if not result.views:
         return stack(line("Nothing found."), covered, closed, _entered(result.entry))
     now = times.now()
@@ -138,6 +144,31 @@ def found(result: Found) -> Painted:
         )
     more = warn("There is more: give another word.") if result.more else None
     return stack(grid.painted(), more, covered, closed, _entered(result.entry))
+
+
+def unopened(lies: Unopened) -> Painted | None:
+    """Return what was not looked into, with what opens it."""
+    some = [
+        f"{count} {what if count == 1 else f'{what}s'}"
+        for count, what in ((lies.alerts, "alert"), (lies.messages, "message"))
+        if count
+    ]
+    if not some and not lies.closed:
+        return None
+    ways = [
+        "'seefen watch on' opens what waits in channels" if some and not lies.watched else "",
+        f"'seefen alert show {lies.alert}'" if lies.alert else "",
+        f"'seefen case show {lies.message}'" if lies.message else "",
+    ]
+    return stack(
+        warn(f"Never opened here: {' and '.join(some)}; no search looks into them.")
+        if some
+        else None,
+        dim("; ".join(filter(None, ways))) if some else None,
+        dim(f"{lies.closed} more cannot be opened on this device: it holds no key to them.")
+        if lies.closed
+        else None,
+    )
 
 
 def _entered(entry: int | None) -> Painted:
@@ -156,10 +187,9 @@ def _hits(title: str, hits: Sequence[Hit]) -> Painted:
     rows = Grid("", "", "", "", "")
     for hit in hits:
         when = times.date(hit.created_at, now)
-        wrong = f", corrected by {hit.corrected_by}" if hit.corrected_by else ""
-        said = f"{hit.subject}{wrong}"
+        said = f"{hit.subject}{later(hit)}"
         rows.row(f"  {hit.ref}", hit.text, hit.field, f"{hit.sender}, {when}", said)
-    return stack(bold(f"{title}:"), rows.painted())
+    return stack(bold(f"{title}:"), rows.painted(), closed(hits))
 
 
 def tailing(seconds: float | None) -> Painted:

@@ -39,6 +39,7 @@ _NAMES: Final = {
     "under": "rests on entries",
     "v": "version",
 }
+_BARE: Final = "Cores only: reasons, and what was searched for, are for the node's own auditors."
 _UNKNOWN: Final = "What the log does not know, and a person fills in:"
 
 
@@ -57,6 +58,7 @@ def page(value: AuditPage) -> Painted:
         else none_fits(value.asked, value.behind, value.head),
         None if value.rows else behind(value.quorum, value.named),
         None if value.rows else dim("'seefen audit' gives the verdict over the whole log."),
+        None if value.of is None else dim(_BARE),
         dim("Only what this device opened itself.") if value.own else None,
         line(more) if more else None,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from seefen.client.admitting import Request
 from seefen.client.cli import codes, times
@@ -10,6 +11,8 @@ from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
 from seefen.client.findings import without_quorum
 from seefen.client.founding import Founded
 from seefen.client.values import JoinedView
+
+_WATCHES: Final = frozenset(("field", "keyholder", "lead"))  # those that hold the alert mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,16 @@ def joined(view: JoinedView) -> Painted:
         line(f"Network  {view.network}{_founded(view.founded_at)}     Node  {view.node}"),
         line(f"Admitted {times.moment(view.admitted_at, times.now())}{by}."),
         line("Check: this device ", may or "has no role", "."),
-        dim("Next: 'seefen watch on' once a shift, 'seefen status' at any time."),
+        dim(f"Next: {_next(view)}, 'seefen status' at any time."),
     )
+
+
+def _next(view: JoinedView) -> str:
+    if not view.officer:
+        return "'seefen agent run', or its unit (docs/operating.md)"
+    if _WATCHES.isdisjoint(view.roles):
+        return "'seefen audit'" if "auditor" in view.roles else "'seefen device list'"
+    return "'seefen watch on' once a shift"
 
 
 def _founded(at: int) -> str:

@@ -11,7 +11,7 @@ from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack
 from seefen.client.cli.views import messages, surfaces
 from seefen.client.labels import ENGLISH, LANGUAGES, is_draft, subject_in
 from seefen.client.names import BYTES
-from seefen.client.values import ObjectView, Opened
+from seefen.client.values import Hit, ObjectView, Opened
 from seefen.protocol.messages import Bulletin, Forwarded, Message, Surface, label
 
 
@@ -121,14 +121,28 @@ def _known(read: Opened) -> Painted | None:
         return None
     rows = Grid("", "", "", "")
     for hit in read.known:
-        wrong = f", corrected by {hit.corrected_by}" if hit.corrected_by else ""
-        rows.row(f"  {hit.ref}", hit.text, f"{hit.field}, {hit.exactness}{wrong}", hit.sender)
+        how = f"{hit.field}, {hit.exactness}{later(hit)}"
+        rows.row(f"  {hit.ref}", hit.text, how, hit.sender)
     often = f"  In too many places to say anything: {', '.join(read.common)}"
     return stack(
         bold("Known in this vault (a lead, not proof):") if read.known else None,
         rows.painted() if read.known else None,
+        closed(read.known),
         dim(often) if read.common else None,
     )
+
+
+def later(hit: Hit) -> str:
+    """Return what was said later of a place where a mark stands: corrected, replaced."""
+    wrong = f", corrected by {hit.corrected_by}" if hit.corrected_by else ""
+    return f"{wrong}, replaced by {hit.replaced_by}" if hit.replaced_by else wrong
+
+
+def closed(hits: Sequence[Hit]) -> Painted | None:
+    """Say what was said later of these hits and is not open here: it may say otherwise."""
+    refs = dict.fromkeys(ref for hit in hits for ref in hit.unread)
+    commands = ", ".join(f"'seefen case show {ref}'" for ref in refs)
+    return warn(f"  Not opened here, and may say otherwise: {commands}") if refs else None
 
 
 def _related(read: Opened, lang: str) -> Painted | None:

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from seefen.client.cli import codes
 from seefen.client.cli.paint import Painted, Piece, bold, dim, line, stack, warn
 from seefen.client.findings import without_quorum
+from seefen.client.granting import ViewGrant
 from seefen.client.roots import RootView
+from seefen.client.wording import stamp
 
 
 def shown(view: RootView) -> Painted:
@@ -16,6 +18,8 @@ def shown(view: RootView) -> Painted:
         *(line(f"  {name}") for name in view.witnesses),
         line(f"Nobody sends but alerts on a log older than {_hours(view)}."),
         _fewer(view),
+        *(line("Sees every core: ", text) for text in map(_auditor, view.auditors)),
+        None if view.auditors else dim("It names no network auditor: 'seefen root auditor'."),
     )
 
 
@@ -32,6 +36,12 @@ def proposed(now: RootView, then: RootView) -> Painted:
         _alone(now, then),
         _fewer(then),
     )
+
+
+def _auditor(one: ViewGrant) -> str:
+    part = "" if one.whole else ", of a period alone"
+    who = f"{one.node}/{one.officer or one.device[:8]}"
+    return f"{who}, until {stamp(one.expires)}{part}"
 
 
 def _changes(now: RootView, then: RootView) -> Iterator[Painted]:

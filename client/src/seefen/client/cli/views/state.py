@@ -1,11 +1,12 @@
 """``seefen status``: this device, its node, the network."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
-from seefen.client.values import NodeView, Sent, WatchView
+from seefen.client.cli.views.duty import unopened
+from seefen.client.values import NodeView, Sent, Unopened, WatchView
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Status:
     alarms: tuple[str, ...]
     watches: tuple[WatchView, ...]
     nodes: tuple[NodeView, ...]
+    unopened: Unopened
 
 
 def page(status: Status) -> Painted:
@@ -42,7 +44,8 @@ def page(status: Status) -> Painted:
         line(f"Device {status.device}"),
         _queue(status.queued),
         _journal(status.journal),
-        _watches(status.watches),
+        _watches(status.watches) if status.officer else None,
+        unopened(replace(status.unopened, closed=0)),
         _nodes(status.nodes),
     )  # fmt: skip
 

@@ -1,0 +1,158 @@
+"""A view: the cores of another node's entries, or of all, for who was let look at them.
+
+Nothing but cores is shown here: no reason, no query, no content. Who looks is entered, for the
+auditors of his own node. Who is shown every entry of the log knows one that is kept from him.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from seefen.client import alarms
+from seefen.client.audit.filters import LIMIT, Filter, conditions
+from seefen.client.audit.looking import Looking, once
+from seefen.client.audit.rowing import rows_of
+from seefen.client.audit.showing import entry_view
+from seefen.client.engine import Engine
+from seefen.client.findings import AuditPage, EntryView, ViewVerdict
+from seefen.client.journal import Journal
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.manifest import is_whole, require_view
+from seefen.protocol.statements import View
+
+ALL: Final = "all"  # what the whole network is called in commands
+LIMITS: Final = (
+    "cores only: signatures, reasons and what was searched for are for the node's own auditors",
+    "nobody can see a hidden tail or a hidden revocation until the other side speaks",
+)
+PART: Final = "what the broker leaves out of a part of the log, the node's own auditors find"
+
+
+class Viewing(Looking):
+    """What a device may see beyond its node, as far as it has checked it."""
+
+    def __init__(self, engine: Engine, journal: Journal, of: str) -> None:
+        """Look at the cores of ``of``, a node; empty for all."""
+        super().__init__(engine, journal, of)
+        self.of = of
+
+    def require_auditor(self) -> None:
+        """Check that this device has a view of these entries.
+
+        Raises:
+            UntrustedError: rule ``not-a-viewer``, or ``role``.
+        """
+        self.require()
+
+    def require(self) -> View:
+        """Return the view; see :meth:`require_auditor`."""
+        engine = self._engine
+        return require_view(engine.directory, engine.keys.device, self.of, at=engine.now())
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every entry of the log must be shown here."""
+        return is_whole(self.require())
+
+    async def catch_up(self) -> bool:
+        """Fetch what is new; tell whether the broker could be asked.
+
+        Where every entry must be shown, one that is not raises the alarm ``missing-opening``.
+
+        Raises:
+            UntrustedError: rule ``not-a-viewer``, or the log itself is not what was signed.
+        """
+        fresh = await super().catch_up()
+        if fresh and self.is_whole and (missing := self.store.missing()):
+            await self._fetching.again(missing[0], missing[-1] + 1)
+        for sentence in self.problems() if self.is_whole else ():
+            if sentence not in (one.sentence for one in alarms.kept(self._engine.vault)):
+                self._engine.alarm(sentence)
+        return fresh
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong with entries, and which are not opened at all."""
+        yield from (facts.problem for facts in self.store.problems() if facts.act)
+        yield from self.closed() if self.is_whole else ()
+
+    def closed(self) -> Iterator[str]:
+        """Yield a sentence for each entry without an opening that no erasure allows (fault 19)."""
+        blank = [facts.idx for facts in self.store.problems() if not facts.act]
+        for index in sorted({*self.store.missing(), *blank}):
+            yield (
+                f"entry {index} has no opening, and nothing in the log allows it: it may be "
+                "hidden from whom it concerns (missing-opening)"
+            )
+
+    async def page(self, wanted: Filter, *, after: int = -1, limit: int = LIMIT) -> AuditPage:
+        """Return a page of entries that a filter finds, in the order of the log.
+
+        Raises:
+            UntrustedError: rule ``not-a-viewer``, or the log itself is not what was signed.
+            RefusedError: The filter names what there is not.
+        """
+        fresh = await self.catch_up()
+        store = self.store
+        asked = conditions(self._engine, store, wanted)
+        start = max(after + 1, 0 if wanted.since is None else store.since(wanted.since))
+        stop = None if wanted.until is None else store.since(wanted.until)
+
+        def look() -> AuditPage:
+            found, more = store.find(asked, start=start, stop=stop, limit=limit)
+            rows = tuple(rows_of(self._engine, store, found, self.head))
+            return AuditPage(
+                rows, rows[-1].index if more else None, self.head,
+                self._engine.directory.root.quorum,
+                fresh=fresh, asked=str(wanted), behind=after, of=self.of,
+            )  # fmt: skip
+
+        return await self.entered(f"list of {self.of or ALL}: {wanted}", look, _rows)
+
+    async def show(self, index: int) -> EntryView:
+        """Return one entry, as far as a view shows it, with its proof.
+
+        Raises:
+            UntrustedError: rule ``not-a-viewer``, or the log itself is not what was signed.
+            RefusedError: rule ``unknown-entry``.
+        """
+        await self.catch_up()
+        entry = await self._fetching.proof(index)
+        if self.store.one(index) is None:
+            raise RefusedError(f"entry {index} is none that is shown to you", rule="unknown-entry")
+
+        def look() -> EntryView:
+            return entry_view(self._engine, self._fetching, index, entry)
+
+        return await self.entered(f"entry {index} of {self.of or ALL}", look, once)
+
+    async def verdict(self) -> ViewVerdict:
+        """Return what is shown here on one page, and what is wrong with it.
+
+        Raises:
+            UntrustedError: rule ``not-a-viewer``, or the log itself is not what was signed.
+        """
+        await self.catch_up()
+        engine, store, view = self._engine, self.store, self.require()
+
+        def look() -> ViewVerdict:
+            counts = store.run("SELECT act, count(*) FROM audited GROUP BY act ORDER BY act")
+            whole = is_whole(view)
+            return ViewVerdict(
+                of=self.of,
+                since=view.since,
+                upto=view.upto,
+                expires=view.expires,
+                whole=whole,
+                entries=store.count[0],
+                acts=tuple((act, count) for act, count in counts if act),
+                problems=tuple(self.problems()),
+                cosigned=engine.witnessed.cosigned(),
+                head=self.head,
+                at=engine.now(),
+                limits=LIMITS if whole else (*LIMITS, PART),
+            )
+
+        return await self.entered(f"verdict of {self.of or ALL}", look, once)
+
+
+def _rows(page: AuditPage) -> int:
+    return len(page.rows)

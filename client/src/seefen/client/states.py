@@ -1,0 +1,63 @@
+"""The state of a case, made again from what the vault holds of it."""
+
+from typing import Final
+
+from seefen.client.vault import Vault
+from seefen.protocol.case import CaseState, Generation, Last, Position
+from seefen.protocol.envelope import open_envelope
+from seefen.protocol.statements import Assign, Case, CaseKey
+from seefen.protocol.suite import sha256
+
+STRUCTURE: Final = ("case", "casekey", "assign")
+
+
+def restore(vault: Vault, case: bytes) -> CaseState | None:
+    """Return the state of a case as its entries in the vault make it; None without any."""
+    # The statements were verified when they were taken in; the vault is ours.
+    versions: list[Case] = []
+    generations: list[Generation] = []
+    assigned: dict[int, frozenset[bytes]] = {}
+    case_hash = b""
+    opened_at: Position | None = None
+    for entry in vault.entries(case, *STRUCTURE):
+        if entry.envelope is None or entry.authority_size is None or entry.at is None:
+            continue
+        statement = open_envelope(entry.envelope, entry.kind).statement
+        position = Position(entry.authority_size, entry.index, entry.at)
+        opened_at = opened_at or position
+        match statement:
+            case Case():
+                versions.append(statement)
+                case_hash = sha256(entry.envelope)
+            case CaseKey():
+                count = _count_objects(vault, case, entry.index)
+                generations.append(Generation(statement, sha256(entry.envelope), position, count))
+            case Assign():
+                devices = {wrap.device for wrap in statement.devices}
+                assigned[statement.gen] = assigned.get(statement.gen, frozenset()) | devices
+            case _:
+                pass
+    if opened_at is None:
+        return None
+    numbers = {
+        device: Last(case_n, hash_)
+        for device, case_n, hash_ in vault.run(
+            "SELECT device, case_n, object_hash FROM number WHERE case_id = ?", case
+        )
+    }
+    newest = vault.one(
+        "SELECT max(idx), max(authority_size), max(at) FROM entry WHERE case_id = ?", case
+    ) or (0, 0, 0)
+    position = Position(newest[1], newest[0], newest[2])
+    count = _count_objects(vault, case, newest[0] + 1)
+    chain = (tuple(versions), case_hash, position, opened_at, tuple(generations))
+    return CaseState(case, *chain, assigned, numbers, count)
+
+
+def _count_objects(vault: Vault, case: bytes, before: int) -> int:
+    row = vault.one(
+        "SELECT count(*) FROM entry WHERE case_id = ? AND kind = 'object' AND idx < ?",
+        case,
+        before,
+    )
+    return 0 if row is None else row[0]

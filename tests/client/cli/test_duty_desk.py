@@ -1,0 +1,50 @@
+"""The duty desk of a node that nobody has prepared, on open clients."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from seefen.client import Client
+from seefen.client.cli import session
+from tests.client.cli.stage import Said, command
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, channel, until
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+async def run(client: Client, *argv: object) -> Said:
+    """Run a command on an open client of this loop."""
+    session.host(client, asyncio.get_running_loop())
+    try:
+        return await asyncio.to_thread(command, *argv)
+    finally:
+        session.host(None, None)
+
+
+async def desk(place: Site, node: str) -> Client:
+    """Return the client of a field device of a node."""
+    await place.broker.take(place.network.enrol(node, ("field",)))
+    return await place.client(node, nth=1)
+
+
+async def test_a_duty_desk_rings_its_own_devices_though_nobody_laid_a_paper(place: Site) -> None:
+    skopje = await channel(place, BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    lead, field = await place.client(BELGRADE), await desk(place, BELGRADE)
+    await until(field.alerts.list, field)
+    refused = await run(field, "alert", "ring", f"{CHANNEL}#1")
+    assert refused.code == 1
+    assert f"a lead's, {lead.officer}: seefen status" in " ".join(refused.err.split())
+
+    assert (await run(lead, "status")).code == 0
+    rung = await run(field, "alert", "ring", f"{CHANNEL}#1")
+    assert rung.code == 0, rung
+    handed = await run(field, "watch", "hand-over", "--text", "Skopje calls back")
+    assert handed.code == 0, handed

@@ -1,0 +1,146 @@
+"""Who is let look: the root names who sees every core, a node whom it lets in for a while."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import pytest_asyncio
+from msgspec.structs import replace
+
+from seefen.client import Client
+from seefen.client.audit.filters import Filter
+from seefen.client.cli.views import audits, inquiries
+from seefen.protocol.envelope import sign
+from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.suite import SigningKey
+from tests.client.cli.test_views import printed
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
+from tests.protocol.authority import following
+from tests.support.network import Network
+
+BOARD = "oversight-board"
+DAY = 86_400
+
+
+class Story(NamedTuple):
+    place: Site
+    board: Client
+    skopje: Client
+    guest: str
+
+
+@pytest_asyncio.fixture
+async def story(tmp_path: Path) -> AsyncIterator[Story]:
+    async with site(tmp_path, SKOPJE, BELGRADE, BOARD, roots=3) as place:
+        skopje, belgrade = await channel(place, BELGRADE), await place.client(BELGRADE)
+        await skopje.alerts.send(alert(), CHANNEL)
+        await until(belgrade.alerts.list, belgrade)
+        await belgrade.alerts.show(f"{CHANNEL}#1", **WHY, reason="a call")
+        board = await place.client(BOARD)
+        yield Story(place, board, skopje, f"{BOARD}/{board.officer}")
+
+
+async def refuses(rule: str, awaitable: object) -> None:
+    with pytest.raises(SeefenError) as caught:
+        await awaitable  # type: ignore[misc]
+    assert caught.value.rule == rule, caught.value
+
+
+async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -> None:
+    place, board, skopje, guest = story
+    now = place.network.at
+    await refuses("not-a-viewer", board.audit.view(SKOPJE).verdict())
+    given = await skopje.root.views.invite_guest(guest, now - DAY, now + DAY, days=30)
+    assert (given.of, given.node, given.officer) == (SKOPJE, BOARD, board.officer)
+    assert now + 29 * DAY < given.expires <= now + 31 * DAY
+    assert skopje.root.views.list(SKOPJE) == [given]
+    await board.sync()
+    view = board.audit.view(SKOPJE)
+    page = await view.page(Filter())
+    assert [(row.what, row.node, row.proved, row.reason) for row in page.rows] == [
+        ("opened", BELGRADE, True, None)
+    ]
+    assert "Cores only" in printed(inquiries.page(page))
+    shown = await view.show(page.rows[0].index)
+    assert shown.fields["purpose"] == WHY["purpose"]
+    assert shown.proof
+    assert "signed record" in printed(inquiries.entry(shown))
+    found = await view.verdict()
+    assert (found.problems, found.whole, found.of) == ((), False, SKOPJE)
+    assert dict(found.acts)["access"] == 1
+    assert any("cores only" in text for text in found.limits)
+    assert "IN ORDER" in printed(audits.viewed(found))
+    # What a guest asks for is entered for the auditors of his own node.
+    looks = [row.search for row in await board.audit.list() if row.what.startswith("looked")]
+    asked = [one.query for look in looks if look for one in look.sought or ()]
+    assert f"list of {SKOPJE}: everything" in asked
+    assert f"verdict of {SKOPJE}" in asked
+    # What was not made in the period is not shown.
+    await skopje.root.views.invite_guest(guest, now - 9 * DAY, now - 8 * DAY, days=30)
+    await board.sync()
+    with pytest.raises(RefusedError, match="none that is shown to you"):
+        await board.audit.view(SKOPJE).show(skopje.audit.head)
+    # Taken back, the broker shows nothing more, and the device shows nothing it has kept.
+    gone = await skopje.root.views.take_back(guest)
+    assert gone.expires == 0
+    await board.sync()
+    await refuses("not-a-viewer", board.audit.view(SKOPJE).page(Filter()))
+    await refuses("not-a-viewer", skopje.root.views.take_back(guest))
+    assert skopje.root.views.list() == []
+
+
+async def test_a_network_auditor_is_named_by_the_root_alone(story: Story) -> None:
+    place, board, skopje, guest = story
+    roots = place.network.roots
+    for keys, rule in ((roots[:1], "quorum"), ((SigningKey.generate(),), "root-key")):
+        await refuses(rule, skopje.root.views.name_auditor(guest, keys))
+    given = await skopje.root.views.name_auditor(guest, roots[:2])
+    assert given.whole
+    assert given.expires <= place.network.at + 366 * DAY
+    await board.sync()
+    found = await board.audit.view("all").verdict()
+    assert (found.whole, found.problems) == (True, ())
+    assert found.entries == found.head
+    page = await board.audit.view("all").page(Filter(op="all", node=BELGRADE))
+    assert {row.node for row in page.rows} == {BELGRADE}
+    assert {row.node for row in (await board.audit.list(wanted=Filter(op="all")))} == {BOARD}
+    assert "whole network" in printed(audits.viewed(found))
+    gone = await skopje.root.views.take_back(guest, roots[:2])
+    assert (gone.of, gone.expires) == ("", 0)
+    await board.sync()
+    await refuses("not-a-viewer", board.audit.view("all").verdict())
+
+
+async def test_only_an_admin_of_the_node_lets_a_guest_in_and_only_an_auditors_device(
+    story: Story,
+) -> None:
+    place, board, skopje, guest = story
+    now = place.network.at
+    span = (now - DAY, now + DAY)
+    await place.broker.take(place.network.enrol(SKOPJE, ("auditor",)))
+    await place.broker.take(place.network.enrol(BOARD, ("field",)))
+    auditor = await place.client(SKOPJE, nth=1)
+    await refuses("not-an-admin", auditor.root.views.invite_guest(guest, *span, days=9))
+    views = skopje.root.views
+    await refuses("view-life", views.invite_guest(guest, *span, days=93))
+    await refuses("view-period", views.invite_guest(guest, now, now, days=9))
+    for text in (f"{BOARD}/o-0000", BOARD, f"nobody/{board.officer}", f"{BOARD}/"):
+        await refuses("unknown-device", views.invite_guest(text, *span, days=9))
+    officer = place.network.of(BOARD, nth=1).officer
+    await refuses("role", views.invite_guest(f"{BOARD}/{officer}", *span, days=9))
+    # Two admins must sign: said, and not tried.
+    machine = place.network.of(SKOPJE)
+    second = SigningKey.generate()
+    node = place.network.directory.node(SKOPJE)
+    changed = replace(
+        node, **following(place.network, ("node", SKOPJE)),
+        admins=(machine.sign.public, second.public), threshold=2,
+    )  # fmt: skip
+    await place.broker.services.broker.submit(
+        machine.device, Network.bundle("node", sign(changed, machine.sign, second)), 0
+    )
+    with pytest.raises(RefusedError, match="2 admins of your node must sign") as caught:
+        await views.invite_guest(guest, *span, days=9)
+    assert caught.value.rule == "admins"

@@ -1,0 +1,202 @@
+"""Views and manifests at the broker: cores for who may see them, and nothing else of an entry."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator
+
+import pytest
+
+from seefen.protocol.bundle import Bundle, Signed
+from seefen.protocol.frames import AuditPage, LogFrom, ViewFrom
+from seefen.protocol.ledger.record import Core, decode_core
+from seefen.protocol.manifest import Owners, must_see
+from seefen.server import retention
+from seefen.server.fsck import Fsck
+from seefen.server.retention import EraseJob
+from tests.support import casework
+from tests.support.judge import LAB, OWNER, PARTNER
+from tests.support.network import Machine, Network
+from tests.support.served import Served, refused, served
+
+BOARD = "oversight-board"
+DAY = 86_400
+NODES = (OWNER, PARTNER, LAB, BOARD)
+
+
+@pytest.fixture
+async def it() -> AsyncIterator[Served]:
+    async with served(*NODES) as it:
+        yield it
+
+
+async def name(it: Served, by: Machine, of: str = "", **changes: int) -> None:
+    """Let a machine look."""
+    envelope = it.network.view(by, of, **changes)[1]
+    await it.send(it.network.of(LAB), Network.bundle("view", envelope))
+
+
+async def look(
+    it: Served, by: Machine, of: str = "", start: int = 0, limit: int = 4096
+) -> AuditPage:
+    return await it.broker.audit(by.device, ViewFrom(of, start, limit, 0))
+
+
+def shown(it: Served, page: AuditPage) -> dict[int, Core]:
+    """Return the cores on a page by index, each proved, and nothing but cores."""
+    assert all(item.envelope == b"" for item in page.items)
+    return {item.entry.index: it.check(item.entry, page.checkpoint) for item in page.items}
+
+
+async def story(it: Served) -> bytes:
+    """Two cases, readings by both sides, a search, refusals, an erasure, and manifests."""
+    owner, partner, lab = (it.network.of(node) for node in (OWNER, PARTNER, LAB))
+    board = it.network.of(BOARD)
+    await name(it, board)
+    case = await it.open_case(owner, PARTNER)
+    other = await it.open_case(partner, OWNER, LAB)
+    object_ = await it.message(owner, case)
+    await it.message(lab, other)
+    await it.send(partner, casework.search(it.network, partner))
+    await it.ask(partner, casework.access(it.network, partner, case, object_))
+    await refused(
+        "not-a-reader", it.broker.ask(lab.device, casework.access(it.network, lab, case, object_))
+    )
+    await it.broker.denials.settled()
+    await it.broker._sequencer.write(EraseJob(0, 0, 1, 0))
+    size = it.broker.heads.activity.size
+    it.network.index = size
+    for node in (OWNER, PARTNER):
+        await it.send(board, casework.manifest(it.network, board, node, size, 0))
+    return case
+
+
+async def test_what_the_broker_shows_to_whom_follows_from_the_cores(it: Served) -> None:
+    """The very function by which a network auditor says what each node must have been shown."""
+    await story(it)
+    rows = await it.store.activity(0, 1000)
+    owners, must = Owners(), defaultdict[str, set[int]](set)
+    cores = [decode_core(row.core) for row in rows]
+    for core in cores:
+        owners.learn(core)
+    assert {core.act for core in cores} == {
+        "case", "casekey", "object", "search", "access", "denied", "erased", "manifest",
+    }  # fmt: skip
+    for row, core in zip(rows, cores, strict=True):
+        nodes = must_see(core, owners.of(core))
+        for node in NODES if nodes is None else nodes:
+            must[node].add(row.idx)
+    for node in NODES:
+        entitled = await it.store.entitled(node, 0, 1000, 1000)
+        assert {row.idx for row in entitled} == must[node], node
+        assert entitled
+        assert len(entitled) < len(rows)
+    for machine in (it.network.of(OWNER), it.network.of(BOARD)):
+        feed = await it.feed(machine)
+        kinds = [item.kind for item in feed.items] + [stub.kind for stub in feed.stubs]
+        assert "manifest" not in kinds
+
+
+async def test_a_network_auditor_is_shown_every_core_and_no_statement(it: Served) -> None:
+    await story(it)
+    board, size = it.network.of(BOARD), it.broker.heads.activity.size
+    found, start = dict[int, Core](), 0
+    while start < size:
+        page = await look(it, board, start=start, limit=3)
+        found |= shown(it, page)
+        start = page.upto
+    assert [*found] == [*range(size)]
+    assert (await look(it, board, start=size + 5)).items == ()
+
+
+async def test_a_guest_is_shown_what_the_auditors_of_one_node_see_in_his_period(
+    it: Served,
+) -> None:
+    guest, at = it.network.of(BOARD), it.network.at
+    await story(it)
+    before = it.broker.heads.activity.size
+    it.network.at = at + 10 * DAY
+    owner = it.network.of(OWNER)
+    case = await it.open_case(owner, PARTNER, serial=7)
+    during = it.broker.heads.activity.size
+    it.network.at = at + 20 * DAY
+    await it.message(owner, case)
+    await name(it, guest, OWNER, since=at + DAY, upto=at + 20 * DAY)
+    page = await look(it, guest, OWNER)
+    assert [*shown(it, page)] == [*range(before, during)]
+    assert page.upto == it.broker.heads.activity.size, "there is no more to be asked for"
+    assert (await look(it, guest, OWNER, start=during)).items == ()
+    await name(it, guest, PARTNER, since=at + 20 * DAY, upto=at + 21 * DAY)
+    assert shown(it, await look(it, guest, PARTNER)) == {}
+
+
+def _soon(now: int, years: int) -> int:
+    return now + years
+
+
+async def test_what_was_erased_is_shown_as_that_and_hides_nothing_beside_it(
+    it: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The times of what has no text are unknown: the period is found by what is around it."""
+    at = it.network.at
+    await story(it)
+    monkeypatch.setattr(retention, "cutoff", _soon)
+    it.broker.retention.years = 1
+    assert await it.broker.retention.run(sure=True) == 3
+    board = it.network.of(BOARD)
+    page = await look(it, board)
+    assert [item.entry.index for item in page.items] == [*range(it.broker.heads.activity.size)]
+    blank = [item for item in page.items if not item.entry.core]
+    assert {item.kind for item in blank} == {"search", "access", "denied"}
+    rows = {row.idx for row in await it.store.entitled(OWNER, 0, 1000, 1000)}
+    await name(it, board, OWNER, since=at, upto=at + DAY)
+    page = await look(it, board, OWNER)
+    assert {item.entry.index for item in page.items} == rows
+    await name(it, board, OWNER, since=at + 1, upto=at + DAY)
+    assert (await look(it, board, OWNER)).items == ()
+
+
+async def test_attack_nobody_looks_without_a_view_and_each_try_is_entered(it: Served) -> None:
+    await story(it)
+    board, partner, at = it.network.of(BOARD), it.network.of(PARTNER), it.network.at
+    await refused("not-a-viewer", look(it, partner))
+    await refused("not-a-viewer", look(it, board, OWNER))
+    await refused("not-a-viewer", look(it, board, "no-such-node"))
+    await it.broker.denials.settled()
+    page = await it.broker.audit(partner.device, LogFrom(0, 4096, 0))
+    cores = [it.check(item.entry, page.checkpoint) for item in page.items]
+    assert [core.device for core in cores if core.outcome == "not-a-viewer"] == [
+        partner.device.hex()
+    ]
+    await look(it, board)
+    it.network.at = at + 30 * DAY
+    await refused("not-a-viewer", look(it, board))  # it is over
+    await name(it, board)
+    await look(it, board)
+    await name(it, board, expires=0)
+    await refused("not-a-viewer", look(it, board))  # taken back
+    await name(it, board)
+    await it.send(it.network.admin(BOARD), it.network.revoke(board))
+    await refused("revoked", look(it, board))
+
+
+async def test_manifests_of_a_node_join_also_after_a_restart(it: Served) -> None:
+    await story(it)
+    board, size = it.network.of(BOARD), it.broker.heads.activity.size
+    for start in (0, size - 3, size):
+        bundle = casework.manifest(it.network, board, OWNER, size, start=start)
+        await refused("not-next" if start < size else "manifest-range", it.send(board, bundle))
+    await it.restart()
+    bundle = casework.manifest(it.network, board, OWNER, size, start=size - 3)
+    await refused("not-next", it.send(board, bundle))
+    last = await it.store.last_manifest(board.device, OWNER)
+    assert last is not None
+    await it.send(board, casework.manifest(it.network, board, OWNER, size, start=last.idx))
+    await it.send(board, casework.manifest(it.network, board, LAB, size))  # the first about it
+    parts = [
+        casework.manifest(it.network, board, OWNER, size + 1, start=size),
+        casework.manifest(
+            it.network, board, OWNER, size + 2, start=size + 1, device_n=board.device_n + 2
+        ),
+    ]
+    statements: tuple[Signed, ...] = tuple(one.statements[0] for one in parts)
+    await it.send(board, Bundle(statements, (), ()))
+    assert (await Fsck(it.store).whole()).problems == []
