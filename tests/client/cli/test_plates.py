@@ -103,5 +103,6 @@ def test_what_was_guessed_is_said_before_sending(
     shown = capsys.readouterr().out
     assert said in shown
     assert ("plate:" in shown) is bool(said)
-    dialogue.tell_guesses(Screen(), Answers("Merdare", "1 rifle", vehicle))
+    given = Answers("Merdare", "1 rifle", vehicle)
+    dialogue.tell_guesses(Screen(), given, dialogue.alert_of(given, AT))
     assert said in capsys.readouterr().out

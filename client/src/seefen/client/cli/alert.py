@@ -99,7 +99,7 @@ def send(
         raise UsageError("--form and the options say it twice", "put all of it into the form")
     if given is None and not said.is_empty:
         given = dialogue.alert_of(said, times.now())
-        dialogue.tell_guesses(Screen.of(context), said)
+        dialogue.tell_guesses(Screen.of(context), said, given)
     with opened(context) as session:
         into = channel or _only_channel(session)
         alert = given or _asked(session)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
-from seefen.client.cli import answers, forms, guesses, lexicon, terms
+from seefen.client.cli import answers, forms, guesses, lexicon, numbers, terms
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views import alerts
@@ -32,6 +32,7 @@ class Answers:
     vehicle: str = ""
     moving: str = ""
     serials: str = ""
+    which: str = ""
     hidden: str = ""
     more: str = ""
     handling: str = ""
@@ -56,11 +57,14 @@ _QUESTIONS: Final = {
     "hidden": "Hidden where?  (spare wheel, rear panel)",
     "more": "Anything else, no names:",
 }
+_WHICH: Final = "Which number is on which: {}?  (name: number, number; Enter = not said)"
+_NO_SUCH: Final = "'{}' is none of these, or several: {}. The same again keeps it as a number."
 _NOTHING: Final = "What was found?  How many, and of what: 12 pistols, 340 rounds."
 _WHAT: Final = (
     "Not understood: say how many, and of what (12 pistols, 340 rounds). "
     "Enter sends weapons of unknown kind, with your words."
 )
+_NUMBERS: Final = ("serials", "which")
 _TERMS: Final = {"handling": terms.QUESTION}
 
 
@@ -84,12 +88,13 @@ def ask(
     Returns:
         What was said; None where a ``q`` leaves, with the draft kept.
     """
-    questions = _QUESTIONS | (_TERMS if again else {})
-    for name, question in questions.items():
-        answer = _answered(screen, name, question, getattr(said, name))
-        if answer is None:
+    for name, question in (_QUESTIONS | (_TERMS if again else {})).items():
+        asked = _put(screen, said, name, question)
+        if asked is not None and name == "serials":
+            asked = _which(screen, asked)
+        if asked is None:
             return None
-        said = replace(said, **{name: answer})
+        said = asked
         keep(said)
     if again and "H3" in said.handling.upper():
         said = replace(said, conditions=screen.ask(terms.CONDITIONS, said.conditions))
@@ -97,28 +102,42 @@ def ask(
     return said
 
 
-def _answered(screen: Screen, name: str, question: str, before: str) -> str | None:
-    """Return an answer that is understood, or that its officer insists on; None for ``q``."""
+def _which(screen: Screen, said: Answers) -> Answers | None:
+    """Ask which number is on which weapon, where there are several kinds and it is not said."""
+    found = _weapons(said)
+    if not numbers.is_open(found, said.serials):
+        return replace(said, which="")
+    return _put(screen, said, "which", _WHICH.format(numbers.names(found)))
+
+
+def _weapons(said: Answers) -> list[answers.Fields]:
+    return answers.load(said.carrying).get("items", [])
+
+
+def _put(screen: Screen, said: Answers, name: str, question: str) -> Answers | None:
+    """Return the answers with one that is understood or insisted on; None for ``q``."""
+    before: str = getattr(said, name)
     refused = ""
     while True:
         answer = screen.ask(question, refused or before)
         if answer.lower() == _QUIT:
             return None
-        if name == "carrying" and answer and answer == refused:
+        insisted = answer and answer == refused
+        if insisted and name == "carrying":
             answer = answers.as_unknown(answer) or answer
-        complaint = _complaint(name, answer)
+        complaint = "" if insisted and name in _NUMBERS else _complaint(said, name, answer)
         if not complaint:
             if name == "carrying":
                 _tell_words(screen, Answers(carrying=answer))
-            return answer
-        refused = answer if name == "carrying" else ""
+            return replace(said, **{name: answer})
+        refused = answer if name in ("carrying", *_NUMBERS) else ""
         screen.say(alerts.not_understood(complaint))
 
 
-def tell_guesses(screen: Screen, said: Answers) -> None:
+def tell_guesses(screen: Screen, said: Answers, alert: SeizureAlert) -> None:
     """Say where words were guessed at or go as text: with options, nobody sees a preview."""
     _tell_words(screen, said)
-    for guess in _guesses(said):
+    for guess in (*_guesses(said), *guesses.of_numbers(alert)):
         screen.say(alerts.guessed(guess))
 
 
@@ -132,8 +151,10 @@ def _tell_words(screen: Screen, said: Answers) -> None:
         screen.say(alerts.goes_as_text(text))
 
 
-def _complaint(name: str, answer: str) -> str:
+def _complaint(said: Answers, name: str, answer: str) -> str:
     """Return why an answer cannot be sent, or nothing."""
+    if name in _NUMBERS and (wrong := numbers.not_found(_weapons(said), answer)):
+        return _NO_SUCH.format(wrong, numbers.names(_weapons(said)))
     if name == "where" and not answer:
         return "An alert needs a place."
     if name == "moving" and _moving(answer) is None:
@@ -164,7 +185,7 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
         raise UsageError("where it was found is missing", "--where 'Tabanovce > Preševo, out'")
     found = answers.load(said.carrying)
     hidden, other_places = answers.concealment(said.hidden)
-    items = answers.with_serials(found.get("items", []), answers.serials(said.serials))
+    items = _items(said, found)
     if not items and not found.keys() - {"text"}:
         raise UsageError(
             "what was found is missing, or was not understood",
@@ -191,6 +212,13 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
     if moving:
         form |= {"moving": True, "urgency": "FLASH", "urgency_reason": "moving"}
     return forms.build_alert(form)
+
+
+def _items(said: Answers, found: answers.Fields) -> list[answers.Fields]:
+    """Return the weapons with their numbers; a number alone is one where nothing was found."""
+    weapons = found.get("items", [])
+    read = numbers.numbered(weapons, said.serials, said.which)
+    return numbers.on_items(weapons, read, others=bool(found.keys() - {"items", "text"}))
 
 
 def _as_it_is(alert: SeizureAlert) -> SeizureAlert:
