@@ -8,12 +8,13 @@ What was answered is kept as a draft in the vault until it is sent; the next
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from seefen.client.cli import answers, forms, guesses, lexicon, numbers, terms
 from seefen.client.cli.arguments import UsageError
+from seefen.client.cli.paint import Painted
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views import alerts
 from seefen.protocol.errors import RefusedError
@@ -21,11 +22,12 @@ from seefen.protocol.matching import scripts
 from seefen.protocol.messages import SeizureAlert
 
 _QUIT: Final = "q"
+_EMPTY: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the officer said, word for word."""
+    """What the officer said, word for word; ``at``: when he began, as ISO 8601."""
 
     where: str = ""
     carrying: str = ""
@@ -37,15 +39,12 @@ class Answers:
     more: str = ""
     handling: str = ""
     conditions: str = ""
+    at: str = ""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was said yet."""
-        return not any(asdict(self).values())
-
-    def over(self, older: "Answers") -> "Answers":
-        """Return these answers, and the older ones where these are empty."""
-        return replace(older, **{name: value for name, value in asdict(self).items() if value})
+        return self == Answers(at=self.at)
 
 
 _QUESTIONS: Final = {
@@ -64,17 +63,21 @@ _WHAT: Final = (
     "Not understood: say how many, and of what (12 pistols, 340 rounds). "
     "Enter sends weapons of unknown kind, with your words."
 )
+_NO: Final = " [no]"  # what Enter says where nothing stands yet
 _NUMBERS: Final = ("serials", "which")
 _TERMS: Final = {"handling": terms.QUESTION}
 
 
-def answers_from(data: bytes | None) -> Answers:
-    """Return the answers of a draft; one of an older version may lack some."""
-    if data is None:
-        return Answers()
-    kept = forms.fields_of(data)
-    known = {field.name for field in fields(Answers)}
-    return Answers(**{name: str(value) for name, value in kept.items() if name in known})
+def goes_on(screen: Screen) -> bool | None:
+    """Return whether an officer goes on with a draft, or drops it; None where he leaves."""
+    while True:
+        answer = screen.ask("Go on with it? [Y/n]  (n drops it and begins a new alert)")
+        if answer.lower() == _QUIT:
+            return None
+        if not answer or lexicon.means(answer, "yes"):
+            return True
+        if lexicon.means(answer, "no"):
+            return False
 
 
 def ask(
@@ -97,7 +100,10 @@ def ask(
         said = asked
         keep(said)
     if again and "H3" in said.handling.upper():
-        said = replace(said, conditions=screen.ask(terms.CONDITIONS, said.conditions))
+        asked = _put(screen, said, "conditions", terms.CONDITIONS)
+        if asked is None:
+            return None
+        said = asked
         keep(said)
     return said
 
@@ -111,7 +117,8 @@ def _which(screen: Screen, said: Answers) -> Answers | None:
 
 
 def _weapons(said: Answers) -> list[answers.Fields]:
-    return answers.load(said.carrying).get("items", [])
+    found: list[answers.Fields] = answers.load(said.carrying).get("items", [])
+    return found
 
 
 def _put(screen: Screen, said: Answers, name: str, question: str) -> Answers | None:
@@ -119,9 +126,12 @@ def _put(screen: Screen, said: Answers, name: str, question: str) -> Answers | N
     before: str = getattr(said, name)
     refused = ""
     while True:
-        answer = screen.ask(question, refused or before)
+        asked = question.removesuffix(_NO) if before else question
+        answer = screen.ask(asked, refused or before)
         if answer.lower() == _QUIT:
             return None
+        if answer == _EMPTY:
+            answer = before = ""
         insisted = answer and answer == refused
         if insisted and name == "carrying":
             answer = answers.as_unknown(answer) or answer
@@ -176,7 +186,7 @@ def _moving(text: str) -> bool | None:
 
 
 def alert_of(said: Answers, at: datetime) -> SeizureAlert:
-    """Return the alert that the answers make.
+    """Return the alert that the answers make; it occurred when they began, or else now.
 
     Raises:
         UsageError: What is missing, in the words of the questions.
@@ -194,17 +204,22 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
     moving = _moving(said.moving)
     if moving is None:
         raise UsageError("whether it still moves was not understood", "--moving, or leave it out")
+    of_use = terms.fields(said.handling)
+    if of_use.get("handling") == "H3" and not said.conditions:
+        raise UsageError(
+            "H3 means restrictions of your own: they are missing", "--conditions 'a few words'"
+        )
     movement = f"moving: {said.moving}" if len(said.moving.split()) > 1 else ""
     text = "; ".join(filter(None, (found.get("text"), movement, other_places, said.more)))
     form: dict[str, Any] = {
         **answers.place(said.where),
         **found,
-        **terms.fields(said.handling),
+        **of_use,
         "conditions": said.conditions,
         "items": items,
         "concealment": hidden,
         "vehicle": answers.vehicle(said.vehicle),
-        "occurred_at": at.isoformat(timespec="seconds"),
+        "occurred_at": said.at or at.isoformat(timespec="seconds"),
         "created_at": int(at.timestamp()),
         "text": text,
         "script": "Cyrl" if "Cyrl" in scripts(text) else "Latn",
@@ -231,38 +246,47 @@ def compose(
     at: datetime,
     keep: Callable[[Answers], None],
     fill: Callable[[SeizureAlert], SeizureAlert] = _as_it_is,
+    beside: Painted | None = None,
 ) -> SeizureAlert | None:
     """Ask until the officer sends (the alert) or keeps the draft (None).
+
+    ``beside`` is shown with each alert that is about to leave: what goes with it.
 
     ``keep`` is called after each answer: power cut or Ctrl-C, the draft is there. ``fill``
     puts the presets in, before the alert is shown.
     """
     again = False
-    screen.say(alerts.how_to_answer())
+    screen.say(alerts.how_to_answer(kept=not said.is_empty))
+    said = replace(said, at=said.at or at.isoformat(timespec="seconds"))
     while True:
         answered = ask(screen, said, keep, again=again)
         if answered is None:
             return None
         said = answered
-        alert = _understood(screen, said, at, fill)
+        alert = _understood(screen, said, at, fill, beside)
         question = (
             "[Enter] send   [e] edit   [q] keep draft" if alert else "[Enter] edit   [q] keep draft"
         )
         choice = screen.ask(question).lower()
         if choice.startswith("q"):
             return None
-        again = alert is not None
         if alert is not None and not choice.startswith("e"):
             return alert
+        again = alert is not None or bool(said.handling)
+        screen.say(alerts.how_to_answer(kept=True))
 
 
 def _understood(
-    screen: Screen, said: Answers, at: datetime, fill: Callable[[SeizureAlert], SeizureAlert]
+    screen: Screen,
+    said: Answers,
+    at: datetime,
+    fill: Callable[[SeizureAlert], SeizureAlert],
+    beside: Painted | None,
 ) -> SeizureAlert | None:
     try:
         alert = fill(alert_of(said, at))
     except (UsageError, RefusedError) as refused:
         screen.say(alerts.not_yet(str(refused)))
         return None
-    screen.say(alerts.before_sending(alert, _guesses(said)))
+    screen.say(alerts.before_sending(alert, _guesses(said), beside))
     return alert
