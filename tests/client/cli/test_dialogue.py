@@ -103,7 +103,7 @@ def test_a_draft_goes_on_where_it_was_left(
     assert alert.occurred_at == "2026-03-13T23:10:00+00:00"
     assert kept[-1] == earlier
     shown = capsys.readouterr().out
-    assert "Enter keeps what stands in brackets; - empties it" in shown
+    assert "Enter keeps what stands there; - empties it" in shown
     assert "Enter skips" not in shown
     assert "accomplice? [yes]" in shown
 

@@ -81,6 +81,16 @@ def test_one_question_where_there_are_several_kinds_and_numbers(
         assert "Which number" not in capsys.readouterr().out
 
 
+def test_numbers_are_kept_where_its_officer_leaves_at_the_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept: list[Answers] = []
+    lines = ["Merdare", LOAD, "", "", SERIALS, "q"]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+    assert dialogue.compose(Screen(), Answers(), AT, kept.append) is None
+    assert kept[-1].serials == SERIALS
+
+
 def test_a_weapon_that_was_not_found_is_asked_again_and_never_dropped(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

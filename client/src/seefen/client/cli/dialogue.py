@@ -53,10 +53,10 @@ _QUESTIONS: Final = {
     "vehicle": "Vehicle?  (VW Passat B6 grey SK-0000-ZZ)",
     "moving": "Still moving, car or accomplice? [no]",
     "serials": "Serials as read, ? for what is unreadable (Enter = later):",
+    "which": "Which number is on which: {}?  (name: number, number; Enter = not said)",
     "hidden": "Hidden where?  (spare wheel, rear panel)",
     "more": "Anything else, no names:",
 }
-_WHICH: Final = "Which number is on which: {}?  (name: number, number; Enter = not said)"
 _NO_SUCH: Final = "'{}' is none of these, or several: {}. The same again keeps it as a number."
 _NOTHING: Final = "What was found?  How many, and of what: 12 pistols, 340 rounds."
 _WHAT: Final = (
@@ -65,7 +65,7 @@ _WHAT: Final = (
 )
 _NO: Final = " [no]"  # what Enter says where nothing stands yet
 _NUMBERS: Final = ("serials", "which")
-_TERMS: Final = {"handling": terms.QUESTION}
+_OF_USE: Final = ("handling", "conditions")
 
 
 def goes_on(screen: Screen) -> bool | None:
@@ -91,29 +91,32 @@ def ask(
     Returns:
         What was said; None where a ``q`` leaves, with the draft kept.
     """
-    for name, question in (_QUESTIONS | (_TERMS if again else {})).items():
-        asked = _put(screen, said, name, question)
-        if asked is not None and name == "serials":
-            asked = _which(screen, asked)
-        if asked is None:
+    for name in (*_QUESTIONS, *(_OF_USE if again else ())):
+        question = _question(said, name)
+        if not question:
+            said = replace(said, which="") if name == "which" else said
+            continue
+        answered = _put(screen, said, name, question)
+        if answered is None:
             return None
-        said = asked
-        keep(said)
-    if again and "H3" in said.handling.upper():
-        asked = _put(screen, said, "conditions", terms.CONDITIONS)
-        if asked is None:
-            return None
-        said = asked
+        said = answered
         keep(said)
     return said
 
 
-def _which(screen: Screen, said: Answers) -> Answers | None:
-    """Ask which number is on which weapon, where there are several kinds and it is not said."""
-    found = _weapons(said)
-    if not numbers.is_open(found, said.serials):
-        return replace(said, which="")
-    return _put(screen, said, "which", _WHICH.format(numbers.names(found)))
+def _question(said: Answers, name: str) -> str:
+    """Return what is asked; nothing where there is nothing to ask after the answers so far.
+
+    Which number is on which weapon is asked where there are several kinds and it is not said,
+    conditions where a handling code needs them.
+    """
+    if name == "which":
+        found = _weapons(said)
+        names = numbers.names(found)
+        return _QUESTIONS[name].format(names) if numbers.is_open(found, said.serials) else ""
+    if name == "conditions":
+        return terms.CONDITIONS if "H3" in said.handling.upper() else ""
+    return _QUESTIONS.get(name, terms.QUESTION)
 
 
 def _weapons(said: Answers) -> list[answers.Fields]:

@@ -103,9 +103,7 @@ def not_yet(reason: str) -> Painted:
 def how_to_answer(*, kept: bool) -> Painted:
     """Return what Enter does, how an answer is emptied, and how one leaves."""
     if kept:
-        return dim(
-            "Enter keeps what stands in brackets; - empties it; q keeps the draft and leaves."
-        )
+        return dim("Enter keeps what stands there; - empties it; q keeps the draft and leaves.")
     return dim("Enter skips a question; q keeps a draft and leaves.")
 
 
