@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seefen.client.cli import answers, dialogue, numbers
+from seefen.client.cli import answers, dialogue, numbers, trace_about
 from seefen.client.cli.dialogue import Answers
 from seefen.client.cli.screen import Screen
 from seefen.client.sheets import things_from_csv
@@ -137,6 +137,13 @@ def test_guns_with_and_without_a_number() -> None:
 def test_a_number_alone_needs_one() -> None:
     with pytest.raises(RefusedError, match="stands alone"):
         Item(category="unknown", kind="number").check("items[0]")
+
+
+def test_a_number_alone_is_asked_about_as_that_of_a_weapon() -> None:
+    alert = dialogue.alert_of(Answers("Merdare", LOAD, serials=SERIALS), AT)
+    asked = trace_about.request(alert, 4, ("belgrade-ffp",), AT)
+    assert (asked.item.kind, asked.item.serial_as_read) == ("firearm", "С-84417")
+    assert asked.cover().subject.startswith("1 weapon of unknown kind")
 
 
 def test_a_number_alone_comes_back_from_a_table() -> None:

@@ -45,6 +45,7 @@ AT = datetime(2026, 3, 14, 1, 47, 9, tzinfo=UTC)
         ("Ford 34 ABC 123", "34 ABC 123"),  # TR
         ("VW W-12345 A", "W-12345 A"),  # AT
         ("BMW 320 d B-AB 1234", "B-AB 1234"),  # DE
+        ("Seat Ibiza KA-AB 123E", "KA-AB 123E"),
         ("Škoda 1A2 3456", "1A2 3456"),  # CZ
         ("Fiat WA 12345", "WA 12345"),  # PL
         ("Fiat AB 123 CD", "AB 123 CD"),  # IT

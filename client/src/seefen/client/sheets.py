@@ -148,9 +148,9 @@ def _things(message: ExportedMessage) -> Iterator[Cells]:
             cells = {field: _cell(one[field]) for field in _ITEM if field in one}
             cells["thing_text"] = _cell(one.get("text", ""))
             lists = {field: _pairs(one[field], of) for field, of in _LISTS.items() if field in one}
-            # A number alone is on a weapon of another row: a sum over the table is that of weapons.
-            one_of_it = {} if cells.get("kind") == NUMBER else {"qty": "1"}
-            yield {"thing": kind, **one_of_it, **cells, **lists}
+            row = {"thing": kind, "qty": "1", **cells, **lists}
+            # A number alone is on a weapon of another row: a sum over the table is of weapons.
+            yield row | {"qty": ""} if cells.get("kind") == NUMBER else row
 
 
 def _pairs(value: list[Fields], of: str) -> str:
