@@ -59,15 +59,19 @@ def _urgency(view: ObjectView) -> Piece:
     return alarm(code) if code == "FLASH" else warn(code) if code == "URGENT" else code
 
 
-def before_sending(alert: SeizureAlert, guesses: Iterable[str] = ()) -> Painted:
-    """Return what is about to be sent, what was guessed, and remarks about letters."""
+def before_sending(
+    alert: SeizureAlert, guesses: Iterable[str] = (), beside: Painted | None = None
+) -> Painted:
+    """Return what is about to be sent, what was guessed, what goes ``beside`` it, and remarks."""
     numbers = [item.serial_as_read for item in alert.items if item.serial_as_read]
     remarks = [line("  ", note) for note in map(remark, numbers) if note]
     return stack(
         line(""),
+        alarm("EXERCISE: nothing of this is real.") if alert.exercise else None,
         bold(alert.cover().subject or "alert"),
         messages.body(alert),
         None if alert.moving else line("  moving  no"),
+        beside,
         *map(guessed, guesses),
         *remarks,
         line("  conditions: ", alert.conditions) if alert.conditions else None,
@@ -96,8 +100,10 @@ def not_yet(reason: str) -> Painted:
     return warn("Not yet: ", reason)
 
 
-def how_to_answer() -> Painted:
-    """Return how one skips a question and how one leaves."""
+def how_to_answer(*, kept: bool) -> Painted:
+    """Return what Enter does, how an answer is emptied, and how one leaves."""
+    if kept:
+        return dim("Enter keeps what stands there; - empties it; q keeps the draft and leaves.")
     return dim("Enter skips a question; q keeps a draft and leaves.")
 
 
@@ -114,16 +120,6 @@ def goes_as_text(words: str) -> Painted:
 def guessed(what: str) -> Painted:
     """Return what the program made of words that leave room."""
     return warn("  ", what)
-
-
-def draft_kept() -> Painted:
-    """Return that the draft is safe."""
-    return line("Draft kept in the vault. 'seefen alert send' goes on with it.")
-
-
-def draft_found() -> Painted:
-    """Return that an earlier draft is offered."""
-    return line("Going on with your draft: Enter keeps what stands in brackets.")
 
 
 def reached(ref: str, rows: Sequence[Reach]) -> Painted:
