@@ -335,7 +335,7 @@ class Requests:
             delivered = step_at(engine, row.object, node, "delivered")
             if delivered is None and node == engine.node:
                 delivered = row.at  # it is here, whether or not that stands in the log yet
-            due_s = clock_s(cover, row.at if delivered is None else delivered, flash)
+            due_s = clock_s(cover, node, row.at if delivered is None else delivered, flash)
             life = Request(life=cover.life, due_s=due_s)
             lives[node] = (life if delivered is None else life.delivered(delivered), None)
         replies = "reply_to = ? AND case_id = ? AND cover IS NOT NULL"
