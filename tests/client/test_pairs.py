@@ -56,7 +56,7 @@ def times(client: Client, ref: str | None) -> dict[str, int]:
     row = row_of(client._engine, state, number)
     assert row.opened_cover is not None
     lives = client.requests._lives(row, row.opened_cover)
-    return {node: life.due_s for node, (life, _) in lives.items()}
+    return {node: life.request.due_s for node, life in lives.items()}
 
 
 async def refused(client: Client, case: str, message: Message) -> RefusedError:
