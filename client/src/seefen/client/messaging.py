@@ -52,8 +52,8 @@ def _anything(_nodes: Sequence[str], _message: Message) -> None:
     """Let anything go anywhere; the client puts the pair policy here."""
 
 
-def _usual(_nodes: Sequence[str], message: Message) -> int:
-    return message.due_s()
+def _usual(_nodes: Sequence[str], _message: Message) -> dict[str, int]:
+    return {}
 
 
 def silent(name: str, done: int, total: int) -> None:
@@ -69,7 +69,7 @@ class Messaging:
         self._casework = casework
         self.fill: Fill = _as_it_is
         self.permit: Callable[[Sequence[str], Message], None] = _anything
-        self.clock_s: Callable[[Sequence[str], Message], int] = _usual
+        self.clocks: Callable[[Sequence[str], Message], dict[str, int]] = _usual
 
     async def send(
         self,
@@ -110,7 +110,7 @@ class Messaging:
                 supersedes=supersedes,
                 attach=files,
                 original=original,
-                due_s=self.clock_s(state.members, message),
+                clocks=self.clocks(state.members, message),
                 expires=expires,
             )
             message_object = self._outbox.object_of(draft) if files else b""

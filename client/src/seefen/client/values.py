@@ -205,8 +205,21 @@ class DueView:
 
 
 @dataclass(frozen=True, slots=True)
+class WordView:
+    """What a node itself said last of a request, like ``refused``; ``said`` names the ground."""
+
+    state: str
+    officer: str
+    at: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class LifeView:
-    """How a request stands at one node, and who moved it last. ``used`` is per cent."""
+    """How a request stands at one node, and who moved it last. ``used`` is per cent.
+
+    ``word`` is what the node had said where its asker has closed or withdrawn the request.
+    """
 
     node: str
     state: str
@@ -217,6 +230,7 @@ class LifeView:
     officer: str
     moved_at: int | None
     said: str
+    word: WordView | None = None
 
 
 @dataclass(frozen=True, slots=True)
