@@ -156,7 +156,7 @@ def _hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit
     """Return a place where a mark was found."""
     view = object_view(engine, row)
     place = (view.ref, field, text, exactness, view.sender, view.created_at, view.subject)
-    return Hit(*place, view.corrected_by)
+    return Hit(*place, view.corrected_by, row.is_exercise)
 
 
 def check(engine: Engine, text: str) -> CheckResult:

@@ -205,7 +205,7 @@ class Messaging:
                 continue
             reach = tuple(self.reach((engine.trust.require_state(row.case), row.n)))
             if any(one.answer is None for one in reach):
-                found.append(OwnAlert(ref_of(engine, row), reach))
+                found.append(OwnAlert(ref_of(engine, row), reach, cover.exercise))
         return found
 
     async def note_from_alert(self, state: CaseState, row: Row) -> Sent:
@@ -215,12 +215,12 @@ class Messaging:
         need not have it, and whether he may is asked where it is forwarded. Unread, it may be
         under the strictest mark.
         """
-        ref, cover, message = ref_of(self._engine, row), row.opened_cover, row.message
+        ref, message = ref_of(self._engine, row), row.message
         handling = row.statement.handling
         bound = handling == "H3" or (message is not None and message.conditions)
         note = Note(
             text=f"Opened from alert {ref}.",
-            exercise=cover is not None and cover.exercise,
+            exercise=row.is_exercise,
             handling=handling,
             conditions=f"Those of {ref}." if bound else "",
             tlp=next(iter(TABLES["tlp"])) if message is None else message.tlp,
@@ -239,6 +239,7 @@ class Messaging:
             answered_by=by,
             answered_at=at,
             left_out=left_out,
+            exercise=row.is_exercise,
         )
 
     def _result(self, sent: list[Sent], draft: int) -> Sent:

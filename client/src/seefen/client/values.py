@@ -145,6 +145,7 @@ class Reach:
     left_out: str | None
     phone: str = ""
     since: int | None = None
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class OwnAlert:
 
     ref: str
     reach: tuple[Reach, ...]
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +243,8 @@ class RequestView:
 class Hit:
     """A place in the own vault where a mark was found, and how exactly.
 
-    ``corrected_by`` is what says that something in it was wrong, perhaps this mark.
+    ``corrected_by`` is what says that something in it was wrong, perhaps this mark. What stands
+    in an ``exercise`` is not real, however exact.
     """
 
     ref: str
@@ -252,6 +255,7 @@ class Hit:
     created_at: int
     subject: str
     corrected_by: str = ""
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

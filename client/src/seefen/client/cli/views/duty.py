@@ -8,6 +8,7 @@ from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line
 from seefen.client.cli.scripts import remark
 from seefen.client.cli.views.objects import name_of
 from seefen.client.values import CheckResult, DueView, Event, Found, Hit, ObjectView, WatchView
+from seefen.protocol.messages.cover import EXERCISE
 
 
 def on_watch(watches: Sequence[WatchView]) -> Painted:
@@ -55,7 +56,11 @@ def due(rows: Sequence[DueView]) -> Painted:
 
 def expired(views: Sequence[ObjectView]) -> Painted:
     """Name alerts that expired before the own node had answered."""
-    refs = ", ".join(view.ref for view in views)
+    real = (view.cover is None or not view.cover.exercise for view in views)
+    refs = ", ".join(
+        view.ref if is_real else f"{view.ref} ({EXERCISE})"
+        for view, is_real in zip(views, real, strict=True)
+    )
     return warn(f"Expired, and asked of nobody any more: {refs}")
 
 
