@@ -109,6 +109,7 @@ def _of_cover(cover: ExportedCover | ExportedMessage) -> Cells:
         "handling": cover.handling,
         "handling_text": cover.handling_text,
         "reply_to": cover.reply_to,
+        "exercise": _cell(cover.exercise),
     }
 
 

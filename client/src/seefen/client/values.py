@@ -145,6 +145,7 @@ class Reach:
     left_out: str | None
     phone: str = ""
     since: int | None = None
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class OwnAlert:
 
     ref: str
     reach: tuple[Reach, ...]
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +259,8 @@ class Hit:
 
     ``corrected_by`` is what says that something in it was wrong, perhaps this mark;
     ``replaced_by`` its newest version, which this device has not opened; ``unread`` all that was
-    said of it later and is not open here: it may say that the mark is wrong.
+    said of it later and is not open here: it may say that the mark is wrong. What stands in an
+    ``exercise`` is not real, however exact.
     """
 
     ref: str
@@ -270,6 +273,7 @@ class Hit:
     corrected_by: str = ""
     replaced_by: str = ""
     unread: tuple[str, ...] = ()
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,11 @@ class Row(msgspec.Struct, frozen=True):
         return None if self.cover is None else decode_cover(self.cover)
 
     @property
+    def is_exercise(self) -> bool:
+        """Whether its cover says that nothing of it is real."""
+        return (cover := self.opened_cover) is not None and cover.exercise
+
+    @property
     def message(self) -> Message | None:
         """The message, once its body was opened."""
         form = None if self.body is None else decode_message(self.body)

@@ -12,6 +12,7 @@ from seefen.client.cli.views.objects import covered, draft, name_of
 from seefen.client.labels import ENGLISH
 from seefen.client.values import ObjectView, OwnAlert, Reach
 from seefen.protocol.messages import SeizureAlert
+from seefen.protocol.messages.cover import EXERCISE
 
 PATIENCE: Final = 60  # seconds until a node that has nothing yet counts as not reached
 
@@ -126,7 +127,8 @@ def reached(ref: str, rows: Sequence[Reach]) -> Painted:
     """Return node by node how far something got, those not reached first."""
     if not rows:
         return line(f"{ref} went to no other node yet.")
-    return stack(bold(ref), reach_lines(rows))
+    exercise = any(reach.exercise for reach in rows)
+    return stack(line(bold(ref), alarm(f"  {EXERCISE}") if exercise else ""), reach_lines(rows))
 
 
 def unanswered(open_: Sequence[OwnAlert]) -> Painted:
@@ -142,7 +144,8 @@ def _unanswered(one: OwnAlert) -> str:
         for reach in one.reach
     )
     missed = f", {away} NOT REACHED" if away else ""
-    text = f"Your alert {one.ref}: {silent} of {len(one.reach)} not answered{missed}"
+    real = f"{EXERCISE}. " if one.exercise else ""
+    text = f"{real}Your alert {one.ref}: {silent} of {len(one.reach)} not answered{missed}"
     return f"{text} (seefen alert reach {one.ref})"
 
 
