@@ -26,7 +26,7 @@ class ObjectView:
     recorded_at: int
     file: bool
     name: str
-    size: int
+    size: int  # in bytes: of a file that was opened here its own, else of what is sealed
     state: str
     answer: str
     answered_by: str

@@ -9,7 +9,7 @@ from rich.text import Text
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
 from seefen.client.cli.views import surfaces
-from seefen.client.cli.views.objects import covered, draft, name_of
+from seefen.client.cli.views.objects import covered, draft, name_of, size_of
 from seefen.client.labels import ENGLISH
 from seefen.client.values import CaseView, ObjectView
 
@@ -196,14 +196,14 @@ def _many(files: Sequence[ObjectView], lang: str) -> tuple[str, ...]:
         times.moment(first.created_at, times.now()),
         f"{len(files)} files of {first.reply_to}" if first.reply_to else f"{len(files)} files",
         first.sender,
-        times.size(sum(file.size for file in files)),
+        size_of(files),
         ", ".join(state),
     )
 
 
 def _details(item: ObjectView, lang: str) -> str:
     if item.file:
-        return times.size(item.size)
+        return size_of((item,))
     return " · ".join(
         filter(None, (covered(item, lang) or item.subject, codes.short_handling(item.handling)))
     )
