@@ -258,6 +258,8 @@ class Hit:
 class Found:
     """What a search found in the own vault: covers, the newest first, and what it covered.
 
+    ``cases`` are those in whose title all words stand, where this device may read it.
+
     ``searched`` are the bodies that were looked through, ``closed`` those that are not open.
     ``entry`` is where the log says that it was done; None while that waits.
     """
@@ -268,11 +270,12 @@ class Found:
     searched: int
     closed: int
     entry: int | None = None
+    cases: tuple[CaseView, ...] = ()
 
     @property
     def count(self) -> int:
         """How many are shown."""
-        return len(self.views)
+        return len(self.views) + len(self.cases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,14 +158,13 @@ def _put(fields: dict[str, Any], path: str, value: object) -> bool:
     try:
         for step in outer:
             place = place[int(step) if isinstance(place, list) else step]
-        key = int(last) if isinstance(place, list) else last
-        if value is not _ABSENT:
-            place[key] = _copy(value)
-        elif isinstance(place, dict):
-            cast("dict[str, Any]", place).pop(key, None)
+        if isinstance(place, list):
+            place[int(last)] = None if value is _ABSENT else _copy(value)
+        elif value is _ABSENT:
+            place.pop(last, None)
         else:
-            return False
-    except (LookupError, TypeError, ValueError):
+            place[last] = _copy(value)
+    except (AttributeError, LookupError, TypeError, ValueError):
         return False
     return True
 
@@ -174,5 +173,5 @@ def _copy(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copy(one) for key, one in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_copy(one) for one in cast("list[Any]", value)]
+        return [_copy(one) for one in value]
     return value

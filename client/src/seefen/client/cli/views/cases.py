@@ -7,7 +7,7 @@ from typing import Final
 from rich.text import Text
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.client.cli.paint import Grid, Ledger, Painted, bold, dim, line, stack, warn
 from seefen.client.cli.views import surfaces
 from seefen.client.cli.views.objects import covered, draft, name_of, size_of
 from seefen.client.labels import ENGLISH
@@ -34,29 +34,20 @@ def case_list(views: Sequence[CaseView]) -> Painted:
         return stack(
             line("No case yet."), dim("'seefen case open --title TEXT --member NODE' opens one.")
         )
-    rows = Grid(
-        "CASE",
-        "TITLE",
-        "OWNER",
-        "MEMBERS",
-        "OBJECTS",
-        "UNREAD",
-        "WHO HAS IT",
-        right=(4, 5),
-        keep=(0,),
-    )
+    heads = ("CASE", "TITLE", "OWNER", "MEMBERS", "OBJECTS", "UNREAD", "WHO HAS IT")
+    rows = Ledger(*heads, right=(4, 5))
     for view in views:
         title = view.title if view.readable else _sealed(view)
         rows.row(
             bold(view.number),
             title,
             view.owner,
-            len(view.members),
-            view.object_count,
-            view.unread,
+            str(len(view.members)),
+            str(view.object_count),
+            str(view.unread),
             ", ".join(one.officer for one in view.assigned),
         )
-    return stack(rows.painted(), *map(_left_out, views))
+    return stack(rows, *map(_left_out, views))
 
 
 def _sealed(view: CaseView) -> Text:

@@ -124,10 +124,12 @@ def found(result: Found) -> Painted:
         if result.closed
         else None
     )
-    if not result.views:
+    if not result.count:
         return stack(line("Nothing found."), covered, closed, _entered(result.entry))
     now = times.now()
     grid = Grid("REF", "WHEN", "FROM", "WHAT", "COVER", keep=(0,))
+    for case in result.cases:
+        grid.row(bold(case.number), "", case.owner, "case", case.title)
     for view in result.views:
         grid.row(
             bold(view.ref),
