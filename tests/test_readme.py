@@ -15,7 +15,7 @@ import typer
 from seefen.client import Client, admitting, founding, joining
 from seefen.client.cli.app import app
 from seefen.client.keyfile import read_root_key
-from seefen.protocol.messages import SeizureAlert, TraceRequest, message_from_form
+from seefen.protocol.messages import InfoRequest, SeizureAlert, TraceRequest, message_from_form
 from seefen.server import cli as server_cli
 from seefen.server.config import Config
 from tests.support.broker import RunningBroker, running_broker
@@ -39,14 +39,13 @@ REQUEST = {
     "searched": [{"channel": "national registry"}],
 }  # fmt: skip
 CHANNEL = "seefen-border"
-TRACE = {"type": "TraceRequest", **REQUEST}
 QUESTION = {
-    "type": "InfoRequest", "to": ["belgrade-ffp"], "about": ["vehicle"], "what_is_asked": "Whose?",
+    "to": ["belgrade-ffp"], "about": ["vehicle"], "what_is_asked": "Whose?",
     "offence": "trafficking", "basis": "pcc-see",
     "facts": "A grey car fled from the crossing.", "why_you": "It has your plates.",
 }  # fmt: skip
 ALERT = {
-    "type": "SeizureAlert", "occurred_at": "2026-03-14T02:47+01:00", "setting": "bcp",
+    "occurred_at": "2026-03-14T02:47+01:00", "setting": "bcp",
     "place": "Tabanovce",
     "items": [{"category": "pistol", "make": "Zastava", "serial_as_read": "C-84417"}],
 }  # fmt: skip
@@ -125,9 +124,12 @@ async def _ask_for_a_trace(home: Path) -> tuple[str, str]:
 
 async def _ask_everybody(home: Path) -> None:
     """Let an alert and a trace wait in a channel, and a question in a case."""
-    made = [message_from_form(form["type"], form) for form in (ALERT, TRACE, QUESTION)]
-    raised, trace, question = made
+    raised = message_from_form("SeizureAlert", ALERT)
+    trace = message_from_form("TraceRequest", REQUEST)
+    question = message_from_form("InfoRequest", QUESTION)
     assert isinstance(raised, SeizureAlert)
+    assert isinstance(trace, TraceRequest)
+    assert isinstance(question, InfoRequest)
     async with Client.open(home, PASSPHRASE) as client:
         await client.channels.open(CHANNEL, ["belgrade-ffp"])
         await client.alerts.send(raised, CHANNEL)
