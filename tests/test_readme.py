@@ -15,7 +15,7 @@ import typer
 from seefen.client import Client, admitting, founding, joining
 from seefen.client.cli.app import app
 from seefen.client.keyfile import read_root_key
-from seefen.protocol.messages import TraceRequest, message_from_form
+from seefen.protocol.messages import InfoRequest, SeizureAlert, TraceRequest, message_from_form
 from seefen.server import cli as server_cli
 from seefen.server.config import Config
 from tests.support.broker import RunningBroker, running_broker
@@ -37,6 +37,17 @@ REQUEST = {
     },
     "question": ["manufacture", "last legal holder"],
     "searched": [{"channel": "national registry"}],
+}  # fmt: skip
+CHANNEL = "seefen-border"
+QUESTION = {
+    "to": ["belgrade-ffp"], "about": ["vehicle"], "what_is_asked": "Whose?",
+    "offence": "trafficking", "basis": "pcc-see",
+    "facts": "A grey car fled from the crossing.", "why_you": "It has your plates.",
+}  # fmt: skip
+ALERT = {
+    "occurred_at": "2026-03-14T02:47+01:00", "setting": "bcp",
+    "place": "Tabanovce",
+    "items": [{"category": "pistol", "make": "Zastava", "serial_as_read": "C-84417"}],
 }  # fmt: skip
 
 # A machine of ours, or an address to download from: no page and no unit may name one.
@@ -64,6 +75,7 @@ async def test_the_example_runs_as_it_stands(tmp_path: Path) -> None:
         for node, home in (("skopje-border", "skopje"), ("belgrade-ffp", "home")):
             await _join(broker, node, tmp_path / home, keys)
         ref, subject = await _ask_for_a_trace(tmp_path / "skopje")
+        await _ask_everybody(tmp_path / "skopje")
         (tmp_path / "passphrase.txt").write_text(PASSPHRASE + "\n", encoding="utf-8")
         (tmp_path / "form.pdf").write_bytes(b"%PDF-1.7\nreceived\n")
 
@@ -74,6 +86,7 @@ async def test_the_example_runs_as_it_stands(tmp_path: Path) -> None:
         )
         assert told, said
         await _has_the_answer(tmp_path / "skopje", ref, int(told[1]))
+        await _nothing_else_was_touched(tmp_path / "skopje")
 
 
 async def _founded(broker: RunningBroker, folder: Path) -> tuple[Path, ...]:
@@ -107,6 +120,32 @@ async def _ask_for_a_trace(home: Path) -> tuple[str, str]:
         assert sent.ref is not None
         (asked,) = [o for o in client.cases.show(case.number).objects if o.ref == sent.ref]
         return sent.ref, asked.subject
+
+
+async def _ask_everybody(home: Path) -> None:
+    """Let an alert and a trace wait in a channel, and a question in a case."""
+    raised = message_from_form("SeizureAlert", ALERT)
+    trace = message_from_form("TraceRequest", REQUEST)
+    question = message_from_form("InfoRequest", QUESTION)
+    assert isinstance(raised, SeizureAlert)
+    assert isinstance(trace, TraceRequest)
+    assert isinstance(question, InfoRequest)
+    async with Client.open(home, PASSPHRASE) as client:
+        await client.channels.open(CHANNEL, ["belgrade-ffp"])
+        await client.alerts.send(raised, CHANNEL)
+        await client.requests.ask(CHANNEL, trace)
+        case = await client.cases.open("A question", ["belgrade-ffp"])
+        await client.requests.ask(case.number, question)
+
+
+async def _nothing_else_was_touched(home: Path) -> None:
+    async with Client.open(home, PASSPHRASE) as client:
+        assert [one.type for one in client.cases.show(CHANNEL).objects] == [
+            "SeizureAlert",
+            "TraceRequest",
+        ]
+        read = [row.ref for row in await client.audit.list(node="belgrade-ffp")]
+        assert len(set(read)) == 1, read
 
 
 async def _run(text: str, folder: Path) -> str:

@@ -141,3 +141,6 @@ def test_attack_47_what_a_click_would_run_is_saved_as_bytes(ending: str) -> None
 def test_what_a_click_shows_keeps_its_name(name: str) -> None:
     assert saved_name(name) == name
     assert saved_name("no suffix") == "no suffix.bin"
+    assert saved_name("photo650.bin") == "photo650.bin"
+    assert saved_name("photo.exe.BIN") == "photo.exe.BIN"
+    assert saved_name(".bin") == "bin.bin"

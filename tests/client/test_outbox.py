@@ -201,10 +201,11 @@ async def test_an_alert_passes_a_file_that_is_on_its_way(
     assert [one.ref for one in (await first).files] == [f"{CHANNEL}#3"]
 
 
-async def test_a_name_that_is_no_text_can_be_sent(place: Site, tmp_path: Path) -> None:
+async def test_a_name_that_is_no_text_is_sent_and_said(place: Site, tmp_path: Path) -> None:
     skopje = await channel(place, BELGRADE)
     odd = tmp_path / b"caf\x65\xcc\x81\xff.jpg".decode("utf-8", "surrogateescape")
     odd.write_bytes(b"a photograph")
     sent = await skopje.alerts.send(alert(), CHANNEL, [odd])
 
     assert sent.files[0].ref == f"{CHANNEL}#2"
+    assert sent.files[0].remark.startswith("caf\u00e9\ufffd.jpg: what is no letter")

@@ -241,7 +241,9 @@ async def test_a_file_that_finds_no_room_is_a_sentence(place: Site, tmp_path: Pa
         await belgrade.files.get(ref, blocked, **WHY)
     assert caught.value.rule == "file"
 
+    sealed = belgrade.files.view(ref).size
     path = await belgrade.files.get(ref, tmp_path / "got")
+    assert belgrade.files.view(ref).size == path.stat().st_size < sealed  # it is padded
     assert path.read_bytes() == scan.read_bytes()
 
 

@@ -187,3 +187,20 @@ async def test_a_query_is_no_language(place: Site) -> None:
     for text in ('foo" OR "near', "near*", "folded:near", "NEAR(near near)", "-near", "^near"):
         skopje.search(text, **WHY)
     assert skopje.search('nea" OR "zxc').views == ()
+
+
+async def test_the_title_of_a_case_is_found_while_this_device_may_read_it(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    number = (await skopje.cases.open("Пиштољи из Табановца", [BELGRADE])).number
+    await until(lambda: any(one.title for one in belgrade.cases.list()), belgrade)
+    for client in (skopje, belgrade):
+        found = client.search("tabanov Pištolji", "detection", "pcc-see")
+        assert [(one.number, one.title) for one in found.cases] == [
+            (number, "Пиштољи из Табановца")
+        ]
+        assert (found.views, found.count) == ((), 1)
+        assert client.search("tabanov rifle").cases == ()
+    monkeypatch.setattr(skopje._engine, "case_key", lambda *_: None)
+    assert skopje.search("tabanov").cases == ()

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from demo import case_a
 from seefen.client.exporting import Export, ExportedCover, ExportedMessage
 from seefen.client.redacting import without_persons
-from seefen.client.sheets import COLUMNS, as_csv, neutral, restored, things_from_csv
+from seefen.client.sheets import _ITEM, COLUMNS, as_csv, neutral, restored, things_from_csv
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Item, Marking, Message, message_from_form, to_json
 from tests.protocol.messages.samples import SAMPLES
@@ -56,6 +57,13 @@ def export(*messages: Message, with_persons: bool = True) -> Export:
 
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_the_page_lists_each_column_of_a_table_of_things() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    told = page.partition("`seefen items` reads")[2].partition("\n## ")[0]
+    missing = [name for name in ("thing", *_ITEM, "text") if f"`{name}`" not in told]
+    assert missing == ["thing_text"]  # which is `text` in a table that is no export
 
 
 def test_a_row_for_each_thing_with_what_holds_for_its_message() -> None:

@@ -1,11 +1,15 @@
 """A trace request about a weapon that stands in a message: nothing of it is typed again."""
 
+import io
+
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
 from demo import case_a
 from seefen.client.cli import times, trace_about
 from seefen.client.cli.arguments import UsageError
+from seefen.client.cli.views import messages
 from seefen.protocol.messages import Message, Note, SeizureAlert, TraceRequest, encode_message
 
 NODES = ("belgrade-ffp", "tirana-border", "sarajevo-lab")
@@ -43,5 +47,24 @@ def test_which_weapon_must_be_said_where_there_are_several() -> None:
         about(case_a.alert(), 99)
     with pytest.raises(UsageError, match="no weapon"):
         about(Note(text="x"))
+    third = replace(
+        case_a.alert(), items=(case_a.pistol(n=1), replace(case_a.pistol(n=10), model="M70"))
+    )
+    assert about(third, 10).item.model == "M70"
+    assert "10. pistol · Zastava · M70" in _shown(third)
+    # Without numbers they are called by their places, as they are shown.
+    unnumbered = replace(third, items=(case_a.pistol(), replace(case_a.pistol(), model="M70")))
+    assert about(unnumbered, 2).item.model == "M70"
+    assert "2. pistol · Zastava · M70" in _shown(unnumbered)
+    with pytest.raises(UsageError) as refused:
+        about(unnumbered)
+    assert refused.value.hint.startswith("--item, one of: 1 Zastava M57 ")
     one = SeizureAlert(offence="trafficking", items=(case_a.pistol(n=3),))
     assert about(one).item.model == "M57"
+
+
+def _shown(message: Message) -> str:
+    console = Console(file=io.StringIO(), width=200)
+    with console.capture() as captured:
+        console.print(messages.body(message))
+    return captured.get()

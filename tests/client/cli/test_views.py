@@ -229,10 +229,16 @@ def test_an_opened_alert_says_how_to_answer_and_what_its_codes_mean() -> None:
         assert part in shown
 
 
+def test_a_size_is_about_until_the_file_is_open() -> None:
+    photo = one(values.ObjectView, file=True, name="", items="photograph", size=31_000)
+    assert "about 31 KB" in printed(objects.files([photo]))
+    opened = dataclasses.replace(photo, name="scan.x3p", size=29_567)
+    assert "about" not in printed(objects.files([opened]))
+    assert objects.size_of([photo, opened]) == "about 61 KB"
+
+
 def test_unknown_fields_are_shown_as_such() -> None:
-    alert = (
-        dataclasses.replace if False else SeizureAlert(place="x", extra={"drone": {"height_m": 40}})
-    )
+    alert = SeizureAlert(place="x", extra={"drone": {"height_m": 40}})
     assert "does not know" in printed(messages.body(alert))
     assert "height m 40" in printed(messages.body(alert))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from seefen.client import photos, previews, surfaces
-from seefen.client.drafts import Attachment, conditions_of, sayable
+from seefen.client.drafts import UNREADABLE, Attachment, conditions_of, sayable
 from seefen.client.photos import Source
 from seefen.protocol.messages import FileNote, decode_message, label
 from seefen.protocol.messages.file_note import PREVIEW
@@ -74,6 +74,10 @@ def _preview(path: Path, kept: Attachment, at: int, of: bytes) -> tuple[Source, 
 def remark(plain: bytes) -> str:
     """Return what its sender should know of a file that was described, or nothing."""
     note = decode_message(plain) if plain else None
-    if not isinstance(note, FileNote) or note.surface is None or note.surface.sums in _GOOD:
+    if not isinstance(note, FileNote):
+        return ""
+    if UNREADABLE in note.name:
+        return f"{note.name}: what is no letter (UTF-8) in its name is sent as {UNREADABLE}"
+    if note.surface is None or note.surface.sums in _GOOD:
         return ""
     return f"{note.name}: {label('surface_sums', note.surface.sums)}; it travels as it is"

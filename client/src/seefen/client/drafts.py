@@ -43,6 +43,7 @@ class Attach(NamedTuple):
 
 
 Attached: TypeAlias = Sequence[Path | Attach]
+UNREADABLE: Final = "\ufffd"  # what stands for bytes of a name that are no letters
 FIRST: Final = "serial_closeup"  # which leaves before the others: it is what is compared
 
 
@@ -75,7 +76,7 @@ def conditions_of(kept: Attachment) -> str:
 
 def sayable(name: str) -> str:
     """Return a file's name as text that can be signed, whatever its disk calls text."""
-    text = os.fsencode(name).decode(errors="replace").replace("\0", "\ufffd")
+    text = os.fsencode(name).decode(errors="replace").replace("\0", UNREADABLE)
     return unicodedata.normalize("NFC", text)
 
 

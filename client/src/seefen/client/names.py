@@ -18,6 +18,7 @@ _QUIET: Final = frozenset((
     ".7z", ".mp4", ".mov", ".mp3", ".wav",
 ))  # fmt: skip
 BYTES: Final = ".bin"
+_KEPT: Final = _QUIET | {BYTES}  # what is called bytes is saved as bytes
 
 
 def saved_name(name: str) -> str:
@@ -27,7 +28,7 @@ def saved_name(name: str) -> str:
     """
     safe = safe_name(name)
     stem, dot, ending = safe.rpartition(".")
-    return safe if stem and f"{dot}{ending}".lower() in _QUIET else f"{safe}{BYTES}"
+    return safe if stem and f"{dot}{ending}".lower() in _KEPT else f"{safe}{BYTES}"
 
 
 def safe_name(name: str) -> str:

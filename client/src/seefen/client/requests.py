@@ -164,11 +164,7 @@ class Requests:
         """Close a request of one's own, and say what the answers were worth."""
         row = self._row(ref)
         message = Closing(
-            of=row.object,
-            closing=closing,
-            usefulness=usefulness,
-            text=text,
-            **terms_of(row),
+            of=row.object, closing=closing, usefulness=usefulness, text=text, **terms_of(row)
         )
         return await self.move(ref, message)
 
@@ -197,9 +193,13 @@ class Requests:
         # What has not come to its recipient yet has no time to be late by.
         return sorted(found, key=lambda d: (not d.waits_for_us, d.due_at is None, d.due_at or 0))
 
-    def waiting(self) -> Dues:
-        """Return what waits for an answer of the own node, the most urgent first."""
-        return [due for due in self.due() if due.waits_for_us]
+    def waiting(self, what: str = "", *, form: str = "") -> Dues:
+        """Return what waits for an answer of the own node, alerts too, the most urgent first.
+
+        Those of one type of message alone, or of one form ("case", "channel"), where it is named.
+        """
+        due = (one for one in self.due() if one.waits_for_us and what in ("", one.what))
+        return [one for one in due if form in ("", self._casework.find(one.case).form)]
 
     def reminders(self) -> Sequence[tuple[int, DueView]]:
         """Return what has passed 50, 80 or 100 per cent of its time since the last look."""

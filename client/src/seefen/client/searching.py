@@ -11,9 +11,9 @@ import msgspec
 
 from seefen.client.engine import Engine
 from seefen.client.folding import FOLDING, fold_all, readings
-from seefen.client.values import Found
+from seefen.client.values import CaseView, Found
 from seefen.client.vault import Vault
-from seefen.client.views import object_view, rows
+from seefen.client.views import case_view, object_view, rows, title_of
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Form, Message
 from seefen.protocol.messages.shape import recoded, shape
@@ -77,7 +77,22 @@ def search(engine: Engine, text: str) -> Found:
         more=len(indices) > MOST,
         searched=searched[0] if searched else 0,
         closed=closed[0] if closed else 0,
+        cases=tuple(_titled(engine, words)),
     )
+
+
+def _titled(engine: Engine, words: Words) -> Iterator[CaseView]:
+    """Yield the cases in whose title all words stand.
+
+    They are opened at each search and not kept in the index: with its key a title is gone.
+    """
+    for case in engine.vault.cases():
+        state = engine.trust.require_state(case)
+        if state.form != "case":
+            continue
+        title = fold_all(title_of(engine, state))
+        if all(any(way in title for way in ways) for ways in words):
+            yield case_view(engine, state)
 
 
 def words_of(text: str) -> Words:

@@ -26,7 +26,7 @@ class ObjectView:
     recorded_at: int
     file: bool
     name: str
-    size: int
+    size: int  # in bytes: of a file that was opened here its own, else of what is sealed
     state: str
     answer: str
     answered_by: str
@@ -296,6 +296,8 @@ class Unopened:
 class Found:
     """What a search found in the own vault: covers, the newest first, and what it covered.
 
+    ``cases`` are those in whose title all words stand, where this device may read it.
+
     ``searched`` are the bodies that were looked through, ``closed`` those that are not open.
     ``entry`` is where the log says that it was done; None while that waits.
     """
@@ -307,11 +309,12 @@ class Found:
     closed: int
     entry: int | None = None
     unopened: Unopened = Unopened()
+    cases: tuple[CaseView, ...] = ()
 
     @property
     def count(self) -> int:
         """How many are shown."""
-        return len(self.views)
+        return len(self.views) + len(self.cases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         recorded_at=row.at,
         file=obj.file,
         name=message.name if isinstance(message, FileNote) else "",
-        size=obj.body_size,
+        size=message.size if isinstance(message, FileNote) else obj.body_size,
         state=state_of(engine, row),
         answer=answer or "",
         answered_by=by,

@@ -6,6 +6,8 @@ from typing import Any, Final, TypeVar, cast
 
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.paint import safe
+from seefen.client.cli.problems import problems
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (
     CATALOGUE,
     FileNote,
@@ -36,28 +38,32 @@ def message(path: Path) -> Message:
 
 
 def message_of(fields: dict[str, Any]) -> Message:
-    """Return the message that fields say, of the type that they name; see :func:`message`."""
+    """Return the message that fields say, of the type that they name; see :func:`message`.
+
+    Raises:
+        RefusedError: It is not right; all that is wrong with it is said at once.
+    """
     name = fields.get("type")
     if not isinstance(name, str) or name not in _NAMES:
         raise UsageError(
             "the form does not say its type", f'"type": one of {", ".join(sorted(_NAMES))}'
         )
-    return _of(_NAMES[name], fields)
+    return _whole(_NAMES[name], fields)
 
 
 def seizure_alert(path: Path) -> SeizureAlert:
     """Return the alert in a form."""
-    return _of(SeizureAlert, read_form(path))
+    return _whole(SeizureAlert, read_form(path))
 
 
 def trace_request(path: Path) -> TraceRequest:
     """Return the trace request in a form."""
-    return _of(TraceRequest, read_form(path))
+    return _whole(TraceRequest, read_form(path))
 
 
 def trace_reply(path: Path) -> TraceReply:
     """Return the answer to a trace request in a form."""
-    return _of(TraceReply, read_form(path))
+    return _whole(TraceReply, read_form(path))
 
 
 def build_alert(fields: dict[str, Any]) -> SeizureAlert:
@@ -119,6 +125,20 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(text: str) -> Any:
     raise UsageError(f"{text} is no number", "leave the field out")
+
+
+def _whole(type_: type[T], fields: dict[str, Any]) -> T:
+    try:
+        return _of(type_, fields)
+    except RefusedError as err:
+        # Words that may not be here at all are not turned over any further.
+        found = (
+            () if err.rule in ("classified", "hidden-character") else problems(type_.TYPE, fields)
+        )
+        if len(found) <= 1:
+            raise
+        lines = "".join(f"\n  {one}" for one in found)
+        raise RefusedError(f"this form has {len(found)} problems:{lines}", rule="form") from None
 
 
 def _of(type_: type[T], fields: dict[str, Any]) -> T:

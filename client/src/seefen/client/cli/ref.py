@@ -1,5 +1,6 @@
 """``seefen ref``: the same is handled in another channel as well, and under which number."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -8,11 +9,16 @@ import typer
 from seefen.client.cli import sending
 from seefen.client.cli.answers import choose
 from seefen.client.cli.arguments import Ref, UsageError
+from seefen.client.cli.paint import safe
 from seefen.client.cli.session import opened
+from seefen.client.labels import label
 from seefen.protocol.messages import TABLES
 
 group = typer.Typer(help="References to other channels: SIENA, iARMS, ...")
 _LONGEST: Final = 200  # characters, as the form has it
+# Numbers that a machine gives have no blanks; those of people (a liaison officer's file) may.
+_GIVEN: Final = re.compile(r"[A-Za-z0-9./:_#-]*[0-9][A-Za-z0-9./:_#-]*", re.ASCII)
+_MACHINES: Final = ("siena", "iarms", "sis", "etrace")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +41,14 @@ def _there(text: str) -> _There:
         raise UsageError(
             "this is no number in another channel",
             f"siena:1234567; channels: {', '.join(TABLES['channel'])}",
+        )
+    if not any(sign.isdecimal() for sign in number) or (
+        code in _MACHINES and not _GIVEN.fullmatch(number)
+    ):
+        raise UsageError(
+            f"{safe(number)} is no number that {label('en', 'channel', code)} gives",
+            "letters A to Z, digits and . / : _ # - there; elsewhere at least one digit; "
+            "a name goes to named nodes in a case",
         )
     return _There(code, number)
 

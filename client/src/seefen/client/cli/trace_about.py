@@ -50,17 +50,16 @@ def _as_form(message: Message, wanted: Item) -> dict[str, Any]:
 def _item(message: Message, number: int) -> Item:
     one = getattr(message, "item", None)
     items: tuple[Item, ...] = getattr(message, "items", ()) if one is None else (one,)
-    weapons = [item for item in items if isinstance(item, Item)]
-    if len(weapons) == 1 and number in (0, weapons[0].n or 1):
-        return weapons[0]
-    found = [item for item in weapons if item.n == number and number]
+    # As they are shown: by the number that their author gave, else by their place.
+    weapons = [(item.n or n, item) for n, item in enumerate(items, 1) if isinstance(item, Item)]
+    found = [item for n, item in weapons if number in (0, n)]
     if len(found) == 1:
         return found[0]
     if not weapons:
         raise UsageError(f"no weapon stands in this {message.TYPE}", "ask with --form")
     choice = ", ".join(
-        f"{item.n} {' '.join(filter(None, (item.make, item.model, item.serial_as_read)))}"
-        for item in weapons
+        f"{n} {' '.join(filter(None, (item.make, item.model, item.serial_as_read)))}"
+        for n, item in weapons
     )
     raise UsageError("it is not said which weapon", f"--item, one of: {choice}")
 

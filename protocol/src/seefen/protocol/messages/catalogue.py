@@ -4,6 +4,7 @@ Adding a message type is one file with one class, and its name in :data:`CATALOG
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, NoReturn, cast
@@ -50,7 +51,7 @@ from seefen.protocol.messages.recall import Recall
 from seefen.protocol.messages.roster import Roster
 from seefen.protocol.messages.seizure_alert import SeizureAlert
 from seefen.protocol.messages.shape import (
-    UNKNOWN,
+    OUTSIDE,
     check_texts,
     hexed,
     hint,
@@ -58,6 +59,7 @@ from seefen.protocol.messages.shape import (
     recoded,
     set_apart,
     shape,
+    strangers,
     unhexed,
 )
 from seefen.protocol.messages.trace_reply import TraceReply
@@ -106,7 +108,7 @@ CATALOGUE: Final[tuple[type[Form], ...]] = (
 MESSAGE_LIMIT: Final = 64 * 1024  # bytes; long texts and pictures are files
 _AT_A_GLANCE: Final = 50  # codes that a refusal still lists
 _LATER: Final = ("purpose", "basis")  # what presets may still fill in
-_NEVER_FILLED_IN: Final = ("type", "v", "message_id")
+_MISSING: Final = re.compile(r"Object missing required field `(\w+)`")
 _BY_NAME: Final = {type_.TYPE: type_ for type_ in CATALOGUE}
 
 
@@ -215,20 +217,26 @@ def message_from_form(name: str, form: dict[str, Any]) -> Form:
     type_ = _BY_NAME.get(name)
     if type_ is None:
         raise RefusedError(f"there is no message {name}; known: {', '.join(_BY_NAME)}", rule="form")
-    given = {key: value for key, value in form.items() if key not in _NEVER_FILLED_IN}
+    given = {key: value for key, value in form.items() if key not in OUTSIDE}
+    # What a person misspelled is refused; only a reader keeps what it does not know.
+    for path, near in strangers(shape(type_), given):
+        raise RefusedError(unknown_field(name, path, near), rule="form")
     try:
         fields = set_apart(shape(type_), unhexed(shape(type_), given))
     except ValueError as err:
         raise RefusedError(f"this form is not right: {err}", rule="form") from err
-    _refuse_unknown(fields, name)
-    if left := _left_out(type_, fields):
-        raise RefusedError(f"{name} needs {', '.join(left)}", rule="missing")
     message = _converted(type_, recoded(shape(type_), fields, _code_of))
     if not isinstance(message, Message):
         checked(message)
         return message
     checked(_as_if_preset(message, given))
     return saying(message, *given)
+
+
+def unknown_field(name: str, path: str, near: tuple[str, ...]) -> str:
+    """Return the sentence about a field that the form ``name`` does not have."""
+    meant = f"did you mean {' or '.join(near)}?" if near else "check the spelling"
+    return f"{path}: {name} has no such field: {meant}"
 
 
 def _as_if_preset(message: Message, given: dict[str, Any]) -> Message:
@@ -265,21 +273,17 @@ def _converted(type_: type[Form], fields: object) -> Form:
     except msgspec.ValidationError as err:
         what, _, path = str(err).partition(" - at `$")
         path = path.rstrip("`")
+        if missing := _MISSING.match(what):
+            field = f"{path}.{missing[1]}".lstrip(".")
+            wanted = hint(shape(type_), field)
+            raise RefusedError(
+                f"{field}: is needed: fill it in{wanted and f', {wanted}'}", rule="missing"
+            ) from err
         wanted = hint(shape(type_), path) or "what the form asks for here"
         field = path.lstrip(".") or "the form"
         # A pattern tells nobody what is wanted; the words before it do.
         why = "" if "matching regex" in what else f" ({what})"
         raise RefusedError(f"{field}: write {wanted}{why}", rule="form") from err
-
-
-def _left_out(type_: type[Form], fields: object) -> list[str]:
-    """Return all fields of a form that must be filled in and are not there."""
-    given = cast("dict[str, object]", fields) if isinstance(fields, dict) else {}
-    return [
-        one.encode_name
-        for one in msgspec.structs.fields(type_)
-        if one.required and one.encode_name not in given
-    ]
 
 
 def _known_code(field: str, table: str, code: str) -> str:
@@ -307,20 +311,6 @@ def _code_of(_: str, table: str, written: str) -> str:
 @cache
 def _labels(table: str) -> dict[str, str]:
     return {text.casefold(): code for code, text in TABLES[table].items()}
-
-
-def _refuse_unknown(value: object, name: str) -> None:
-    """Refuse fields that a person misspelled; only a reader keeps what it does not know."""
-    if isinstance(value, dict):
-        fields = cast("dict[str, object]", value)
-        if unknown := fields.get(UNKNOWN):
-            names = ", ".join(sorted(cast("dict[str, object]", unknown)))
-            raise RefusedError(f"{name} has no field {names}: check the spelling", rule="form")
-        for item in fields.values():
-            _refuse_unknown(item, name)
-    elif isinstance(value, list):
-        for item in cast("list[object]", value):
-            _refuse_unknown(item, name)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -261,8 +261,7 @@ def require_basis(message: Message) -> None:
     Raises:
         RefusedError: Purpose, legal basis or offence is missing.
     """
-    for field in ("purpose", "basis", "offence"):
-        if not getattr(message, field):
-            refuse(
-                field, "is needed where persons or vehicles can be known: choose one", "no-basis"
-            )
+    missing = [one for one in ("purpose", "basis", "offence") if not getattr(message, one)]
+    if missing:
+        sentence = "needed where persons or vehicles can be known: choose one"
+        refuse(", ".join(missing), f"{'is' if len(missing) == 1 else 'are'} {sentence}", "no-basis")

@@ -1,5 +1,6 @@
 """JSON Schemas of the message types, for whoever writes or reads our JSON without our code."""
 
+import re
 from typing import Any, Final, cast
 
 import msgspec
@@ -7,6 +8,8 @@ import msgspec
 from seefen.protocol.messages.catalogue import CATALOGUE
 from seefen.protocol.messages.shape import UNKNOWN
 
+# Docstrings speak to whoever reads the code: :class:`~a.b.Flash` and ``flash`` are Flash and flash.
+_MARKUP: Final = re.compile(r"(?::[a-z]+:)?`{1,2}~?(?:[\w.]*\.)?([^`]*)`{1,2}")
 _BY_NAME: Final = {type_.TYPE: type_ for type_ in CATALOGUE}
 # msgspec writes bytes as base64 and says so by length; ours are hex.
 _HEX_LENGTHS: Final = {24: 32, 44: 64}
@@ -40,6 +43,8 @@ def _ours(value: object) -> object:
     if given.get("contentEncoding") == "base64":
         return _hex(given)
     made = {k: _ours(v) for k, v in given.items() if k not in (UNKNOWN, "default")}
+    if isinstance(said := made.get("description"), str):
+        made["description"] = _MARKUP.sub(r"\1", said)
     if isinstance(pattern := made.get("pattern"), str):
         made["pattern"] = pattern.replace(r"\A", "^").replace(r"\Z", "$")
     return made

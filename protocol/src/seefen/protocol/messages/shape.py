@@ -7,7 +7,8 @@ an old client passes a new form on whole.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 from functools import cache
 from typing import Final, cast
 
@@ -17,6 +18,8 @@ from msgspec import inspect
 from seefen.protocol.errors import RefusedError
 
 UNKNOWN: Final = "*"  # where ``extra`` stands between reading and converting; no field is called so
+OUTSIDE: Final = ("type", "v", "message_id")  # said of a form, and no fields of it to fill in
+_BEGINS: Final = 3  # letters by which a field that is cut short is known: ammo, ammunition
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]*\Z")
 _STEP: Final = re.compile(r"\.([a-z0-9_]+)|\[(\d+|\.\.\.)\]")
 # Not shown at all, or they turn the order of what follows: with them one serial number
@@ -184,6 +187,34 @@ def written(info: inspect.Type, value: object, path: str = "") -> Iterator[tuple
         item_type = info.item_type if isinstance(info, inspect.VarTupleType) else inspect.AnyType()
         for n, item in enumerate(cast("list[object]", value)):
             yield from written(item_type, item, f"{path}[{n}]")
+
+
+def strangers(
+    info: inspect.Type, value: object, path: str = ""
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the path of each field of a filled-in form that its form does not have.
+
+    With it come the names, at most three, that its writer may have meant.
+    """
+    info, _ = _bare(info)
+    if isinstance(info, inspect.StructType) and isinstance(value, dict):
+        types = _types(info.cls)
+        for name, item in cast("dict[str, object]", value).items():
+            inner = f"{path}.{name}" if path else name
+            if name in types:
+                yield from strangers(types[name], item, inner)
+            elif path or name not in OUTSIDE:
+                yield inner, _meant(name, types)
+    elif isinstance(info, inspect.VarTupleType) and isinstance(value, list | tuple):
+        for n, item in enumerate(cast("list[object]", value)):
+            yield from strangers(info.item_type, item, f"{path}[{n}]")
+
+
+def _meant(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    written = name.lower()
+    near = get_close_matches(written, known, 3, 0.6)
+    begun = [one for one in known if one[:_BEGINS] == written[:_BEGINS]]
+    return tuple(dict.fromkeys((*near, *begun)))[:3]
 
 
 def hint(info: inspect.Type, path: str) -> str:

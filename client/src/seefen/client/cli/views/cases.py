@@ -7,9 +7,9 @@ from typing import Final
 from rich.text import Text
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, bold, dim, line, stack, warn
+from seefen.client.cli.paint import Grid, Ledger, Painted, bold, dim, line, stack, warn
 from seefen.client.cli.views import surfaces
-from seefen.client.cli.views.objects import covered, draft, name_of
+from seefen.client.cli.views.objects import covered, draft, name_of, size_of
 from seefen.client.labels import ENGLISH
 from seefen.client.values import CaseView, ObjectView
 
@@ -37,29 +37,20 @@ def case_list(views: Sequence[CaseView], *, lead: bool = True) -> Painted:
             if lead
             else dim("A lead of your node opens one, or another node lets yours into one of its."),
         )
-    rows = Grid(
-        "CASE",
-        "TITLE",
-        "OWNER",
-        "MEMBERS",
-        "OBJECTS",
-        "UNREAD",
-        "WHO HAS IT",
-        right=(4, 5),
-        keep=(0,),
-    )
+    heads = ("CASE", "TITLE", "OWNER", "MEMBERS", "OBJECTS", "UNREAD", "WHO HAS IT")
+    rows = Ledger(*heads, right=(4, 5))
     for view in views:
         title = view.title if view.readable else _sealed(view)
         rows.row(
             bold(view.number),
             title,
             view.owner,
-            len(view.members),
-            view.object_count,
-            view.unread,
+            str(len(view.members)),
+            str(view.object_count),
+            str(view.unread),
             ", ".join(one.officer for one in view.assigned),
         )
-    return stack(rows.painted(), *map(_left_out, views))
+    return stack(rows, *map(_left_out, views))
 
 
 def _sealed(view: CaseView) -> Text:
@@ -199,14 +190,14 @@ def _many(files: Sequence[ObjectView], lang: str) -> tuple[str, ...]:
         times.moment(first.created_at, times.now()),
         f"{len(files)} files of {first.reply_to}" if first.reply_to else f"{len(files)} files",
         first.sender,
-        times.size(sum(file.size for file in files)),
+        size_of(files),
         ", ".join(state),
     )
 
 
 def _details(item: ObjectView, lang: str) -> str:
     if item.file:
-        return times.size(item.size)
+        return size_of((item,))
     return " · ".join(
         filter(None, (covered(item, lang) or item.subject, codes.short_handling(item.handling)))
     )

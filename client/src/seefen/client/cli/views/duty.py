@@ -135,10 +135,12 @@ def found(result: Found) -> Painted:
     """Return what a search found: covers, the newest first."""
     covered = line(f"Searched: {result.searched} open messages and files of this vault.")
     closed = unopened(result.unopened)
-    if not result.views:
+    if not result.count:
         return stack(line("Nothing found."), covered, closed, _entered(result.entry))
     now = times.now()
     grid = Grid("REF", "WHEN", "FROM", "WHAT", "COVER", keep=(0,))
+    for case in result.cases:
+        grid.row(bold(case.number), "", case.owner, "case", case.title)
     for view in result.views:
         grid.row(
             bold(view.ref),

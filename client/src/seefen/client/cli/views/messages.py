@@ -141,7 +141,9 @@ def _lines(value: Any, silent: _Silent) -> Iterator[str]:
     parts = cast("list[object]", value) if isinstance(value, list) else []
     if any(isinstance(part, dict) for part in parts):
         for place, part in enumerate(parts, 1):
-            yield f"{place}. {_flat(part, silent)}"
+            # By the number its author gave it, by which it is asked about; else by its place.
+            number = cast("dict[str, Any]", part).get("n") if isinstance(part, dict) else 0
+            yield f"{number or place}. {_flat(part, silent)}"
     elif isinstance(value, str) and _MOMENT.fullmatch(value):
         yield times.moment(datetime.fromisoformat(value), times.now())
     elif isinstance(value, str):

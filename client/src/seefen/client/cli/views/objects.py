@@ -165,7 +165,7 @@ def files(views: Sequence[ObjectView], lang: str = ENGLISH) -> Painted | None:
     rows = Grid("", "", "", "")
     for view in views:
         state = "fetched" if view.fetched else "not fetched"
-        rows.row(f"  #{view.number}", _file(view), times.size(view.size), state)
+        rows.row(f"  #{view.number}", _file(view), size_of((view,)), state)
     scans = [
         line(f"  #{view.number}  ", surfaces.described(view.surface, lang))
         for view in views
@@ -224,6 +224,12 @@ def name_of(view: ObjectView) -> str:
     if view.file:
         return _file(view)
     return codes.message_type(view.type)
+
+
+def size_of(files: Sequence[ObjectView]) -> str:
+    """Return the size of files; "about" while one of them is sealed, and padded."""
+    size = times.size(sum(file.size for file in files))
+    return size if all(file.name for file in files) else f"about {size}"
 
 
 def _file(view: ObjectView) -> str:
