@@ -19,6 +19,8 @@ NOTE: dict[str, Any] = {
     "persons": [{"names": [{"text": "A B"}], "rol": "driver"}],
 }
 
+WRONG: list[dict[str, Any]] = [{}, {"items": "x"}, {"to": [[1]], "text": {"a": [1]}}, {"v": [1]}]
+
 
 def fields_of(said: tuple[str, ...]) -> list[str]:
     return [one.partition(": ")[0] for one in said]
@@ -74,7 +76,7 @@ def test_a_right_form_has_no_problem(form: Any) -> None:
 
 
 @pytest.mark.parametrize("type_", CATALOGUE)
-@pytest.mark.parametrize("form", [{}, {"items": "x"}, {"to": [[]], "text": {"a": [1]}}, {"v": []}])
+@pytest.mark.parametrize("form", WRONG)
 def test_no_form_is_too_wrong_to_be_looked_at(type_: Any, form: dict[str, Any]) -> None:
     problems(type_.TYPE, form)
 

@@ -127,7 +127,8 @@ def _values(info: inspect.Type, chance: Random) -> list[object]:
 
 def _plain(info: inspect.Type) -> Iterator[object]:
     if isinstance(info, inspect.Metadata):
-        table = (info.extra or {}).get("codes")
+        notes = cast("dict[str, str]", info.extra or {})  # pyright: ignore[reportUnknownMemberType]
+        table = notes.get("codes", "")
         yield from _coded(info.type, table) if table else _plain(info.type)
     elif isinstance(info, inspect.StrType):
         yield from _TEXTS
@@ -173,5 +174,5 @@ def _copy(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _copy(one) for key, one in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [_copy(one) for one in value]
+        return [_copy(one) for one in cast("list[object]", value)]
     return value

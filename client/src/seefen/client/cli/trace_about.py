@@ -49,7 +49,7 @@ def _as_form(message: Message, wanted: Item) -> dict[str, Any]:
 
 def _item(message: Message, number: int) -> Item:
     one = getattr(message, "item", None)
-    items: tuple[Item, ...] = getattr(message, "items", ()) if one is None else (one,)
+    items: tuple[object, ...] = getattr(message, "items", ()) if one is None else (one,)
     # As they are shown: by the number that their author gave, else by their place.
     weapons = [(item.n or n, item) for n, item in enumerate(items, 1) if isinstance(item, Item)]
     found = [item for n, item in weapons if number in (0, n)]
