@@ -176,7 +176,7 @@ async def test_the_hours_of_a_pair_are_those_of_the_request(place: Site) -> None
 
 
 async def test_one_record_is_asked_of_two_nodes_and_each_has_the_hours_of_its_pair(
-    place: Site,
+    place: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
     pristina = await place.client(PRISTINA)
@@ -194,9 +194,9 @@ async def test_one_record_is_asked_of_two_nodes_and_each_has_the_hours_of_its_pa
     assert (theirs.due_at or 0) - (mine.due_at or 0) > 5 * 86_400
     assert belgrade.cases.look(ref).due_at == mine.due_at
     now = skopje._engine.now
-    skopje._engine.now = lambda: now() + 25 * 3600
+    monkeypatch.setattr(skopje._engine, "now", lambda: now() + 25 * 3600)
     assert [(level, due.node) for level, due in skopje.requests.reminders()] == [(100, BELGRADE)]
-    skopje._engine.now = now
+    monkeypatch.undo()
     await belgrade.requests.extend(ref, 3, "judge")  # longer than its own, not than the longest
     await until(lambda: times(skopje, ref)[BELGRADE] == 3 * 86_400, skopje)
     assert times(skopje, ref)[PRISTINA] == 7 * 86_400
