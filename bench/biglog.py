@@ -2,9 +2,10 @@
 
 :func:`write` makes a log that begins as the broker's: its entries are those of a few templates
 that the broker has recorded, each with numbers, text, salt, signature and proof of its own, under
-one checkpoint that the log's key signed. What a broker would answer to an auditor stands in a
-file, so that ``python -m bench.biglog`` measures the device alone: decoding, every check of every
-entry, and its vault. Its peak of memory counts from the moment at which the device is open.
+one checkpoint that the log's key signed; four in five are records of others, and say nothing. What
+a broker would answer to an auditor stands in a file, so that ``python -m bench.biglog`` measures
+the device alone: decoding, every check of every entry, and its vault. Its peak of memory counts
+from the moment at which the device is open.
 """
 
 import asyncio
@@ -27,12 +28,13 @@ from seefen.client.audit.checking import check
 from seefen.client.audit.facts import facts_of
 from seefen.client.audit.fetching import PAGE, Fetching
 from seefen.client.audit.whole import RECORDS, WholeLog
+from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.frames import AuditItem, AuditPage, LogFrom, Proof, RecordPage, Span
 from seefen.protocol.ledger.note import Checkpoint, open_checkpoint, sign_checkpoint
-from seefen.protocol.ledger.record import Record, decode_core, encode_core
+from seefen.protocol.ledger.record import RECORD_LENGTH, Record, decode_core, encode_core
 from seefen.protocol.ledger.tiles import Edge
 from seefen.protocol.ledger.tree import consistency_plan, inclusion_plan, leaf_hash
 from seefen.protocol.receipt import Entry
@@ -42,6 +44,7 @@ from tests.client.homes import PASSPHRASE
 from tests.support.network import Network
 
 MIX: Final = ("object", "ack", "access", "ack", "search")
+SHARE: Final = 5  # one entry in so many is one that the auditor's node may see
 CHOSEN: Final = 2000  # entries that are checked one by one
 MS: Final = 1000
 
@@ -57,6 +60,7 @@ class Verified(msgspec.Struct):
     """What it took; sizes in MiB, times in ms for one entry of a kind."""
 
     size: int
+    shown: int  # entries that the node may see
     records: float  # seconds
     entries: float
     memory: float
@@ -122,7 +126,10 @@ def write(
     loose = path.with_suffix(".loose")
     with loose.open("wb") as file:
         for n in range(len(records), size):
-            item = cloner.clone(MIX[n % len(MIX)], n)
+            if n % SHARE:
+                records.append(os.urandom(RECORD_LENGTH))
+                continue
+            item = cloner.clone(MIX[n // SHARE % len(MIX)], n)
             records.append(item.entry.record)
             file.write(_framed(encode(item)))
     edge = Edge()
@@ -195,7 +202,10 @@ class Answers:
         """Return the answer to a question, decoded as from the wire."""
         await asyncio.sleep(0)  # as a socket does, this lets others have their turn
         start = body.old if isinstance(body, Span) else body.start
-        at, length = self._book.places[f"{verb} {start}"]
+        place = self._book.places.get(f"{verb} {start}")
+        if place is None:  # what the device asks by itself meanwhile
+            raise UnreachableError("the broker does not answer", rule="broker")
+        at, length = place
         self._file.seek(at)
         return decode_answer(self._file.read(length), answer)
 
@@ -205,6 +215,10 @@ async def _verify(task: Task) -> Verified:
         engine: Engine = getattr(client, "_engine")  # noqa: B009 - its parts, one by one
         answers = Answers.of(Path(task.pages))
         reports: list[int] = []
+
+        def progress(_name: str, done: int, _total: int) -> None:
+            reports.append(done)
+
         with patch.object(engine.connection, "request", answers.request):
             note = answers.book.checkpoint
             await engine.trust.accept("activity", note, (), engine.prove)
@@ -212,18 +226,19 @@ async def _verify(task: Task) -> Verified:
             idle = _memory("VmRSS")
             began = time.perf_counter()
             async with engine.lock:
-                size, wrong = await WholeLog(engine).compare(lambda *at: reports.append(at[1]))
+                size, wrong = await WholeLog(engine).compare(progress)
             middle = time.perf_counter()
-            wrong += await Fetching(engine).whole(lambda *at: reports.append(at[1]))
+            wrong += await Fetching(engine).whole(progress)
             ended = time.perf_counter()
             peak = _memory("VmHWM")
             fetching = Fetching(engine)
             wrong += [facts.problem for facts in fetching.store.problems()]
             if wrong or size != answers.book.size or fetching.store.upto != size:
                 raise RuntimeError(f"not verified: {wrong[:3]}, {size}")
+            shown = fetching.store.count[0]
             one = await _one_by_one(engine, answers)
     spent = middle - began, ended - middle
-    return Verified(size, *spent, peak - idle, len(reports), one)
+    return Verified(size, shown, *spent, peak - idle, len(reports), one)
 
 
 async def _one_by_one(engine: Engine, answers: Answers) -> dict[str, float]:
@@ -231,7 +246,7 @@ async def _one_by_one(engine: Engine, answers: Answers) -> dict[str, float]:
     trust, book, drawn = engine.trust, answers.book, random.Random(5)
     under = open_checkpoint(book.checkpoint, trust.origin("activity"), trust.root.log_key)
     took: dict[str, list[float]] = {}
-    for _ in range(CHOSEN // PAGE):
+    for _ in range(SHARE * CHOSEN // PAGE):
         start = drawn.randrange(1, book.size // PAGE) * PAGE
         page = await answers.request("audit", LogFrom(start, PAGE, 0), AuditPage)
         for item in page.items:

@@ -97,7 +97,7 @@ def _verified(found: Sequence[Verified]) -> list[Row]:
     must = None if last is first else FLAT
     return [
         Row("j", f"records of {size} verified", "per s", size / last.records),
-        Row("j", f"entries of {size} verified", "per s", size / last.entries),
+        Row("j", f"{last.shown} entries of them verified", "per s", last.shown / last.entries),
         Row("j", f"memory for {size}", "MiB", last.memory, beside, must, at_most=True),
         Row("j", f"the bar moved, {size}", "times", last.reports),
         *(

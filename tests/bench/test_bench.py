@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import catchup, hashing, latency, ledger, search, table, writes
+from bench import catchup, hashing, latency, ledger, millions, search, table, writes
 from bench.rows import Row
 from bench.stage import SCALES, stage
 from tests.support.faultbook import long
@@ -29,6 +29,19 @@ async def test_the_ledger_is_measured_in_a_real_broker_and_alone() -> None:
     assert [row.section for row in rows] == ["l"] * 4 + ["m"] * 9
     assert all(row.ours > 0 for row in rows)
     assert rows[0].must == ledger.RAW
+
+
+@long
+@pytest.mark.timeout(300)
+async def test_filters_and_whole_verifications_are_measured_at_a_size() -> None:
+    async with stage(SCALES["tiny"]) as place:
+        rows = await millions.filters(place, 1)
+    assert len(rows) == 1 + 14 * 3 * 3
+    assert all(row.ours > 0 for row in rows)
+    async with stage(SCALES["tiny"]) as place:
+        rows = await millions.whole(place, 2000)
+    smaller, larger = (row for row in rows if row.name.startswith("memory for"))
+    assert (smaller.limit, larger.limit) == (None, smaller.ours)
 
 
 def test_a_run_is_kept_and_handed_to_the_bench_of_the_peers(

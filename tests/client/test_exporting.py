@@ -1,11 +1,13 @@
 """Exports at a real broker: what was opened here and no more, each with its entry."""
 
+import csv
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from demo import case_a
 from seefen.client import Client
@@ -19,6 +21,7 @@ from seefen.client.exporting import (
     as_json,
     json_schema,
 )
+from seefen.client.sheets import COLUMNS, as_csv
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import Note, from_json, to_json
 from tests.client.homes import Site, site
@@ -66,6 +69,18 @@ async def test_what_was_never_opened_is_a_cover_and_leaves_no_entry(place: Site)
     assert refused.value.rule == "not-opened"
     assert await entries(belgrade) == before
     assert skopje.alerts.reach(f"{CHANNEL}#1")[0].read_at is None
+
+
+async def test_what_is_not_open_says_that_it_is_an_exercise(place: Site, tmp_path: Path) -> None:
+    (tmp_path / "annex.txt").write_text("invented")
+    skopje, belgrade = await told(place)
+    await skopje.alerts.send(replace(case_a.alert(), exercise=True), CHANNEL,
+                             [tmp_path / "annex.txt"])  # fmt: skip
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 3, belgrade)
+    made = await belgrade.export.make(CHANNEL, **WHY)
+    assert [one.exercise for one in made.covers] == [False, True, True]
+    cells = [dict(zip(COLUMNS, row, strict=True)) for row in csv.reader(as_csv(made).splitlines())]
+    assert [row["exercise"] for row in cells[1:]] == ["no", "yes", "yes"]
 
 
 async def entries(client: Client) -> int:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.protocol.errors import OutOfTurnError, RefusedError
@@ -235,3 +236,38 @@ async def test_attack_a_weapon_goes_on_in_a_question_without_leave(place: Site) 
     await belgrade.read(correction, **WHY, accept=True)
     with pytest.raises(RefusedError, match="was corrected"):  # what it was is not said
         belgrade.onward.require_about(BOTH, back.number, "C-84417")
+
+
+async def test_attack_a_case_opened_from_an_alert_passes_on_what_it_says(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, [BELGRADE])
+    strict = {"handling": "H3", "conditions": "To nobody but you.", "exercise": True}
+    for terms in ({}, strict, {"tlp": "TLP:AMBER+STRICT", "conditions": "Not to Pristina."}):
+        await skopje.alerts.send(replace(alert(), **terms), CHANNEL)
+    await until(lambda: len(belgrade.alerts.list()) == 3, belgrade)
+    await belgrade.read(f"{CHANNEL}#3", **WHY, accept=True)
+    pristina = await place.client(PRISTINA)
+    found: list[Message] = []
+    for n in (1, 2, 3):
+        case = (await belgrade.cases.open("Audi", [PRISTINA], f"{CHANNEL}#{n}")).number
+        await until(lambda: [one for one in pristina.cases.list() if one.unread], pristina)
+        found.append((await pristina.read(f"{case}#1", **WHY, accept=True)).message)
+    # Where it stands there, and not a word of it; unread as strict as anything is.
+    for n, note in enumerate(found, 1):
+        assert isinstance(note, Note)
+        assert note.text == f"Opened from alert {CHANNEL}#{n}."
+    marked = [(one.handling, one.tlp, one.exercise) for one in found]
+    assert marked == [
+        ("H2", "TLP:RED", False),
+        ("H3", "TLP:RED", True),
+        ("H2", "TLP:AMBER+STRICT", False),
+    ]
+    assert [one.conditions for one in found] == ["", *(f"Those of {CHANNEL}#{n}." for n in (2, 3))]
+
+    # Who comes later does not read it at all.
+    case = (await belgrade.cases.open("Alone", [], f"{CHANNEL}#1", again=True)).number
+    await belgrade.cases.add(case, [PRISTINA])
+    await until(lambda: case in [one.number for one in pristina.cases.list()], pristina)
+    with pytest.raises(RefusedError) as refused:
+        await pristina.read(f"{case}#1", **WHY, accept=True)
+    assert refused.value.rule in ("unknown-object", "d-no-key")

@@ -9,8 +9,10 @@ from msgspec.structs import replace
 
 from demo import case_a
 from seefen.client import marks, related
+from seefen.client.cli.views import duty, objects
 from seefen.client.values import Event
 from seefen.protocol.messages import Item, SeizureAlert, message_from_form
+from tests.client.cli.test_paint import printed
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, until
 from tests.protocol.messages.samples import SAMPLES
@@ -123,3 +125,38 @@ async def test_an_alert_shows_what_else_was_seized_at_its_crossing_within_days(
     assert not opened.related[0].fetched  # its cover alone
     monkeypatch.setattr(related, "WINDOW", -1)
     assert (await belgrade.alerts.show(f"{CHANNEL}#5")).related == ()
+
+
+async def test_what_was_found_in_an_exercise_says_so(place: Site) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    await until(lambda: [it for it in belgrade.channels.list() if it.readable], belgrade)
+    await belgrade.watch.on((CHANNEL,), **WHY)
+    exercise, real = f"{CHANNEL}#1", f"{CHANNEL}#2"
+    await skopje.alerts.send(replace(found("C-84417"), exercise=True), CHANNEL)
+    await skopje.alerts.send(found("C-84417"), CHANNEL)
+    async for event in belgrade.events():
+        if event.what == "known":
+            assert (event.ref, event.text) == (
+                exercise, f"EXERCISE, serial of {real} stands there, exact",
+            )  # fmt: skip
+            break
+    opened = await belgrade.alerts.show(real, **WHY)
+    (hit,) = opened.known
+    assert (hit.ref, hit.exercise) == (exercise, True)
+    (line,) = [one for one in printed(objects.opened(opened)).splitlines() if exercise in one]
+    assert "EXERCISE" in line
+    (hit,) = (await belgrade.alerts.show(exercise, **WHY)).known
+    assert (hit.ref, hit.exercise) == (real, False)
+    shown = printed(duty.checked("C-84417", belgrade.check("C-84417"))).splitlines()
+    assert {one.split()[0]: "EXERCISE" in one for one in shown if CHANNEL in one} == {
+        exercise: True, real: False,
+    }  # fmt: skip
+
+    # What is said about it later is none of it real, either.
+    await skopje.amend.correct(exercise, "misread", "C-84418", was="C-84417")
+    recall = str((await skopje.amend.recall(exercise, "wrong_data")).ref)
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 4, belgrade)
+    (due,) = [one for one in belgrade.requests.waiting() if one.ref == recall]
+    assert due.subject.startswith("EXERCISE, recall")
+    assert belgrade.cases.show(CHANNEL).objects[2].subject.startswith("EXERCISE, correction")

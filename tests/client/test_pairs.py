@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from demo import case_a
 from seefen.client import Client
 from seefen.client.connection import UnreachableError
+from seefen.client.views import row_of
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import (
     Correction,
@@ -25,6 +27,7 @@ from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, alert,
 from tests.protocol.messages.samples import SAMPLES
 
 OPEN = PairRow(n=1, to="*")
+OPEN_2 = replace(OPEN, n=2)
 
 
 @pytest.fixture
@@ -45,6 +48,15 @@ def question(*to: str) -> Message:
     asked = replace(SAMPLES["InfoRequest"], to=to, persons=())
     assert isinstance(asked, InfoRequest)
     return asked
+
+
+def times(client: Client, ref: str | None) -> dict[str, int]:
+    """Return the seconds that each node has to answer, from its cover and from its clock."""
+    state, number = client.find(str(ref))
+    row = row_of(client._engine, state, number)
+    assert row.opened_cover is not None
+    lives = client.requests._lives(row, row.opened_cover)
+    return {node: life.request.due_s for node, life in lives.items()}
 
 
 async def refused(client: Client, case: str, message: Message) -> RefusedError:
@@ -155,9 +167,39 @@ async def test_the_hours_of_a_pair_are_those_of_the_request(place: Site) -> None
     one = await ask(case, question(BELGRADE))
     both = await ask(case, question(BELGRADE, PRISTINA))
     assert skopje.requests.show(str(one.ref)).due_s == 48 * 3600
-    assert skopje.requests.show(str(both.ref)).due_s == 7 * 86_400  # the longer of the two
+    assert times(skopje, both.ref) == {BELGRADE: 48 * 3600, PRISTINA: 7 * 86_400}
+    trace = replace(case_a.trace_request(), to=(), persons=())
+    everybody = await ask(case, trace)
+    assert times(skopje, everybody.ref) == {BELGRADE: 48 * 3600, PRISTINA: 7 * 86_400}
     lab = replace(SAMPLES["BallisticRequest"], to=(BELGRADE,))
     assert skopje.requests.show(str((await ask(case, lab)).ref)).due_s == 3 * 86_400
+
+
+async def test_one_record_is_asked_of_two_nodes_and_each_has_the_hours_of_its_pair(
+    place: Site,
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    pristina = await place.client(PRISTINA)
+    case = (await skopje.cases.open("Pairs", [BELGRADE, PRISTINA])).number
+    await skopje.house.lay(PairPolicy(rows=(PairRow(n=1, to=BELGRADE, normal_h=24), OPEN_2)))
+    ref = str((await skopje.requests.ask(case, question(BELGRADE, PRISTINA))).ref)
+    await until(lambda: belgrade.requests.list() and pristina.requests.list(), belgrade, pristina)
+    await until(lambda: all(one.due_at for one in skopje.requests.show(ref).lives), skopje)
+    for client in (skopje, belgrade, pristina):
+        assert times(client, ref) == {BELGRADE: 86_400, PRISTINA: 7 * 86_400}
+    owed = {due.node: due for due in skopje.requests.due()}
+    assert [*owed] == [BELGRADE, PRISTINA]  # the shorter one first
+    (mine,), (theirs,) = belgrade.requests.due(), pristina.requests.due()
+    assert mine.due_at == owed[BELGRADE].due_at
+    assert (theirs.due_at or 0) - (mine.due_at or 0) > 5 * 86_400
+    assert belgrade.cases.look(ref).due_at == mine.due_at
+    now = skopje._engine.now
+    skopje._engine.now = lambda: now() + 25 * 3600
+    assert [(level, due.node) for level, due in skopje.requests.reminders()] == [(100, BELGRADE)]
+    skopje._engine.now = now
+    await belgrade.requests.extend(ref, 3, "judge")  # longer than its own, not than the longest
+    await until(lambda: times(skopje, ref)[BELGRADE] == 3 * 86_400, skopje)
+    assert times(skopje, ref)[PRISTINA] == 7 * 86_400
 
 
 async def test_a_correction_goes_to_whoever_had_what_was_wrong(place: Site) -> None:

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from demo import case_a
 from seefen.client import Client
 from seefen.client.engine import Engine
-from seefen.client.requests import Lives, Requests
+from seefen.client.lives import Lives
+from seefen.client.requests import Requests
 from seefen.client.values import AssignedView, LifeView
 from seefen.client.views import Row
 from seefen.protocol.case import CaseState

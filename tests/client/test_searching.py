@@ -172,11 +172,12 @@ async def test_what_is_erased_is_found_no_more(place: Site) -> None:
     assert erased[0] not in vault.run("SELECT rowid FROM word")
 
 
-@pytest.mark.parametrize("text", ["", "  ", "a", "ab", "-- ..", '"', "ј ј"])
+@pytest.mark.parametrize("text", ["", "  ", "a", "ab", "-- ..", '"', "ј ј", "zzzz"])
 async def test_too_little_to_look_for_is_refused(place: Site, text: str) -> None:
     skopje = await place.client(SKOPJE)
-    with pytest.raises(RefusedError, match="at least 3"):
+    with pytest.raises(RefusedError, match=r"at least 3.*counts once") as refused:
         skopje.search(text, **WHY)
+    assert refused.value.rule == "short"
 
 
 async def test_a_query_is_no_language(place: Site) -> None:

@@ -169,3 +169,16 @@ def test_what_does_not_fit_is_refused_with_its_row(table: str, said: str) -> Non
 def test_what_is_no_text_is_refused() -> None:
     with pytest.raises(RefusedError, match="CSV UTF-8"):
         things_from_csv("category\npištolj\n".encode("cp1250"))
+
+
+def test_a_number_alone_adds_nothing_to_a_sum_of_weapons() -> None:
+    fields = {
+        "place": "Merdare",
+        "items": [
+            {"category": "pistol", "qty": 9},
+            {"category": "unknown", "kind": "number", "serial_as_read": "A1"},
+        ],
+    }
+    alert = message_from_form("SeizureAlert", fields)
+    found = rows(as_csv(export(alert)))[:2]
+    assert [(row["qty"], row["serial_as_read"]) for row in found] == [("9", ""), ("", "A1")]

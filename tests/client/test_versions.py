@@ -4,10 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
-from seefen.client.cli.views import alerts
+from demo import case_a
+from seefen.client.cli.views import alerts, duty
 from seefen.protocol.errors import RefusedError
+from tests.client.cli.test_paint import printed
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, until
 from tests.client.test_amending import alerted
@@ -53,3 +56,17 @@ async def test_an_own_alert_that_nobody_answered_is_said(place: Site) -> None:
     assert belgrade.alerts.unanswered() == []
     await pristina.alerts.answer(ALERT, "taken")
     await until(lambda: not skopje.alerts.unanswered(), skopje)
+
+
+async def test_an_own_exercise_is_named_as_one_in_due_and_reach(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, (BELGRADE, PRISTINA))
+    sent = replace(case_a.alert(), exercise=True)
+    await skopje.alerts.send(sent, CHANNEL)
+    said = printed(alerts.unanswered(skopje.alerts.unanswered()))
+    assert f"EXERCISE. Your alert {ALERT}: 2 of 2 not answered" in said
+    assert "EXERCISE" in printed(alerts.reached(ALERT, skopje.alerts.reach(ALERT))).splitlines()[0]
+    (listed,) = [one for one in printed(alerts.listed(skopje.alerts.list())).splitlines()
+                 if ALERT in one]  # fmt: skip
+    assert "EXERCISE" in listed
+    assert f"{ALERT} (EXERCISE)" in printed(duty.expired(skopje.alerts.list()))

@@ -25,6 +25,7 @@ _MASKS: Final = tuple(
     (re.compile(pattern), mask)
     for pattern, mask in (
         (r"\b[a-z]+(?: · [a-z]+){5}\b", "<six words>"),
+        (r"\(UTC[+-]\d\d:\d\d\)", "<zone>"),
         # How far it got when the command ended is a matter of a tenth of a second.
         (r"(?:recorded, not delivered yet|delivered \d\d:\d\d)$", "<reach>"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?", "<moment>"),
@@ -42,7 +43,6 @@ _MASKS: Final = tuple(
         (r"\b\d+ of \d+(?= (?:entries )?proved)", "<all>"),
         (r"(?<=proved in )\d+|(?<=checkpoint )\d+|(?<=log at )\d+|(?<=root at )\d+", "<n>"),
         (r"(?<=entries )\d+ to \d+|\b\d+ of \d+(?= readings)", "<n>"),
-        (r"\(UTC[+-]\d+:\d+\)", "<zone>"),
         (r"(?<=readings )\d+ disclosures \d+", "<n>"),
         (r"(?<=entry )\d+|(?<=entries )\d+|\b\d+(?= entries)", "<n>"),
         (r"\b\d+(?:\.\d+)? (?:KB|MB|s|ms)\b", "<amount>"),

@@ -92,6 +92,14 @@ def test_a_refusal_is_a_sentence() -> None:
         move(State.NOT_OURS, ASKER, Act.TAKE)
 
 
+@pytest.mark.parametrize("act", [Act.EXTEND, Act.INTERIM, Act.PASS_ON])
+def test_nothing_is_put_off_while_no_time_runs_and_that_is_said(act: Act) -> None:
+    with pytest.raises(OutOfTurnError, match="no time runs until the asker has clarified"):
+        move(State.UNCLEAR, HOLDER, act)
+    after = move(State.UNCLEAR, ASKER, Act.CLARIFY)
+    assert move(after, HOLDER, act)
+
+
 # --- the clock -------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from seefen.protocol.suite import PlainKey
 from seefen.server.embedded import running_process
 from tests.support.broker import RunningBroker, free_port, run_server, running_broker
 from tests.support.devices import WebDevice
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -82,6 +83,14 @@ async def test_an_invite_is_made_while_it_runs_and_while_it_does_not(
     assert "there already" in said
     await broker.stop()
     await broker.invite("zagreb-ffp")
+    starting = asyncio.create_task(broker.start())
+    lock = broker.data / "lock"
+    await until(
+        lambda: broker.process is not None and lock.read_text() == f"{broker.process.pid}\n",
+        seconds=60,
+    )
+    await broker.invite("sofia-ffp")  # while it is starting
+    await starting
 
 
 async def test_a_name_that_is_none_is_refused(broker: RunningBroker) -> None:

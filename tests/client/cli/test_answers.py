@@ -267,23 +267,6 @@ def test_serials_stay_as_read() -> None:
     )  # fmt: skip
 
 
-def test_guns_with_and_without_a_number() -> None:
-    items = answers.with_serials([{"qty": 12, "category": "pistol"}], ("A1", "A?"))
-    assert items == [
-        {"n": 1, "category": "pistol", "serial_as_read": "A1", "serial_state": "present"},
-        {"n": 2, "category": "pistol", "serial_as_read": "A?", "serial_state": "partly"},
-        {"n": 3, "category": "pistol", "qty": 10},
-    ]
-
-
-def test_which_of_several_kinds_bears_a_number_is_a_guess() -> None:
-    two = [{"qty": 1, "category": "pistol"}, {"qty": 1, "category": "rifle"}]
-    items = answers.with_serials(two, ("A", "B", "C"))
-    assert [(item["category"], item["confidence"]) for item in items] == [
-        ("pistol", "guess"), ("rifle", "guess"), ("unknown", "guess"),
-    ]  # fmt: skip
-
-
 def test_hidden() -> None:
     assert answers.concealment("spare wheel, Rear panel, in a cake") == (
         ["spare_wheel", "rear_panel", "other"],

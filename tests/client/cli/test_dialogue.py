@@ -1,9 +1,8 @@
 # ruff: noqa: RUF001 (letters of two alphabets that look alike are the point)
 
 import io
-import json
 import sys
-from dataclasses import asdict
+from dataclasses import replace as replaced
 from datetime import UTC, datetime
 
 import pytest
@@ -60,6 +59,7 @@ def test_what_still_moves_is_flash() -> None:
         (Answers(where="Merdare"), "what was found"),
         (Answers(where="Merdare", carrying="a bag of cash"), "what was found"),
         (Answers(where="Merdare", carrying="1 rifle", handling="H9"), "handling code"),
+        (Answers(where="Merdare", carrying="1 rifle", handling="H3"), "restrictions of your own"),
     ],
 )
 def test_what_is_missing_is_said_in_the_words_of_the_questions(said: Answers, missing: str) -> None:
@@ -76,7 +76,7 @@ def test_seven_questions_and_none_about_codes(
     alert = dialogue.compose(Screen(), Answers(), AT, kept.append)
     assert isinstance(alert, SeizureAlert)
     assert len(kept) == 7
-    assert kept[-1] == SAID
+    assert kept[-1] == replaced(SAID, at=AT.isoformat())
     shown = capsys.readouterr().out
     assert "С-84417 has a Cyrillic С: kept as typed, also matched as C-84417" in shown
     assert "H2, ask before sharing" in shown
@@ -90,14 +90,32 @@ def test_a_draft_is_kept_after_each_answer(monkeypatch: pytest.MonkeyPatch) -> N
     assert kept[-1].vehicle == SAID.vehicle
 
 
-def test_a_draft_is_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = json.dumps({**asdict(SAID), "from a newer version": 1}).encode()
-    assert dialogue.answers_from(data) == SAID
-    assert dialogue.answers_from(None).is_empty
+def test_a_draft_goes_on_where_it_was_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept: list[Answers] = []
     answer(monkeypatch, *[""] * 7, "")
-    alert = dialogue.compose(Screen(), SAID, AT, lambda _: None)
+    earlier = replaced(SAID, at="2026-03-13T23:10:00+00:00", moving="yes")
+    alert = dialogue.compose(Screen(), earlier, AT, kept.append)
     assert alert is not None
     assert alert.place == "Tabanovce > Preševo"
+    # When it was found, and not when he went on writing.
+    assert alert.occurred_at == "2026-03-13T23:10:00+00:00"
+    assert kept[-1] == earlier
+    shown = capsys.readouterr().out
+    assert "Enter keeps what stands there; - empties it" in shown
+    assert "Enter skips" not in shown
+    assert "accomplice? [yes]" in shown
+
+
+def test_an_answer_is_emptied(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Answers] = []
+    answer(monkeypatch, "-", "Merdare", "", "-", "", "-", "", "", "")
+    alert = dialogue.compose(Screen(), SAID, AT, kept.append)
+    assert alert is not None
+    assert (alert.place, alert.vehicle.plate, kept[-1].vehicle, kept[-1].serials) == (
+        "Merdare", "", "", "",
+    )  # fmt: skip
 
 
 def test_the_line_of_codes_is_asked_for_by_whoever_changes_it(
@@ -204,7 +222,7 @@ def test_q_at_a_question_leaves_with_the_draft_kept(monkeypatch: pytest.MonkeyPa
     kept: list[Answers] = []
     answer(monkeypatch, *TYPED[:2], "q")
     assert dialogue.compose(Screen(), Answers(), AT, kept.append) is None
-    assert kept[-1] == Answers(where=SAID.where, carrying=SAID.carrying)
+    assert kept[-1] == Answers(where=SAID.where, carrying=SAID.carrying, at=AT.isoformat())
 
 
 def test_the_crossing_that_one_side_named_is_shown_before_it_is_sent(
@@ -215,3 +233,11 @@ def test_the_crossing_that_one_side_named_is_shown_before_it_is_sent(
     assert alert is not None
     assert (alert.bcp, alert.setting, alert.place) == ("batrovci-bajakovo", "bcp", "Batrovci")
     assert "crossing: Batrovci / Bajakovo was taken for 'Batrovci'" in capsys.readouterr().out
+
+
+def test_h3_that_lacks_its_words_can_be_put_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = [*TYPED, "e", *[""] * 7, "H3", "", "", *[""] * 8, "Not before Monday.", ""]
+    answer(monkeypatch, *typed)
+    alert = dialogue.compose(Screen(), Answers(), AT, lambda _: None)
+    assert alert is not None
+    assert (alert.handling, alert.conditions) == ("H3", "Not before Monday.")

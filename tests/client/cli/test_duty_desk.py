@@ -48,3 +48,27 @@ async def test_a_duty_desk_rings_its_own_devices_though_nobody_laid_a_paper(plac
     assert rung.code == 0, rung
     handed = await run(field, "watch", "hand-over", "--text", "Skopje calls back")
     assert handed.code == 0, handed
+
+
+async def test_what_a_node_loses_with_its_last_admin_is_said_also_with_yes(place: Site) -> None:
+    skopje, field = await place.client(SKOPJE), await desk(place, SKOPJE)
+    await skopje.sync()
+    one = await run(skopje, "device", "revoke", field.officer, "--lost", "--yes")
+    assert one.code == 0, one
+    assert "the last" not in one.out
+
+    for said in (
+        await run(skopje, "--json", "device", "revoke", skopje.officer, "--why", "left", "--yes"),
+        await run(skopje, "device", "revoke", skopje.officer, "--lost", "--yes"),
+    ):
+        told = " ".join((said.out + said.err).split())
+        assert f"{skopje.officer} is the last admin: nobody of your node invites" in told
+        assert "the holders of the root keys admit" in told
+        assert "the last keyholder: no case of your node opens any more" in told
+    assert "cut this device off" in told  # it passed all the same
+
+
+async def test_a_field_officer_is_not_told_to_open_a_case(place: Site) -> None:
+    skopje, field = await place.client(SKOPJE), await desk(place, SKOPJE)
+    assert "seefen case open" in (await run(skopje, "case", "list")).out
+    assert "A lead of your node opens one" in (await run(field, "case", "list")).out

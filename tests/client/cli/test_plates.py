@@ -45,6 +45,7 @@ AT = datetime(2026, 3, 14, 1, 47, 9, tzinfo=UTC)
         ("Ford 34 ABC 123", "34 ABC 123"),  # TR
         ("VW W-12345 A", "W-12345 A"),  # AT
         ("BMW 320 d B-AB 1234", "B-AB 1234"),  # DE
+        ("Seat Ibiza KA-AB 123E", "KA-AB 123E"),
         ("Škoda 1A2 3456", "1A2 3456"),  # CZ
         ("Fiat WA 12345", "WA 12345"),  # PL
         ("Fiat AB 123 CD", "AB 123 CD"),  # IT
@@ -103,5 +104,6 @@ def test_what_was_guessed_is_said_before_sending(
     shown = capsys.readouterr().out
     assert said in shown
     assert ("plate:" in shown) is bool(said)
-    dialogue.tell_guesses(Screen(), Answers("Merdare", "1 rifle", vehicle))
+    given = Answers("Merdare", "1 rifle", vehicle)
+    dialogue.tell_guesses(Screen(), given, dialogue.alert_of(given, AT))
     assert said in capsys.readouterr().out

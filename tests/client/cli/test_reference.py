@@ -29,5 +29,5 @@ def test_each_form_on_the_page_is_one(form: str) -> None:
 
 def test_there_is_a_form_of_each_kind() -> None:
     assert {json.loads(form)["type"] for form in FORMS} == {
-        "SeizureAlert", "TraceRequest", "TraceReply", "Presets", "PairPolicy",
+        "SeizureAlert", "TraceRequest", "TraceReply", "Presets", "PairPolicy", "ActionDay",
     }  # fmt: skip

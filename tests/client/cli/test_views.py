@@ -110,6 +110,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (duty.event, values.Event),
     (devices.listed, tuple[values.DeviceView, ...]),
     (devices.warning, str),
+    (lambda text: devices.ends(text, ["admin", "field"]), str),
     (lambda text: devices.revoked(text, text), str),
     (joining.joined, values.JoinedView),
     (lambda text: joining.read_aloud([text]), str),
@@ -152,6 +153,7 @@ def test_nothing_is_read_as_markup() -> None:
     [
         (alerts.listed([]), "seefen tail"),
         (cases.case_list([]), "seefen case open"),
+        (cases.case_list([], lead=False), "A lead of your node opens one"),
         (cases.channel_list([]), "seefen channel open"),
         (duty.due([]), "seefen alert list"),
         (duty.on_watch([]), "seefen watch on"),

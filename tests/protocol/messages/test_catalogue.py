@@ -323,3 +323,9 @@ def test_the_vectors_of_bodies_to_refuse(case: dict[str, Any]) -> None:
 def test_a_note_needs_something_to_move() -> None:
     with pytest.raises(RefusedError, match="about"):
         encode_message(Note(text="Which frame?", move="query"))
+
+
+def test_all_that_a_form_lacks_is_named_at_once() -> None:
+    with pytest.raises(RefusedError, match="ActionDay needs starts, ends, coordinator") as refused:
+        message_from_form("ActionDay", {"name": "JAD"})
+    assert refused.value.rule == "missing"

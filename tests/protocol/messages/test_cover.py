@@ -151,6 +151,8 @@ def test_a_newer_cover_is_passed_on_whole() -> None:
         {"subject text": "x"},
         {"*": {}},
         {"due_s": -1},
+        {"due_each": [0]},
+        {"due_each": [1] * 65},
     ],
 )
 def test_what_is_no_cover_is_refused(change: dict[str, object]) -> None:
@@ -179,5 +181,26 @@ def test_the_vectors_of_covers(case: dict[str, str]) -> None:
     cover = decode_cover(bytes.fromhex(case["cover"]))
     assert cover.subject == case["subject"]
     assert encode_cover(cover).hex() == case["cover"]
-    if case["name"] == "answer":
+    if case["name"] in ("answer", "three-clocks"):
         assert case["cover"] in spec("messages.md")
+
+
+def test_each_node_that_is_asked_has_its_own_clock() -> None:
+    asked = Cover(type="TraceRequest", act="ask", due_s=7, to=("aaa", "bbb", "ccc"))
+    assert asked.timed({}) == asked
+    same = asked.timed({"aaa": 4, "bbb": 4, "ccc": 4})
+    assert (same.due_s, same.due_each) == (4, ())
+    timed = asked.timed({"ccc": 9, "aaa": 4})  # b is not in force, and has the longest
+    assert (timed.due_s, timed.due_each) == (9, (4, 9, 9))
+    assert [timed.due_of(node) for node in ("aaa", "bbb", "ccc", "ddd")] == [4, 9, 9, 9]
+    assert decode_cover(encode_cover(timed)) == timed
+    # Who asks all members names them where their clocks differ.
+    to_all = replace(asked, to=()).timed({"aaa": 4, "bbb": 9})
+    assert (to_all.to, to_all.due_each) == (("aaa", "bbb"), (4, 9))
+
+
+def test_clocks_that_fit_nobody_count_for_nothing() -> None:
+    asked = Cover(type="TraceRequest", act="ask", due_s=7, due_each=(4,), to=("aaa", "bbb"))
+    assert asked.due_of("aaa") == asked.due_of("bbb") == 7
+    assert replace(asked, due_each=(9, 1)).due_of("aaa") == 7  # no more than was said for all
+    assert replace(asked, due_s=0, due_each=(9, 1)).due_of("bbb") == 0

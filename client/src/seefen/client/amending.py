@@ -136,7 +136,9 @@ class Amending:
         """
         state, row = self._own(ref)
         self._require_said(ref, row, was, now)
-        message = Correction(of=row.object, wrong=wrong, was=was, now=now, **terms_of(row))
+        message = Correction(
+            of=row.object, wrong=wrong, was=was, now=now, exercise=row.is_exercise, **terms_of(row)
+        )
         if (about := row.message) is not None:  # what is put right is as sure as the rest of it
             message = saying(
                 replace(message, source_eval=about.source_eval, info_eval=about.info_eval),
@@ -155,7 +157,13 @@ class Amending:
         """
         state, row = self._own(ref)
         _require_mendable(ref, row)
-        message = Recall(of=row.object, recall_reason=reason, text=text, **terms_of(row))
+        message = Recall(
+            of=row.object,
+            recall_reason=reason,
+            text=text,
+            exercise=row.is_exercise,
+            **terms_of(row),
+        )
         return await self._messaging.send(state, message, reply_to=row.object)
 
     async def erase(

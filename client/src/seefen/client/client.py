@@ -101,7 +101,7 @@ class Client:
         """Put the pair policy before everything that leaves."""
         self._casework.permit = pairs.require_members
         self._messaging.permit = pairs.require_message
-        self._messaging.clock_s = pairs.clock_s
+        self._messaging.clocks = pairs.clocks
         self._outbox.permit = pairs.require_draft
 
     @classmethod

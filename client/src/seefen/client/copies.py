@@ -15,6 +15,7 @@ from seefen.client.values import DueView
 from seefen.client.views import Row, recall_of, ref_of, rows
 from seefen.protocol.errors import SeefenError
 from seefen.protocol.messages import Forwarded, OnwardDecision, Recall, Said
+from seefen.protocol.messages.cover import EXERCISE
 from seefen.protocol.onward import GRANTS, recipients
 
 _FORWARDED: Final = "cover IS NOT NULL AND instr(cover, ?) AND body IS NOT NULL AND NOT file"
@@ -119,6 +120,7 @@ def due(engine: Engine) -> list[DueView]:
         cover, copy = one.back.opened_cover, one.copy
         given = 0 if cover is None else cover.due_s
         source = one.source.statement.node
+        shown = f"{EXERCISE}, {what}" if copy.is_exercise else what
         found.append(
             DueView(
                 ref=ref_of(engine, copy),
@@ -132,7 +134,7 @@ def due(engine: Engine) -> list[DueView]:
                 urgency="URGENT",
                 ours="free",
                 officer="",
-                subject=f"{what}: {source} took {ref_of(engine, one.source)} back",
+                subject=f"{shown}: {source} took {ref_of(engine, one.source)} back",
                 handling=copy.statement.handling,
             )
         )

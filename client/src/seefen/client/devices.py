@@ -171,6 +171,22 @@ class Devices:
                 await self.renew_mailboxes()
             return self._view(device)
 
+    def ends_with(self, text: str) -> tuple[str, ...]:
+        """Return the roles that no other device of the node would have without this one.
+
+        Raises:
+            RefusedError: rule ``unknown-device``.
+        """
+        engine, gone = self._engine, self.find(text)
+        others = [
+            device
+            for device in engine.directory.devices(engine.node)
+            if device.device != gone.device
+            and engine.directory.is_active(device.device, at=engine.now())
+        ]
+        left = {role for device in others for role in device.roles}
+        return tuple(role for role in gone.roles if role not in left)
+
     def _require_another_holder(self, device: bytes, reason: str) -> None:
         """Refuse to let the last holder of the cases go in peace: nobody could read them again.
 

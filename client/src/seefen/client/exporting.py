@@ -97,6 +97,7 @@ class ExportedCover(Struct, frozen=True, kw_only=True):
     size: int
     reply_to: str
     why: str
+    exercise: bool = False
 
 
 class LeftOut(Struct, frozen=True, kw_only=True):
@@ -167,7 +168,8 @@ class Exporting:
                 continue
             opened_or_why = await self._opened(row, accept=accept)
             if isinstance(opened_or_why, str):
-                covers.append(_cover(object_view(self._engine, row), opened_or_why))
+                exercise = self._is_exercise(row)
+                covers.append(_cover(object_view(self._engine, row), opened_or_why, exercise))
             else:
                 messages.append(self._message(opened_or_why, with_persons))
         return self._export(state, with_persons, messages, covers, left)
@@ -183,6 +185,11 @@ class Exporting:
             raise RefusedError(
                 f"{ref} was never opened here, and an export opens nothing new", rule="not-opened"
             )
+
+    def _is_exercise(self, row: Row) -> bool:
+        of = "object = ? AND case_id = ?"  # a file is as real as its message
+        message = rows(self._engine, of, row.statement.reply_to, row.case)
+        return (message[0] if row.statement.file and message else row).is_exercise
 
     def _left_out(self, row: Row) -> LeftOut | None:
         engine = self._engine
@@ -271,7 +278,7 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": FORMAT, **made}
 
 
-def _cover(view: ObjectView, why: str) -> ExportedCover:
+def _cover(view: ObjectView, why: str, exercise: bool) -> ExportedCover:
     return ExportedCover(
         ref=view.ref,
         type=view.type,
@@ -287,6 +294,7 @@ def _cover(view: ObjectView, why: str) -> ExportedCover:
         size=view.size,
         reply_to=view.reply_to,
         why=why,
+        exercise=exercise,
     )
 
 

@@ -173,7 +173,8 @@ def _hit(engine: Engine, row: Row, field: str, text: str, exactness: str) -> Hit
     closed = [one for one in (*corrected_in(engine, row), *newer[-1:]) if one.body is None]
     place = (view.ref, field, text, exactness, view.sender, view.created_at, view.subject)
     replaced_by = ref_of(engine, newer[-1]) if newer else ""
-    return Hit(*place, view.corrected_by, replaced_by, tuple(ref_of(engine, one) for one in closed))
+    unread = tuple(ref_of(engine, one) for one in closed)
+    return Hit(*place, view.corrected_by, replaced_by, unread, row.is_exercise)
 
 
 def check(engine: Engine, text: str) -> CheckResult:

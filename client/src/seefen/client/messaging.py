@@ -22,11 +22,10 @@ from seefen.client.views import (
     row_of,
     rows,
     step_at,
-    terms_of,
 )
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import Message, Note, Paper, SeizureAlert, saying
+from seefen.protocol.messages import TABLES, Message, Note, Paper, SeizureAlert, saying
 
 M = TypeVar("M", bound=Message)
 TOLD: Final = 2 * 86_400  # seconds in which an own alert without an answer stands in `due`
@@ -52,8 +51,8 @@ def _anything(_nodes: Sequence[str], _message: Message) -> None:
     """Let anything go anywhere; the client puts the pair policy here."""
 
 
-def _usual(_nodes: Sequence[str], message: Message) -> int:
-    return message.due_s()
+def _usual(_nodes: Sequence[str], _message: Message) -> dict[str, int]:
+    return {}
 
 
 def silent(name: str, done: int, total: int) -> None:
@@ -69,7 +68,7 @@ class Messaging:
         self._casework = casework
         self.fill: Fill = _as_it_is
         self.permit: Callable[[Sequence[str], Message], None] = _anything
-        self.clock_s: Callable[[Sequence[str], Message], int] = _usual
+        self.clocks: Callable[[Sequence[str], Message], dict[str, int]] = _usual
 
     async def send(
         self,
@@ -110,7 +109,7 @@ class Messaging:
                 supersedes=supersedes,
                 attach=files,
                 original=original,
-                due_s=self.clock_s(state.members, message),
+                clocks=self.clocks(state.members, message),
                 expires=expires,
             )
             message_object = self._outbox.object_of(draft) if files else b""
@@ -206,14 +205,26 @@ class Messaging:
                 continue
             reach = tuple(self.reach((engine.trust.require_state(row.case), row.n)))
             if any(one.answer is None for one in reach):
-                found.append(OwnAlert(ref_of(engine, row), reach))
+                found.append(OwnAlert(ref_of(engine, row), reach, cover.exercise))
         return found
 
     async def note_from_alert(self, state: CaseState, row: Row) -> Sent:
-        """Write the first note of a case: the alert it grew out of, under its terms."""
-        alert = object_view(self._engine, row)
-        text = f"Opened from alert {alert.ref} of {alert.sender}: {alert.subject}"
-        note = Note(text=text, **terms_of(row))
+        """Write the first note of a case: from which alert it was opened, under its terms.
+
+        Not what the alert says, nor its conditions, nor who sent it: whoever is a member here
+        need not have it, and whether he may is asked where it is forwarded. Unread, it may be
+        under the strictest mark.
+        """
+        ref, message = ref_of(self._engine, row), row.message
+        handling = row.statement.handling
+        bound = handling == "H3" or (message is not None and message.conditions)
+        note = Note(
+            text=f"Opened from alert {ref}.",
+            exercise=row.is_exercise,
+            handling=handling,
+            conditions=f"Those of {ref}." if bound else "",
+            tlp=next(iter(TABLES["tlp"])) if message is None else message.tlp,
+        )
         return await self.send(state, saying(note, "handling", "tlp"))
 
     def _reach(self, row: Row, node: str, left_out: str | None) -> Reach:
@@ -228,6 +239,7 @@ class Messaging:
             answered_by=by,
             answered_at=at,
             left_out=left_out,
+            exercise=row.is_exercise,
         )
 
     def _result(self, sent: list[Sent], draft: int) -> Sent:

@@ -8,7 +8,7 @@ lets readers drop a double.
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -72,7 +72,7 @@ class Outbox:
         supersedes: bytes | None = None,
         attach: Attached = (),
         original: bool = False,
-        due_s: int | None = None,
+        clocks: Mapping[str, int] | None = None,
         expires: int = 0,
     ) -> int:
         """Keep a message to be sent, and the files to follow it; return the draft's number.
@@ -102,7 +102,7 @@ class Outbox:
             supersedes,
             "",
             "",
-            encode_cover(cover if due_s is None else replaced(cover, due_s=due_s)),
+            encode_cover(cover.timed(clocks or {})),
             body,
             key,
             len(body),

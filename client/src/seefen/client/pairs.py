@@ -87,14 +87,14 @@ class Pairs:
         for node in self._others(nodes):
             _require(self._engine.node, node, policy, "", persons, self._today())
 
-    def clock_s(self, nodes: Iterable[str], message: Message) -> int:
-        """Return the time for an answer to a request: the longest of those that are asked."""
+    def clocks(self, nodes: Iterable[str], message: Message) -> dict[str, int]:
+        """Return the seconds that each node has to answer a request; none where all is usual."""
         policy, usual = self._house.paper(PairPolicy), message.due_s()
         if policy is None or message.TYPE not in _BY_THE_HOUR:
-            return usual
+            return {}
         asked = self._others(message.asked() or nodes)
         day, kind = self._today(), (message.TYPE, message.urgency)
-        return max((policy.clock_s(node, *kind, day=day) or usual for node in asked), default=usual)
+        return {node: policy.clock_s(node, *kind, day=day) or usual for node in asked}
 
     def _others(self, nodes: Iterable[str]) -> list[str]:
         # Who is not in force gets no key, and must not silence the others.

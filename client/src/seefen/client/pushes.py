@@ -25,6 +25,7 @@ from seefen.protocol.encoding import decode
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import Frame, Push
 from seefen.protocol.messages import Cover
+from seefen.protocol.messages.cover import EXERCISE
 from seefen.protocol.statements import Ack, Assign, Object
 
 LIMIT: Final = 1 << 23
@@ -282,6 +283,7 @@ class Pushes:
             self.tell("common", text, "", ref_of(self._engine, row))
         for hit in found:
             text = f"{hit.field} of {ref_of(self._engine, row)} stands there, {hit.exactness}"
+            text = f"{EXERCISE}, {text}" if hit.exercise else text
             self.tell("known", text, "", hit.ref)
 
     def _tell_of(self, what: str, name: str, number: int, cover: Cover | None, obj: Object) -> None:

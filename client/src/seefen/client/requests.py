@@ -24,6 +24,7 @@ from seefen.client.dues import (
     unsettled,
 )
 from seefen.client.engine import Engine
+from seefen.client.lives import Life, Lives, apply, refusal, word_of
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
 from seefen.client.values import DueView, LifeView, RequestView, Sent
@@ -49,7 +50,6 @@ Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
 Views: TypeAlias = list[RequestView]
 Dues: TypeAlias = list[DueView]
 Objects: TypeAlias = list[bytes]
-Lives: TypeAlias = dict[str, tuple[Request, Row | None]]  # by node, with what moved it last
 UNCLEAR: Final = State.UNCLEAR.value
 LEVELS: Final = (100, 80, 50)  # per cent of the time at which somebody is reminded
 # Which answer fits which question; a note answers whatever has no form of its own.
@@ -154,7 +154,7 @@ class Requests:
         row = self._row(ref)
         if (cover := row.opened_cover) is not None:
             own = self._lives(row, cover).get(self._engine.node)
-            require_later(cover, cover.due_s if own is None else own[0].due_s, days, delay)
+            require_later(cover, cover.due_s if own is None else own.request.due_s, days, delay)
         message = Extension(
             of=row.object, answer_in_s=days * 86_400, delay=delay, text=text, **terms_of(row)
         )
@@ -236,7 +236,7 @@ class Requests:
         own = lives.get(engine.node)
         if own is None:
             raise RefusedError(f"{ref} was not asked of your node", rule="not-asked")
-        own[0].moved(Side.HOLDER, act, now)
+        own.request.moved(Side.HOLDER, act, now)
         if act is Act.ANSWER and message.TYPE in SEARCHED:
             require_read(engine, row)
 
@@ -259,7 +259,7 @@ class Requests:
         # nobody takes over is an alarm.
         owed = ours and cover.type != "SeizureAlert"
         looked_at = lives if owed else {one: lives[one] for one in lives if one == node}
-        counted = [life for life, _ in looked_at.values()]
+        counted = [life.request for life in looked_at.values()]
         if not is_due(row, cover, counted, node):
             if is_settled(self._engine, row, cover, counted):
                 settled.append(row.object)
@@ -294,10 +294,11 @@ class Requests:
             asked_at=view.recorded_at,
             due_s=cover.due_s if cover else 0,
             exercise=cover is not None and cover.exercise,
-            lives=tuple(self._life_view(node, *lives[node], now) for node in lives),
+            lives=tuple(self._life_view(node, lives[node], now) for node in lives),
         )
 
-    def _life_view(self, node: str, life: Request, last: Row | None, now: int) -> LifeView:
+    def _life_view(self, node: str, one: Life, now: int) -> LifeView:
+        life, last = one.request, one.last
         cover = None if last is None else last.opened_cover
         officer = ""
         if last is not None and last.statement.node == node:
@@ -312,6 +313,7 @@ class Requests:
             officer=officer,
             moved_at=None if last is None else last.at,
             said="" if cover is None else cover.subject,
+            word=word_of(one, self._engine.directory),
         )
 
     def _assigned(self, row: Row) -> tuple[str, ...]:
@@ -335,12 +337,12 @@ class Requests:
             delivered = step_at(engine, row.object, node, "delivered")
             if delivered is None and node == engine.node:
                 delivered = row.at  # it is here, whether or not that stands in the log yet
-            due_s = clock_s(cover, row.at if delivered is None else delivered, flash)
+            due_s = clock_s(cover, node, row.at if delivered is None else delivered, flash)
             life = Request(life=cover.life, due_s=due_s)
-            lives[node] = (life if delivered is None else life.delivered(delivered), None)
+            lives[node] = Life(life if delivered is None else life.delivered(delivered))
         replies = "reply_to = ? AND case_id = ? AND cover IS NOT NULL"
         for reply in rows(engine, replies, row.object, row.case):
-            self._apply(lives, obj.node, reply)
+            apply(lives, obj.node, reply)
         return lives
 
     def _had_it(self, recall: Row, covered: frozenset[str]) -> frozenset[str]:
@@ -352,48 +354,14 @@ class Requests:
             return frozenset[str]().union(*had)
         return covered
 
-    def _apply(self, lives: Lives, asker: str, reply: Row) -> None:
-        """Let a message move the lives it is about; what it may not do, it has not done."""
-        cover, node = reply.opened_cover, reply.statement.node
-        side = Side.ASKER if node == asker else Side.HOLDER
-        act = None if cover is None else _act_of(cover, side)
-        if cover is None or act is None:
-            return
-        about = (cover.to or tuple(lives)) if side is Side.ASKER else (node,)
-        for one in about:
-            if one not in lives:
-                continue
-            life = lives[one][0]
-            if _refusal(life, side, act, reply.at) is None:
-                moved = life.moved(side, act, reply.at)
-                if act is Act.EXTEND:
-                    moved = moved.extended(cover.due_s)
-                lives[one] = (moved, reply)
-
 
 def _require_asker(lives: Lives, message: Message, act: Act, now: int) -> None:
     """Check that the asker may make a move at one of the nodes at least."""
     if isinstance(message, Answer) or message.TYPE in _ANSWERS:
         raise RefusedError("this is your own node's message", rule="own")
-    refusals = [_refusal(life, Side.ASKER, act, now) for life, _ in lives.values()]
+    refusals = [refusal(life.request, Side.ASKER, act, now) for life in lives.values()]
     if refusals and all(refusals):
-        raise next(refusal for refusal in refusals if refusal is not None)
-
-
-def _act_of(cover: Cover, side: Side) -> Act | None:
-    """Return the move that a message behind a request makes in it, if it makes one."""
-    if cover.type == "Recall":
-        return Act.WITHDRAW if side is Side.ASKER else None  # it begins a life of its own
-    act = Act(cover.act) if cover.act in set(Act) else None
-    return None if act is Act.ASK else act
-
-
-def _refusal(life: Request, side: Side, act: Act, at: int) -> OutOfTurnError | None:
-    try:
-        life.moved(side, act, at)
-    except OutOfTurnError as err:
-        return err
-    return None
+        raise next(why for why in refusals if why is not None)
 
 
 def _asks(cover: Cover | None, life: str = "") -> bool:

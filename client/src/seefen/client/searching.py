@@ -59,7 +59,9 @@ def search(engine: Engine, text: str) -> Found:
     words = words_of(text)
     if not words:
         raise RefusedError(
-            f"give at least {LEAST} letters or digits of a word to look for", rule="form"
+            f"give at least {LEAST} letters or digits of a word to look for; "
+            "a letter that stands twice or more in a row counts once",
+            rule="short",
         )
     vault = engine.vault
     renew(engine)

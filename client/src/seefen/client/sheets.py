@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias, cast
 from seefen.client.exporting import Export, ExportedCover, ExportedMessage
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import message_from_form, to_json
+from seefen.protocol.messages.firearm import NUMBER
 
 Cells: TypeAlias = dict[str, str]
 Fields: TypeAlias = Mapping[str, Any]
@@ -108,6 +109,7 @@ def _of_cover(cover: ExportedCover | ExportedMessage) -> Cells:
         "handling": cover.handling,
         "handling_text": cover.handling_text,
         "reply_to": cover.reply_to,
+        "exercise": _cell(cover.exercise),
     }
 
 
@@ -147,7 +149,9 @@ def _things(message: ExportedMessage) -> Iterator[Cells]:
             cells = {field: _cell(one[field]) for field in _ITEM if field in one}
             cells["thing_text"] = _cell(one.get("text", ""))
             lists = {field: _pairs(one[field], of) for field, of in _LISTS.items() if field in one}
-            yield {"thing": kind, "qty": "1", **cells, **lists}
+            row = {"thing": kind, "qty": "1", **cells, **lists}
+            # A number alone is on a weapon of another row: a sum over the table is of weapons.
+            yield row | {"qty": ""} if cells.get("kind") == NUMBER else row
 
 
 def _pairs(value: list[Fields], of: str) -> str:

@@ -145,6 +145,7 @@ class Reach:
     left_out: str | None
     phone: str = ""
     since: int | None = None
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,7 @@ class OwnAlert:
 
     ref: str
     reach: tuple[Reach, ...]
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +207,21 @@ class DueView:
 
 
 @dataclass(frozen=True, slots=True)
+class WordView:
+    """What a node itself said last of a request, like ``refused``; ``said`` names the ground."""
+
+    state: str
+    officer: str
+    at: int
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
 class LifeView:
-    """How a request stands at one node, and who moved it last. ``used`` is per cent."""
+    """How a request stands at one node, and who moved it last. ``used`` is per cent.
+
+    ``word`` is what the node had said where its asker has closed or withdrawn the request.
+    """
 
     node: str
     state: str
@@ -217,6 +232,7 @@ class LifeView:
     officer: str
     moved_at: int | None
     said: str
+    word: WordView | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +259,8 @@ class Hit:
 
     ``corrected_by`` is what says that something in it was wrong, perhaps this mark;
     ``replaced_by`` its newest version, which this device has not opened; ``unread`` all that was
-    said of it later and is not open here: it may say that the mark is wrong.
+    said of it later and is not open here: it may say that the mark is wrong. What stands in an
+    ``exercise`` is not real, however exact.
     """
 
     ref: str
@@ -256,6 +273,7 @@ class Hit:
     corrected_by: str = ""
     replaced_by: str = ""
     unread: tuple[str, ...] = ()
+    exercise: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS object_n ON object (case_id, n);
 CREATE INDEX IF NOT EXISTS object_reply ON object (reply_to, idx);
 CREATE INDEX IF NOT EXISTS object_idx ON object (idx);
 CREATE UNIQUE INDEX IF NOT EXISTS object_message ON object (case_id, message_id);
+CREATE INDEX IF NOT EXISTS object_closed ON object (idx) WHERE body IS NULL AND NOT file;
 CREATE TABLE IF NOT EXISTS step (
   object BLOB, node TEXT, step TEXT, at INTEGER NOT NULL, officer TEXT NOT NULL,
   PRIMARY KEY (object, node, step)) WITHOUT ROWID;

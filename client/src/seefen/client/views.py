@@ -60,6 +60,11 @@ class Row(msgspec.Struct, frozen=True):
         return None if self.cover is None else decode_cover(self.cover)
 
     @property
+    def is_exercise(self) -> bool:
+        """Whether its cover says that nothing of it is real."""
+        return (cover := self.opened_cover) is not None and cover.exercise
+
+    @property
     def message(self) -> Message | None:
         """The message, once its body was opened."""
         form = None if self.body is None else decode_message(self.body)
@@ -105,7 +110,7 @@ def object_view(engine: Engine, row: Row) -> ObjectView:
         type=cover.type if cover else "",
         subject=cover.subject if cover else "",
         urgency="" if cover is None else "FLASH" if flash else "URGENT" if asks else cover.urgency,
-        due_at=_due_at(cover, delivered or row.at, flash),
+        due_at=_due_at(cover, engine.node, delivered or row.at, flash),
         handling=obj.handling,
         sender=obj.node,
         officer=engine.directory.device(obj.device).officer,
@@ -374,16 +379,17 @@ def state_of(engine: Engine, row: Row) -> str:
     return "witnessed" if engine.witnessed.covers(row.index) else "recorded"
 
 
-def clock_s(cover: Cover, start: int, flash: Row | None) -> int:
-    """Return the seconds from ``start`` in which an answer is expected."""
+def clock_s(cover: Cover, node: str, start: int, flash: Row | None) -> int:
+    """Return the seconds from ``start`` in which an answer of a node is expected."""
+    due_s = cover.due_of(node)
     if flash is None:
-        return cover.due_s
+        return due_s
     # From its confirmation on, if that ends sooner; a node that had it later has the whole time.
-    return min(cover.due_s, CLOCKS["alert"]["FLASH"] + max(0, flash.at - start))
+    return min(due_s, CLOCKS["alert"]["FLASH"] + max(0, flash.at - start))
 
 
-def _due_at(cover: Cover | None, start: int, flash: Row | None) -> int | None:
-    return start + clock_s(cover, start, flash) if cover is not None and cover.due_s else None
+def _due_at(cover: Cover | None, node: str, start: int, flash: Row | None) -> int | None:
+    return start + clock_s(cover, node, start, flash) if cover and cover.due_s else None
 
 
 def _ref(engine: Engine, object_: bytes | None) -> str:

@@ -92,7 +92,8 @@ REQUEST: Final[Moves] = {
         (_HOLDER, Act.QUERY): State.UNCLEAR,
         **_END,
     },
-    # Whoever asked back has it.
+    # Whoever asked back has it. No time runs that could be too short: until when it takes, and
+    # how far it is, is said once the clock goes on, and then counts from what is known.
     State.UNCLEAR: {(_ASKER, Act.CLARIFY): State.TAKEN, **_WORK, **_END},
     # A wrong key at night must not be final, and it stays ours until the unit has answered.
     State.PASSED_ON: {
@@ -132,6 +133,10 @@ SETTLED: Final[Mapping[str, frozenset[State]]] = {
     "alert": frozenset(ALERT) - {State.ASKED},
 }
 
+_UNTIL: Final = {
+    (State.UNCLEAR, Side.HOLDER): ", its own question is open, and no time runs until the asker"
+    " has clarified: answer or refuse, or wait for that"
+}
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
 CLOCKS: Final[Mapping[str, Mapping[str, int]]] = {  # seconds from delivery
@@ -152,7 +157,8 @@ def move(state: State, side: Side, act: Act, *, life: str = "request") -> State:
     after = LIVES[life].get(state, {}).get((side, act))
     if after is None:
         raise OutOfTurnError(
-            f"the {side.value} cannot '{_words(act)}' here: the {life} is {_words(state)}",
+            f"the {side.value} cannot '{_words(act)}' here: the {life} is {_words(state)}"
+            f"{_UNTIL.get((state, side), '')}",
             rule="no-move",
         )
     return after

@@ -1,12 +1,16 @@
 """Where the database is: named by SEEFEN_DATABASE_URL, embedded and ours, or running already."""
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
-from seefen.server.config import Config
+from seefen.server.config import Config, SetupError
 from seefen.server.embedded import Embedded, running_dsn
 from seefen.server.lock import is_held, only_one
+
+STARTING: Final = 60  # seconds in which a broker that begins has its database up
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,24 @@ def any_database(config: Config) -> Generator[Database, None, None]:
     Raises:
         SetupError: It does not start.
     """
-    running = running_dsn(config.postgres) if is_held(config.data) else None
-    if config.database is not None or running is not None:
-        yield Database(config.database or running or "")
+    running = config.database or _running(config)
+    if running is not None:
+        yield Database(running)
         return
     with own_database(config) as database:
         yield database
+
+
+def _running(config: Config) -> str | None:
+    """Return the database of a running broker; of one that is starting, once it answers."""
+    ends = time.monotonic() + STARTING
+    while is_held(config.data):
+        if (running := running_dsn(config.postgres)) is not None:
+            return running
+        if time.monotonic() > ends:
+            raise SetupError(
+                f"a broker is starting or stopping on {config.data}, and its database is not there",
+                hint="wait a second, then run the command again",
+            )
+        time.sleep(0.1)
+    return None

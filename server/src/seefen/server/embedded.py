@@ -225,11 +225,12 @@ class Embedded:
 
 
 def running_dsn(folder: Path) -> str | None:
-    """Return what to connect to, when a server runs on ``folder``."""
+    """Return what to connect to, when a server runs on ``folder`` and takes connections."""
     if running_process(folder) is None:
         return None
     lines = _pid_lines(folder / "data" / "postmaster.pid")
-    return _dsn(Path(lines[4])) if len(lines) > 4 and lines[4] else None
+    ready = len(lines) > 7 and lines[7].strip() == "ready"
+    return _dsn(Path(lines[4])) if ready and lines[4] else None
 
 
 def running_process(folder: Path) -> int | None:

@@ -183,6 +183,7 @@ class Breaches(Looking):
             exposed.append(
                 self._exposed(state, names, whole=whole, stop=min(stop, left), renewed=renewed)
             )
+        exposed.sort(key=_most_opened)  # not by their ids, which say nothing to a reader
         tell = {node for one in exposed for node in _to_tell(one)} | {device.node}
         return Breach(
             f"device {device.device.hex()[:8]}", device.node, device.node == engine.node,
@@ -301,6 +302,10 @@ def _ends(engine: Engine, state: CaseState) -> Ends:
         ends |= dict.fromkeys(gone, (entry.index, entry.at or 0))
         ends = {node: end for node, end in ends.items() if node not in now}
     return ends
+
+
+def _most_opened(one: Exposed) -> tuple[int, str]:
+    return -len(one.opened), one.case
 
 
 def _to_tell(exposed: Exposed) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
 """``seefen alert``: seizures, told to a whole channel within a minute."""
 
-import json
-from dataclasses import asdict
+import dataclasses
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
-from seefen.client.cli import dialogue, forms, sending, times
+from seefen.client.cli import dialogue, forms, sending, times, unsent
 from seefen.client.cli.arguments import (
     Matters,
     Original,
@@ -23,10 +23,12 @@ from seefen.client.cli.conditions import Accept, Basis, Conditions, Purpose, Rea
 from seefen.client.cli.dialogue import Answers
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import Session, opened
+from seefen.client.cli.unsent import Unsent
 from seefen.client.cli.views import alerts, duty, objects
+from seefen.client.cli.views import unsent as views
 from seefen.client.drafts import Attach
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import SeizureAlert
+from seefen.protocol.messages import SeizureAlert, saying
 
 group = typer.Typer(help="Seizure alerts, in a channel of many nodes.")
 DRAFT: Final = "alert"
@@ -87,58 +89,106 @@ def send(
     hidden: Annotated[str, typer.Option(metavar="TEXT", help="spare wheel, rear panel")] = "",
     more: Annotated[str, typer.Option(metavar="TEXT", help="Anything else, no names.")] = "",
     handling: Handling = None,
+    conditions: Annotated[str, typer.Option(metavar="TEXT", help="With H3: which.")] = "",
     original: Original = False,
     until: Matters = None,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Nothing of it is real.")] = False,
 ) -> None:
     """Send an alert: seefen alert send --photo wheel.jpg asks; --form or options do not."""
     photos = distinct(photo, "photo")
-    still = "yes" if moving else ""
-    said = Answers(where, carrying, vehicle, still, serials, hidden, more, handling or "")
+    words = (where, carrying, vehicle, "yes" if moving else "", serials)
+    said = Answers(*words, "", hidden, more, handling or "", conditions)
     given = None if form is None else forms.seizure_alert(form)
     if given is not None and not said.is_empty:
         raise UsageError("--form and the options say it twice", "put all of it into the form")
     if given is None and not said.is_empty:
         given = dialogue.alert_of(said, times.now())
-        dialogue.tell_guesses(Screen.of(context), said)
+        dialogue.tell_guesses(Screen.of(context), said, given)
+    now = Unsent(said, unsent.photographs(photos), channel or "", until or 0, original, exercise)
     with opened(context) as session:
-        into = channel or _only_channel(session)
-        alert = given or _asked(session)
-        if alert is None:
-            session.screen.say(alerts.draft_kept())
-            return
-        with session.screen.progress() as report:
-            sent = session.do(
-                lambda client: client.alerts.send(
-                    alert, into, photos, report, original=original, matters_s=until or 0
-                )
-            )
         if given is None:
-            session.do(lambda client: client.forget_draft(DRAFT))
-        sending.finish(session, sent)
-        if sent.ref:
-            if alert.leaving().flash_asked:
-                session.screen.say(alerts.flash_asked(sent.ref))
-            sending.show_reach(session, sent.ref, patience_s=PATIENCE)
+            _asked(session, now)
+        else:
+            into = channel or _only_channel(session)
+            _send(session, _marked(given, exercise=exercise), now, into)
 
 
-def _asked(session: Session) -> SeizureAlert | None:
-    if not session.screen.can_ask:
+def _send(session: Session, alert: SeizureAlert, unsent: Unsent, channel: str) -> None:
+    with session.screen.progress() as report:
+        sent = session.do(
+            lambda client: client.alerts.send(
+                alert,
+                channel,
+                unsent.files,
+                report,
+                original=unsent.original,
+                matters_s=unsent.until,
+            )
+        )
+    sending.finish(session, sent)
+    if sent.ref:
+        if alert.leaving().flash_asked:
+            session.screen.say(alerts.flash_asked(sent.ref))
+        sending.show_reach(session, sent.ref, patience_s=PATIENCE)
+
+
+def _marked(alert: SeizureAlert, *, exercise: bool) -> SeizureAlert:
+    if not exercise:
+        return alert
+    return saying(msgspec.structs.replace(alert, exercise=True), *alert.said, "exercise")
+
+
+def _asked(session: Session, now: Unsent) -> None:
+    """Ask for the alert and send it, or keep what was answered."""
+    screen = session.screen
+    if not screen.can_ask:
         raise UsageError(
             "what to send is missing, and nobody is there to ask",
             "give --form FILE.json, or --where and --carrying",
         )
-    said = dialogue.answers_from(session.do(lambda client: client.draft(DRAFT)))
-    if not said.is_empty:
-        session.screen.say(alerts.draft_found())
+    begun = _begun(session, now)
+    if begun is None:
+        screen.say(views.kept(empty=False))
+        return
+    into = begun.channel or _only_channel(session)
+    kept = [begun]
 
-    def keep(now: Answers) -> None:
-        data = json.dumps(asdict(now)).encode()
-        session.do(lambda client: client.keep_draft(DRAFT, data))
+    def keep(said: Answers) -> None:
+        kept.append(dataclasses.replace(begun, said=said))
+        if not kept[-1].is_empty:
+            data = unsent.encoded(kept[-1])
+            session.do(lambda client: client.keep_draft(DRAFT, data))
 
     def fill(alert: SeizureAlert) -> SeizureAlert:
-        return session.do(lambda client: client.presets.fill(alert))
+        marked = _marked(alert, exercise=begun.exercise)
+        return session.do(lambda client: client.presets.fill(marked))
 
-    return dialogue.compose(session.screen, said, times.now(), keep, fill)
+    keep(begun.said)
+    beside = views.beside(into, begun.files, begun.until, original=begun.original)
+    alert = dialogue.compose(screen, begun.said, times.now(), keep, fill, beside)
+    if alert is None:
+        screen.say(views.kept(empty=kept[-1].is_empty))
+        return
+    _send(session, alert, begun, into)
+    session.do(lambda client: client.forget_draft(DRAFT))
+
+
+def _begun(session: Session, now: Unsent) -> Unsent | None:
+    """Return what to go on with, the draft where its officer wants it; None where he leaves."""
+    before = unsent.decoded(session.do(lambda client: client.draft(DRAFT)))
+    if before.is_empty:
+        return now
+    said, screen = before.said, session.screen
+    screen.say(views.found(said.at, said.where, said.carrying, len(before.photos)))
+    choice = dialogue.goes_on(screen)
+    if choice:
+        photos = unsent.still_there(screen, before.photos)
+        return None if photos is None else now.over(dataclasses.replace(before, photos=photos))
+    if choice is not None:
+        session.do(lambda client: client.forget_draft(DRAFT))
+        screen.say(views.dropped())
+        return now
+    return None
 
 
 def _only_channel(session: Session) -> str:

@@ -225,28 +225,6 @@ def serials(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (part.strip() for part in re.split(r"[,;\n]", text)))))
 
 
-def with_serials(items: list[Fields], numbers: tuple[str, ...]) -> list[Fields]:
-    """Return items of which as many stand alone as there are serial numbers.
-
-    Twelve pistols and three numbers are three pistols with a number and a lot of nine.
-    With several kinds it is a guess which gun bears which number, and says so.
-    """
-    lots = [dict(item) for item in items]
-    guess = {"confidence": "guess"} if len(lots) > 1 else {}
-    single: list[Fields] = []
-    for number in numbers:
-        lot = next((item for item in lots if item["qty"] > 0), None)
-        gun = {"category": "unknown"} if lot is None else _one_of(lot)
-        single.append({**gun, **guess, **serial(number)})
-    whole = single + [item for item in lots if item["qty"] > 0]
-    return [{"n": place, **item} for place, item in enumerate(whole, 1)]
-
-
-def _one_of(lot: Fields) -> Fields:
-    lot["qty"] -= 1
-    return {name: value for name, value in lot.items() if name != "qty"}
-
-
 def serial(number: str) -> Fields:
     """Return a serial number and how much of it could be read."""
     if not number:

@@ -83,7 +83,11 @@ def open_(
 def list_(context: typer.Context) -> None:
     """List the cases of your node."""
     with opened(context, glance=True) as session:
-        session.screen.show(session.do(lambda client: client.cases.list()), cases.case_list)
+        lead = session.do(lambda client: "lead" in client.roles)
+        session.screen.show(
+            session.do(lambda client: client.cases.list()),
+            lambda views: cases.case_list(views, lead=lead),
+        )
 
 
 @group.command()

@@ -46,6 +46,10 @@ def revoke(
             "why it is revoked is missing", "--lost, or --why compromised|left|replaced"
         )
     with opened(context) as session:
+        # Also with --yes: a stolen device goes at once, and nobody finds out in the morning.
+        last = devices.ends(device, session.do(lambda client: client.devices.ends_with(device)))
+        if last is not None:
+            session.screen.say(last)
         if session.screen.can_ask and not yes:
             session.screen.say(devices.warning(device))
             if not session.screen.confirm(f"Revoke {device} for ever?"):

@@ -8,12 +8,13 @@ What was answered is kept as a draft in the vault until it is sent; the next
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from seefen.client.cli import answers, forms, guesses, lexicon, terms
+from seefen.client.cli import answers, forms, guesses, lexicon, numbers, terms
 from seefen.client.cli.arguments import UsageError
+from seefen.client.cli.paint import Painted
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views import alerts
 from seefen.protocol.errors import RefusedError
@@ -21,30 +22,29 @@ from seefen.protocol.matching import scripts
 from seefen.protocol.messages import SeizureAlert
 
 _QUIT: Final = "q"
+_EMPTY: Final = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the officer said, word for word."""
+    """What the officer said, word for word; ``at``: when he began, as ISO 8601."""
 
     where: str = ""
     carrying: str = ""
     vehicle: str = ""
     moving: str = ""
     serials: str = ""
+    which: str = ""
     hidden: str = ""
     more: str = ""
     handling: str = ""
     conditions: str = ""
+    at: str = ""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was said yet."""
-        return not any(asdict(self).values())
-
-    def over(self, older: "Answers") -> "Answers":
-        """Return these answers, and the older ones where these are empty."""
-        return replace(older, **{name: value for name, value in asdict(self).items() if value})
+        return self == Answers(at=self.at)
 
 
 _QUESTIONS: Final = {
@@ -53,24 +53,31 @@ _QUESTIONS: Final = {
     "vehicle": "Vehicle?  (VW Passat B6 grey SK-0000-ZZ)",
     "moving": "Still moving, car or accomplice? [no]",
     "serials": "Serials as read, ? for what is unreadable (Enter = later):",
+    "which": "Which number is on which: {}?  (name: number, number; Enter = not said)",
     "hidden": "Hidden where?  (spare wheel, rear panel)",
     "more": "Anything else, no names:",
 }
+_NO_SUCH: Final = "'{}' is none of these, or several: {}. The same again keeps it as a number."
 _NOTHING: Final = "What was found?  How many, and of what: 12 pistols, 340 rounds."
 _WHAT: Final = (
     "Not understood: say how many, and of what (12 pistols, 340 rounds). "
     "Enter sends weapons of unknown kind, with your words."
 )
-_TERMS: Final = {"handling": terms.QUESTION}
+_NO: Final = " [no]"  # what Enter says where nothing stands yet
+_NUMBERS: Final = ("serials", "which")
+_OF_USE: Final = ("handling", "conditions")
 
 
-def answers_from(data: bytes | None) -> Answers:
-    """Return the answers of a draft; one of an older version may lack some."""
-    if data is None:
-        return Answers()
-    kept = forms.fields_of(data)
-    known = {field.name for field in fields(Answers)}
-    return Answers(**{name: str(value) for name, value in kept.items() if name in known})
+def goes_on(screen: Screen) -> bool | None:
+    """Return whether an officer goes on with a draft, or drops it; None where he leaves."""
+    while True:
+        answer = screen.ask("Go on with it? [Y/n]  (n drops it and begins a new alert)")
+        if answer.lower() == _QUIT:
+            return None
+        if not answer or lexicon.means(answer, "yes"):
+            return True
+        if lexicon.means(answer, "no"):
+            return False
 
 
 def ask(
@@ -84,41 +91,66 @@ def ask(
     Returns:
         What was said; None where a ``q`` leaves, with the draft kept.
     """
-    questions = _QUESTIONS | (_TERMS if again else {})
-    for name, question in questions.items():
-        answer = _answered(screen, name, question, getattr(said, name))
-        if answer is None:
+    for name in (*_QUESTIONS, *(_OF_USE if again else ())):
+        question = _question(said, name)
+        if not question:
+            said = replace(said, which="") if name == "which" else said
+            continue
+        answered = _put(screen, said, name, question)
+        if answered is None:
             return None
-        said = replace(said, **{name: answer})
-        keep(said)
-    if again and "H3" in said.handling.upper():
-        said = replace(said, conditions=screen.ask(terms.CONDITIONS, said.conditions))
+        said = answered
         keep(said)
     return said
 
 
-def _answered(screen: Screen, name: str, question: str, before: str) -> str | None:
-    """Return an answer that is understood, or that its officer insists on; None for ``q``."""
+def _question(said: Answers, name: str) -> str:
+    """Return what is asked; nothing where there is nothing to ask after the answers so far.
+
+    Which number is on which weapon is asked where there are several kinds and it is not said,
+    conditions where a handling code needs them.
+    """
+    if name == "which":
+        found = _weapons(said)
+        names = numbers.names(found)
+        return _QUESTIONS[name].format(names) if numbers.is_open(found, said.serials) else ""
+    if name == "conditions":
+        return terms.CONDITIONS if "H3" in said.handling.upper() else ""
+    return _QUESTIONS.get(name, terms.QUESTION)
+
+
+def _weapons(said: Answers) -> list[answers.Fields]:
+    found: list[answers.Fields] = answers.load(said.carrying).get("items", [])
+    return found
+
+
+def _put(screen: Screen, said: Answers, name: str, question: str) -> Answers | None:
+    """Return the answers with one that is understood or insisted on; None for ``q``."""
+    before: str = getattr(said, name)
     refused = ""
     while True:
-        answer = screen.ask(question, refused or before)
+        asked = question.removesuffix(_NO) if before else question
+        answer = screen.ask(asked, refused or before)
         if answer.lower() == _QUIT:
             return None
-        if name == "carrying" and answer and answer == refused:
+        if answer == _EMPTY:
+            answer = before = ""
+        insisted = answer and answer == refused
+        if insisted and name == "carrying":
             answer = answers.as_unknown(answer) or answer
-        complaint = _complaint(name, answer)
+        complaint = "" if insisted and name in _NUMBERS else _complaint(said, name, answer)
         if not complaint:
             if name == "carrying":
                 _tell_words(screen, Answers(carrying=answer))
-            return answer
-        refused = answer if name == "carrying" else ""
+            return replace(said, **{name: answer})
+        refused = answer if name in ("carrying", *_NUMBERS) else ""
         screen.say(alerts.not_understood(complaint))
 
 
-def tell_guesses(screen: Screen, said: Answers) -> None:
+def tell_guesses(screen: Screen, said: Answers, alert: SeizureAlert) -> None:
     """Say where words were guessed at or go as text: with options, nobody sees a preview."""
     _tell_words(screen, said)
-    for guess in _guesses(said):
+    for guess in (*_guesses(said), *guesses.of_numbers(alert)):
         screen.say(alerts.guessed(guess))
 
 
@@ -132,8 +164,10 @@ def _tell_words(screen: Screen, said: Answers) -> None:
         screen.say(alerts.goes_as_text(text))
 
 
-def _complaint(name: str, answer: str) -> str:
+def _complaint(said: Answers, name: str, answer: str) -> str:
     """Return why an answer cannot be sent, or nothing."""
+    if name in _NUMBERS and (wrong := numbers.not_found(_weapons(said), answer)):
+        return _NO_SUCH.format(wrong, numbers.names(_weapons(said)))
     if name == "where" and not answer:
         return "An alert needs a place."
     if name == "moving" and _moving(answer) is None:
@@ -155,7 +189,7 @@ def _moving(text: str) -> bool | None:
 
 
 def alert_of(said: Answers, at: datetime) -> SeizureAlert:
-    """Return the alert that the answers make.
+    """Return the alert that the answers make; it occurred when they began, or else now.
 
     Raises:
         UsageError: What is missing, in the words of the questions.
@@ -164,7 +198,7 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
         raise UsageError("where it was found is missing", "--where 'Tabanovce > Preševo, out'")
     found = answers.load(said.carrying)
     hidden, other_places = answers.concealment(said.hidden)
-    items = answers.with_serials(found.get("items", []), answers.serials(said.serials))
+    items = _items(said, found)
     if not items and not found.keys() - {"text"}:
         raise UsageError(
             "what was found is missing, or was not understood",
@@ -173,17 +207,22 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
     moving = _moving(said.moving)
     if moving is None:
         raise UsageError("whether it still moves was not understood", "--moving, or leave it out")
+    of_use = terms.fields(said.handling)
+    if of_use.get("handling") == "H3" and not said.conditions:
+        raise UsageError(
+            "H3 means restrictions of your own: they are missing", "--conditions 'a few words'"
+        )
     movement = f"moving: {said.moving}" if len(said.moving.split()) > 1 else ""
     text = "; ".join(filter(None, (found.get("text"), movement, other_places, said.more)))
     form: dict[str, Any] = {
         **answers.place(said.where),
         **found,
-        **terms.fields(said.handling),
+        **of_use,
         "conditions": said.conditions,
         "items": items,
         "concealment": hidden,
         "vehicle": answers.vehicle(said.vehicle),
-        "occurred_at": at.isoformat(timespec="seconds"),
+        "occurred_at": said.at or at.isoformat(timespec="seconds"),
         "created_at": int(at.timestamp()),
         "text": text,
         "script": "Cyrl" if "Cyrl" in scripts(text) else "Latn",
@@ -191,6 +230,13 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
     if moving:
         form |= {"moving": True, "urgency": "FLASH", "urgency_reason": "moving"}
     return forms.build_alert(form)
+
+
+def _items(said: Answers, found: answers.Fields) -> list[answers.Fields]:
+    """Return the weapons with their numbers; a number alone is one where nothing was found."""
+    weapons = found.get("items", [])
+    read = numbers.numbered(weapons, said.serials, said.which)
+    return numbers.on_items(weapons, read, others=bool(found.keys() - {"items", "text"}))
 
 
 def _as_it_is(alert: SeizureAlert) -> SeizureAlert:
@@ -203,38 +249,47 @@ def compose(
     at: datetime,
     keep: Callable[[Answers], None],
     fill: Callable[[SeizureAlert], SeizureAlert] = _as_it_is,
+    beside: Painted | None = None,
 ) -> SeizureAlert | None:
     """Ask until the officer sends (the alert) or keeps the draft (None).
+
+    ``beside`` is shown with each alert that is about to leave: what goes with it.
 
     ``keep`` is called after each answer: power cut or Ctrl-C, the draft is there. ``fill``
     puts the presets in, before the alert is shown.
     """
     again = False
-    screen.say(alerts.how_to_answer())
+    screen.say(alerts.how_to_answer(kept=not said.is_empty))
+    said = replace(said, at=said.at or at.isoformat(timespec="seconds"))
     while True:
         answered = ask(screen, said, keep, again=again)
         if answered is None:
             return None
         said = answered
-        alert = _understood(screen, said, at, fill)
+        alert = _understood(screen, said, at, fill, beside)
         question = (
             "[Enter] send   [e] edit   [q] keep draft" if alert else "[Enter] edit   [q] keep draft"
         )
         choice = screen.ask(question).lower()
         if choice.startswith("q"):
             return None
-        again = alert is not None
         if alert is not None and not choice.startswith("e"):
             return alert
+        again = alert is not None or bool(said.handling)
+        screen.say(alerts.how_to_answer(kept=True))
 
 
 def _understood(
-    screen: Screen, said: Answers, at: datetime, fill: Callable[[SeizureAlert], SeizureAlert]
+    screen: Screen,
+    said: Answers,
+    at: datetime,
+    fill: Callable[[SeizureAlert], SeizureAlert],
+    beside: Painted | None,
 ) -> SeizureAlert | None:
     try:
         alert = fill(alert_of(said, at))
     except (UsageError, RefusedError) as refused:
         screen.say(alerts.not_yet(str(refused)))
         return None
-    screen.say(alerts.before_sending(alert, _guesses(said)))
+    screen.say(alerts.before_sending(alert, _guesses(said), beside))
     return alert

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from seefen.client.cli import answers, plates
-from seefen.protocol.messages import TABLES
+from seefen.protocol.messages import TABLES, SeizureAlert
+from seefen.protocol.messages.firearm import NUMBER
 
 _BOTH: Final = "/>\u2192\u2013\u2014"  # what stands between two sides
 
@@ -24,3 +25,10 @@ def of_vehicle(text: str) -> Iterator[str]:
         yield "no plate: none was read in what was typed of the vehicle"
     elif not plate.sure:
         yield f"plate: {plate.text} was taken for it, and is a guess"
+
+
+def of_numbers(alert: SeizureAlert) -> Iterator[str]:
+    """Yield each number of which it is not said on which weapon it is."""
+    for item in alert.items:
+        if item.kind == NUMBER:
+            yield f"number {item.serial_as_read}: stands alone, which weapon bears it is not said"

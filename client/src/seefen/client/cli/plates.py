@@ -36,6 +36,7 @@ _SHAPES: Final = (
     "L2-3 D4L1",  # PL
     "L3 D2-3L1-2",  # PL
     "L1-3-L1-2 D1-4",  # DE
+    "L1-3-L1-2 D1-4L1",  # DE, electric or historic
     "L1-3_L1-2 D3-4",  # DE
 )
 _BETWEEN: Final = {" ": r"[\s.\u00b7-]{0,3}", "_": r"[\s.\u00b7-]{1,3}", "-": "-"}

@@ -8,6 +8,7 @@ from seefen.client.cli import forms
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.trace_dialogue import QUESTIONS
 from seefen.protocol.messages import Item, Message, SeizureAlert, TraceRequest, to_json
+from seefen.protocol.messages.firearm import NUMBER
 
 _FIELDS: Final = ("offence", "exercise", "handling", "conditions", "tlp", "national_ref")
 _PLACE: Final = ("place", "bcp")
@@ -40,8 +41,10 @@ def _as_form(message: Message, wanted: Item) -> dict[str, Any]:
     items: list[dict[str, Any]] = [said["item"]] if "item" in said else said["items"]
     own = [getattr(message, "item", None)] if "item" in said else getattr(message, "items", ())
     item = items[list(own).index(wanted)]
-    # Photographs are files of the other case, and the number counts within one message.
-    return {name: value for name, value in item.items() if name not in ("photos", "n")}
+    # Photographs are files of the other case, and the number counts within one message. A serial
+    # number that stood alone there is asked about as that of a weapon.
+    alone = ("kind",) if item.get("kind") == NUMBER else ()
+    return {name: value for name, value in item.items() if name not in ("photos", "n", *alone)}
 
 
 def _item(message: Message, number: int) -> Item:

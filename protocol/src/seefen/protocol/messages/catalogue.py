@@ -221,6 +221,8 @@ def message_from_form(name: str, form: dict[str, Any]) -> Form:
     except ValueError as err:
         raise RefusedError(f"this form is not right: {err}", rule="form") from err
     _refuse_unknown(fields, name)
+    if left := _left_out(type_, fields):
+        raise RefusedError(f"{name} needs {', '.join(left)}", rule="missing")
     message = _converted(type_, recoded(shape(type_), fields, _code_of))
     if not isinstance(message, Message):
         checked(message)
@@ -268,6 +270,16 @@ def _converted(type_: type[Form], fields: object) -> Form:
         # A pattern tells nobody what is wanted; the words before it do.
         why = "" if "matching regex" in what else f" ({what})"
         raise RefusedError(f"{field}: write {wanted}{why}", rule="form") from err
+
+
+def _left_out(type_: type[Form], fields: object) -> list[str]:
+    """Return all fields of a form that must be filled in and are not there."""
+    given = cast("dict[str, object]", fields) if isinstance(fields, dict) else {}
+    return [
+        one.encode_name
+        for one in msgspec.structs.fields(type_)
+        if one.required and one.encode_name not in given
+    ]
 
 
 def _known_code(field: str, table: str, code: str) -> str:

@@ -5,7 +5,7 @@ reader, from his own tables. Whoever writes a cover, honest or not, cannot put a
 serial number or a sentence of his own onto the screen of a list.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Annotated, Any, Final, cast
 
@@ -47,7 +47,9 @@ class Cover(Struct, frozen=True, kw_only=True):
 
     Attributes:
         what: What it says, in the order of the subject; counted ones are its items.
-        due_s: Seconds from delivery in which an answer is expected, 0 for none.
+        due_s: Seconds from delivery in which an answer is expected, 0 for none; of several
+            nodes, those of the node that has the most.
+        due_each: The same for each node of ``to``, in its order; none where all have ``due_s``.
         to: The nodes that are asked, none for all members.
         act: The move it makes in the life of a request (``requests.py``), or nothing.
         exercise: Nothing of it is real: lists say so, and nothing counts it.
@@ -58,6 +60,9 @@ class Cover(Struct, frozen=True, kw_only=True):
     what: Annotated[tuple[Said, ...], Meta(max_length=_MOST)] = ()
     urgency: Annotated[str, Meta(pattern=r"\A(FLASH|URGENT|NORMAL|ROUTINE)\Z")] = "NORMAL"
     due_s: Annotated[int, Meta(ge=0, le=DUE_LIMIT)] = 0
+    due_each: Annotated[
+        tuple[Annotated[int, Meta(ge=1, le=DUE_LIMIT)], ...], Meta(max_length=64)
+    ] = ()
     handling: Handling = "H2"
     to: Annotated[tuple[NodeName, ...], Meta(max_length=64)] = ()
     act: Annotated[str, Meta(pattern=r"\A([a-z][a-z_]*)?\Z", max_length=40)] = ""
@@ -75,6 +80,26 @@ class Cover(Struct, frozen=True, kw_only=True):
         if self.type in ("SeizureAlert", "HitNotice") or _HANDOVER in self.what:
             return "alert"
         return "request"
+
+    def timed(self, clocks: Mapping[str, int]) -> "Cover":
+        """Return it with the seconds that each node that is asked has for its answer.
+
+        Where they differ, it names the nodes, also where it asked all members.
+        """
+        if not clocks:
+            return self
+        longest = max(clocks.values())
+        if min(clocks.values()) == longest:
+            return msgspec.structs.replace(self, due_s=longest, due_each=())
+        to = self.to or tuple(clocks)
+        each = tuple(clocks.get(node, longest) for node in to)
+        return msgspec.structs.replace(self, due_s=longest, due_each=each, to=to)
+
+    def due_of(self, node: str) -> int:
+        """Return the seconds that a node has for its answer, 0 for no clock."""
+        if node not in self.to or len(self.due_each) != len(self.to):
+            return self.due_s
+        return min(self.due_s, self.due_each[self.to.index(node)])
 
     @property
     def subject(self) -> str:

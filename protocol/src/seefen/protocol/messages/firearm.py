@@ -4,7 +4,7 @@ What stands on metal is kept as it was read, in its own script: ``?`` for one un
 character, ``*`` for several. Keys to match by are computed (``matching.py``), never sent.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -20,6 +20,7 @@ from seefen.protocol.messages.form import (
 )
 from seefen.protocol.messages.vocabulary import CATEGORY
 
+NUMBER: Final = "number"  # of object_kind: a number of one of the weapons, and no weapon
 Quantity = Annotated[int, Meta(ge=1, le=10_000_000)]
 
 
@@ -40,6 +41,8 @@ class ComponentSerial(Piece, kw_only=True, frozen=True):
 
 class Item(Piece, kw_only=True, frozen=True):
     """One weapon or component, or a lot without serial numbers.
+
+    Of kind ``number`` it is a number alone: it stands on one of the other items, which is not said.
 
     Attributes:
         n: Its number inside the message, to which files refer; 0 where there is one only.
@@ -81,6 +84,8 @@ class Item(Piece, kw_only=True, frozen=True):
         required(f"{field}.category", self.category)
         if self.serial_as_read and self.qty > 1:
             refuse(f"{field}.qty", "one serial number is one weapon: make one item of each", "lot")
+        if self.kind == NUMBER and not self.serial_as_read:
+            refuse(f"{field}.serial_as_read", "a number that stands alone is needed", "missing")
         if self.serial_as_read and self.serial_state in ("absent", "obliterated", "never_numbered"):
             refuse(
                 f"{field}.serial_state", "a number was read, so it is present or partly readable"
@@ -126,9 +131,14 @@ class GunPart(Piece, kw_only=True, frozen=True):
 
 
 def weapons(items: tuple[Item, ...]) -> dict[str, int]:
-    """Return how many weapons there are of each category, in the order of the table."""
+    """Return how many weapons there are of each category, in the order of the table.
+
+    A number that stands alone is on one of them, and no further one.
+    """
     counts = dict[str, int]()
     for item in items:
+        if item.kind == NUMBER:
+            continue
         counts[item.category] = counts.get(item.category, 0) + item.qty
     order = list(CATEGORY)
     known = sorted((c for c in counts if c in CATEGORY), key=order.index)

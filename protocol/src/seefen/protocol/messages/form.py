@@ -148,9 +148,7 @@ class Message(Form, kw_only=True, frozen=True, dict=True):
         for field in ("urgency", "tlp", "handling", "source_eval", "info_eval", "lang", "script"):
             required(field, getattr(self, field))
         if self.handling == "H3" and not self.conditions.strip():
-            refuse(
-                "conditions", "H3 means restrictions of your own: say them in words", "conditions"
-            )
+            refuse("conditions", "H3 means restrictions of your own: say them in words")
         if self.urgency in ("FLASH", "URGENT") and not self.urgency_reason:
             refuse("urgency_reason", f"{self.urgency} needs a reason: choose one", "no-reason")
 

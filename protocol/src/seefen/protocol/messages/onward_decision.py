@@ -32,7 +32,7 @@ class OnwardDecision(Message, kw_only=True, frozen=True):
         super().check()
         required("decision", self.decision)
         if self.decision == "conditions" and not self.conditions.strip():
-            refuse("conditions", "say the conditions in words", "conditions")
+            refuse("conditions", "say the conditions in words")
         if self.decision == "refused":
             required("text", self.text.strip())
 

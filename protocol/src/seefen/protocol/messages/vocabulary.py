@@ -17,6 +17,7 @@ OBJECT_KIND: Final[Codes] = {
     "air_co2": "air or CO2 weapon",
     "replica": "replica",
     "accessory": "accessory",
+    "number": "number as read, which weapon is not said",  # no weapon, and counted as none
     **_OPEN,
 }
 CATEGORY: Final[Codes] = {

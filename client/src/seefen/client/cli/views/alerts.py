@@ -12,6 +12,7 @@ from seefen.client.cli.views.objects import covered, draft, name_of
 from seefen.client.labels import ENGLISH
 from seefen.client.values import ObjectView, OwnAlert, Reach
 from seefen.protocol.messages import SeizureAlert
+from seefen.protocol.messages.cover import EXERCISE
 
 PATIENCE: Final = 60  # seconds until a node that has nothing yet counts as not reached
 
@@ -59,15 +60,19 @@ def _urgency(view: ObjectView) -> Piece:
     return alarm(code) if code == "FLASH" else warn(code) if code == "URGENT" else code
 
 
-def before_sending(alert: SeizureAlert, guesses: Iterable[str] = ()) -> Painted:
-    """Return what is about to be sent, what was guessed, and remarks about letters."""
+def before_sending(
+    alert: SeizureAlert, guesses: Iterable[str] = (), beside: Painted | None = None
+) -> Painted:
+    """Return what is about to be sent, what was guessed, what goes ``beside`` it, and remarks."""
     numbers = [item.serial_as_read for item in alert.items if item.serial_as_read]
     remarks = [line("  ", note) for note in map(remark, numbers) if note]
     return stack(
         line(""),
+        alarm("EXERCISE: nothing of this is real.") if alert.exercise else None,
         bold(alert.cover().subject or "alert"),
         messages.body(alert),
         None if alert.moving else line("  moving  no"),
+        beside,
         *map(guessed, guesses),
         *remarks,
         line("  conditions: ", alert.conditions) if alert.conditions else None,
@@ -96,8 +101,10 @@ def not_yet(reason: str) -> Painted:
     return warn("Not yet: ", reason)
 
 
-def how_to_answer() -> Painted:
-    """Return how one skips a question and how one leaves."""
+def how_to_answer(*, kept: bool) -> Painted:
+    """Return what Enter does, how an answer is emptied, and how one leaves."""
+    if kept:
+        return dim("Enter keeps what stands there; - empties it; q keeps the draft and leaves.")
     return dim("Enter skips a question; q keeps a draft and leaves.")
 
 
@@ -116,21 +123,12 @@ def guessed(what: str) -> Painted:
     return warn("  ", what)
 
 
-def draft_kept() -> Painted:
-    """Return that the draft is safe."""
-    return line("Draft kept in the vault. 'seefen alert send' goes on with it.")
-
-
-def draft_found() -> Painted:
-    """Return that an earlier draft is offered."""
-    return line("Going on with your draft: Enter keeps what stands in brackets.")
-
-
 def reached(ref: str, rows: Sequence[Reach]) -> Painted:
     """Return node by node how far something got, those not reached first."""
     if not rows:
         return line(f"{ref} went to no other node yet.")
-    return stack(bold(ref), reach_lines(rows))
+    exercise = any(reach.exercise for reach in rows)
+    return stack(line(bold(ref), alarm(f"  {EXERCISE}") if exercise else ""), reach_lines(rows))
 
 
 def unanswered(open_: Sequence[OwnAlert]) -> Painted:
@@ -146,7 +144,8 @@ def _unanswered(one: OwnAlert) -> str:
         for reach in one.reach
     )
     missed = f", {away} NOT REACHED" if away else ""
-    text = f"Your alert {one.ref}: {silent} of {len(one.reach)} not answered{missed}"
+    real = f"{EXERCISE}. " if one.exercise else ""
+    text = f"{real}Your alert {one.ref}: {silent} of {len(one.reach)} not answered{missed}"
     return f"{text} (seefen alert reach {one.ref})"
 
 

@@ -28,11 +28,14 @@ def opened(view: CaseView) -> Painted:
     )
 
 
-def case_list(views: Sequence[CaseView]) -> Painted:
-    """Return the cases of a node."""
+def case_list(views: Sequence[CaseView], *, lead: bool = True) -> Painted:
+    """Return the cases of a node; ``lead``: whoever looks may open one."""
     if not views:
         return stack(
-            line("No case yet."), dim("'seefen case open --title TEXT --member NODE' opens one.")
+            line("No case yet."),
+            dim("'seefen case open --title TEXT --member NODE' opens one.")
+            if lead
+            else dim("A lead of your node opens one, or another node lets yours into one of its."),
         )
     rows = Grid(
         "CASE",

@@ -17,6 +17,7 @@ from seefen.client.values import (
     Unopened,
     WatchView,
 )
+from seefen.protocol.messages.cover import EXERCISE
 
 
 def on_watch(watches: Sequence[WatchView]) -> Painted:
@@ -64,7 +65,11 @@ def due(rows: Sequence[DueView]) -> Painted:
 
 def expired(views: Sequence[ObjectView]) -> Painted:
     """Name alerts that expired before the own node had answered."""
-    refs = ", ".join(view.ref for view in views)
+    real = (view.cover is None or not view.cover.exercise for view in views)
+    refs = ", ".join(
+        view.ref if is_real else f"{view.ref} ({EXERCISE})"
+        for view, is_real in zip(views, real, strict=True)
+    )
     return warn(f"Expired, and asked of nobody any more: {refs}")
 
 
@@ -157,8 +162,8 @@ def unopened(lies: Unopened) -> Painted | None:
         return None
     ways = [
         "'seefen watch on' opens what waits in channels" if some and not lies.watched else "",
-        f"'seefen alert show {lies.alert}'" if lies.alert else "",
-        f"'seefen case show {lies.message}'" if lies.message else "",
+        f"'seefen alert show {lies.alert}' opens one" if lies.alert else "",
+        f"'seefen case show {lies.message}' opens one" if lies.message else "",
     ]
     return stack(
         warn(f"Never opened here: {' and '.join(some)}; no search looks into them.")

@@ -7,12 +7,13 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, line, stack, warn
+from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.views import messages, surfaces
 from seefen.client.labels import ENGLISH, LANGUAGES, is_draft, subject_in
 from seefen.client.names import BYTES
 from seefen.client.values import Hit, ObjectView, Opened
 from seefen.protocol.messages import Bulletin, Forwarded, Message, Surface, label
+from seefen.protocol.messages.cover import EXERCISE
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ def _known(read: Opened) -> Painted | None:
     rows = Grid("", "", "", "")
     for hit in read.known:
         how = f"{hit.field}, {hit.exactness}{later(hit)}"
-        rows.row(f"  {hit.ref}", hit.text, how, hit.sender)
+        real: Piece = alarm(f"{EXERCISE}, {how}") if hit.exercise else how
+        rows.row(f"  {hit.ref}", hit.text, real, hit.sender)
     often = f"  In too many places to say anything: {', '.join(read.common)}"
     return stack(
         bold("Known in this vault (a lead, not proof):") if read.known else None,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
-from seefen.client.values import LifeView, RequestView
+from seefen.client.values import LifeView, RequestView, WordView
 
 # What comes next, by who looks at it and how it stands.
 _HOLDER: dict[str, str] = {
@@ -44,7 +44,12 @@ def shown(view: RequestView, *, node: str) -> Painted:
     asked = f"  from {view.asker}, {times.moment(view.asked_at, now)}"
     rows = Grid("", "", "", "")
     for life in view.lives:
-        rows.row(f"  {life.node}", _state(life), _clock(view, life, node), _said(life))
+        if life.word is None:
+            rows.row(f"  {life.node}", _state(life), _clock(view, life, node), _said(life))
+            continue
+        # How its asker ended it says nothing of what the node had said.
+        rows.row(f"  {life.node}", _state(life.word), "", _at(life.word.said, life.word.at))
+        rows.row("", _state(life), "", _said(life))
     return stack(
         line(bold(view.ref), "  ", codes.message_type(view.type), asked, f"  {view.urgency}"),
         line("  ", view.subject),
@@ -62,7 +67,7 @@ def _states(view: RequestView) -> str:
     return ", ".join(f"{n} {codes.answer(state)}" for state, n in counts.items())
 
 
-def _state(life: LifeView) -> Piece:
+def _state(life: LifeView | WordView) -> Piece:
     by = f" by {life.officer}" if life.officer else ""
     return codes.answer(life.state) + by
 
@@ -85,7 +90,11 @@ def _clock(view: RequestView, life: LifeView, node: str) -> Piece:
 def _said(life: LifeView) -> str:
     if life.moved_at is None:
         return ""
-    return f"{life.said}, {times.moment(life.moved_at, times.now())}"
+    return _at(life.said, life.moved_at)
+
+
+def _at(said: str, at: int) -> str:
+    return f"{said}, {times.moment(at, times.now())}"
 
 
 def _next(view: RequestView, node: str) -> Painted | None:

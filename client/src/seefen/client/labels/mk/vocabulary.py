@@ -11,6 +11,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "air_co2": "воздушно или CO2 оружје",
         "replica": "реплика",
         "accessory": "прибор",
+        "number": "број како што е прочитан, не е кажано на кое оружје",
         "other": "друго",
         "unknown": "непознато",
     },

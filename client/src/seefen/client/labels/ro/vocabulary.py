@@ -11,6 +11,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "air_co2": "armă cu aer sau CO2",
         "replica": "replică",
         "accessory": "accesoriu",
+        "number": "număr așa cum a fost citit, nu se spune pe care armă",
         "other": "altul",
         "unknown": "necunoscut",
     },

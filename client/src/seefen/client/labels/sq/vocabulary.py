@@ -11,6 +11,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "air_co2": "armë me ajër ose CO2",
         "replica": "kopje",
         "accessory": "pajisje ndihmëse",
+        "number": "numër siç u lexua, nuk thuhet i cilës armë",
         "other": "tjetër",
         "unknown": "e panjohur",
     },

@@ -11,6 +11,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "air_co2": "vazdušno ili CO2 oružje",
         "replica": "replika",
         "accessory": "pribor",
+        "number": "broj kako je pročitan, nije rečeno na kom oružju",
         "other": "drugo",
         "unknown": "nepoznato",
     },

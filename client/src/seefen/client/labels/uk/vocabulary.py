@@ -11,6 +11,7 @@ LABELS: Final[dict[str, dict[str, str]]] = {
         "air_co2": "пневматична або CO2 зброя",
         "replica": "макет",
         "accessory": "приладдя",
+        "number": "номер, як прочитано; на якій зброї, не сказано",
         "other": "інше",
         "unknown": "невідомо",
     },
