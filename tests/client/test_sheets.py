@@ -188,5 +188,6 @@ def test_a_number_alone_adds_nothing_to_a_sum_of_weapons() -> None:
         ],
     }
     alert = message_from_form("SeizureAlert", fields)
+    assert isinstance(alert, Message)
     found = rows(as_csv(export(alert)))[:2]
     assert [(row["qty"], row["serial_as_read"]) for row in found] == [("9", ""), ("", "A1")]
