@@ -48,9 +48,9 @@ def test_a_guest_and_a_network_auditor(tmp_path: Path, monkeypatch: pytest.Monke
         assert "changed the case" in shown
         assert "Cores only" in shown
         assert "Pistols" not in shown
-        assert f"{made.clients[BOARD].officer} of {BOARD}, guest" in run(
-            BOARD, "audit", "show", 0, "--of", SKOPJE
-        )
+        page = json.loads(run(BOARD, "audit", "list", "--of", SKOPJE, "--op", "all", "--json"))
+        shown = run(BOARD, "audit", "show", page["rows"][0]["index"], "--of", SKOPJE)
+        assert f"{made.clients[BOARD].officer} of {BOARD}, guest" in shown
         assert "no more, from now on" in run(SKOPJE, "guest", "remove", guest)
         made.wait(made.clients[BOARD].sync())
         assert made.run(BOARD, "audit", "list", "--of", SKOPJE).code == 1
