@@ -15,9 +15,9 @@ import pytest
 from seefen.client import Client, admitting, joining
 from seefen.client.connection import tls_context
 from seefen.client.invites import read_invite, write_invite
+from seefen.client.joining import JoinedView
 from seefen.client.keyfile import NAME as KEY_FILE
 from seefen.client.keyfile import DeviceKeys, read_key_file
-from seefen.client.values import JoinedView
 from seefen.protocol.bundle import encode_bundle
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.server import tls

@@ -29,6 +29,7 @@ from seefen.client.cli.views import (
     traces,
 )
 from seefen.client.founding import Founded
+from seefen.client.joining import JoinedView
 from seefen.protocol.messages import (
     CATALOGUE,
     SeizureAlert,
@@ -112,7 +113,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (devices.warning, str),
     (lambda text: devices.ends(text, ["admin", "field"]), str),
     (lambda text: devices.revoked(text, text), str),
-    (joining.joined, values.JoinedView),
+    (joining.joined, JoinedView),
     (lambda text: joining.read_aloud([text]), str),
     (joining.compare, Request),
     (lambda text: joining.invited({"invite": text}), str),
@@ -392,11 +393,5 @@ def test_state_of_the_network() -> None:
         watches=(),
     )
     shown = printed(state.page(status))
-    for part in (
-        "ALARM  rewound",
-        "NOT reachable",
-        "2 queued",
-        "suspended by the network",
-        "Off watch",
-    ):
-        assert part in shown
+    said = ("ALARM  rewound", "NOT reachable", "2 queued", "suspended by the network", "Off watch")
+    assert all(part in shown for part in said)

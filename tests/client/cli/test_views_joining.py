@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from seefen.client.cli.views import joining
-from seefen.client.values import JoinedView
+from seefen.client.joining import JoinedView
 from tests.client.cli.test_views import one, printed
 
 

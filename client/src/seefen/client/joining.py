@@ -10,6 +10,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,6 @@ from seefen.client.keyfile import (
 )
 from seefen.client.mailboxes import next_mailbox
 from seefen.client.trust import Trust
-from seefen.client.values import JoinedView
 from seefen.client.vault import NAME as VAULT
 from seefen.client.vault import Vault, held
 from seefen.protocol.bundle import Bundle, Signed, encode_bundle
@@ -48,6 +48,20 @@ CERTIFICATE_LIFE: Final = 365 * 86_400  # seconds
 NODE_LIFE: Final = 5 * 365 * 86_400  # seconds
 POLL: Final = 0.5  # seconds between two questions whether one is admitted
 ANSWER_LIMIT: Final = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedView:
+    """A device that was admitted."""
+
+    node: str
+    network: str
+    device: str
+    officer: str
+    roles: tuple[str, ...]
+    admitted_at: int
+    admitted_by: str
+    founded_at: int
 
 
 def spoken_words(net: bytes, draft: bytes) -> tuple[str, ...]:

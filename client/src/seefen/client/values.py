@@ -380,20 +380,6 @@ class Event:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class JoinedView:
-    """A device that was admitted."""
-
-    node: str
-    network: str
-    device: str
-    officer: str
-    roles: tuple[str, ...]
-    admitted_at: int
-    admitted_by: str
-    founded_at: int
-
-
 class Read(Protocol):
     """Opens a message by its reference: what a whole client lends to its parts."""
 

@@ -4,9 +4,8 @@ Only verified things come in (:mod:`seefen.client.trust`). What belongs together
 written in one transaction with the log position it belongs to, so that a kill at any
 point leaves a state that was true.
 
-A commit is synced to the disk before it returns. One that may be done again without harm
-(:meth:`Vault.soon`) is only written: it outlives a kill at once, and a power cut from the
-next commit on. Whatever leaves the device is committed in full first, and takes it along.
+A commit is synced to the disk before it returns. One that may be done again (:meth:`Vault.soon`)
+is only written: it outlives a kill at once, a power cut from the next commit on, which takes it.
 """
 
 from collections.abc import Generator, Iterable, Iterator

@@ -393,9 +393,5 @@ def _due_at(cover: Cover | None, node: str, start: int, flash: Row | None) -> in
 
 
 def _ref(engine: Engine, object_: bytes | None) -> str:
-    if object_ is None:
-        return ""
-    found = rows(engine, "object = ?", object_)
-    if not found:
-        return ""
-    return ref_of(engine, found[0])
+    found = rows(engine, "object = ?", object_) if object_ else []
+    return ref_of(engine, found[0]) if found else ""

@@ -10,7 +10,7 @@ from seefen.client.cli.arguments import ROLES
 from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
 from seefen.client.findings import without_quorum
 from seefen.client.founding import Founded
-from seefen.client.values import JoinedView
+from seefen.client.joining import JoinedView
 
 _WATCHES: Final = frozenset(("field", "keyholder", "lead"))  # those that hold the alert mailbox
 
