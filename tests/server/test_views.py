@@ -1,15 +1,18 @@
 """Views and manifests at the broker: cores for who may see them, and nothing else of an entry."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeAlias
 
 import pytest
 
 from seefen.protocol.bundle import Bundle, Signed
-from seefen.protocol.frames import AuditPage, LogFrom, ViewFrom
+from seefen.protocol.errors import UntrustedError
+from seefen.protocol.frames import AuditPage, CaseFrom, FeedFrom, LogFrom, ViewFrom
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.manifest import Owners, must_see
 from seefen.server import retention
+from seefen.server.broker import Broker
 from seefen.server.fsck import Fsck
 from seefen.server.retention import EraseJob
 from tests.support import casework
@@ -209,3 +212,39 @@ async def test_manifests_of_a_node_join_also_after_a_restart(it: Served) -> None
     statements: tuple[Signed, ...] = tuple(one.statements[0] for one in parts)
     await it.send(board, Bundle(statements, (), ()))
     assert (await Fsck(it.store).whole()).problems == []
+
+
+Asks: TypeAlias = Callable[[Broker, bytes, bytes], Awaitable[object]]
+WAYS: dict[str, Asks] = {
+    "audit": lambda other, device, _: other.audit(device, LogFrom(0, 4, 0)),
+    "case-audit": lambda other, device, case: other.audit(device, CaseFrom(case, 0, 4, 0)),
+    "feed": lambda other, device, _: other.feed(device, FeedFrom(0, 4, 0)),
+    "records": lambda other, device, _: other.records(device, LogFrom(0, 4, 0)),
+    "authority": lambda other, device, _: other.authority(device, LogFrom(0, 4, 0)),
+    "erasures": lambda other, device, _: other.erased(device, LogFrom(0, 4, 0)),
+}
+
+
+async def test_attack_what_was_taken_away_at_one_process_gives_no_page_at_another(
+    it: Served,
+) -> None:
+    """Each asks the database before it asks who has a right."""
+    board = it.network.of(BOARD)
+    await name(it, board, OWNER)
+    case = await it.open_case(it.network.of(OWNER), PARTNER)
+    clock = lambda: it.network.at  # noqa: E731 - of the other process
+    other = await Broker.open(it.store, log_key=it.network.log_key, clock=clock)
+    try:
+        assert (await other.audit(board.device, ViewFrom(OWNER, 0, 4, 0))).items
+        await name(it, board, OWNER, expires=0)
+        await refused("not-a-viewer", other.audit(board.device, ViewFrom(OWNER, 0, 4, 0)))
+        for verb, ask in WAYS.items():
+            await it.send(it.network.of(LAB), it.network.enrol(OWNER, ("auditor",)))
+            lost = it.network.of(OWNER, nth=1)
+            await ask(other, lost.device, case)
+            await it.send(it.network.admin(OWNER), it.network.revoke(lost))
+            with pytest.raises(UntrustedError) as caught:
+                await ask(other, lost.device, case)
+            assert caught.value.rule == "revoked", verb
+    finally:
+        await other.close()

@@ -211,9 +211,8 @@ class Broker:
 
     async def feed(self, device: bytes, ask: FeedFrom) -> Page:
         """Return what a device's node is to receive from a cursor on."""
-        certificate = self._active(device)
-        heads = await self._newest()
-        size = heads.activity.size
+        heads = await self._newest()  # first: another process may have taken a right away
+        certificate, size = self._active(device), heads.activity.size
         filled = await self._feed.fill(
             certificate, self.directory, cursor=ask.cursor, size=size, limit=ask.limit
         )
@@ -223,9 +222,9 @@ class Broker:
 
     async def authority(self, device: bytes | None, ask: LogFrom) -> AuthorityPage:
         """Return leaves of the authority log; ``device`` None: the holder of an invite."""
+        head = (await self._newest()).authority
         if device is not None:
             self._active(device)
-        head = (await self._newest()).authority
         stop = min(ask.start + ask.limit, head.size)
         items = await self._pages.authority(device, start=ask.start, stop=stop)
         consistency = await self._prover.consistency("authority", ask.seen, head.size)
@@ -233,8 +232,8 @@ class Broker:
 
     async def records(self, device: bytes, ask: LogFrom) -> RecordPage:
         """Return records of the activity log: commitments, open to every node."""
-        self._active(device)
         heads = await self._newest()
+        self._active(device)
         stop = min(ask.start + ask.limit, heads.activity.size)
         records = tuple(await self._storage.records(ask.start, stop))
         consistency = await self._grown(device, ask.seen, heads)
@@ -243,17 +242,17 @@ class Broker:
     async def audit(self, device: bytes, ask: Asked) -> AuditPage:
         """Return the entries that a device may look at; see require_auditing."""
         case = ask.case if isinstance(ask, CaseFrom) else None
+        heads = await self._newest()
         state = None if case is None else await self._sequencer.case(case)
         with self.denials.of(device, audit=True, case=case):
             who = require_auditing(self.directory, device, ask, state, self._now())
-        heads = await self._newest()
         found = await self._pages.audit(who, ask, heads.activity.size)
         return await self._audited(device, ask.seen, heads, found)
 
     async def erased(self, device: bytes, ask: LogFrom) -> AuditPage:
         """Return the entries that say which readings have lost their text."""
-        self._active(device)
         heads = await self._newest()
+        self._active(device)
         erased = self._pages.erased(heads.activity.size)
         return await self._audited(device, ask.seen, heads, await erased)
 
