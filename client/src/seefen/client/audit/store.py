@@ -150,6 +150,14 @@ class Store:
                 self.vault.put_number(self.name, upto)
                 self._fill(upto >> SHIFT)
 
+    def clear(self) -> None:
+        """Drop all that is here, and how far it went."""
+        with self.vault.change():
+            for table in ("audited", "audited_bytes", "audited_bits", "audited_full"):
+                self.run(f"DELETE FROM {table}")  # noqa: S608 - one of these
+            sql = "DELETE FROM setting WHERE name IN (?, ?, ?)"
+            self.vault.run(sql, self.name, f"{self.name}/erased", f"{self.name}/period")
+
     def _mend(self, kept: Sequence[Facts]) -> None:
         """Change the bitmaps of full stretches where an entry is late, or not what it was."""
         full = {one for one in {facts.idx >> SHIFT for facts in kept} if self._is_full(one)}
