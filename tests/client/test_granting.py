@@ -12,10 +12,14 @@ from seefen.client import Client
 from seefen.client.audit.filters import Filter
 from seefen.client.cli.views import audits, inquiries
 from seefen.client.connection import UnreachableError
+from seefen.client.cores import agrees
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import AuditPage
+from seefen.protocol.ledger.record import Core
+from seefen.protocol.statements import Viewed, decode_statement
 from seefen.protocol.suite import SigningKey
+from seefen.server import looks
 from tests.client.cli.test_views import printed
 from tests.client.homes import Site, site
 from tests.client.scenes import (
@@ -31,6 +35,7 @@ from tests.client.scenes import (
 )
 from tests.protocol.authority import following
 from tests.support.network import Network
+from tests.support.vectors import own
 
 BOARD = "oversight-board"
 DAY = 86_400
@@ -72,7 +77,8 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -
     view = board.audit.view(SKOPJE)
     page = await view.page(Filter())
     assert [(row.what, row.node, row.proved, row.reason) for row in page.rows] == [
-        ("opened", BELGRADE, True, None)
+        ("opened", BELGRADE, True, None),
+        ("looked at the cores of", BOARD, True, None),
     ]
     assert "Cores only" in printed(inquiries.page(page))
     shown = await view.show(page.rows[0].index)
@@ -89,6 +95,13 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -
     asked = [one.query for look in looks if look for one in look.sought or ()]
     assert f"list of {SKOPJE}: everything" in asked
     assert f"verdict of {SKOPJE}" in asked
+    # That he looked is entered by the broker, for the auditors of both nodes.
+    for client in (skopje, board):
+        rows = [row for row in await client.audit.list() if row.what == "looked at the cores of"]
+        assert [(row.node, row.officer, row.ref, row.proved) for row in rows] == [
+            (BOARD, board.officer, SKOPJE, True)
+        ]
+        assert (await client.audit.verdict()).ok
     # What was not made in the period is not shown.
     await skopje.root.views.invite_guest(guest, now - 9 * DAY, now - 8 * DAY, days=30)
     await board.sync()
@@ -243,3 +256,33 @@ async def test_without_the_broker_an_empty_period_is_not_in_order(
     await board.sync()
     monkeypatch.setattr(board._engine.connection, "request", away)
     await refuses("audit-away", board.audit.view(SKOPJE).verdict())
+
+
+async def test_attack_a_broker_says_of_somebody_without_a_view_that_he_looked(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, board, skopje, _ = story
+    mine = board._engine.directory.device(board._engine.keys.device)
+    monkeypatch.setattr(looks, "require_view", lambda *_, **__: mine)
+    job = looks.ViewedJob(mine.device, SKOPJE)
+    await place.broker.services.broker._sequencer.write(job)
+    (problem,) = (await skopje.audit.verdict()).problems
+    assert f"no view of {SKOPJE}" in problem
+
+
+def test_attack_a_broker_shows_a_look_to_another_than_whose_cores_they_were() -> None:
+    (vector,) = (c for c in own("statements/kinds.json")["cases"] if c["kind"] == "viewed")
+    viewed = decode_statement(bytes.fromhex(vector["payload"]), "viewed")
+    assert isinstance(viewed, Viewed)
+    core = Core(
+        act="viewed", at=0, op="consult", node=BOARD, device=viewed.device.hex(), officer="",
+        case="", case_n=0, device_n=0, object="", n=0, to=(SKOPJE,), purpose="", basis="",
+        emergency=0, req="", under=(), outcome="ok",
+    )  # fmt: skip
+    assert agrees(core, viewed)
+    assert agrees(replace(core, to=()), replace(viewed, of=""))
+    for odd in (
+        {"to": ()}, {"to": (BELGRADE,)}, {"to": (SKOPJE, BELGRADE)}, {"node": BELGRADE},
+        {"device": "00" * 16}, {"device_n": 1}, {"case": "00" * 16}, {"outcome": "role"},
+    ):  # fmt: skip
+        assert not agrees(replace(core, **odd), viewed), odd

@@ -29,7 +29,7 @@ async def test_manifests_are_published_each_day_and_a_hidden_leaf_is_critical(
         spoil(board, "view", hiding(0), once=False)
         for one in (own, agent):
             await one.round()
-        assert place.broker.services.broker.heads.activity.size == size + 2
+        assert place.broker.services.broker.heads.activity.size == size + 3  # and its look
         assert ("missing-opening", CRITICAL) in kinds(agent)
         assert ("manifests", NOTICE) in kinds(agent)
         honest(board)

@@ -1,7 +1,7 @@
 """A view: the cores of another node's entries, or of all, for who was let look at them.
 
-Nothing but cores is shown here: no reason, no query, no content. Who looks is entered, for the
-auditors of his own node. Who is shown every entry of the log knows one that is kept from him.
+Nothing but cores is shown here: no reason, no query, no content. What he asks is entered by this
+device, for the auditors of his own node; that he looks by the broker, for those of both. Who is shown every entry of the log knows one that is kept from him.
 """
 
 from collections.abc import Iterator
