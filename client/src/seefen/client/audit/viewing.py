@@ -1,7 +1,8 @@
 """A view: the cores of another node's entries, or of all, for who was let look at them.
 
 Nothing but cores is shown here: no reason, no query, no content. What he asks is entered by this
-device, for the auditors of his own node; that he looks by the broker, for those of both. Who is shown every entry of the log knows one that is kept from him.
+device, for the auditors of his own node; that he looks by the broker, for those of both. Who is
+shown every entry of the log knows one that is kept from him.
 """
 
 from collections.abc import Iterator
@@ -156,7 +157,6 @@ class Viewing(Looking):
         engine, store, view = self._engine, self.store, self.require()
 
         def look() -> ViewVerdict:
-            counts = store.run("SELECT act, count(*) FROM audited GROUP BY act ORDER BY act")
             whole = is_whole(view)
             return ViewVerdict(
                 of=self.of,
@@ -165,7 +165,7 @@ class Viewing(Looking):
                 expires=view.expires,
                 whole=whole,
                 entries=store.count[0],
-                acts=tuple((act, count) for act, count in counts if act),
+                acts=tuple(store.acts()),
                 problems=tuple(self.problems()),
                 cosigned=engine.witnessed.cosigned(),
                 head=self.head,
