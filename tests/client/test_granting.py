@@ -263,7 +263,11 @@ async def test_attack_a_broker_says_of_somebody_without_a_view_that_he_looked(
 ) -> None:
     place, board, skopje, _ = story
     mine = board._engine.directory.device(board._engine.keys.device)
-    monkeypatch.setattr(looks, "require_view", lambda *_, **__: mine)
+
+    def any_view(*_: object, **__: object) -> object:
+        return mine
+
+    monkeypatch.setattr(looks, "require_view", any_view)
     job = looks.ViewedJob(mine.device, SKOPJE)
     await place.broker.services.broker._sequencer.write(job)
     (problem,) = (await skopje.audit.verdict()).problems
