@@ -13,6 +13,7 @@ from seefen.client.audit.filters import Filter
 from seefen.client.cli.views import audits, inquiries
 from seefen.client.connection import UnreachableError
 from seefen.client.cores import agrees
+from seefen.client.standalone import verify
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import AuditPage
@@ -34,6 +35,7 @@ from tests.client.scenes import (
     until,
 )
 from tests.protocol.authority import following
+from tests.support.exports import unzip
 from tests.support.network import Network
 from tests.support.vectors import own
 
@@ -102,6 +104,10 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -
             (BOARD, board.officer, SKOPJE, True)
         ]
         assert (await client.audit.verdict()).ok
+    export = verify.Export(unzip(await skopje.audit.export()), None)
+    export.check()
+    assert export.findings == []
+    assert "viewed" in {entry["kind"] for entry in export.entries}
     # What was not made in the period is not shown.
     await skopje.root.views.invite_guest(guest, now - 9 * DAY, now - 8 * DAY, days=30)
     await board.sync()
