@@ -35,7 +35,7 @@ from tests.client.scenes import (
     until,
 )
 from tests.protocol.authority import following
-from tests.support.exports import unzip
+from tests.support.exports import by_shell, unpack, unzip
 from tests.support.network import Network
 from tests.support.vectors import own
 
@@ -67,7 +67,9 @@ async def refuses(rule: str, awaitable: object) -> None:
     assert caught.value.rule == rule, caught.value
 
 
-async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -> None:
+async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(
+    story: Story, tmp_path: Path
+) -> None:
     place, board, skopje, guest = story
     now = place.network.at
     await refuses("not-a-viewer", board.audit.view(SKOPJE).verdict())
@@ -108,6 +110,8 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -
     export.check()
     assert export.findings == []
     assert "viewed" in {entry["kind"] for entry in export.entries}
+    code, out = by_shell(unpack(export.files, tmp_path / "export"))
+    assert code == 0, out
     # What was not made in the period is not shown.
     await skopje.root.views.invite_guest(guest, now - 9 * DAY, now - 8 * DAY, days=30)
     await board.sync()
