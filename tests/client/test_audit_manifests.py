@@ -158,7 +158,7 @@ async def test_fault_19_an_opening_of_something_else_is_none(story: Story) -> No
     assert any("the core is not the one in the log" in one for one in board.alarms)
 
 
-def _any(opened: Opened, *_: object) -> Statement:
+def anything(opened: Opened, *_: object) -> Statement:
     return opened.statement
 
 
@@ -179,7 +179,7 @@ async def test_attack_only_who_is_shown_everything_publishes_and_is_believed(
     await place.broker.take(place.network.enrol(BELGRADE, ("auditor",)))
     by = place.network.of(BELGRADE, nth=1)
     size = place.broker.services.broker.heads.activity.size
-    monkeypatch.setattr(judging, "check_manifest", _any)
+    monkeypatch.setattr(judging, "check_manifest", anything)
     bundle = casework.manifest(place.network, by, SKOPJE, size, *range(size))
     await place.broker.services.broker.submit(by.device, bundle, 0)
     found = await skopje.audit.verdict()
@@ -311,8 +311,8 @@ async def test_what_was_erased_or_is_on_hold_is_no_difference(
     assert kept is not None
     assert kept.entry.core
     for module in (rules, retention):
-        monkeypatch.setattr(module, "cutoff", _soon)
-    monkeypatch.setattr(fetching, "told_end", _never)
+        monkeypatch.setattr(module, "cutoff", soon)
+    monkeypatch.setattr(fetching, "told_end", never)
     rows = ErasureRows(getattr(place.broker.services.broker._storage, "pool"))  # noqa: B009
     await rows.hold(BOARD, 1, "court")
     place.broker.services.broker.retention.years = 1
@@ -339,11 +339,11 @@ async def test_what_was_erased_or_is_on_hold_is_no_difference(
     assert len(found.manifests.by) == 2
 
 
-def _soon(now: int, years: int) -> int:
+def soon(now: int, years: int) -> int:
     return now + years
 
 
-def _never(*_: object) -> int:
+def never(*_: object) -> int:
     return 0
 
 
