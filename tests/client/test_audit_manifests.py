@@ -229,7 +229,9 @@ async def test_fault_18_an_entry_that_is_hidden_from_one_node_alone_is_named(
     assert "1 alarm, 1 difference" in found.sentence
     assert found.manifests.problems[0] in (await skopje.audit.verify()).problems
     (alarm_,) = [one for one in found.alarms if "manifest-mismatch" in one.sentence]
-    assert f"entry {index} was kept from your node: {board.officer} of {BOARD}" in alarm_.sentence
+    who = f"{board.officer} of {BOARD}"
+    assert alarm_.sentence.startswith(f"{who} says in entry ")
+    assert f"that your node must have been shown entry {index}, and it was not" in alarm_.sentence
     assert (await belgrade.audit.verdict()).ok
     assert (await belgrade.audit.verdict()).manifests.hidden == ()
 
@@ -250,15 +252,33 @@ async def test_fault_18_an_entry_that_is_hidden_from_one_node_alone_is_named(
     )  # fmt: skip
     assert check_entry(entry, under).req == opened.hash.hex()
 
-    # It is explained, and it still is not shown; then it is.
-    await skopje.audit.acknowledge(alarm_.name, "the operator was called")
+    # It is explained, and it still is not shown: that is said, and no more. Then it is shown.
+    await skopje.audit.acknowledge(alarm_.name, "they mistook us for another node")
     again = await skopje.audit.verdict()
-    assert "1 difference" in again.sentence
-    assert "alarm" not in again.sentence
+    assert again.ok, again
+    assert f"entry {index} named, not shown, and explained" in again.manifests.sentence
+    assert not again.manifests.is_clear
+    assert len(again.alarms) == 1, "it is not raised by each look"
     honest(skopje)
     last = await skopje.audit.verdict()
     assert last.ok, last
-    assert last.manifests.hidden == ()
+    assert (last.manifests.hidden, last.manifests.settled) == ((), ())
+    assert len(last.alarms) == 1
+
+
+async def test_fault_18_what_is_shown_only_when_asked_for_once_more_leaves_a_trace(
+    story: Story,
+) -> None:
+    _, board, skopje, _ = story
+    index = await refusal(story)
+    await board.audit.manifests.publish()
+    spoil(skopje, "audit", hiding(index))  # the first page alone
+    found = await skopje.audit.verdict()
+    assert found.manifests.hidden == ()
+    assert not found.ok
+    (alarm_,) = found.alarms
+    assert f"entry {index} was shown to your node only when asked for once more" in alarm_.sentence
+    assert len((await skopje.audit.verdict()).alarms) == 1
 
 
 async def test_fault_18_whoever_hides_the_manifests_too_is_late_or_leaves_a_hole(
@@ -271,16 +291,24 @@ async def test_fault_18_whoever_hides_the_manifests_too_is_late_or_leaves_a_hole
     found = await skopje.audit.verdict()
     assert found.ok
     assert found.manifests.sentence == f"no manifest yet of {board.officer} of {BOARD}"
-    monkeypatch.setattr(comparing, "LATE", 0)
-    late = (await skopje.audit.verdict()).manifests
-    assert late.late == 0
-    assert "LATE: none covers entry 0, over 48 h old" in late.sentence
+    monkeypatch.setattr(comparing, "LATE", -1)
+    late = await skopje.audit.verdict()
+    assert late.ok, "who is ill is no broker who cheats"
+    assert not late.manifests.is_clear
+    said = f"LATE: no manifest of {board.officer} of {BOARD} covers entry 0, over"
+    assert f"{said} 48 h old" in late.manifests.sentence
+    monkeypatch.setattr(comparing, "OVERDUE", -1)
+    week = await skopje.audit.verdict()
+    assert not week.ok, "a week is no illness any more"
+    assert week.manifests.problems == (f"{said} 7 days old",)
+    monkeypatch.undo()
     await board.audit.manifests.publish()
     found = await skopje.audit.verdict()
     assert not found.ok
     # It names the manifest that was hidden, and does not join it.
     assert found.manifests.hidden == (made[0].entry,)
     assert "a manifest of" in found.manifests.problems[1]
+    assert found.manifests.problems[1] in [one.sentence for one in found.alarms]
     assert f"begins at {made[0].upto}, and the one before ended at 0" in found.manifests.problems[1]
 
 
@@ -320,6 +348,7 @@ async def test_what_was_erased_or_is_on_hold_is_no_difference(
     found = await skopje.audit.verdict()
     assert found.ok, found
     assert found.manifests.upto
+    assert found.manifests.is_clear
     again = [one for one in await board.audit.manifests.publish() if one.of == SKOPJE]
     assert board.alarms == ()
     kept = board.audit.manifests.view.store.item(index)

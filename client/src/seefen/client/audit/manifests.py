@@ -186,7 +186,9 @@ def _parts(
     closed += range(expected, upto)
     for node, start in starts.items():
         told = frozenset(named[node])
-        yield from _split(node, start, upto, named[node], [one for one in closed if one not in told])
+        yield from _split(
+            node, start, upto, named[node], [one for one in closed if one not in told]
+        )
 
 
 def _is_orphan(core: Core, owner: str) -> bool:

@@ -24,9 +24,9 @@ from seefen.client.cli.paint import (
     stack,
     warn,
 )
+from seefen.client.compared import Compared
 from seefen.client.findings import (
     AuditRow,
-    Compared,
     EmergencyCase,
     Published,
     SearchView,
@@ -117,7 +117,7 @@ def _compared(value: Compared) -> Painted:
     said = f"  {value.sentence}"
     if not value.ok:
         return alarm(said)
-    return line(said) if value.upto and value.late is None else warn(said)
+    return line(said) if value.is_clear else warn(said)
 
 
 def _span(value: Verdict) -> str:
