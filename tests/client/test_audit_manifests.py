@@ -266,21 +266,6 @@ async def test_fault_18_an_entry_that_is_hidden_from_one_node_alone_is_named(
     assert len(last.alarms) == 1
 
 
-async def test_fault_18_what_is_shown_only_when_asked_for_once_more_leaves_a_trace(
-    story: Story,
-) -> None:
-    _, board, skopje, _ = story
-    index = await refusal(story)
-    await board.audit.manifests.publish()
-    spoil(skopje, "audit", hiding(index))  # the first page alone
-    found = await skopje.audit.verdict()
-    assert found.manifests.hidden == ()
-    assert not found.ok
-    (alarm_,) = found.alarms
-    assert f"entry {index} was shown to your node only when asked for once more" in alarm_.sentence
-    assert len((await skopje.audit.verdict()).alarms) == 1
-
-
 async def test_fault_18_whoever_hides_the_manifests_too_is_late_or_leaves_a_hole(
     story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:

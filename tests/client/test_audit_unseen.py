@@ -54,6 +54,10 @@ async def erase(story: Story, patched: pytest.MonkeyPatch) -> None:
     assert await kept.run(sure=True)
 
 
+def everybody(*_: object) -> None:
+    """Answer for each entry that every node must see it."""
+
+
 async def newcomer(story: Story) -> Any:
     """Return another network auditor, who comes after the erasure."""
     place = story.place
@@ -92,7 +96,7 @@ async def test_attack_an_opening_that_is_shown_as_erased_hides_no_case_from_its_
 
 
 async def test_fault_19_a_node_is_told_of_how_much_a_network_auditor_had_no_text(
-    story: Story,
+    story: Story, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Kept from the node and from him: no manifest names it, and nothing else is missing."""
     _, board, skopje, _ = story
@@ -108,6 +112,25 @@ async def test_fault_19_a_node_is_told_of_how_much_a_network_auditor_had_no_text
     assert said in found.manifests.sentence
     printed_ = printed(audits.verdict(found))
     assert said in " ".join(printed_.split())
+    honest(skopje)
+    await erase(story, monkeypatch)
+    later = (await skopje.audit.verdict()).manifests
+    assert later.unexplained == 1, "what is erased afterwards explains nothing"
+
+
+async def test_fault_18_what_is_shown_only_when_asked_for_once_more_leaves_a_trace(
+    story: Story,
+) -> None:
+    _, board, skopje, _ = story
+    index = await refusal(story)
+    await board.audit.manifests.publish()
+    spoil(skopje, "audit", hiding(index))  # the first page alone
+    found = await skopje.audit.verdict()
+    assert found.manifests.hidden == ()
+    assert not found.ok
+    (alarm_,) = found.alarms
+    assert f"entry {index} was shown to your node only when asked for once more" in alarm_.sentence
+    assert len((await skopje.audit.verdict()).alarms) == 1
 
 
 async def test_what_was_erased_before_a_network_auditor_came_is_explained(
@@ -176,7 +199,7 @@ async def test_attack_a_network_auditor_who_is_wrong_makes_no_node_red_for_ever(
     _, board, skopje, belgrade = story
     await belgrade.audit.verdict()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(manifests, "must_see", lambda *_: None)
+        patched.setattr(manifests, "must_see", everybody)
         await board.audit.manifests.publish()
     found = await skopje.audit.verdict()
     assert found.manifests.hidden
@@ -204,3 +227,18 @@ async def test_attack_a_manifest_in_his_name_that_he_did_not_sign_is_gone_on_fro
     await place.broker.services.broker.submit(by.device, bundle, 0)
     with pytest.raises(UntrustedError, match="sign"):
         await board.audit.manifests.publish()
+
+
+async def test_a_hole_in_manifests_is_settled_when_it_is_acknowledged(story: Story) -> None:
+    _, board, skopje, _ = story
+    made = [one for one in await board.audit.manifests.publish() if one.of == SKOPJE]
+    spoil(skopje, "audit", hiding(made[0].entry), once=False)
+    await board.audit.manifests.publish()
+    found = await skopje.audit.verdict()
+    assert len(found.manifests.broken) == 1
+    assert {*found.manifests.broken} < {one.sentence for one in found.alarms}
+    for one in found.alarms:
+        await skopje.audit.acknowledge(one.name, "lost in a restore; all nodes were told")
+    again = await skopje.audit.verdict()
+    assert again.ok, again
+    assert len(again.alarms) == len(found.alarms)
