@@ -160,7 +160,7 @@ _HINTS: Final = {
     "unknown-case": "'seefen case list' and 'seefen channel list' show what this device knows",
     "unknown-code": "'seefen schema TABLE' lists the codes, 'seefen schema' the tables",
     "unknown-device": "'seefen device list' lists the devices of your node",
-    "unknown-entry": "'seefen audit list --op all' lists them, with their numbers",
+    "unknown-entry": "'seefen audit list --op all' lists them by number; under a view with --of",
     "unknown-node": "'seefen status' lists the nodes of the network",
     "unknown-officer": "'seefen device list' shows those of your node",
     "unknown-object": "'seefen case show CASE' lists what is in it, with the numbers",
