@@ -1,6 +1,7 @@
 """The store of an auditor: every filter finds what looking through everything finds."""
 
 import random
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -96,6 +97,44 @@ def test_what_a_filter_finds_is_what_is_there(
     if conditions:
         indices = [one.idx for one in right]
         assert list(store.indices(conditions, start=start, stop=end)) == indices
+
+
+def test_what_is_missing_and_how_many_there_are_of_each_kind(
+    filled: tuple[Store, list[Facts]],
+) -> None:
+    store, kept = filled
+    there = {one.idx for one in kept}
+    holes = [index for index in range(store.upto) if index not in there]
+    assert store.missing(3 * bits.STRETCH) == holes
+    assert store.missing() == holes[:1000]
+    assert store.missing(bits.STRETCH + 5) == holes[: bits.STRETCH + 5], "over the end of one"
+    assert store.acts() == sorted(Counter(one.act for one in kept).items())
+
+
+def test_a_look_at_a_full_log_walks_through_no_table() -> None:
+    """A hole makes one stretch be looked through, and what is full only counted."""
+    store = Store(Vault.in_memory())
+    one, end = replace(made(random.Random(5), 0), problem=""), 2 * bits.STRETCH + 10
+    kept = (replace(one, idx=index) for index in range(end) if index not in (7, bits.STRETCH + 9))
+    store.keep(((facts, item(facts.idx)) for facts in kept), end)
+    asked: list[tuple[str, tuple[object, ...]]] = []
+    real = store.vault.run
+
+    def run(sql: str, *values: object) -> list[tuple[object, ...]]:
+        asked.append((sql, values))
+        return real(sql, *values)
+
+    store.vault.run = run  # type: ignore[method-assign]
+    assert store.missing() == [7, bits.STRETCH + 9]
+    assert store.acts() == [(one.act, end - 2)]
+    assert store.count == (end - 2, 0)
+    walks = [(sql, v) for sql, v in asked if "FROM audited W" in sql and "problem <> ''" not in sql]
+    (acts,) = (sql for sql, values in walks if values == (bits.SHIFT,))
+    assert "FROM audited_full" in acts
+    others = [values for _, values in walks if values != (bits.SHIFT,)]
+    assert others
+    assert all(values and values[0] == 2 * bits.STRETCH for values in others), "the youngest"
+    store.vault.close()
 
 
 def test_a_period_is_found_by_halves(filled: tuple[Store, list[Facts]]) -> None:

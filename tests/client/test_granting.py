@@ -1,6 +1,6 @@
 """Who is let look: the root names who sees every core, a node whom it lets in for a while."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,14 +11,31 @@ from msgspec.structs import replace
 from seefen.client import Client
 from seefen.client.audit.filters import Filter
 from seefen.client.cli.views import audits, inquiries
+from seefen.client.connection import UnreachableError
+from seefen.client.cores import agrees
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.frames import AuditPage
+from seefen.protocol.ledger.record import Core
+from seefen.protocol.statements import Viewed, decode_statement
 from seefen.protocol.suite import SigningKey
+from seefen.server import looks
 from tests.client.cli.test_views import printed
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
+from tests.client.scenes import (
+    BELGRADE,
+    CHANNEL,
+    SKOPJE,
+    WHY,
+    alert,
+    channel,
+    honest,
+    spoil,
+    until,
+)
 from tests.protocol.authority import following
 from tests.support.network import Network
+from tests.support.vectors import own
 
 BOARD = "oversight-board"
 DAY = 86_400
@@ -60,7 +77,8 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -
     view = board.audit.view(SKOPJE)
     page = await view.page(Filter())
     assert [(row.what, row.node, row.proved, row.reason) for row in page.rows] == [
-        ("opened", BELGRADE, True, None)
+        ("opened", BELGRADE, True, None),
+        ("looked at the cores of", BOARD, True, None),
     ]
     assert "Cores only" in printed(inquiries.page(page))
     shown = await view.show(page.rows[0].index)
@@ -77,6 +95,13 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -
     asked = [one.query for look in looks if look for one in look.sought or ()]
     assert f"list of {SKOPJE}: everything" in asked
     assert f"verdict of {SKOPJE}" in asked
+    # That he looked is entered by the broker, for the auditors of both nodes.
+    for client in (skopje, board):
+        rows = [row for row in await client.audit.list() if row.what == "looked at the cores of"]
+        assert [(row.node, row.officer, row.ref, row.proved) for row in rows] == [
+            (BOARD, board.officer, SKOPJE, True)
+        ]
+        assert (await client.audit.verdict()).ok
     # What was not made in the period is not shown.
     await skopje.root.views.invite_guest(guest, now - 9 * DAY, now - 8 * DAY, days=30)
     await board.sync()
@@ -144,3 +169,120 @@ async def test_only_an_admin_of_the_node_lets_a_guest_in_and_only_an_auditors_de
     with pytest.raises(RefusedError, match="2 admins of your node must sign") as caught:
         await views.invite_guest(guest, *span, days=9)
     assert caught.value.rule == "admins"
+
+
+def blanking(index: int) -> Callable[[AuditPage], AuditPage]:
+    def blank(page: AuditPage) -> AuditPage:
+        return replace(
+            page,
+            items=tuple(
+                replace(i, entry=replace(i.entry, core=b"", salt=b""))
+                if i.entry.index == index
+                else i
+                for i in page.items
+            ),
+        )
+
+    return blank
+
+
+async def test_attack_a_text_is_kept_from_a_guest_as_if_it_were_erased(story: Story) -> None:
+    place, board, skopje, guest = story
+    now = place.network.at
+    (read,) = [row.index for row in await skopje.audit.list() if row.what == "opened"]
+    await skopje.root.views.invite_guest(guest, now - DAY, now + DAY, days=30)
+    spoil(board, "view", blanking(read), once=False)
+    found = await board.audit.view(SKOPJE).verdict()
+    assert [*found.problems] == [
+        f"entry {read}: its text is gone, and nothing in the log allows it"
+    ]
+    assert "NOT IN ORDER: 1 problem" in printed(audits.viewed(found))
+    honest(board)
+    assert (await board.audit.view(SKOPJE).verdict()).problems == ()
+
+
+async def test_a_guest_sees_another_period_whole_and_nothing_of_the_one_before(
+    story: Story,
+) -> None:
+    """How far it was fetched means nothing under another period."""
+    place, board, skopje, guest = story
+    now, view = place.network.at, board.audit.view(SKOPJE)
+    await skopje.root.views.invite_guest(guest, now - 90 * DAY, now - 60 * DAY, days=30)
+    assert (await view.verdict()).entries == 0
+    await skopje.root.views.invite_guest(guest, now - 90 * DAY, now + DAY, days=30)
+    wide = await view.verdict()  # without a sync of its own
+    assert dict(wide.acts)["access"] == 1
+    assert wide.entries == len((await view.page(Filter(op="all"))).rows) > 3
+    await skopje.root.views.invite_guest(guest, now - 9 * DAY, now - 8 * DAY, days=30)
+    narrow = await view.verdict()
+    assert (narrow.entries, narrow.acts, narrow.since) == (0, (), now - 9 * DAY)
+    assert (await view.page(Filter(op="all"))).rows == ()
+
+
+async def test_what_was_shown_under_a_view_goes_with_it(story: Story) -> None:
+    place, board, skopje, guest = story
+    now, vault = place.network.at, board._engine.vault
+    await skopje.root.views.invite_guest(guest, now - DAY, now + DAY, days=30)
+    await board.audit.view(SKOPJE).verdict()
+
+    def kept() -> list[int]:
+        names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'viewed_*'"
+        return [vault.run(f"SELECT count(*) FROM {name}")[0][0] for (name,) in vault.run(names)]
+
+    assert max(kept()) > 3
+    await board.sync()
+    assert max(kept()) > 3
+    await skopje.root.views.take_back(guest)
+    await board.sync()
+    assert not any(kept())
+    assert not vault.run("SELECT name FROM setting WHERE name GLOB 'viewed*'")
+    await skopje.root.views.invite_guest(guest, now - DAY, now + DAY, days=1)
+    await board.audit.view(SKOPJE).verdict()
+    assert any(kept())
+    board._engine.now = lambda: now + 2 * DAY  # type: ignore[method-assign]
+    await refuses("not-a-viewer", board.audit.view(SKOPJE).verdict())
+    assert not any(kept()), "its time is over"
+
+
+async def test_without_the_broker_an_empty_period_is_not_in_order(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise UnreachableError("the broker does not answer", rule="broker")
+
+    place, board, skopje, guest = story
+    now = place.network.at
+    await skopje.root.views.invite_guest(guest, now - DAY, now + DAY, days=30)
+    await board.sync()
+    monkeypatch.setattr(board._engine.connection, "request", away)
+    await refuses("audit-away", board.audit.view(SKOPJE).verdict())
+
+
+async def test_attack_a_broker_says_of_somebody_without_a_view_that_he_looked(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, board, skopje, _ = story
+    mine = board._engine.directory.device(board._engine.keys.device)
+    monkeypatch.setattr(looks, "require_view", lambda *_, **__: mine)
+    job = looks.ViewedJob(mine.device, SKOPJE)
+    await place.broker.services.broker._sequencer.write(job)
+    (problem,) = (await skopje.audit.verdict()).problems
+    assert f"no view of {SKOPJE}" in problem
+
+
+def test_attack_a_broker_shows_a_look_to_another_than_whose_cores_they_were() -> None:
+    (vector,) = (c for c in own("statements/kinds.json")["cases"] if c["kind"] == "viewed")
+    viewed = decode_statement(bytes.fromhex(vector["payload"]), "viewed")
+    assert isinstance(viewed, Viewed)
+    core = Core(
+        act="viewed", at=0, op="consult", node=BOARD, device=viewed.device.hex(), officer="",
+        case="", case_n=0, device_n=0, object="", n=0, to=(SKOPJE,), purpose="", basis="",
+        emergency=0, req="", under=(), outcome="ok",
+    )  # fmt: skip
+    assert agrees(core, viewed)
+    assert agrees(replace(core, to=()), replace(viewed, of=""))
+    for odd in (
+        {"to": ()}, {"to": (BELGRADE,)}, {"to": (SKOPJE, BELGRADE)}, {"node": BELGRADE},
+        {"device": "00" * 16}, {"device_n": 1}, {"case": "00" * 16}, {"outcome": "role"},
+    ):  # fmt: skip
+        assert not agrees(replace(core, **odd), viewed), odd

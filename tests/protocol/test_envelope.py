@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import (
+    POWER_KINDS,
     Envelope,
     Quorum,
     Signature,
@@ -21,7 +22,7 @@ from seefen.protocol.envelope import (
 )
 from seefen.protocol.errors import MalformedError, SeefenError, UntrustedError
 from seefen.protocol.login import check_assertion, check_proof, jkt, make_assertion, make_proof
-from seefen.protocol.statements import POWER_KINDS, Ack, Suspend, decode_statement
+from seefen.protocol.statements import Ack, Suspend, decode_statement
 from seefen.protocol.suite import PlainKey, SigningKey, sha256, verify, verify_plain
 from tests.protocol.builder import flips, refused
 from tests.support.specs import spec

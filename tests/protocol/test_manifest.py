@@ -76,7 +76,9 @@ def test_a_node_sees_its_own_and_all_of_its_cases() -> None:
         (_core("manifest", BOARD, "", HOME), {BOARD, HOME}),
     ):
         assert must_see(core, owners.of(core)) == frozenset(nodes), core.act
-    assert must_see(_core("erased", ""), "") is None
+    assert must_see(_core("viewed", BOARD, "", HOME), "") == frozenset((BOARD, HOME))
+    for core in (_core("erased", ""), _core("viewed", BOARD)):
+        assert must_see(core, "") is None, "every node"
 
 
 @given(st.sets(st.integers(0, 10**6)), st.integers(0, 10**6))

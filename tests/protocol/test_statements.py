@@ -6,14 +6,19 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.protocol.encoding import encode
-from seefen.protocol.envelope import check_signed_by, open_envelope, sign, signing_message
+from seefen.protocol.envelope import (
+    POWER_KINDS,
+    check_signed_by,
+    open_envelope,
+    sign,
+    signing_message,
+)
 from seefen.protocol.errors import MalformedError, UntrustedError
 from seefen.protocol.statements import (
     ACTIVITY_KINDS,
     AUTHORITY_KINDS,
     KINDS,
     LATEST,
-    POWER_KINDS,
     DeviceWrap,
     LeftOut,
     Member,
@@ -163,6 +168,9 @@ LIMITS: list[tuple[str, dict[str, Any]]] = [
     ("erased", {"upto": -1}),
     ("denied", {"rule": "Not a code"}),
     ("denied", {"asked": bytes(32_769)}),
+    ("denied", {"of": "No-Node"}),
+    ("viewed", {"of": "Skopje"}),
+    ("viewed", {"node": ""}),
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import LogFrom
 from seefen.protocol.ledger.tree import leaf_hash, root_of
-from seefen.protocol.statements import READING_KINDS
+from seefen.protocol.retention import READING_KINDS
 from seefen.server import retention
 from seefen.server.config import SetupError
 from seefen.server.fsck import Fsck

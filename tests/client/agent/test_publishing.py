@@ -29,15 +29,15 @@ async def test_manifests_are_published_each_day_and_a_hidden_leaf_is_critical(
         spoil(board, "view", hiding(0), once=False)
         for one in (own, agent):
             await one.round()
-        assert place.broker.services.broker.heads.activity.size == size + 2
+        assert place.broker.services.broker.heads.activity.size == size + 3  # and its look
         assert ("missing-opening", CRITICAL) in kinds(agent)
         assert ("manifests", NOTICE) in kinds(agent)
         honest(board)
         await agent.round()  # once a day, and no more
-        assert place.broker.services.broker.heads.activity.size == size + 2
+        assert place.broker.services.broker.heads.activity.size == size + 3
         monkeypatch.setattr(manifests, "DAY", 0)
         await agent.round()
-        assert place.broker.services.broker.heads.activity.size == size + 4
+        assert place.broker.services.broker.heads.activity.size == size + 5
         # Every agent says that somebody is shown every core.
         for one in (own, agent):
             (told,) = [a for a in read(one.folder / "alarms.jsonl") if a.kind == "root-changed"]

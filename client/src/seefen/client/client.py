@@ -222,8 +222,8 @@ class Client:
                 new = await engine.sync()
                 unwitnessed.confirm(engine)
                 await self._tags.look()
-                # Before all else what was on its way when an earlier process ended.
-                await self._sender.settle()
+                await self._sender.settle()  # first what an earlier process left on its way
+                self.audit.drop_ended()
                 await self.house.look()  # what leaves now leaves under the papers of now
                 self._pushes.work.set()
                 await self._outbox.flush()

@@ -16,6 +16,7 @@ from seefen.protocol.statements import (
     Object,
     Search,
     Statement,
+    Viewed,
 )
 
 
@@ -25,6 +26,8 @@ def agrees(core: Core, statement: Statement) -> bool:
         return _agrees(core, statement)
     if isinstance(statement, Denied):
         return _refuses(core, statement)
+    if isinstance(statement, Viewed):
+        return _shows(core, statement)
     if not isinstance(statement, Activity):
         return True  # a release has no signature of its own: the broker makes both
     about = statement.object if isinstance(statement, Object | Access | Ack) else None
@@ -57,6 +60,17 @@ def _agrees(core: Core, statement: Caseless) -> bool:
         and core.device_n == statement.device_n
         and (core.case, core.case_n, core.object, core.n) == ("", 0, "", 0)
         and core.to == about
+    )
+
+
+def _shows(core: Core, viewed: Viewed) -> bool:
+    """Tell whether a core says of a look what the broker wrote; by ``to`` it shows it to whose."""
+    return (
+        (core.node, core.device) == (viewed.node, viewed.device.hex())
+        and core.to == ((viewed.of,) if viewed.of else ())
+        and (core.case, core.object, core.purpose, core.basis) == ("", "", "", "")
+        and (core.case_n, core.device_n, core.n, core.emergency) == (0, 0, 0, 0)
+        and core.outcome == "ok"
     )
 
 

@@ -16,9 +16,11 @@ from msgspec import Meta, Struct
 
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import MalformedError, UntrustedError
-from seefen.protocol.statements import POWER_KINDS, Hash, Part, Statement, decode_statement
+from seefen.protocol.statements import AUTHORITY_KINDS, Hash, Part, Statement, decode_statement
 from seefen.protocol.suite import Claim, P, SigningKey, sha256, verify
 
+# What grants power carries both signatures; else Ed25519, and its place in the log, will do.
+POWER_KINDS: Final = frozenset((*AUTHORITY_KINDS, "case", "casekey", "assign"))
 POWER_LENGTH: Final = 64 + 3309
 PLAIN_LENGTH: Final = 64
 

@@ -42,15 +42,15 @@ def must_see(core: Core, owner: str) -> frozenset[str] | None:
     """Return whose auditors must be shown an entry; None: those of every node.
 
     They are shown what their own devices did or received, and all of the cases that their
-    node opened; a manifest is shown to whom it is about.
+    node opened; a manifest is shown to whom it is about, and a look at cores to whose they were.
 
     Args:
         core: Of the entry.
         owner: The node that opened its case, if there is one.
     """
-    if core.act == "erased":
-        return None
-    nodes = {core.node, owner, *(core.to if core.act == "manifest" else ())}
+    if core.act == "erased" or (core.act == "viewed" and not core.to):
+        return None  # what is erased, and a look at the cores of all, is everybody's
+    nodes = {core.node, owner, *(core.to if core.act in ("manifest", "viewed") else ())}
     return frozenset(nodes - {""})
 
 

@@ -11,6 +11,8 @@ from seefen.protocol.errors import UntrustedError
 from seefen.protocol.ledger.record import Core
 from seefen.protocol.statements import Erased
 
+# What says who read, or tried to, and is in no feed: it has an end, and may be erased.
+READING_KINDS: Final = frozenset(("access", "search", "release", "denied"))
 LEAST: Final = 1  # years
 CLOCK_SLACK: Final = 300  # seconds between two clocks
 

@@ -1,9 +1,8 @@
 """What is signed: the kinds of statement and the fields each must carry.
 
-Every statement is a CBOR array whose first four fields are suite, network, kind and
-nonce. The kind a reader expects comes from the place where the bytes were found (a
-log, a chain, an endpoint), never from the bytes alone. The nonce makes the hash of a
-statement say nothing about its content.
+Every statement is a CBOR array whose first four fields are suite, network, kind and nonce. The
+kind a reader expects comes from the place where the bytes were found (a log, a chain, an
+endpoint), never from the bytes alone. By the nonce the hash of a statement says nothing of it.
 
 The format is ``docs/spec/statements.md``.
 """
@@ -21,9 +20,9 @@ Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Number: TypeAlias = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 LATEST: Final = 221_845_392_000  # 1 January of the year 9000: what a calendar can count beyond
 Time: TypeAlias = Annotated[int, Meta(ge=0, le=LATEST)]  # unix seconds
-NodeName: TypeAlias = Annotated[
-    str, Meta(pattern=r"\A[a-z][a-z0-9]*(-[a-z0-9]+)*\Z", min_length=3, max_length=40)
-]
+_NAME: Final = "[a-z][a-z0-9]*(-[a-z0-9]+)*"
+NodeName: TypeAlias = Annotated[str, Meta(pattern=rf"\A{_NAME}\Z", min_length=3, max_length=40)]
+Whose: TypeAlias = Annotated[str, Meta(pattern=rf"\A({_NAME})?\Z", max_length=40)]  # empty: of all
 NodeCode: TypeAlias = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z")]
 Code: TypeAlias = Annotated[str, Meta(pattern=r"\A[a-z0-9][a-z0-9._-]*\Z", max_length=40)]
 Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -185,7 +184,7 @@ class View(Authority, frozen=True):
     Those made in ``[since, upto)``; 0 is without end. An ``expires`` of 0 takes it back.
     """
 
-    of: Annotated[str, Meta(pattern=r"\A([a-z][a-z0-9]*(-[a-z0-9]+)*)?\Z", max_length=40)]
+    of: Whose
     node: NodeName
     device: Id
     since: Time
@@ -337,10 +336,9 @@ class Release(Statement, frozen=True):
 
 
 class Denied(Statement, frozen=True):
-    """Written by the broker when it refuses for want of a right: who, what, and which rule.
+    """Written by the broker when it refuses for want of a right; ``asked``: what was refused.
 
-    ``asked`` is the signed statement that was refused, empty where the request carries none:
-    then it is the broker's word. ``case`` and ``object`` are named where there are such.
+    Empty where the request carries no signature: then it is the broker's word.
     """
 
     node: NodeName
@@ -349,14 +347,20 @@ class Denied(Statement, frozen=True):
     rule: Code
     case: Id | None
     object: Id | None
+    of: Whose | None
     asked: Annotated[bytes, Meta(max_length=32_768)]
 
 
-class Erased(Statement, frozen=True):
-    """Written by the broker before it erases the text of readings before ``upto``.
+class Viewed(Statement, frozen=True):
+    """Written by the broker before it shows the cores of ``of``: to which device, of which node."""
 
-    All are older than ``before`` (unix seconds), by a retention of ``years``; ``count`` had one.
-    """
+    of: Whose
+    node: NodeName
+    device: Id
+
+
+class Erased(Statement, frozen=True):
+    """Written by the broker before it erases the text of ``count`` readings before ``upto``."""
 
     upto: Count
     before: Time
@@ -374,13 +378,9 @@ ACTIVITY_KINDS: Final[dict[str, type[Activity] | type[Caseless]]] = {
 }  # fmt: skip
 # Written by the broker, unsigned: the checkpoint over the entry is the signature.
 BROKER_KINDS: Final[dict[str, type[Statement]]] = {
-    "release": Release, "denied": Denied, "erased": Erased,
+    "release": Release, "denied": Denied, "erased": Erased, "viewed": Viewed,
 }  # fmt: skip
-# What says who read, or tried to, and is in no feed: it has an end, and may be erased.
-READING_KINDS: Final = frozenset(("access", "search", "release", "denied"))
 KINDS: Final[dict[str, type[Statement]]] = {**AUTHORITY_KINDS, **ACTIVITY_KINDS, **BROKER_KINDS}
-# What grants power carries both signatures; else Ed25519, and its place in the log, will do.
-POWER_KINDS: Final = frozenset((*AUTHORITY_KINDS, "case", "casekey", "assign"))
 
 
 def decode_statement(payload: bytes, kind: str) -> Statement:

@@ -12,7 +12,7 @@ from typing import Final
 from seefen.protocol.bundle import Bundle
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened, open_envelope
-from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError, SeefenError
+from seefen.protocol.errors import MalformedError, OutOfTurnError, SeefenError
 from seefen.protocol.frames import (
     Ask,
     AuditPage,
@@ -27,6 +27,7 @@ from seefen.protocol.frames import (
     RecordPage,
     Released,
     Span,
+    ViewFrom,
 )
 from seefen.protocol.statements import Device, Root
 from seefen.protocol.suite import PlainKey
@@ -36,11 +37,12 @@ from seefen.server.errors import UnreachableError
 from seefen.server.feed import Feed
 from seefen.server.high_water import HighWater
 from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
+from seefen.server.looks import Looks
 from seefen.server.newest import Newest
 from seefen.server.pages import Asked, Found, Pages, require_auditing
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
-from seefen.server.recovery import LedgerChangedError, resume
+from seefen.server.recovery import LedgerChangedError, check_log_key, resume
 from seefen.server.releases import Watches
 from seefen.server.retention import Retention
 from seefen.server.rows import Heads, LogHead, Storage
@@ -73,6 +75,7 @@ class Broker:
         self._log_key = log_key
         self._clock = clock
         self.denials = Denials(sequencer, clock)
+        self._looks = Looks(sequencer, clock)
         self.retention = Retention(storage, sequencer, clock)
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
@@ -111,7 +114,7 @@ class Broker:
         prover = Prover(store, log_key, high_water)
         known = await resume(store, prover)
         if known.directory.size:
-            _check_log_key(known.directory.root, log_key)
+            check_log_key(known.directory.root, log_key)
         watches = Watches(await store.open_accesses(int(clock())))
         sequencer = Sequencer(store, known, prover, clock)
         broker = cls(
@@ -158,7 +161,7 @@ class Broker:
         job = BundleJob(None, bundle, founding=True)
         root = job.opened[0].statement
         if isinstance(root, Root):
-            _check_log_key(root, self._log_key)
+            check_log_key(root, self._log_key)
         return await self._recorded(await self._sequencer.write(job), None, 0)
 
     async def submit(self, device: bytes | None, bundle: Bundle, seen: int) -> Recorded:
@@ -211,9 +214,8 @@ class Broker:
 
     async def feed(self, device: bytes, ask: FeedFrom) -> Page:
         """Return what a device's node is to receive from a cursor on."""
-        certificate = self._active(device)
-        heads = await self._newest()
-        size = heads.activity.size
+        heads = await self._newest()  # first: another process may have taken a right away
+        certificate, size = self._active(device), heads.activity.size
         filled = await self._feed.fill(
             certificate, self.directory, cursor=ask.cursor, size=size, limit=ask.limit
         )
@@ -223,9 +225,9 @@ class Broker:
 
     async def authority(self, device: bytes | None, ask: LogFrom) -> AuthorityPage:
         """Return leaves of the authority log; ``device`` None: the holder of an invite."""
+        head = (await self._newest()).authority
         if device is not None:
             self._active(device)
-        head = (await self._newest()).authority
         stop = min(ask.start + ask.limit, head.size)
         items = await self._pages.authority(device, start=ask.start, stop=stop)
         consistency = await self._prover.consistency("authority", ask.seen, head.size)
@@ -233,8 +235,8 @@ class Broker:
 
     async def records(self, device: bytes, ask: LogFrom) -> RecordPage:
         """Return records of the activity log: commitments, open to every node."""
-        self._active(device)
         heads = await self._newest()
+        self._active(device)
         stop = min(ask.start + ask.limit, heads.activity.size)
         records = tuple(await self._storage.records(ask.start, stop))
         consistency = await self._grown(device, ask.seen, heads)
@@ -243,17 +245,20 @@ class Broker:
     async def audit(self, device: bytes, ask: Asked) -> AuditPage:
         """Return the entries that a device may look at; see require_auditing."""
         case = ask.case if isinstance(ask, CaseFrom) else None
-        state = None if case is None else await self._sequencer.case(case)
-        with self.denials.of(device, audit=True, case=case):
-            who = require_auditing(self.directory, device, ask, state, self._now())
+        of = ask.of if isinstance(ask, ViewFrom) else None
         heads = await self._newest()
+        state = None if case is None else await self._sequencer.case(case)
+        with self.denials.of(device, audit=True, case=case, of=of):
+            who = require_auditing(self.directory, device, ask, state, self._now())
+            if of is not None and await self._looks.enter(device, of):
+                heads = await self._newest()  # who looks is shown that it was entered
         found = await self._pages.audit(who, ask, heads.activity.size)
         return await self._audited(device, ask.seen, heads, found)
 
     async def erased(self, device: bytes, ask: LogFrom) -> AuditPage:
         """Return the entries that say which readings have lost their text."""
-        self._active(device)
         heads = await self._newest()
+        self._active(device)
         erased = self._pages.erased(heads.activity.size)
         return await self._audited(device, ask.seen, heads, await erased)
 
@@ -393,8 +398,3 @@ class Broker:
 
     def _now(self) -> int:
         return int(self._clock())
-
-
-def _check_log_key(root: Root, log_key: PlainKey) -> None:
-    if root.log_key != log_key.public:
-        raise RefusedError("the network names another log key than this broker's", rule="log-key")

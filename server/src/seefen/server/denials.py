@@ -18,6 +18,7 @@ import structlog
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import Envelope, Opened, check_signed_by
 from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
+from seefen.protocol.manifest import NETWORK
 from seefen.protocol.statements import Access, Activity, Caseless, Denied, Object, Search
 from seefen.protocol.suite import SUITE, new_id
 from seefen.server.alarms import alarm
@@ -64,9 +65,10 @@ class DeniedJob(Job):
         rule: str,
         opened: Opened | None,
         case: bytes | None,
+        of: str | None,
         room: Callable[[bytes, bool], bool],
     ) -> None:
-        """Enter that ``device`` was refused ``what`` by ``rule``.
+        """Enter that ``device`` was refused ``what`` by ``rule``: ``of`` a node, or of all.
 
         ``room`` tells whether there is room for one more entry of a device, about what there
         is or about ids that nobody gave.
@@ -82,7 +84,8 @@ class DeniedJob(Job):
                 objects=frozenset(one for one in (self._object,) if one is not None),
             )
         )
-        self.about = (device, what, self._case, self._object)
+        self._of = of
+        self.about = (device, what, self._case, self._object, of)
         self._rule = rule
         self._opened = opened
         self._room = room
@@ -95,7 +98,7 @@ class DeniedJob(Job):
             UntrustedError: The device has not signed what it brought: anybody could have.
             RefusedError: rule ``counted``: there is no room; it gets no entry of its own.
         """
-        device, what, _, _ = self.about
+        device, what, *_ = self.about
         certificate = layer.directory.device(device)
         if self._opened is not None:
             if self._asked is None or self._asked.device != device:
@@ -118,13 +121,19 @@ class DeniedJob(Job):
             self._rule,
             self._case,
             self._object,
+            self._of if self._is_known(layer) else None,
             b"" if self._opened is None else self._opened.envelope,
         )
         envelope = encode(Envelope(encode(denied), ()))
         layer.changes.activity.append(denied_entry_of(layer, denied, envelope, self._asked))
         layer.activity_size += 1
 
+    def _is_known(self, layer: Layer) -> bool:
+        return self._of in (None, NETWORK, *layer.directory.nodes())
+
     def _exists(self, layer: Layer) -> bool:
+        if not self._is_known(layer):
+            return False
         if self._case is not None and layer.case(self._case) is None:
             return False
         facts = None if self._object is None else layer.object(self._object)
@@ -152,6 +161,7 @@ class Denials:
         *,
         opened: Opened | None = None,
         case: bytes | None = None,
+        of: str | None = None,
     ) -> None:
         """Enter a refusal if it was for want of a right; never raises, never waits.
 
@@ -161,10 +171,11 @@ class Denials:
             error: Why it was refused.
             opened: The signed statement that was refused, where there is one.
             case: Where there is none: the case that was asked about.
+            of: Or the node whose cores were; empty for all.
         """
         if error.rule not in RIGHTS:
             return
-        job = DeniedJob(device, what, error.rule, opened, case, self._room)
+        job = DeniedJob(device, what, error.rule, opened, case, of, self._room)
         if self._each.take(job.about, self._clock()):
             self._count(device)
             return
@@ -174,22 +185,29 @@ class Denials:
 
     @contextmanager
     def of(
-        self, device: bytes | None, *opened: Opened, audit: bool = False, case: bytes | None = None
+        self,
+        device: bytes | None,
+        *opened: Opened,
+        audit: bool = False,
+        case: bytes | None = None,
+        of: str | None = None,
     ) -> Generator[None]:
         """Enter what is refused inside: an access, a search, or a look into the audit.
 
         Args:
             device: Who is logged in; None: whoever brings what the root has signed.
             opened: What was sent; only accesses and searches are entered.
-            audit: It is a look into the audit, of ``case`` or of the node.
+            audit: It is a look into the audit, of ``case``, of the cores ``of`` others, or of
+                the own node.
             case: See there.
+            of: See there.
         """
         try:
             yield
         except SeefenError as err:
             if device is not None:
                 if audit:
-                    self.note(device, "audit", err, case=case)
+                    self.note(device, "audit", err, case=case, of=of)
                 for one in opened:
                     if one.kind in ("access", "search"):
                         self.note(device, one.kind, err, opened=one)

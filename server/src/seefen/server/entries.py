@@ -23,6 +23,7 @@ from seefen.protocol.statements import (
     Object,
     Release,
     Search,
+    Viewed,
 )
 from seefen.protocol.suite import commit, random_bytes, sha256
 from seefen.server.rows import AccessRow, LeafRow, ObjectFacts
@@ -144,6 +145,18 @@ def denied_entry_of(
     detail = None if asked is None else asked.detail
     case, whose = denied.case or NO_CASE, (denied.device, None, None)
     return _leaf(layer, core, (hash_, envelope), case, whose, denied.object, detail=detail)
+
+
+def viewed_entry_of(layer: Layer, viewed: Viewed, envelope: bytes) -> LeafRow:
+    """Return the entry of a look at cores, which the broker makes by itself."""
+    hash_, device = sha256(envelope), viewed.device
+    core = Core(
+        act="viewed", at=layer.at, op="consult", node=viewed.node, device=device.hex(),
+        officer=layer.directory.device(device).officer, case="", case_n=0, device_n=0, object="",
+        n=0, to=(viewed.of,) if viewed.of else (), purpose="", basis="", emergency=0,
+        req=hash_.hex(), under=(), outcome="ok",
+    )  # fmt: skip
+    return _leaf(layer, core, (hash_, envelope), NO_CASE, (device, None, None), None)
 
 
 def erased_entry_of(layer: Layer, envelope: bytes) -> LeafRow:

@@ -16,8 +16,8 @@ from seefen.protocol.errors import SeefenError
 from seefen.protocol.ledger.record import Record, decode_core
 from seefen.protocol.ledger.tiles import WIDTH, Edge, Tile, TileId
 from seefen.protocol.ledger.tree import leaf_hash
-from seefen.protocol.retention import check_erased
-from seefen.protocol.statements import READING_KINDS, Erased
+from seefen.protocol.retention import READING_KINDS, check_erased
+from seefen.protocol.statements import Erased
 from seefen.protocol.suite import commit, sha256
 from seefen.server.alarms import alarm
 from seefen.server.errors import UnreachableError

@@ -8,11 +8,11 @@ import asyncio
 
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope
-from seefen.protocol.errors import SeefenError
+from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.ledger.tiles import Edge
 from seefen.protocol.ledger.tree import check_consistency, leaf_hash
-from seefen.protocol.statements import Access
-from seefen.protocol.suite import sha256
+from seefen.protocol.statements import Access, Root
+from seefen.protocol.suite import PlainKey, sha256
 from seefen.server.alarms import alarm
 from seefen.server.entries import access_row
 from seefen.server.errors import FrozenError, UnreachableError
@@ -61,6 +61,16 @@ async def recover(storage: Storage, prover: Prover) -> Known:
     growth.commit()
     prover.activity.edge, prover.activity.range = edge, range_
     return Known(heads, replay(unfounded(), rows))
+
+
+def check_log_key(root: Root, log_key: PlainKey) -> None:
+    """Check that this broker signs with the key that the root names.
+
+    Raises:
+        RefusedError: rule ``log-key``.
+    """
+    if root.log_key != log_key.public:
+        raise RefusedError("the network names another log key than this broker's", rule="log-key")
 
 
 async def resume(storage: Storage, prover: Prover) -> Known:

@@ -14,18 +14,18 @@ from seefen.protocol.frames import AuditItem
 from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.ledger.tree import check_inclusion, leaf_hash
-from seefen.protocol.manifest import check_manifest
+from seefen.protocol.manifest import check_manifest, require_view
 from seefen.protocol.receipt import check_entry
-from seefen.protocol.retention import check_erased
+from seefen.protocol.retention import READING_KINDS, check_erased
 from seefen.protocol.search import Account, check_search, open_account
 from seefen.protocol.statements import (
-    READING_KINDS,
     Access,
     Denied,
     Erased,
     Manifest,
     Release,
     Search,
+    Viewed,
 )
 
 
@@ -87,6 +87,8 @@ def _check_statement(engine: Engine, taken: Taken, latest: int) -> None:
             _check_asked(engine, taken, denied)
         case Erased() as erased:
             check_erased(erased, taken.core, taken.index, latest)
+        case Viewed() as viewed:
+            _check_viewed(engine, taken, viewed)
         case Release():
             pass  # the broker's own word, and the checkpoint over it
         case _:
@@ -122,6 +124,15 @@ def _check_asked(engine: Engine, taken: Taken, denied: Denied) -> None:
     if denied.asked:
         # Else a broker could put attempts into the mouth of an officer (fault 16).
         check_signed_by(open_envelope(denied.asked, denied.what), device.sign)
+
+
+def _check_viewed(engine: Engine, taken: Taken, viewed: Viewed) -> None:
+    """Check a look at cores: the broker alone says so, of a device that had a view then."""
+    size, at = taken.record.authority_size, taken.core.at // 1000
+    require_view(engine.directory, viewed.device, viewed.of, size=size, at=at)
+    device = engine.directory.device(viewed.device, size=size)
+    if (taken.core.officer, viewed.node) != (device.officer, device.node):
+        raise UntrustedError("the entry names another officer", rule="core")
 
 
 def officers_of(engine: Engine, core: Core, statement: object) -> tuple[str, ...]:

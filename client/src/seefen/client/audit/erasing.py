@@ -10,8 +10,8 @@ from msgspec import Struct
 from seefen.client.vault import Vault
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.ledger.record import Core
-from seefen.protocol.retention import kept_until
-from seefen.protocol.statements import READING_KINDS, Erased
+from seefen.protocol.retention import READING_KINDS, kept_until
+from seefen.protocol.statements import Erased
 
 KEPT: Final = "audit/erased"
 YEARS: Final = "audit/years"  # for which the broker says that it keeps texts

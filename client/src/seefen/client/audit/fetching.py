@@ -18,6 +18,7 @@ from seefen.client.audit.erasing import (
     unheeded,
 )
 from seefen.client.audit.facts import GONE, Facts, facts_of
+from seefen.client.audit.granted import tables
 from seefen.client.audit.store import OWN, Store
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
@@ -26,10 +27,8 @@ from seefen.protocol.frames import AuditItem, AuditPage, CaseFrom, LogFrom, View
 from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Erased
-from seefen.protocol.suite import sha256
 
 PAGE: Final = 200
-VIEWED: Final = "viewed"
 AGAIN: Final = 50  # entries that were not believed and are asked for once more
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -56,8 +55,7 @@ class Fetching:
         """What was checked so far; its tables are made when they are first needed."""
         if self._store is None:
             of = self._of
-            name = OWN if of is None else f"{VIEWED}_{sha256(of.encode())[:8].hex()}"
-            self._store = Store(self._engine.vault, name)
+            self._store = Store(self._engine.vault, OWN if of is None else tables(of))
         return self._store
 
     async def catch_up(self, progress: Progress = silent) -> None:

@@ -13,7 +13,7 @@ from seefen.protocol.messages import TABLES
 # What is listed where no operation is asked for: who looked at what, and what is not proved.
 READINGS: Final[Condition] = (
     ("act", "access"), ("act", "release"), ("act", "search"), ("act", "denied"), ("act", "gone"),
-    ("act", "erased"), ("act", "manifest"), ("proved", "no"),
+    ("act", "erased"), ("act", "manifest"), ("act", "viewed"), ("proved", "no"),
 )  # fmt: skip
 # What an attempt may have lacked (`docs/spec/ledger.md`, 5).
 RULES: Final = (

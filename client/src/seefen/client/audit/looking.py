@@ -7,6 +7,7 @@ from typing import TypeVar
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.fetching import Fetching
 from seefen.client.audit.filters import month as months
+from seefen.client.audit.granted import settle
 from seefen.client.audit.rowing import row_of_entry
 from seefen.client.audit.store import Store
 from seefen.client.audit.whole import WholeLog
@@ -90,6 +91,10 @@ class Looking:
         except UnreachableError:
             return False
         return True
+
+    def drop_ended(self) -> None:
+        """Drop the cores that were shown under views which are over, or of another period."""
+        settle(self._engine)
 
     async def entered(self, query: str, look: Callable[[], T], count: Callable[[T], int]) -> T:
         """Look, write down that it was done, and only then return what was found.

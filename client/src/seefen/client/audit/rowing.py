@@ -28,6 +28,7 @@ WHAT: Final = {
     "case": "changed the case",
     "denied": "asked for",
     "manifest": "published a manifest for",
+    "viewed": "looked at the cores of",
     "erased": "erased readings",
 }
 
@@ -118,8 +119,8 @@ def _object(engine: Engine, facts: Facts) -> Row | None:
 
 
 def _ref(number: str, facts: Facts, row: Row | None) -> str:
-    if facts.act == "manifest":
-        return facts.recipient
+    if facts.act in ("manifest", "viewed"):
+        return facts.recipient or "all nodes"
     if not facts.object:
         return number
     return f"{number}#{row.n if row is not None else facts.n or '?'}"

@@ -7,8 +7,9 @@ anew changes of the bitmaps only what is no longer so: most often nothing. What 
 a view of others' entries has tables of its own: there ``audited`` has another name.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from msgspec.structs import astuple
@@ -115,15 +116,25 @@ class Store:
 
     def missing(self, limit: int = 1000) -> list[int]:
         """Return places before :attr:`upto` that nothing stands at, the first ones."""
-        upto, found, expected = self.upto, list[int](), 0
-        row = self.one_row("SELECT count(*) FROM audited WHERE idx < ?", upto)
-        if row is None or row[0] == upto:
-            return found
-        here = self.run("SELECT idx FROM audited WHERE idx < ? ORDER BY idx", upto)
-        for (index,) in [*here, (upto,)]:
-            found += range(expected, min(index, expected + limit - len(found)))
-            expected = index + 1
+        upto, found = self.upto, list[int]()
+        for stretch in range(-(-upto // STRETCH)):
+            holes = span(0, upto, stretch) & ~self._here(stretch)
+            found += islice(places(holes, stretch), limit - len(found))
+            if len(found) == limit:
+                break
         return found
+
+    def acts(self) -> list[tuple[str, int]]:
+        """Return how many entries there are of each kind; ``gone`` are the erased ones."""
+        counts = Counter[str]()
+        for act, bits in self.run("SELECT value, bits FROM audited_bits WHERE field = 'act'"):
+            counts[act] += unpacked(bits).bit_count()
+        sql = (
+            "SELECT act, count(*) FROM audited WHERE act <> '' AND idx >= (1 << ?)"
+            " * (SELECT ifnull(max(stretch), -1) + 1 FROM audited_full) GROUP BY act"
+        )
+        counts.update(dict(self.run(sql, SHIFT)))
+        return sorted(counts.items())
 
     def keep(self, entries: Iterable[tuple[Facts, AuditItem]], upto: int | None) -> None:
         """Keep entries that were just checked, those with a problem too; one transaction.
@@ -149,6 +160,14 @@ class Store:
             if upto is not None and upto > self.upto:
                 self.vault.put_number(self.name, upto)
                 self._fill(upto >> SHIFT)
+
+    def clear(self) -> None:
+        """Drop all that is here, and how far it went."""
+        with self.vault.change():
+            for table in ("audited", "audited_bytes", "audited_bits", "audited_full"):
+                self.run(f"DELETE FROM {table}")  # noqa: S608 - one of these
+            sql = "DELETE FROM setting WHERE name IN (?, ?, ?)"
+            self.vault.run(sql, self.name, f"{self.name}/erased", f"{self.name}/period")
 
     def _mend(self, kept: Sequence[Facts]) -> None:
         """Change the bitmaps of full stretches where an entry is late, or not what it was."""
@@ -252,17 +271,15 @@ class Store:
         """Return how many entries fulfil all conditions."""
         end = max(self.upto, self.ends[1] + 1)
         end = end if stop is None else min(end, stop)
+        where, values = _where(conditions)
+        sql = f"SELECT count(*) FROM audited WHERE idx >= ? AND idx < ?{where}"  # noqa: S608
         total = 0
         for stretch in range(start >> SHIFT, -(-end // STRETCH)):
-            low, high = stretch << SHIFT, (stretch + 1) << SHIFT
-            if conditions and not self._is_full(stretch):
-                through = self._through(conditions, max(start, low), min(end, high))
-                total += sum(1 for _ in through)
-            elif conditions:
+            if conditions and self._is_full(stretch):
                 total += (self._bits(conditions, stretch) & span(start, end, stretch)).bit_count()
-            else:
-                sql = "SELECT count(*) FROM audited WHERE idx >= ? AND idx < ?"
-                total += self.run(sql, max(start, low), min(end, high))[0][0]
+                continue
+            low, high = stretch << SHIFT, (stretch + 1) << SHIFT
+            total += self.run(sql, max(start, low), min(end, high), *values)[0][0]
         return total
 
     def between(self, start: int, stop: int) -> Iterator[Facts]:
@@ -334,6 +351,14 @@ class Store:
             if not bits:
                 break
         return bits
+
+    def _here(self, stretch: int) -> int:
+        """Return the set of places of a stretch at which an entry stands, proved or not."""
+        if self._is_full(stretch):
+            return self._bits(((("proved", "yes"), ("proved", "no")),), stretch)
+        low = stretch << SHIFT
+        here = self.run("SELECT idx FROM audited WHERE idx >= ? AND idx < ?", low, low + STRETCH)
+        return unpacked(packed([place(index) for (index,) in here]))
 
     def _is_full(self, stretch: int) -> bool:
         sql = "SELECT 1 FROM audited_full WHERE stretch = ?"

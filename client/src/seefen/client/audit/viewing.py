@@ -1,22 +1,26 @@
 """A view: the cores of another node's entries, or of all, for who was let look at them.
 
-Nothing but cores is shown here: no reason, no query, no content. Who looks is entered, for the
-auditors of his own node. Who is shown every entry of the log knows one that is kept from him.
+Nothing but cores is shown here: no reason, no query, no content. What he asks is entered by this
+device, for the auditors of his own node; that he looks by the broker, for those of both. Who is
+shown every entry of the log knows one that is kept from him.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from seefen.client import alarms
 from seefen.client.audit.filters import LIMIT, Filter, conditions
-from seefen.client.audit.looking import Looking, once
+from seefen.client.audit.granted import begin, granted
+from seefen.client.audit.looking import Looking, needing_the_broker, once
 from seefen.client.audit.rowing import rows_of
 from seefen.client.audit.showing import entry_view
+from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditPage, EntryView, ViewVerdict
 from seefen.client.journal import Journal
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.manifest import is_whole, require_view
+from seefen.protocol.manifest import is_whole
 from seefen.protocol.statements import View
 
 ALL: Final = "all"  # what the whole network is called in commands
@@ -45,8 +49,7 @@ class Viewing(Looking):
 
     def require(self) -> View:
         """Return the view; see :meth:`require_auditor`."""
-        engine = self._engine
-        return require_view(engine.directory, engine.keys.device, self.of, at=engine.now())
+        return granted(self._engine, self.of)
 
     @property
     def is_whole(self) -> bool:
@@ -60,8 +63,9 @@ class Viewing(Looking):
 
         Raises:
             UntrustedError: rule ``not-a-viewer``, or the log itself is not what was signed.
+            UnreachableError: rule ``audit-away``: nothing is here that could be shown.
         """
-        fresh = await super().catch_up()
+        fresh = await self._caught_up()
         if fresh and self.is_whole and (missing := self.store.missing()):
             await self._fetching.again(missing[0], missing[-1] + 1)
         for sentence in self.problems() if self.is_whole else ():
@@ -69,10 +73,29 @@ class Viewing(Looking):
                 self._engine.alarm(sentence)
         return fresh
 
+    async def _caught_up(self) -> bool:
+        with suppress(UnreachableError):
+            async with self._engine.lock:
+                await self._engine.sync_authority()  # the period is what the node says now
+        while True:
+            begun = begin(self._engine, self.of)
+            fresh = await super().catch_up()
+            if begin(self._engine, self.of) == begun:
+                break
+        if not fresh and not self.store.upto:
+            # Else an empty store would pass for a period without entries.
+            with needing_the_broker():
+                raise UnreachableError("nothing of this view is here")
+        return fresh
+
     def problems(self) -> Iterator[str]:
         """Yield what is wrong with entries, and which are not opened at all."""
-        yield from (facts.problem for facts in self.store.problems() if facts.act)
-        yield from self.closed() if self.is_whole else ()
+        if self.is_whole:
+            yield from (facts.problem for facts in self.store.problems() if facts.act)
+            yield from self.closed()
+        else:
+            # Of a part nobody counts what is missing: what came without its text is told alike.
+            yield from (facts.problem for facts in self.store.problems())
 
     def closed(self) -> Iterator[str]:
         """Yield a sentence for each entry without an opening that no erasure allows (fault 19)."""
@@ -134,7 +157,6 @@ class Viewing(Looking):
         engine, store, view = self._engine, self.store, self.require()
 
         def look() -> ViewVerdict:
-            counts = store.run("SELECT act, count(*) FROM audited GROUP BY act ORDER BY act")
             whole = is_whole(view)
             return ViewVerdict(
                 of=self.of,
@@ -143,7 +165,7 @@ class Viewing(Looking):
                 expires=view.expires,
                 whole=whole,
                 entries=store.count[0],
-                acts=tuple((act, count) for act, count in counts if act),
+                acts=tuple(store.acts()),
                 problems=tuple(self.problems()),
                 cosigned=engine.witnessed.cosigned(),
                 head=self.head,

@@ -345,14 +345,14 @@ def check_entry(entry: dict[str, Any], keys: dict[str, Any]) -> None:
     envelope = base64.b64decode(entry["envelope"], validate=True)
     if hashlib.sha256(envelope).hexdigest() != core["req"]:
         wrong("the signed statement is not the one that the text names")
-    if core["device"]:
+    if core["device"] and core["act"] != "viewed":  # that one is the broker's own word
         _check_author(envelope, entry["kind"], keys, core["device"])
 
 
 def _check_author(envelope: bytes, kind: str, keys: dict[str, Any], device: str) -> None:
     if kind == "denied":  # the broker's own: in it stands what the device signed, if anything
         denied = cbor(cbor(envelope)[0])
-        kind, envelope = denied[6], denied[10]
+        kind, envelope = denied[6], denied[11]
     public = bytes.fromhex(keys["devices"].get(device, ""))
     if not public:
         wrong(f"the key of device {device} is not among the keys")

@@ -30,7 +30,7 @@ _CODE: Final = "(?:[a-z0-9][a-z0-9._-]*)?"
 # All texts of a core at once, one a line: a dozen patterns are most of what reading it costs.
 # None of them takes a line break, so one that holds a break makes a line too many.
 _TEXTS: Final = re.compile(
-    "(?:object|access|ack|case|casekey|assign|search|manifest|release|denied|erased)\n"
+    "(?:object|access|ack|case|casekey|assign|search|manifest|release|denied|erased|viewed)\n"
     "(?:collect|consult|disclose|alter|erase)\n"
     rf"(?:{_NAME})?\n"
     "(?:o-[0-9a-f]{4,8})?\n"

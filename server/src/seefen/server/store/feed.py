@@ -23,15 +23,17 @@ _BACKLOG: Final = """
     SELECT * FROM activity_leaf
      WHERE case_id = $1 AND idx < $2 AND kind NOT IN ('release', 'denied') ORDER BY idx
 """
-# The actor's own node, the node that received a release, the owner of the case, and whom a
-# manifest is about. A search has no case: it is for the actor's own node alone. What this selects
-# anybody can work out from the cores (protocol/manifest.py): they are compared in a test.
+# The actor's own node, the node that received a release, the owner of the case, whom a manifest is
+# about, and whose cores were looked at; those of all, every node. A search has no case: it is for
+# the actor's own node alone. What this selects anybody can work out from the cores
+# (protocol/manifest.py): they are compared in a test.
 _ENTITLED: Final = f"""
     SELECT leaf.* FROM activity_leaf AS leaf
       LEFT JOIN case_number AS owned ON owned.case_id = leaf.case_id
      WHERE leaf.idx >= $2 AND leaf.idx < $3
        AND (leaf.node = $1 OR owned.owner = $1 OR leaf.kind = 'erased'
-            OR (leaf.kind = 'manifest' AND {ABOUT} = $1))
+            OR (leaf.kind = 'manifest' AND {ABOUT} = $1)
+            OR (leaf.kind = 'viewed' AND coalesce({ABOUT}, $1) = $1))
      ORDER BY leaf.idx LIMIT $4
 """  # noqa: S608
 _READINGS: Final = """

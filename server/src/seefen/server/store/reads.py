@@ -80,7 +80,7 @@ _DEVICE_NUMBERS: Final = """
                (SELECT max(device_n) FROM activity_leaf WHERE device_id = device.id), 0) AS n
       FROM unnest($1::bytea[]) AS device (id)
 """
-# Whom a manifest is about stands in its core alone: the index (schema 0006) reads it there, too.
+# Whom a manifest or a look is about stands in its core alone; so the index has it (schema 0006).
 ABOUT: Final = """substring(encode(leaf.core, 'escape') from '"to":\\["([a-z0-9-]+)"\\]')"""
 _LAST_MANIFEST: Final = f"""
     SELECT * FROM activity_leaf AS leaf

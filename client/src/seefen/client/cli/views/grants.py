@@ -17,7 +17,7 @@ def given(view: ViewGrant) -> Painted:
         line(f"{who} may look at the entries of {whose}, {_period(view)}."),
         line(f"Until {stamp(view.expires)}, and without reasons and what was searched for."),
         dim("It says each day what every node must have been shown.") if view.whole else None,
-        dim("Each of its looks is entered, for the auditors of its own node."),
+        dim("That it looks is entered, for the auditors of both; what it asks for, for its own."),
     )
 
 
