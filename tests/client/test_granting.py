@@ -13,6 +13,7 @@ from seefen.client.audit.filters import Filter
 from seefen.client.cli.views import audits, inquiries
 from seefen.client.connection import UnreachableError
 from seefen.client.cores import agrees
+from seefen.client.granting import AUDITOR_DAYS
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import AuditPage
@@ -123,7 +124,7 @@ async def test_a_network_auditor_is_named_by_the_root_alone(story: Story) -> Non
         await refuses(rule, skopje.root.views.name_auditor(guest, keys))
     given = await skopje.root.views.name_auditor(guest, roots[:2])
     assert given.whole
-    assert given.expires <= place.network.at + 366 * DAY
+    assert given.expires <= place.network.at + AUDITOR_DAYS * DAY
     await board.sync()
     found = await board.audit.view("all").verdict()
     assert (found.whole, found.problems) == (True, ())
@@ -136,6 +137,19 @@ async def test_a_network_auditor_is_named_by_the_root_alone(story: Story) -> Non
     assert (gone.of, gone.expires) == ("", 0)
     await board.sync()
     await refuses("not-a-viewer", board.audit.view("all").verdict())
+
+
+async def test_a_log_without_entries_asks_for_no_manifest(tmp_path: Path) -> None:
+    async with site(tmp_path, BOARD, roots=1) as place:
+        board = await place.client(BOARD)
+        await board.root.views.name_auditor(f"{BOARD}/{board.officer}", place.network.roots)
+        made = await board.audit.manifests.publish()
+        assert made == ()
+        assert "The log is empty" in printed(audits.published(made))
+        await board.audit.list()  # that is entered, and so is each manifest
+        for _ in range(2):
+            made = await board.audit.manifests.publish()
+            assert [one.of for one in made] == [BOARD]
 
 
 async def test_only_an_admin_of_the_node_lets_a_guest_in_and_only_an_auditors_device(

@@ -249,9 +249,11 @@ def vouched(found: Checked) -> Painted:
     """Return whether a statement on paper is as its maker signed it."""
     one = found.vouched
     who = " ".join(filter(None, (found.officer or one.device.hex()[:8], found.node)))
+    said = alarm("WRONG") if found.problems else good("GOOD")
+    if found.open and not found.problems:
+        said = warn("UNCHANGED, and not all was checked")
     return stack(
-        line((alarm if found.problems else good)("WRONG" if found.problems else "GOOD"),
-             f"  {one.name}, signed by {who}, {stamp(one.at)}"),
+        line(said, f"  {one.name}, signed by {who}, {stamp(one.at)}"),
         *(alarm("  ", text) for text in found.problems),
         *(warn("  not checked: ", text) for text in found.open),
         None if found.problems or found.open
