@@ -18,7 +18,7 @@ from seefen.protocol.envelope import sign
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import AuditPage
 from seefen.protocol.ledger.record import Core
-from seefen.protocol.statements import Viewed, decode_statement
+from seefen.protocol.statements import Device, Viewed, decode_statement
 from seefen.protocol.suite import SigningKey
 from seefen.server import looks
 from tests.client.cli.test_views import printed
@@ -277,7 +277,11 @@ async def test_attack_a_broker_says_of_somebody_without_a_view_that_he_looked(
 ) -> None:
     place, board, skopje, _ = story
     mine = board._engine.directory.device(board._engine.keys.device)
-    monkeypatch.setattr(looks, "require_view", lambda *_, **__: mine)
+
+    def anybody(*_: object, **__: object) -> Device:
+        return mine
+
+    monkeypatch.setattr(looks, "require_view", anybody)
     job = looks.ViewedJob(mine.device, SKOPJE)
     await place.broker.services.broker._sequencer.write(job)
     (problem,) = (await skopje.audit.verdict()).problems
