@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from seefen.client import Client
 from seefen.client.audit.filters import Filter
 from seefen.client.audit.naming import Half, Register
+from seefen.client.cli.complaints import explain
 from seefen.client.cli.views import persons
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.envelope import signing_message
@@ -186,6 +187,15 @@ async def test_attack_one_person_who_holds_both_halves_gets_no_name(story: Story
     assert everything.device_hex[:8] in str(caught.value)
 
 
+async def test_a_node_without_an_auditor_is_told_whom_it_lacks(story: Story) -> None:
+    await story.place.broker.take(story.place.network.admit("pec-ffp", machines=(("admin",),)))
+    admin = await story.place.client("pec-ffp", "admin")
+    await admin.sync()
+    with pytest.raises(RefusedError, match="no auditor who could open it") as caught:
+        admin.audit.name_put(admin.officer, ONE, None)
+    assert "officer add --role auditor" in explain(caught.value).hint
+
+
 async def test_attack_one_machine_that_holds_both_halves_gets_no_name(story: Story) -> None:
     """An agent has no officer, so the refusal names its device, and what to do about it."""
     network, take = story.place.network, story.place.broker.take
@@ -207,9 +217,26 @@ async def test_attack_one_machine_that_holds_both_halves_gets_no_name(story: Sto
         admin.audit.name_put(admin.officer, TWO, register)
     assert f"the agent, device {agent.device.hex()[:8]}, is auditor" in str(caught.value)
     assert f"seefen device revoke {agent.device.hex()[:8]} --why replaced" in str(caught.value)
+    holder = await story.place.client("bitola-ffp", "keyholder")
+    auditor = await story.place.client("bitola-ffp", "auditor")
+    await holder.sync()
     await take(network.revoke(agent, "replaced"))
     await admin.sync()
-    admin.audit.name_put(admin.officer, TWO, register)
+    # What it held is renewed first, or names would still be sealed to it.
+    async with holder._engine.lock:
+        await holder._engine.sync_authority()
+    for device, whose in ((auditor, "an auditor"), (holder, "a keyholder")):
+        with pytest.raises(RefusedError, match=f"{whose} renews them") as stale:
+            admin.audit.name_put(admin.officer, TWO, register)
+        assert stale.value.rule == "stale-mailbox"
+        if device is auditor:
+            with pytest.raises(RefusedError, match=f"{whose} renews them"):
+                await holder.audit.name_half(admin.officer, register)
+        await device.sync()
+        await admin.sync()
+    register = admin.audit.name_put(admin.officer, TWO, register)
+    half = await holder.audit.name_half(admin.officer, register)
+    assert (await auditor.audit.name_told(register, half)).name == TWO
 
 
 async def test_the_same_name_is_never_sealed_twice_alike(story: Story) -> None:

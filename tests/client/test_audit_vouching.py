@@ -23,6 +23,7 @@ from tests.support.specs import spec
 from tests.support.vectors import own
 
 NAME = "Март 2026.pdf"
+NEW = bytes(16)  # a device that nobody has heard of
 
 
 class Story(NamedTuple):
@@ -128,10 +129,21 @@ async def test_what_could_not_be_checked_is_said(
         raise UnreachableError("the broker does not answer", rule="broker")
 
     await story.belgrade._engine.sync()
+    one, _, _ = parse(story.note)
     monkeypatch.setattr(story.belgrade._engine.connection, "request", away)
-    found = await story.belgrade.audit.vouched(story.pdf, story.note)
-    assert (found.problems, len(found.open)) == ((), 1)
-    assert "not checked" in printed(inquiries.vouched(found), 120)
+    for size in (one.size, 10**9):  # of a log that has grown since this device heard of it
+        note = signed(story.skopje, replace(one, size=size))
+        found = await story.belgrade.audit.vouched(story.pdf, note)
+        assert found.problems == ()
+        assert found.open == (
+            "whether the device that signed was lost since: the broker does not answer",
+            "whether its checkpoint is one of this log: the broker does not answer",
+        )
+        assert printed(inquiries.vouched(found), 120).startswith("UNCHANGED, and not all")
+    with pytest.raises(UnreachableError, match="for this the broker is needed"):
+        await story.belgrade.audit.vouched(
+            story.pdf, signed(story.skopje, replace(one, device=NEW))
+        )
     audit = story.belgrade.audit
     for look in (audit.verdict, audit.verify, audit.export):
         with pytest.raises(UnreachableError, match="for this the broker is needed") as caught:
@@ -149,14 +161,53 @@ async def test_attack_a_device_that_was_lost_or_is_no_auditor_vouches_for_nothin
     one, _, _ = parse(story.note)
     field = next(m for m in network.machines.values() if m.roles == ("field",))
     lost = next(m for m in network.machines.values() if m.roles == ("auditor",))
-    await take(network.revoke(lost))
     await story.belgrade.sync()
-    for machine, said in ((field, "no auditor's"), (lost, "was lost since")):
+    await story.belgrade._engine.connection.close()  # the reader does not hear of it
+    await take(network.revoke(lost))
+    for machine, said in ((lost, "was lost since"), (field, "no auditor's")):
         other = replace(one, device=machine.device)
         note = signed(story.skopje, other, machine.sign)
         found = await story.belgrade.audit.vouched(story.pdf, note)
         assert len(found.problems) == 1
         assert said in found.problems[0]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("rule", ["expired", "consistency", "rewind", "fork", "origin"])
+@pytest.mark.parametrize("asked", ["sync", "prove"])
+async def test_attack_a_broker_that_refuses_makes_no_true_statement_false(
+    story: Story, monkeypatch: pytest.MonkeyPatch, rule: str, asked: str
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise UntrustedError("your certificate has expired", rule=rule)
+
+    await story.belgrade.sync()
+    monkeypatch.setattr(story.belgrade._engine, asked, refuse)
+    found = await story.belgrade.audit.vouched(story.pdf, story.note)
+    assert found.problems == ()
+    where = "is one of this log" if asked == "prove" else "was lost since"
+    assert [f"{where}: your certificate has expired" in one for one in found.open] == [True]
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_auditor_that_is_none_any_more_may_have_signed_in_time(story: Story) -> None:
+    network, take = story.place.network, story.place.broker.take
+    await take(network.enrol(SKOPJE, ("auditor",)))
+    former = next(
+        m for m in network.machines.values()
+        if m.roles == ("auditor",) and network.directory.is_active(m.device)
+    )  # fmt: skip
+    one, _, _ = parse(story.note)
+    note = signed(story.skopje, replace(one, device=former.device), former.sign)
+    found = await story.belgrade.audit.vouched(story.pdf, note)
+    assert (found.problems, found.open) == ((), ())
+    for roles, problems, missing in ((("field",), 0, 1), (("auditor",), 0, 0)):
+        former.roles = roles
+        certificate = network.certify(former, by=network.admin(SKOPJE).sign)
+        await take(network.bundle("device", certificate))
+        found = await story.belgrade.audit.vouched(story.pdf, note)
+        assert (len(found.problems), len(found.open)) == (problems, missing)
+        assert all("is none now, and the time" in text for text in found.open)
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -13,12 +13,13 @@ from seefen.client.audit.filters import Filter
 from seefen.client.cli.views import audits, inquiries
 from seefen.client.connection import UnreachableError
 from seefen.client.cores import agrees
+from seefen.client.granting import AUDITOR_DAYS
 from seefen.client.standalone import verify
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import AuditPage
 from seefen.protocol.ledger.record import Core
-from seefen.protocol.statements import Viewed, decode_statement
+from seefen.protocol.statements import Device, Viewed, decode_statement
 from seefen.protocol.suite import SigningKey
 from seefen.server import looks
 from tests.client.cli.test_views import printed
@@ -133,7 +134,7 @@ async def test_a_network_auditor_is_named_by_the_root_alone(story: Story) -> Non
         await refuses(rule, skopje.root.views.name_auditor(guest, keys))
     given = await skopje.root.views.name_auditor(guest, roots[:2])
     assert given.whole
-    assert given.expires <= place.network.at + 366 * DAY
+    assert given.expires <= place.network.at + AUDITOR_DAYS * DAY
     await board.sync()
     found = await board.audit.view("all").verdict()
     assert (found.whole, found.problems) == (True, ())
@@ -146,6 +147,15 @@ async def test_a_network_auditor_is_named_by_the_root_alone(story: Story) -> Non
     assert (gone.of, gone.expires) == ("", 0)
     await board.sync()
     await refuses("not-a-viewer", board.audit.view("all").verdict())
+
+
+async def test_a_manifest_of_a_new_network_names_at_least_the_look_itself(tmp_path: Path) -> None:
+    async with site(tmp_path, BOARD, roots=1) as place:
+        board = await place.client(BOARD)
+        await board.root.views.name_auditor(f"{BOARD}/{board.officer}", place.network.roots)
+        for _ in range(2):
+            made = await board.audit.manifests.publish()
+            assert [one.of for one in made] == [BOARD]
 
 
 async def test_only_an_admin_of_the_node_lets_a_guest_in_and_only_an_auditors_device(
@@ -274,10 +284,10 @@ async def test_attack_a_broker_says_of_somebody_without_a_view_that_he_looked(
     place, board, skopje, _ = story
     mine = board._engine.directory.device(board._engine.keys.device)
 
-    def any_view(*_: object, **__: object) -> object:
+    def anybody(*_: object, **__: object) -> Device:
         return mine
 
-    monkeypatch.setattr(looks, "require_view", any_view)
+    monkeypatch.setattr(looks, "require_view", anybody)
     job = looks.ViewedJob(mine.device, SKOPJE)
     await place.broker.services.broker._sequencer.write(job)
     (problem,) = (await skopje.audit.verdict()).problems

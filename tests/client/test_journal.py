@@ -15,10 +15,12 @@ from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow
 from seefen.client.values import Found
+from seefen.protocol.envelope import Opened
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import AuditPage
 from seefen.protocol.ledger.record import decode_core, encode_core
 from seefen.protocol.search import QUERY_LIMIT
+from seefen.protocol.statements import Statement
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, honest, spoil, until
 from tests.support.broker import free_port
@@ -140,10 +142,10 @@ async def test_what_cannot_be_looked_for_is_no_search(line: Line) -> None:
     with pytest.raises(RefusedError) as caught:
         skopje.check("C-84417")
     assert caught.value.rule == "purpose-needed"
-    for text in ("ab", "x" * (QUERY_LIMIT + 1)):
+    for text, rule in (("ab", "short"), ("x" * (QUERY_LIMIT + 1), "form")):
         with pytest.raises(RefusedError) as caught:
             skopje.search(text, **WHY)
-        assert caught.value.rule == "form"
+        assert caught.value.rule == rule
     assert skopje.journal.waiting == 0
 
 
@@ -352,8 +354,9 @@ async def test_attack_an_officer_and_the_broker_enter_many_searches_as_one(
     def always(_: list[journal.Line]) -> bool:
         return True
 
-    def unheard(*_: object) -> None:
+    def unheard(opened: Opened, *_: object) -> Statement:
         """Let everything pass, as a broker would that takes part in it."""
+        return opened.statement
 
     with monkeypatch.context() as together:
         together.setattr(journal, "_together", always)

@@ -215,7 +215,8 @@ async def test_the_first_note_of_a_case_keeps_the_terms_of_its_alert(place: Site
     await skopje.house.lay(Presets(rows=(Preset(handling="H0", tlp="TLP:CLEAR"),)))
     case = (await skopje.cases.open("From an alert", [BELGRADE], sent)).number
     note = await sent_of(skopje, f"{case}#1")
-    assert (*terms(note)[:2], note.conditions) == ("H3", "TLP:RED", "Not before Monday.")
+    # Its words are for those who have the alert: a member of the case may not.
+    assert (*terms(note)[:2], note.conditions) == ("H3", "TLP:RED", f"Those of {sent}.")
 
 
 async def test_attack_a_preset_loosens_what_a_message_says(place: Site) -> None:

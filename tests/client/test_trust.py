@@ -95,6 +95,19 @@ async def test_what_another_version_believed_is_judged_by_the_rules_of_this_one(
     Trust(device.vault, network.net, device.evidence)
     assert not kept(device.vault)
 
+    # Other rules once more, and what an older program did not know counts: nobody is alarmed.
+    (known,) = device.vault.run("SELECT max(idx) FROM authority WHERE kind = 'mailbox'")
+    sql = "UPDATE authority SET broken = 'unknown-kind: no kind' WHERE idx = ?"
+    device.vault.run(sql, *known)
+    lost = Trust(device.vault, network.net, device.evidence).directory
+    assert lost.head() == believed.head()
+    device.vault.put("judged", b"0.0.1")
+    found = Trust(device.vault, network.net, device.evidence).directory
+    boxes = [(node, box) for node in NODES for box in ("case", "alert", "audit")]
+    assert [found.mailbox(*one) for one in boxes] == [believed.mailbox(*one) for one in boxes]
+    assert [lost.mailbox(*one) for one in boxes] != [believed.mailbox(*one) for one in boxes]
+    assert not kept(device.vault)
+
 
 async def test_a_vault_that_holds_another_log_than_was_signed_is_not_believed(
     device: Device,
@@ -108,9 +121,14 @@ async def test_a_vault_that_holds_another_log_than_was_signed_is_not_believed(
     index = len(device.book.leaves) - 1
     sql = "UPDATE authority SET kind = ?, envelope = ? WHERE idx = ?"
     device.vault.run(sql, "device", other, index)
-    with pytest.raises(UntrustedError) as caught:
-        Trust(device.vault, device.book.network.net, device.evidence)
-    assert caught.value.rule == "fork"
+    judged = device.vault.get("judged")
+    assert judged is not None
+    for mark in (judged, b"0.0.1"):  # also where all of it is judged again
+        device.vault.put("judged", mark)
+        with pytest.raises(UntrustedError) as caught:
+            Trust(device.vault, device.book.network.net, device.evidence)
+        assert caught.value.rule == "fork"
+        assert device.vault.get("judged") == mark
     device.vault.run(sql, leaf.kind, leaf.envelope, index)
     Trust(device.vault, device.book.network.net, device.evidence)
 

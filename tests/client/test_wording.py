@@ -2,6 +2,7 @@
 
 import pytest
 
+from seefen.client.compared import Compared
 from seefen.client.findings import Cosigned, Verdict
 from seefen.client.wording import counted, day, stamp
 from tests.client.cli.test_views import one
@@ -48,6 +49,7 @@ def test_a_network_without_witnesses_names_none() -> None:
 
 
 def test_what_is_not_in_order_is_counted_beside_the_word() -> None:
-    against = one(Verdict, ok=False, problems=("p",), gaps=("g", "h"), alarms=())
+    found = {"problems": ("p",), "gaps": ("g", "h"), "manifests": Compared()}
+    against = one(Verdict, ok=False, alarms=(), **found)
     assert against.sentence == "NOT IN ORDER: 1 problem, 2 gaps"
     assert one(Verdict, ok=True).sentence == "IN ORDER"

@@ -53,5 +53,13 @@ async def test_manifests_are_published_each_day_and_a_hidden_leaf_is_critical(
         assert [(a.kind, a.severity) for a in said] == [("key-changed-mine", NOTICE)] * 2
         assert said[0].text.endswith("as expected")
         assert "no more" in said[1].text
+        # One that nobody announced: what the node does about it.
+        own.own_keys.expect(0)
+        made = network.view(network.of(BELGRADE), SKOPJE)[1]
+        await place.broker.take(Network.bundle("view", made))
+        await own.round()
+        told = read(own.folder / "alarms.jsonl")[-1]
+        device = network.of(BELGRADE).device.hex()[:8]
+        assert f"`seefen guest remove {BELGRADE}/{device}` at once" in told.text
         await agent.round()
         assert ("key-changed-mine", CRITICAL) in kinds(agent), "its device is let look"

@@ -130,6 +130,17 @@ def test_an_empty_page_of_an_officer_says_whose_it_is() -> None:
     assert "more" not in printed(inquiries.page(page)).lower()
 
 
+def test_an_empty_page_under_a_view_says_whose_it_is() -> None:
+    for of, whose in (("skopje-border", "skopje-border"), ("", "the network")):
+        page = findings.AuditPage((), None, 5, 0, asked="everything", of=of)
+        shown = printed(inquiries.page(page))
+        assert f"Nobody has opened anything of {whose} that you may see." in shown
+        assert f"'seefen audit --of {of or 'all'}' gives the verdict" in shown
+    own = printed(inquiries.page(findings.AuditPage((), None, 5, 0, asked="everything")))
+    assert "anything that your node may see" in own
+    assert "'seefen audit' gives the verdict over the whole log" in own
+
+
 def test_a_page_says_how_to_go_on_and_that_the_broker_is_away() -> None:
     row = findings.AuditRow(**ROW)
     shown = printed(inquiries.page(findings.AuditPage((row,), 12, 14, 0, fresh=False)))

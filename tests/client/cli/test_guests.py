@@ -48,6 +48,9 @@ def test_a_guest_and_a_network_auditor(tmp_path: Path, monkeypatch: pytest.Monke
         assert "changed the case" in shown
         assert "Cores only" in shown
         assert "Pistols" not in shown
+        empty = run(BOARD, "audit", "list", "--of", SKOPJE, "--outcome", "denied")
+        assert f"'seefen audit --of {SKOPJE}' gives the verdict" in empty
+        assert "under a view with --of" in made.run(BOARD, "audit", "show", 999, "--of", SKOPJE).err
         page = json.loads(run(BOARD, "audit", "list", "--of", SKOPJE, "--op", "all", "--json"))
         shown = run(BOARD, "audit", "show", page["rows"][0]["index"], "--of", SKOPJE)
         assert f"{made.clients[BOARD].officer} of {BOARD}, guest" in shown

@@ -156,7 +156,7 @@ def _groups(info: inspect.Type) -> set[type]:
         ("InfoRequest", {"basis": ""}, "no-basis"),
         ("InfoRequest", {"handling": "H0"}, "persons-h0"),
         ("NodeStatus", {"until": ""}, "missing"),
-        ("OnwardDecision", {"conditions": ""}, "conditions"),
+        ("OnwardDecision", {"conditions": ""}, "form"),
         ("OnwardDecision", {"decision": "refused"}, "missing"),
         ("OnwardRequest", {"why": ""}, "missing"),
         ("OnwardRequest", {"to": ()}, "missing"),

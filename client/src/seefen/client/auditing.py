@@ -262,9 +262,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
                 stops = [gap.stop for gap in missing]
                 stop = None if None in stops else max(one for one in stops if one is not None)
                 await self._fetching.again(min(gap.start for gap in missing), stop)
-            if hidden := compare(self._engine, self.store).hidden:  # it may be shown now, too
-                await self._fetching.again(hidden[0], hidden[-1] + 1)
-                await accuse(self._engine, self._fetching)
+            await accuse(self._engine, self._fetching)
         except UntrustedError as err:
             if err.rule not in NOT_OURS:
                 problems.append(str(err))

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from seefen.client.alarms import Kept
-from seefen.client.wording import counted, day, stamp
+from seefen.client.compared import Compared
+from seefen.client.wording import counted, stamp
 
 NO_WITNESS: Final = "one broker, no witness: split views possible"
 
@@ -236,60 +237,6 @@ class EmergencyCase:
     due_at: int
     reason_at: int | None
     readable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """What network auditors say that this node must have been shown, beside what it was shown.
-
-    Attributes:
-        auditors: Who is shown every core now, each as officer and node.
-        upto: Before this entry their manifests were compared; ``at`` is when the last one of
-            these was entered, and ``by`` who wrote them. 0 and nobody: there is none.
-        hidden: Entries that they name and that this device was not shown.
-        broken: Sentences: where a manifest is missing before the next.
-        notes: Sentences: what they name, and is none of this node's.
-        late: The first entry older than two days that no manifest covers, or None.
-    """
-
-    auditors: tuple[str, ...] = ()
-    upto: int = 0
-    at: int = 0
-    by: tuple[str, ...] = ()
-    hidden: tuple[int, ...] = ()
-    broken: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    late: int | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing differs; what is late is said, and differs from nothing yet."""
-        return not self.hidden and not self.broken
-
-    @property
-    def sentence(self) -> str:
-        """Up to which entry whose manifests were compared, and what differs."""
-        if not self.auditors and not self.upto:
-            return "the network names no network auditor: nobody says what your node must be shown"
-        if not self.upto:
-            return f"no manifest yet of {', '.join(self.auditors)}{self._late()}"
-        seen = f"manifests of {', '.join(self.by)} compared up to entry {self.upto - 1}"
-        differs = "; ".join((*self.problems, *self.notes)) or "nothing differs"
-        gone = "" if self.auditors else "; the network names no network auditor any more"
-        return f"{seen}, of {day(self.at)}: {differs}{self._late()}{gone}"
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """What differs, as sentences."""
-        if not self.hidden:
-            return self.broken
-        which = ", ".join(map(str, self.hidden[:20]))
-        more = f" and {len(self.hidden) - 20} more" if len(self.hidden) > 20 else ""
-        entries = "entry" if len(self.hidden) == 1 else "entries"
-        return (f"{entries} {which}{more} must have been shown to your node", *self.broken)
-
-    def _late(self) -> str:
-        return "" if self.late is None else f"; LATE: none covers entry {self.late}, over 48 h old"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ from seefen.protocol.suite import SigningKey
 
 LEAST: Final = 4  # letters of an id that tell a device from others
 DAY: Final = 86_400
+AUDITOR_DAYS: Final = VIEW_LIFE // DAY  # at most, as GUEST_DAYS: the protocol refuses more
+GUEST_DAYS: Final = GUEST_LIFE // DAY
 _SLACK: Final = 60  # seconds that a broker's clock may be behind this one
 
 
@@ -53,7 +55,7 @@ class Granting:
         return [self._shown(view) for view in views(self._engine.directory, of=of, at=now)]
 
     async def name_auditor(
-        self, device: str, keys: Sequence[SigningKey], *, days: int = VIEW_LIFE // DAY
+        self, device: str, keys: Sequence[SigningKey], *, days: int = AUDITOR_DAYS
     ) -> ViewGrant:
         """Let a device see every core of the network, signed with root keys.
 
@@ -83,9 +85,8 @@ class Granting:
         """
         engine = self._engine
         await self._synced()
-        most = GUEST_LIFE // DAY
-        if days > most:
-            raise RefusedError(f"a guest looks for at most {most} days", rule="view-life")
+        if days > GUEST_DAYS:
+            raise RefusedError(f"a guest looks for at most {GUEST_DAYS} days", rule="view-life")
         fields = {"since": since, "upto": upto, "expires": engine.now() + days * DAY - _SLACK}
         return await self._give(self._find(device), engine.node, self._own(), fields)
 

@@ -10,8 +10,6 @@ What fails 1, 2 or 4 is kept as evidence, and the client stops sending.
 """
 
 from collections.abc import Awaitable, Callable
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from msgspec import Struct
@@ -23,6 +21,7 @@ from seefen.client.cores import agrees
 from seefen.client.evidence import accusation, keep_evidence
 from seefen.client.once import opened as opened_once
 from seefen.client.once import verified
+from seefen.client.rules import judged_by
 from seefen.client.states import restore
 from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol import case_chain
@@ -70,7 +69,7 @@ class Trust:
             UntrustedError: rule ``fork``: the vault holds another log than it says was signed.
         """
         self.directory = Directory(self._net)
-        if self._vault.get("judged") != _version():
+        if self._vault.get("judged") != judged_by():
             self._judge_again()
             return
         for kind, envelope, broken in self._vault.run(
@@ -83,7 +82,11 @@ class Trust:
         self.check_replayed(self.head("authority"))
 
     def _judge_again(self) -> None:
-        """Replay what another version of this program has judged, by the rules of this one."""
+        """Replay what was judged by other rules, by those of this program.
+
+        Raises:
+            UntrustedError: rule ``fork``, as in :meth:`reload`; all is as it was.
+        """
         sql = "SELECT idx FROM authority WHERE broken IS NOT NULL"
         with self._vault.soon():
             before = set(self._vault.run(sql))
@@ -91,10 +94,12 @@ class Trust:
             self._vault.run("DELETE FROM authority")
             leaves = tuple(AuthorityItem(kind, envelope, ()) for kind, envelope in rows)
             sentences = self.take_authority(AuthorityPage(0, leaves, "", ()))
-            if set(self._vault.run(sql)) != before:
+            # Rules that hold say nothing of a leaf that is not the one that was signed.
+            self.check_replayed(self.head("authority"))
+            if set(self._vault.run(sql)) - before:  # it counted, and counts no longer
                 for sentence in sentences:
                     alarms.keep(self._vault, sentence)
-            self._vault.put("judged", _version())
+            self._vault.put("judged", judged_by())
 
     def learn_root(self, page: AuthorityPage) -> None:
         """Learn the log key from root version 1 before its checkpoint can be checked.
@@ -352,11 +357,6 @@ class Trust:
     def forget_all(self) -> None:
         """Drop the states in memory, after a transaction that was rolled back."""
         self._states.clear()
-
-
-@cache
-def _version() -> bytes:
-    return version("seefen-protocol").encode()
 
 
 def _counted(state: CaseState, device: bytes, last: Last) -> CaseState:

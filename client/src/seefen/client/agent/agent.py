@@ -209,7 +209,7 @@ class Agent:
         if not audit.manifests.is_due():
             return
         made = await audit.manifests.publish()
-        closed = tuple(audit.manifests.view.problems())
+        closed = tuple(audit.manifests.problems())
         for sentence in closed:
             self.alarms.ring(MISSING, CRITICAL, sentence)
         if not closed:

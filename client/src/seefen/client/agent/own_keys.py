@@ -142,6 +142,12 @@ def _advice(statement: Statement) -> str:
             "If nobody of your node did this, an admin's key is stolen: `seefen device revoke "
             f"{statement.device.hex()[:8]} --why compromised` at once, and that admin's device too"
         )
+    if isinstance(statement, View) and statement.of:
+        return (
+            f"If nobody of {statement.of} let it look, an admin's key is stolen there: "
+            f"`seefen guest remove {statement.node}/{statement.device.hex()[:8]}` at once, and "
+            "end that admin's device"
+        )
     if _is_roots(statement):
         return (
             "If no holder of the root keys told you of it, a threshold of them is stolen: "

@@ -11,64 +11,115 @@ from typing import Final
 from seefen.client import alarms
 from seefen.client.audit.fetching import Fetching
 from seefen.client.audit.store import Condition, Store
+from seefen.client.compared import Compared, Late, entries
 from seefen.client.engine import Engine
 from seefen.client.evidence import FOLDER, accusation, keep_evidence, proved_entry
-from seefen.client.findings import Compared
 from seefen.client.once import opened
+from seefen.client.wording import counted
+from seefen.protocol.ledger.record import Record
 from seefen.protocol.manifest import NETWORK, is_whole, views, visible
-from seefen.protocol.statements import Manifest
+from seefen.protocol.statements import Erased, Manifest
 
 LATE: Final = 48 * 3600  # seconds
+OVERDUE: Final = 7 * 86_400  # seconds
 
 
 @dataclass(slots=True)
 class Found:
-    """What is found on the way through the manifests."""
+    """What is found on the way through the manifests, by the device that wrote them."""
 
     reached: dict[bytes, int] = field(default_factory=dict[bytes, int])
-    by: dict[str, None] = field(default_factory=dict[str, None])
+    closed: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    unexplained: dict[bytes, int] = field(default_factory=dict[bytes, int])
     hidden: dict[int, list[int]] = field(default_factory=dict[int, list[int]])  # by manifest
+    author: dict[int, bytes] = field(default_factory=dict[int, bytes])
     broken: list[str] = field(default_factory=list[str])
     notes: list[str] = field(default_factory=list[str])
-    upto: int = 0
     at: int = 0
 
 
 def compare(engine: Engine, store: Store) -> Compared:
     """Return what the manifests that are here say, beside what this device was shown."""
     found = _through(engine, store)
-    now = engine.now()
-    auditors = [one for one in views(engine.directory, of=NETWORK, at=now) if is_whole(one)]
-    hidden = sorted({index for indices in found.hidden.values() for index in indices})
+    auditors = {
+        one.device: _who(engine, one.device)
+        for one in views(engine.directory, of=NETWORK, at=engine.now())
+        if is_whole(one)
+    }
+    told = {one: upto for one, upto in found.reached.items() if one in auditors} or found.reached
+    answered = [one.sentence for one in alarms.kept(engine.vault) if one.acknowledged]
+    hidden, settled, accusers = set[int](), set[int](), dict[str, None]()
+    for index, indices in found.hidden.items():
+        who = _who(engine, found.author[index])
+        if _was_said(answered, who, index):
+            settled.update(indices)
+            continue
+        hidden.update(indices)
+        accusers[who] = None
     return Compared(
-        auditors=tuple(dict.fromkeys(_who(engine, one.device) for one in auditors)),
-        upto=found.upto,
+        auditors=tuple(dict.fromkeys(auditors.values())),
+        upto=min(told.values(), default=0),
         at=found.at,
-        by=tuple(found.by),
-        hidden=tuple(hidden),
-        broken=tuple(found.broken),
+        by=tuple(dict.fromkeys(_who(engine, one) for one in found.reached)),
+        hidden=tuple(sorted(hidden)),
+        accusers=tuple(accusers),
+        settled=tuple(sorted(settled - hidden)),
+        broken=tuple(one for one in found.broken if one not in answered),
         notes=tuple(dict.fromkeys(found.notes)),
-        late=_late(store, found.upto, now) if auditors else None,
+        closed=tuple(_closed(engine, found)),
+        unexplained=sum(found.unexplained.values()),
+        late=tuple(
+            late
+            for device, who in auditors.items()
+            if (late := _late(engine, store, device, who, found.reached.get(device, 0)))
+        ),
     )
 
 
 async def accuse(engine: Engine, fetching: Fetching) -> None:
-    """Raise the alarm ``manifest-mismatch``, and keep the manifest with its proof as evidence."""
-    for index, hidden in _through(engine, fetching.store).hidden.items():
-        item = fetching.store.item(index)
-        if item is None:
+    """Ask once more for what manifests name and was not shown, and raise ``manifest-mismatch``.
+
+    An alarm, once raised, is not raised by each look: it stands, or was acknowledged. The
+    manifest is kept with its proof.
+    """
+    named, after = dict[int, list[int]](), _through(engine, fetching.store)
+    # A manifest that was hidden, too, names more.
+    while new := {one: found for one, found in after.hidden.items() if one not in named}:
+        named |= new
+        ends = [end for found in new.values() for end in (found[0], found[-1])]
+        await fetching.again(min(ends), max(ends) + 1)
+        after = _through(engine, fetching.store)
+    said = [one.sentence for one in alarms.kept(engine.vault)]
+    for sentence in after.broken:
+        if sentence not in said:
+            engine.alarm(sentence)
+    for index, indices in named.items():
+        who = _who(engine, after.author[index])
+        if _was_said(said, who, index):
             continue
-        author = opened(item.envelope, item.kind).statement
-        who = _who(engine, author.device) if isinstance(author, Manifest) else ""
-        named = ", ".join(map(str, hidden))
-        sentence = (
-            f"entry {named} was kept from your node: {who} was shown it, and says so in entry "
-            f"{index} (manifest-mismatch)"
-        )
-        if sentence in (one.sentence for one in alarms.kept(engine.vault)):
-            continue  # it stands, or was acknowledged: it is not raised by each look
-        engine.alarm(sentence)
-        await _keep(engine, fetching, index, hidden, sentence)
+        hidden = after.hidden.get(index, [])
+        if late := [one for one in indices if one not in hidden]:
+            # Else a broker could hide all, and show what happens to be named.
+            engine.alarm(
+                f"{entries(late)} was shown to your node only when asked for once more: {who} "
+                f"named it in entry {index} (manifest-mismatch)"
+            )
+        if hidden:
+            sentence = (
+                f"{_says(who, index)} {entries(hidden)}, and it was not: telephone {who}, who "
+                "can show you the text (manifest-mismatch)"
+            )
+            engine.alarm(sentence)
+            await _keep(engine, fetching, index, hidden, sentence)
+
+
+def _says(who: str, index: int) -> str:
+    return f"{who} says in entry {index} that your node must have been shown"
+
+
+def _was_said(sentences: list[str], who: str, index: int) -> bool:
+    """Tell whether an alarm was raised for a manifest; of what it names ever less is missing."""
+    return any(one.startswith(_says(who, index)) for one in sentences)
 
 
 async def _keep(
@@ -99,6 +150,7 @@ def _through(engine: Engine, store: Store) -> Found:
     about: tuple[Condition, ...] = (
         (("act", "manifest"),), (("proved", "yes"),), (("recipient", engine.node),),
     )  # fmt: skip
+    erased = [*_erased(store)]
     for facts in store.each(about):
         item = store.item(facts.idx)
         manifest = None if item is None else opened(item.envelope, item.kind).statement
@@ -112,10 +164,42 @@ def _through(engine: Engine, store: Store) -> Found:
                 f"at {manifest.start}, and the one before ended at {expected}"
             )
         found.reached[manifest.device] = manifest.upto
-        found.by[who] = None
-        found.upto, found.at = max(found.upto, manifest.upto), facts.at // 1000
+        found.author[facts.idx] = manifest.device
+        found.at = facts.at // 1000
+        _count(manifest, erased, found)
         _judge(engine, store, manifest, facts.idx, found)
     return found
+
+
+def _erased(store: Store) -> Iterator[tuple[int, Erased]]:
+    """Yield what the log says was erased, each with the place where it says so."""
+    for facts in store.each(((("act", "erased"),), (("proved", "yes"),))):
+        item = store.item(facts.idx)
+        statement = None if item is None else opened(item.envelope, item.kind).statement
+        if isinstance(statement, Erased):
+            yield facts.idx, statement
+
+
+def _count(manifest: Manifest, erased: list[tuple[int, Erased]], found: Found) -> None:
+    """Count what a manifest says nothing of, and what of it was not erased when it was made."""
+    most = sum(
+        min(one.count, max(0, min(manifest.upto, one.upto) - manifest.start))
+        for index, one in erased
+        if index < manifest.activity.size
+    )
+    by = manifest.device
+    found.closed[by] = found.closed.get(by, 0) + manifest.closed
+    found.unexplained[by] = found.unexplained.get(by, 0) + max(0, manifest.closed - most)
+
+
+def _closed(engine: Engine, found: Found) -> Iterator[str]:
+    for device, count in found.closed.items():
+        which = counted(count, "entry", "entries")
+        said = f"{_who(engine, device)} had no text of {which}"
+        if strange := found.unexplained[device]:
+            yield f"{said}, {strange} of them NOT ERASED by what the log says: ask what it was"
+        elif count:
+            yield f"{said}, erased before"
 
 
 def _judge(engine: Engine, store: Store, manifest: Manifest, index: int, found: Found) -> None:
@@ -139,14 +223,32 @@ def _is_none_of_ours(engine: Engine, index: int) -> bool:
     return engine.node not in (state.owner, engine.directory.device(row[1]).node)
 
 
-def _late(store: Store, upto: int, now: int) -> int | None:
-    first = next(_from(store, upto), None)
-    return None if first is None or first[1] // 1000 > now - LATE else first[0]
+def _late(engine: Engine, store: Store, device: bytes, who: str, upto: int) -> Late | None:
+    """Return how late a network auditor is; each must speak: two protect as the better one."""
+    link = engine.directory.link(("view", f"{NETWORK}/{device.hex()}"))
+    given, now = -1 if link is None else link.index, engine.now()
+    if not _owes(store, upto, given, now - LATE):
+        return None
+    first = store.one_row("SELECT min(idx) FROM audited WHERE idx >= ?", upto)
+    return Late(who, first[0], overdue=_owes(store, upto, given, now - OVERDUE))
 
 
-def _from(store: Store, index: int) -> Iterator[tuple[int, int]]:
-    sql = "SELECT idx, at FROM audited WHERE idx >= ? AND at > 0 ORDER BY idx LIMIT 1"
-    yield from store.run(sql, index)
+def _owes(store: Store, upto: int, given: int, before: int) -> bool:
+    """Tell whether entries that no manifest covers were made while a view was in the log.
+
+    Args:
+        store: What is here.
+        upto: Where his manifests end.
+        given: Where in the authority log his view stands.
+        before: Unix seconds.
+    """
+    # The last will do: records name the size of the authority log, which never shrinks.
+    row = store.one_row(
+        "SELECT record FROM audited JOIN audited_bytes USING (idx)"
+        " WHERE idx >= ? AND idx < ? AND problem = '' ORDER BY idx DESC LIMIT 1",
+        *(upto, store.since(before)),
+    )
+    return row is not None and Record.decode(row[0]).authority_size > given
 
 
 def _who(engine: Engine, device: bytes) -> str:

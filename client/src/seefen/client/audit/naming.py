@@ -90,7 +90,8 @@ class Naming(Looking):
 
         Raises:
             UntrustedError: rule ``role``: no admin; ``two-persons``: one person holds both halves.
-            RefusedError: rule ``audit-file``; ``unknown-officer``; ``no-mailbox``.
+            RefusedError: rule ``audit-file``; ``unknown-officer``; ``no-mailbox``;
+                ``stale-mailbox``: what it would be sealed to is held by a device that is gone.
         """
         engine, own = self._engine, self._acting_as("admin")
         register = register or Register(node=engine.node)
@@ -101,7 +102,7 @@ class Naming(Looking):
                 rule="unknown-officer",
             )
         self._require_two_persons()
-        boxes = (self._mailbox("audit"), self._mailbox("case"))
+        boxes = (self._fresh("audit"), self._fresh("case"))
         key, at = engine.keys.sign, engine.now()
         made = seal_name(name, officer, boxes, device=own.device, key=key, at=at)
         names = {**register.names, officer: encode(made).hex()}
@@ -112,11 +113,13 @@ class Naming(Looking):
 
         Raises:
             UntrustedError: rule ``role``, ``two-persons``, or the entry is not an admin's.
-            RefusedError: rule ``unknown-officer``; ``unreachable``: it is not in the log yet.
+            RefusedError: rule ``unknown-officer``; ``unreachable``: it is not in the log yet;
+                ``stale-mailbox``, as in :meth:`name_put`.
         """
         engine, _ = self._engine, self._acting_as("keyholder")
         signed, entry = self._entry(officer, register)
         half = self._opened(entry, "case", entry.case_gen)
+        box = self._fresh("audit")
         self._journal.enter(AUDIT, _asked(officer), lambda: half, once)
         index = await self._journal.upload()
         if index is None:
@@ -125,7 +128,6 @@ class Naming(Looking):
                 "try again when the broker is back",
                 rule="unreachable",
             )
-        box = self._mailbox("audit")
         sealed = hand_over(half, _about(signed, index), box)
         return Half(
             node=engine.node, officer=officer, entry=index, gen=box.version, sealed=sealed.hex()
@@ -208,11 +210,28 @@ class Naming(Looking):
         mailbox = self._mailbox(box, gen)
         return open_half(entry, mailbox, self._seed(mailbox))
 
+    def _fresh(self, box: str) -> Mailbox:
+        """Return the newest mailbox, if nobody holds it who was taken out since.
+
+        A machine that held both halves is taken out so that names can be written: they must not
+        be sealed to it, and who came after it could not open what is.
+        """
+        found = self._mailbox(box)
+        if self._engine.directory.mailbox_stale(self._engine.node, box):
+            whose = "an auditor" if box == "audit" else "a keyholder"
+            raise RefusedError(
+                f"a device was taken out that holds the keys a name is sealed to: {whose} renews "
+                "them by his next command, any one; then do this again",
+                rule="stale-mailbox",
+            )
+        return found
+
     def _mailbox(self, box: str, gen: int | None = None) -> Mailbox:
         engine = self._engine
         found = engine.directory.mailbox(engine.node, box, gen=gen)
         if found is None:
-            raise RefusedError(f"your node has no mailbox {box}", rule="no-mailbox")
+            whose = "auditor" if box == "audit" else "keyholder"
+            raise RefusedError(f"your node has no {whose} who could open it", rule="no-mailbox")
         return found
 
     def _seed(self, mailbox: Mailbox) -> bytes:

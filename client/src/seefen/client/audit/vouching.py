@@ -8,6 +8,7 @@ The format is ``docs/spec/ledger.md``, section 10.1.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,12 +18,13 @@ from seefen.client.connection import UnreachableError
 from seefen.protocol.envelope import signing_message
 from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
 from seefen.protocol.ledger.tree import check_consistency
-from seefen.protocol.statements import LATEST
+from seefen.protocol.statements import LATEST, Device
 from seefen.protocol.suite import sha256, verify
 
 KIND: Final = "audit-report"
 LIMIT: Final = 1024  # bytes of the text
 SUFFIX: Final = ".signed"
+_AUDITORS: Final = frozenset({"auditor", "admin"})
 _NAME: Final = re.compile(r"[^\x00-\x1f\x7f\\/]{1,255}")
 _TEXT: Final = re.compile(
     rf"(([0-9a-f]{{64}})  ({_NAME.pattern})\n"
@@ -106,42 +108,105 @@ class Vouching(Looking):
     async def vouched(self, data: bytes, note: bytes) -> Checked:
         """Return what is to be said of a file and the signed digest that lies beside it.
 
+        The broker is asked first for what is new: the device may have been lost since. That it
+        does not answer, or refuses, says nothing of the file, and what it would have told is open.
+
         Raises:
             RefusedError: rule ``audit-file``.
             UntrustedError: rule ``unknown-device``, ``signature``: nobody known has signed it.
+            UnreachableError: rule ``audit-away``: the device that signed was not heard of here.
         """
         engine = self._engine
         one, text, signature = parse(note)
-        device = engine.directory.device(one.device)
+        away = await self._news()
+        device = self._maker(one, away)
         message = signing_message(KIND, engine.directory.net, text)
         verify(device.sign, message, signature, power=False)
         problems: list[str] = []
+        missing: list[str] = []
         if sha256(data) != one.digest:
             problems.append("the file is not the one that was signed: it was changed since")
-        if not {"auditor", "admin"} & set(device.roles):
-            problems.append("the device that signed is no auditor's")
+        self._judge_maker(device, problems, missing)
         if self.is_doubted(one.device):
             problems.append("the device that signed was lost since: anybody may have signed")
-        missing: list[str] = []
+        elif away:
+            missing.append(f"whether the device that signed was lost since: {away}")
         try:
-            await self._find(one)
-        except UnreachableError:
-            missing.append("whether its checkpoint is one of this log: the broker does not answer")
-        except SeefenError as err:
+            unknown = await self._judge_log(one, away)
+        except UntrustedError as err:
             problems.append(f"its checkpoint is none of the log that this device knows: {err}")
+        else:
+            missing.extend(unknown)
         return Checked(one, device.node, device.officer, tuple(problems), tuple(missing))
 
-    async def _find(self, one: Vouched) -> None:
-        """Check that the log of this device grew from the checkpoint of a statement."""
+    async def _news(self) -> str:
+        """Learn what is new; return why the broker did not tell it, or nothing.
+
+        A lie about the log is kept as an alarm and as evidence where it is found.
+        """
+        try:
+            async with self._engine.lock:
+                await self._engine.sync()
+        except SeefenError as err:
+            return str(err)
+        return ""
+
+    def _maker(self, one: Vouched, away: str) -> Device:
+        try:
+            return self._engine.directory.device(one.device)
+        except UntrustedError:
+            if away:
+                text = f"for this the broker is needed: {away}"
+                raise UnreachableError(text, rule="audit-away") from None
+            raise
+
+    def _judge_maker(self, device: Device, problems: list[str], missing: list[str]) -> None:
+        """Say whether the device was an auditor's when it signed, as far as anybody can know.
+
+        What an auditor's device has signed counts, whenever it was: it could sign it now. Of one
+        that is none any more, only its own clock says that it still was.
+        """
+        if _AUDITORS & set(device.roles):
+            return
+        if any(_AUDITORS & set(former.roles) for former in self._former(device)):
+            missing.append(
+                "whether it signed while it was an auditor's device: it is none now, and the time "
+                "of signing is its own word"
+            )
+        else:
+            problems.append("the device that signed is no auditor's")
+
+    def _former(self, device: Device) -> Iterator[Device]:
+        """Yield the certificates of a device, the newest first."""
+        directory, key = self._engine.directory, ("device", device.device)
+        link = directory.link(key)
+        while link is not None:
+            if isinstance(link.statement, Device):
+                yield link.statement
+            link = directory.link(key, size=link.index)
+
+    async def _judge_log(self, one: Vouched, away: str) -> tuple[str, ...]:
+        """Check that the log of this device grew from the checkpoint; return what stays open.
+
+        Raises:
+            UntrustedError: It did not. Nothing that a broker answers in place of a proof is
+                raised: whoever refuses one must not make a true statement a false one.
+        """
         engine = self._engine
         if one.log != engine.trust.origin("activity"):
             raise UntrustedError(f"it is of the log {one.log}", rule="origin")
+        open_ = "whether its checkpoint is one of this log: "
+        proof: tuple[bytes, ...] = ()
         async with engine.lock:
-            if one.size > engine.trust.head("activity").size:
-                await engine.sync()
             head = engine.trust.head("activity")
             if one.size > head.size:
+                if away:
+                    return (f"{open_}{away}",)
                 raise UntrustedError(f"the log has {head.size} entries", rule="rewind")
-            grew = one.size < head.size
-            proof = await engine.prove("activity", one.size, head.size) if grew else ()
+            if one.size < head.size:
+                try:
+                    proof = await engine.prove("activity", one.size, head.size)
+                except SeefenError as err:
+                    return (f"{open_}{err}",)
         check_consistency(one.size, one.root, head.size, head.root, proof)
+        return ()

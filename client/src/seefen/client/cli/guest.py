@@ -9,9 +9,7 @@ from seefen.client import Client
 from seefen.client.cli.arguments import day_end, day_start, device_at
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import grants
-from seefen.client.granting import ViewGrant
-
-MOST_DAYS = 92
+from seefen.client.granting import GUEST_DAYS, ViewGrant
 
 group = typer.Typer(help="Guests: a supervisory authority that looks for a while, cores alone.")
 
@@ -38,7 +36,7 @@ def add(
         typer.Option("--until", parser=day_end, metavar="DAY", help="This day is the last, UTC."),
     ],
     days: Annotated[
-        int, typer.Option(min=1, max=MOST_DAYS, help="For how long the guest may look.")
+        int, typer.Option(min=1, max=GUEST_DAYS, help="For how long the guest may look.")
     ] = 30,
 ) -> None:
     """Let a guest look: seefen guest add oversight-board/o-2b9f --from 2026-01-01 --until ..."""

@@ -12,10 +12,10 @@ from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import grants
 from seefen.client.cli.views import roots as views
+from seefen.client.granting import AUDITOR_DAYS
 from seefen.protocol.errors import RefusedError
 
 HOUR: Final = 3600  # seconds
-MOST_DAYS: Final = 366
 group = typer.Typer(help="The root statement: who witnesses, how many must, how old is too old.")
 
 
@@ -85,7 +85,9 @@ def auditor(
         list[Path],
         typer.Option("--root-key", parser=existing_file, metavar="FILE", help="As many as needed."),
     ],
-    days: Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="For how long.")] = MOST_DAYS,
+    days: Annotated[
+        int, typer.Option(min=1, max=AUDITOR_DAYS, help="For how long.")
+    ] = AUDITOR_DAYS,
     remove: Annotated[bool, typer.Option("--remove", help="Not any more, from now on.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="All signers have seen it.")] = False,
 ) -> None:

@@ -24,9 +24,9 @@ from seefen.client.cli.paint import (
     stack,
     warn,
 )
+from seefen.client.compared import Compared
 from seefen.client.findings import (
     AuditRow,
-    Compared,
     EmergencyCase,
     Published,
     SearchView,
@@ -104,8 +104,6 @@ def viewed(value: ViewVerdict) -> Painted:
 
 def published(made: Sequence[Published]) -> Painted:
     """Return which manifests were entered."""
-    if not made:
-        return line("Nothing is new since the last manifests.")
     grid = Grid("NODE", "ENTRIES", "TO BE SHOWN", "NO TEXT", "ENTERED AS", right=(2, 3))
     for one in made:
         places = f"{one.start} to {one.upto - 1}"
@@ -117,7 +115,7 @@ def _compared(value: Compared) -> Painted:
     said = f"  {value.sentence}"
     if not value.ok:
         return alarm(said)
-    return line(said) if value.upto and value.late is None else warn(said)
+    return line(said) if value.is_clear else warn(said)
 
 
 def _span(value: Verdict) -> str:
@@ -161,9 +159,18 @@ def listed(rows: Sequence[AuditRow], quorum: int, named: int = 0, *, within: str
     return stack(grid, line(total), dim(what) if quorum else None, _limits((), quorum, named))
 
 
-def none_fits(asked: str, behind: int, head: int) -> Painted:
-    """Return that no entry fits a filter; only without one did nobody open anything."""
-    if asked == "everything" and behind < 0:
+def none_fits(asked: str, behind: int, head: int, of: str | None = None) -> Painted:
+    """Return that no entry fits a filter; only without one did nobody open anything.
+
+    Args:
+        asked: The filter in words; ``behind`` is the last entry that was seen.
+        behind: -1: none.
+        head: How long the log is.
+        of: Whose entries were looked at under a view, empty for all; None: the own node's.
+    """
+    if asked == "everything" and behind < 0 and of is not None:
+        said = f"Nobody has opened anything of {of or 'the network'} that you may see."
+    elif asked == "everything" and behind < 0:
         said = "Nobody has opened anything that your node may see."
     else:
         after = f", behind #{behind}" if behind >= 0 else ""

@@ -55,13 +55,19 @@ def page(value: AuditPage) -> Painted:
         None if value.fresh else warn("The broker is away: what was checked here before."),
         listed(value.rows, value.quorum, value.named)
         if value.rows
-        else none_fits(value.asked, value.behind, value.head),
+        else none_fits(value.asked, value.behind, value.head, value.of),
         None if value.rows else behind(value.quorum, value.named),
-        None if value.rows else dim("'seefen audit' gives the verdict over the whole log."),
+        None if value.rows else dim(_verdict(value.of)),
         None if value.of is None else dim(_BARE),
         dim("Only what this device opened itself.") if value.own else None,
         line(more) if more else None,
     )
+
+
+def _verdict(of: str | None) -> str:
+    if of is None:
+        return "'seefen audit' gives the verdict over the whole log."
+    return f"'seefen audit --of {of or 'all'}' gives the verdict over all that you may see."
 
 
 def entry(value: EntryView) -> Painted:
@@ -243,9 +249,11 @@ def vouched(found: Checked) -> Painted:
     """Return whether a statement on paper is as its maker signed it."""
     one = found.vouched
     who = " ".join(filter(None, (found.officer or one.device.hex()[:8], found.node)))
+    said = alarm("WRONG") if found.problems else good("GOOD")
+    if found.open and not found.problems:
+        said = warn("UNCHANGED, and not all was checked")
     return stack(
-        line((alarm if found.problems else good)("WRONG" if found.problems else "GOOD"),
-             f"  {one.name}, signed by {who}, {stamp(one.at)}"),
+        line(said, f"  {one.name}, signed by {who}, {stamp(one.at)}"),
         *(alarm("  ", text) for text in found.problems),
         *(warn("  not checked: ", text) for text in found.open),
         None if found.problems or found.open
