@@ -57,7 +57,7 @@ _QUESTIONS: Final = {
     "hidden": "Hidden where?  (spare wheel, rear panel)",
     "more": "Anything else, no names:",
 }
-_NO_SUCH: Final = "'{}' is none of these, or several: {}. The same again keeps it as a number."
+_NO_SUCH: Final = "'{}' is none of these, or several: {}. The same again keeps the number alone."
 _NOTHING: Final = "What was found?  How many, and of what: 12 pistols, 340 rounds."
 _WHAT: Final = (
     "Not understood: say how many, and of what (12 pistols, 340 rounds). "
@@ -188,6 +188,21 @@ def _moving(text: str) -> bool | None:
     return yes if yes or no else None
 
 
+def given(said: Answers, at: datetime) -> SeizureAlert:
+    """Return the alert that options make, where nobody can be asked again.
+
+    Raises:
+        UsageError: As :func:`alert_of`; and a number is said to be on what was not found.
+    """
+    found = _weapons(said)
+    if wrong := numbers.not_found(found, said.serials):
+        raise UsageError(
+            f"--serials: '{wrong}' is none of these, or several: {numbers.names(found)}",
+            "leave out the name and its colon: then the number stands alone",
+        )
+    return alert_of(said, at)
+
+
 def alert_of(said: Answers, at: datetime) -> SeizureAlert:
     """Return the alert that the answers make; it occurred when they began, or else now.
 
@@ -213,7 +228,8 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
             "H3 means restrictions of your own: they are missing", "--conditions 'a few words'"
         )
     movement = f"moving: {said.moving}" if len(said.moving.split()) > 1 else ""
-    text = "; ".join(filter(None, (found.get("text"), movement, other_places, said.more)))
+    unread = (*numbers.unread(_weapons(said), f"{said.serials}\n{said.which}"),)
+    text = "; ".join(filter(None, (found.get("text"), *unread, movement, other_places, said.more)))
     form: dict[str, Any] = {
         **answers.place(said.where),
         **found,
