@@ -209,7 +209,7 @@ def vehicle(text: str) -> Fields:
     """Return make, model, colour and plate of ``VW Passat B6 grey SK-0000-ZZ``."""
     plate = plates.found(text).text
     before, _, after = text.rpartition(plate) if plate else ("", "", text)
-    words = [word for word in re.split(r"[\s,;]+", f"{before} {after}") if word]
+    words = [*_before_plate(_words(before)), *_words(after)]
     start, end = lexicon.colour(words)
     rest = words[:start] + words[end:]
     named = {
@@ -219,6 +219,17 @@ def vehicle(text: str) -> Fields:
         "model": " ".join(rest[1:]),
     }
     return {name: value for name, value in named.items() if value}
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s,;]+", text) if word]
+
+
+def _before_plate(words: list[str]) -> list[str]:
+    """Return words without those that say that a plate follows: they are no part of a model."""
+    while words and lexicon.means(words[-1], "plates"):
+        words = words[:-1]
+    return words
 
 
 def serials(text: str) -> tuple[str, ...]:

@@ -109,6 +109,13 @@ _WORDS: Final = {
     "alarm": "alarm gas signal blank gasen gasni gasna signalen signalni signalna startni startna",
     "old": "old new used black rusty loaded old-fashioned star stari stara nov novi nova",
     "kg": "kg",
+    "plates": (
+        "plate plates license licence number no registration reg with sa so me cu"
+        " tablica tablice tablicu tablicama tablici tablicka tablicki registracija registracije"
+        " registarska registarske registarski registarskih oznaka oznake broj broja"
+        " targa targe targat targave numer numri numar numarul numere inmatriculare nr de"
+        " nomer nomera nomeri nomerni nomernij znak znaki derznomer"
+    ),
 }
 
 
@@ -169,14 +176,14 @@ def folded(text: str) -> str:
 
 
 def means(word: str, meaning: str) -> bool:
-    """Tell whether one word says ``yes``, ``no``, ``in``, ``out``, ``alarm``, ``old`` or ``kg``."""
+    """Tell whether one word says ``yes``, ``no``, ``in``, ``out``, ``alarm``, ``old``, ``kg``, ``plates``."""
     return folded(word).strip(" .,;:!'\u2019").replace("'", "").replace("\u2019", "") in _WORDS[
         meaning
     ].split(" ")
 
 
 def number(word: str) -> int:
-    """Return the number that a word spells: 1 to 12, a dozen, some hundreds; 0 for any other word."""
+    """Return the number that a word spells: 1 to 12, a dozen, some hundreds; 0 for any other."""
     plain = folded(word)
     small = next((n for n, words in enumerate(_NUMBERS, 1) if plain in words), 0)
     return small or _DOZENS.get(plain, 0)
