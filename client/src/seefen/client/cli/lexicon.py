@@ -176,7 +176,7 @@ def folded(text: str) -> str:
 
 
 def means(word: str, meaning: str) -> bool:
-    """Tell whether one word says ``yes``, ``no``, ``in``, ``out``, ``alarm``, ``old``, ``kg``, ``plates``."""
+    """Tell whether one word says ``yes``, ``alarm`` or another meaning that :data:`_WORDS` has."""
     return folded(word).strip(" .,;:!'\u2019").replace("'", "").replace("\u2019", "") in _WORDS[
         meaning
     ].split(" ")
