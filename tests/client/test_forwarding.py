@@ -106,6 +106,34 @@ async def test_a_refusal_and_what_was_taken_back_are_not_passed_on(place: Site) 
     assert refused.value.rule == "recalled"
 
 
+async def test_what_was_taken_back_is_not_found_in_a_copy_of_it(place: Site) -> None:
+    """The copy stands in a case of which its author is no member: no recall of it comes there."""
+    skopje, belgrade, pristina = [await place.client(one) for one in (SKOPJE, BELGRADE, PRISTINA)]
+    await skopje.channels.open(CHANNEL, (BELGRADE, PRISTINA))
+    await skopje.alerts.send(replace(alert(), handling="H0"), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    await belgrade.alerts.show(BOTH, **WHY, accept=True)
+    case = (await belgrade.cases.open("Passed on", [PRISTINA])).number
+    copy = str((await belgrade.onward.forward(BOTH, case)).ref)
+    await until(lambda: [c for c in pristina.cases.list() if c.unread], pristina)
+    await pristina.read(copy, **WHY, accept=True)
+    serial = "\u0421-84417"
+    assert [hit.ref for hit in pristina.check(serial, **WHY).exact] == [copy]
+    assert [view.ref for view in pristina.search("84417", **WHY).views] == [copy]
+
+    recall = str((await skopje.amend.recall(BOTH, "wrong_data")).ref)
+    holders = belgrade, pristina
+    await until(lambda: all(it.alerts.list()[0].recalled_by for it in holders), *holders)
+    for client in holders:
+        with pytest.raises(RefusedError, match=f"took {BOTH} back"):
+            await client.read(copy)
+        assert client.check(serial, **WHY).exact == ()
+        assert client.search("84417", **WHY).views == ()
+    await skopje.requests.withdraw(recall, "It was right after all")
+    await until(lambda: not pristina.alerts.list()[0].recalled_by, pristina)
+    assert copy in [hit.ref for hit in pristina.check(serial).exact]
+
+
 async def test_a_permission_that_is_over_is_not_given(place: Site) -> None:
     skopje, belgrade, _, case = await scene(place)
     with pytest.raises(RefusedError, match="is over") as refused:

@@ -175,6 +175,31 @@ async def test_who_is_off_watch_opens_nothing_and_is_told_what_lies_here(place: 
     assert belgrade.watch.unopened().alerts == 0
 
 
+async def test_what_was_replaced_or_taken_back_is_nothing_that_was_never_opened(
+    place: Site,
+) -> None:
+    skopje = await channel(place, BELGRADE)
+    belgrade = await place.client(BELGRADE)
+
+    async def left(count: int) -> tuple[int, int, str, str]:
+        await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == count, belgrade)
+        found = belgrade.watch.unopened()
+        return found.alerts, found.messages, found.alert, found.message
+
+    await until(belgrade.channels.list, belgrade)
+    await skopje.alerts.send(replace(alert(), status="preliminary"), CHANNEL)
+    newest = str((await skopje.amend.confirm(f"{CHANNEL}#1")).ref)
+    assert await left(2) == (1, 0, newest, "")
+    put_right = str((await skopje.amend.correct(newest, "misread")).ref)
+    assert await left(3) == (1, 1, newest, put_right)
+    recall = str((await skopje.amend.recall(newest, "wrong_data")).ref)
+    assert await left(4) == (0, 1, "", recall)
+    await skopje.requests.withdraw(recall, "It was right after all")
+    assert (await left(5))[::2] == (1, newest)
+    await belgrade.read(newest, **WHY, accept=True)
+    assert belgrade.watch.unopened().alerts == 0
+
+
 def _accesses(client: Client) -> list[int]:
     return [row[0] for row in client._engine.vault.run("SELECT idx FROM access ORDER BY idx")]
 

@@ -26,6 +26,7 @@ from seefen.protocol.messages import (
     SeizureAlert,
     Trace,
     decode_cover,
+    decode_message,
     encode_cover,
     encode_message,
 )
@@ -187,6 +188,17 @@ def test_what_says_too_little_is_refused(name: str, change: dict[str, Any], rule
 def test_a_row_of_a_list_stands_once(name: str, field: str) -> None:
     rows = getattr(SAMPLES[name], field)
     assert _refused(name, **{field: (*rows, *rows)}) == "double"
+
+
+@pytest.mark.parametrize("name", ["InfoRequest", "IncidentReport", "BallisticRequest"])
+def test_a_number_names_one_item_of_a_message(name: str) -> None:
+    one = CASES if name == "BallisticRequest" else Item(category="pistol")
+    for numbers in ((1, 1), (2, 0), (0, 1)):
+        assert _refused(name, items=tuple(replace(one, n=n) for n in numbers)) == "number-twice"
+    for numbers in ((0, 0), (2, 1), (10, 0)):
+        items = tuple(replace(one, n=n) for n in numbers)
+        message = replace(SAMPLES[name], items=items)
+        assert decode_message(encode_message(message)) == message
 
 
 def test_what_needs_words_is_not_preset() -> None:

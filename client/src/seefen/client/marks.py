@@ -10,6 +10,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from seefen.client.engine import Engine
+from seefen.client.originals import is_in_use
 from seefen.client.values import CheckResult, Hit
 from seefen.client.vault import Vault
 from seefen.client.views import Row, corrected_in, object_view, recall_of, ref_of, rows
@@ -139,7 +140,7 @@ def _in_use(engine: Engine, object_: bytes) -> Row | None:
     for row in rows(engine, "object = ?", object_):
         # What a newer version says is not known while it is closed: the older hit stays.
         gone = any(one.body or recall_of(engine, one) for one in _newer(engine, row))
-        if not gone and recall_of(engine, row) is None:
+        if not gone and is_in_use(engine, row):
             about = _put_right_by(engine, row)
             return row if about is None else _in_use(engine, about)
     return None

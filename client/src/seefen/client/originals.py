@@ -4,7 +4,7 @@ The proof is :mod:`seefen.protocol.onward`; here is added what this device knows
 whether the original, or the permission, was taken back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 from seefen.client import correcting
@@ -48,6 +48,22 @@ def shown(engine: Engine, row: Row, message: Message) -> Message | None:
         return proven(engine, row, message).message
     except SeefenError:
         return None
+
+
+def is_in_use(engine: Engine, row: Row) -> bool:
+    """Tell whether an object was not taken back, nor what it rests on where it was passed on.
+
+    So nothing is found by what :func:`proven` refuses to show.
+    """
+    if recall_of(engine, row) is not None:
+        return False
+    message = row.message
+    if not isinstance(message, Forwarded):
+        return True
+    try:
+        return not any(_taken_back(engine, (message.original, *message.permissions)))
+    except SeefenError:
+        return False  # what does not parse was never proved
 
 
 def copies_of(engine: Engine, object_: bytes, case: bytes | None = None) -> list[Row]:
@@ -124,12 +140,18 @@ def header(proof: Proof) -> Object:
 
 
 def _require_kept(engine: Engine, name: str, proofs: Iterable[Proof]) -> None:
+    for row, back in _taken_back(engine, proofs):
+        raise RefusedError(
+            f"{name}: {row.statement.node} took {ref_of(engine, row)} back "
+            f"({ref_of(engine, back)})",
+            rule="recalled",
+        )
+
+
+def _taken_back(engine: Engine, proofs: Iterable[Proof]) -> Iterator[tuple[Row, Row]]:
+    """Yield what of an original and its permissions was taken back, and with what."""
     for proof in proofs:
         for row in rows(engine, "object = ?", header(proof).object):
             back = recall_of(engine, row)
             if back is not None:
-                raise RefusedError(
-                    f"{name}: {row.statement.node} took {ref_of(engine, row)} back "
-                    f"({ref_of(engine, back)})",
-                    rule="recalled",
-                )
+                yield row, back

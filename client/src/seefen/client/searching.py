@@ -11,6 +11,7 @@ import msgspec
 
 from seefen.client.engine import Engine
 from seefen.client.folding import FOLDING, fold_all, readings
+from seefen.client.originals import is_in_use, shown
 from seefen.client.values import CaseView, Found
 from seefen.client.vault import Vault
 from seefen.client.views import case_view, object_view, rows, title_of
@@ -68,12 +69,11 @@ def search(engine: Engine, text: str) -> Found:
     sql = "SELECT rowid FROM word WHERE folded MATCH ? ORDER BY rowid DESC LIMIT ?"
     indices = [row[0] for row in vault.run(sql, query_of(words), MOST + 1)]
     found = [row for index in indices[:MOST] for row in rows(engine, "idx = ?", index)]
-    views = (object_view(engine, row) for row in found)
     searched = vault.one("SELECT count(*) FROM object WHERE body IS NOT NULL")
     closed = vault.one("SELECT count(*) FROM object WHERE body IS NULL AND NOT file")
     return Found(
         words=tuple(ways[0] for ways in words),
-        views=tuple(view for view in views if not view.recalled_by),
+        views=tuple(object_view(engine, row) for row in found if is_in_use(engine, row)),
         more=len(indices) > MOST,
         searched=searched[0] if searched else 0,
         closed=closed[0] if closed else 0,
@@ -114,8 +114,9 @@ def renew(engine: Engine) -> None:
         return
     with vault.soon():
         for row in rows(engine, "body IS NOT NULL"):
-            if row.message is not None:
-                keep(vault, row.object, row.message)
+            message = row.message
+            if message is not None and (found := shown(engine, row, message)) is not None:
+                keep(vault, row.object, found)
         vault.put_number("folding", FOLDING)
 
 

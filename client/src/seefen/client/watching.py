@@ -27,6 +27,7 @@ from seefen.protocol.errors import (
 )
 from seefen.protocol.frames import Push
 from seefen.protocol.ledger.note import Checkpoint
+from seefen.protocol.messages import Correction, Recall
 from seefen.protocol.receipt import check_entry
 from seefen.protocol.statements import Release
 
@@ -37,17 +38,25 @@ F = TypeVar("F", CheckResult, Found)
 _MOST: Final = 200  # that are asked for at once
 _ALERT: Final = b"SeizureAlert"
 _WAITING: Final = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
+# What a newer version here replaces is opened as that, and counts as that alone.
+_UNOPENED: Final = (
+    "body IS NULL AND NOT file AND NOT EXISTS (SELECT 1 FROM object AS newer"
+    " WHERE newer.object = object.superseded_by AND newer.case_id = object.case_id"
+    " AND newer.node = object.node AND newer.idx > object.idx)"
+)
 _COUNT: Final = (
     "SELECT count(*), count(cover), count(CASE WHEN instr(cover, ?) THEN 1 END) FROM object"
-    " WHERE body IS NULL AND NOT file"
+    f" WHERE {_UNOPENED}"  # noqa: S608 - of constants
 )
 _NEWEST: Final = (
-    "SELECT object FROM object WHERE body IS NULL AND NOT file AND (instr(cover, ?) > 0) = ?"
+    f"SELECT object FROM object WHERE {_UNOPENED} AND (instr(cover, ?) > 0) = ?"  # noqa: S608
     " ORDER BY idx DESC LIMIT ?"
 )
+# Of the newest version a recall is the reply; a correction goes with what it puts right.
 _BACK: Final = (
-    "body IS NULL AND NOT file AND cover IS NOT NULL AND EXISTS (SELECT 1 FROM object AS reply"
-    " WHERE reply.reply_to = object.object AND instr(reply.cover, ?))"
+    f"{_UNOPENED} AND cover IS NOT NULL AND (instr(cover, ?) OR EXISTS ("  # noqa: S608
+    "SELECT 1 FROM object AS reply WHERE reply.reply_to = object.object"
+    " AND instr(reply.cover, ?)))"
 )
 
 
@@ -151,10 +160,14 @@ class Watch:
         return [row for some in found for row in some]
 
     def unopened(self) -> Unopened:
-        """Return how much lies here that this device never opened; not what was taken back."""
+        """Return how much lies here that this device never opened.
+
+        Not what was taken back, nor what a newer version replaces.
+        """
         engine = self._engine
         total, readable, alerts = engine.vault.run(_COUNT, _ALERT)[0]
-        back = [row for row in rows(engine, _BACK, b"Recall") if recall_of(engine, row) is not None]
+        may_be = rows(engine, _BACK, Correction.TYPE.encode(), Recall.TYPE.encode())
+        back = [row for row in may_be if recall_of(engine, row) is not None]
         gone = {row.object: _ALERT in (row.cover or b"") for row in back}
         return Unopened(
             alerts=alerts - sum(gone.values()),

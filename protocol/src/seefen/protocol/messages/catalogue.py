@@ -34,7 +34,7 @@ from seefen.protocol.messages.extension import Extension
 from seefen.protocol.messages.file_note import FileNote
 from seefen.protocol.messages.firearm_notice import FirearmNotice
 from seefen.protocol.messages.flash import Flash
-from seefen.protocol.messages.form import Form, Message, saying
+from seefen.protocol.messages.form import Form, Message, check_numbered, saying
 from seefen.protocol.messages.forwarded import Forwarded
 from seefen.protocol.messages.handover import Handover
 from seefen.protocol.messages.hit_notice import HitNotice
@@ -156,6 +156,7 @@ def checked(form: Form) -> dict[str, Any]:
     _converted(type(form), plain)
     recoded(shape(type(form)), plain, _known_code)
     form.check()
+    check_numbered(getattr(form, "items", ()))  # of the writer alone, too
     fields = cast("dict[str, Any]", put_together(shape(type(form)), plain))
     return {**fields, "type": form.TYPE, "v": form.v}
 

@@ -7,6 +7,7 @@ field was not filled in: "unknown" is a code of its own wherever it means someth
 The formats are ``docs/spec/messages.md``.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar, Final, NoReturn, TypeAlias, TypeVar
 
 import msgspec
@@ -243,6 +244,26 @@ def required(field: str, value: object) -> None:
     """
     if not value:
         refuse(field, "is needed: fill it in", "missing")
+
+
+def check_numbered(items: Sequence[Any]) -> None:
+    """Check that each item of a message has a number of its own, by which it is asked about.
+
+    An item whose ``n`` is 0 counts by its place, from 1.
+
+    Raises:
+        RefusedError: rule ``number-twice``.
+    """
+    places = dict[int, int]()
+    for place, item in enumerate(items):
+        n = item.n or place + 1
+        if n in places:
+            refuse(
+                f"items[{place}].n",
+                f"items[{places[n]}] is number {n} already: give each its own, or none a number",
+                "number-twice",
+            )
+        places[n] = place
 
 
 def check_id(field: str, value: bytes) -> None:
