@@ -115,6 +115,13 @@ def test_every_side_of_every_crossing_names_one() -> None:
         ("3 boxes pistols", {}, "3 boxes pistols"),
         ("2 auto", {}, "2 auto"),
         ("1 M60", {}, "1 M60"),  # a grenade and a machine gun
+        ("jedan kalaš i dva škorpiona", {"assault_rifle": 1, "submachine_gun": 2}, ""),
+        ("1 kalaš", {"assault_rifle": 1}, ""),
+        ("два калаша", {"assault_rifle": 2}, ""),
+        ("a dozen pistols and a kalash", {"pistol": 12, "assault_rifle": 1}, ""),
+        ("një pistoletë", {"pistol": 1}, ""),
+        ("o pușcă", {"rifle": 1}, ""),
+        ("a bag with 5 pistols", {"pistol": 5}, "a bag with 5 pistols"),
     ],
 )
 def test_several_kinds_are_several_items_and_no_word_is_dropped(
@@ -131,6 +138,40 @@ def test_ammunition_beside_weapons() -> None:
             "items": [{"qty": 12, "category": "pistol"}], "ammunition": [{"qty": 340}],
         }, typed  # fmt: skip
     assert answers.load("5 kg TNT") == {"explosives": [{"kind": "tnt", "mass_g": 5000}]}
+
+
+@pytest.mark.parametrize(
+    ("typed", "qty"),
+    [
+        ("sto metaka 7,62x39", 100), ("stotinu metaka 7,62x39", 100), ("сто патрони 7,62x39", 100),
+        ("сто набоїв 7,62x39", 100), ("njëqind fishekë 7,62x39", 100),
+        ("o sută de cartușe 7,62x39", 100), ("hundred rounds 7,62x39", 100),
+        ("a hundred rounds 7,62x39", 100), ("two hundred rounds 7,62x39", 200),
+        ("tri stotine metaka 7,62x39", 300), ("dvesta metaka 7,62x39", 200),
+        ("340 de cartușe 7,62x39", 340),
+    ],
+)  # fmt: skip
+def test_hundreds_in_words(typed: str, qty: int) -> None:
+    rounds = {"qty": qty, "calibre": "7.62x39", "calibre_as_read": "7,62x39"}
+    assert answers.load(typed) == {"ammunition": [rounds]}
+
+
+def test_a_number_alone_is_so_many_of_unknown_kind() -> None:
+    for typed, weapons in (("12", 12), ("two hundred", 200), ("dozen; foo", 12), ("foo", 1)):
+        assert answers.load(typed) == {"text": typed}
+        items = [{"qty": weapons, "category": "unknown"}]
+        assert answers.load(answers.as_unknown(typed)) == {"items": items, "text": typed}
+
+
+def test_hundreds_stand_beside_others() -> None:
+    loaded = answers.load("2 Glock 17 and hundred rounds 9x19")
+    assert (loaded["items"][0]["ref"], loaded["items"][0]["qty"]) == ("glock-17", 2)
+    assert loaded["ammunition"][0]["qty"] == 100
+    two = answers.load("two TT and 1 CZ 75")
+    assert [(i["qty"], i["category"], i["model"]) for i in two["items"]] == [
+        (2, "pistol", "TT"), (1, "pistol", "75"),
+    ]  # fmt: skip
+    assert loaded.keys() | two.keys() == {"items", "ammunition"}
 
 
 def test_weapons_by_make_and_model() -> None:

@@ -189,7 +189,7 @@ def test_what_is_no_file(argv: list[str], bad: str) -> None:
         ["alert", "send", "--where", "Merdare"],
         ["alert", "send", "--carrying", "1 rifle"],
         ["alert", "send", "--where", "Merdare", "--carrying", "1 rifle", "--handling", "H3"],
-        ["alert", "send", "--where", "Merdare", "--carrying", "some things"],
+        ["alert", "send", "--where", "Merdare", "--carrying", "1 rifle", "--serials", "M57: A1"],
         ["alert", "answer", REF, "accepted"],
         ["alert", "answer", REF],
         ["alert", "answer", REF, "rejected"],

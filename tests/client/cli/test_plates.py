@@ -72,6 +72,16 @@ def test_a_model_is_no_plate(typed: str) -> None:
         ("Audi A4 BG 123-AB", ("Audi", "A4", "")),
         ("Лада 2107 црвена, СК 1234 АБ", ("Лада", "2107", "црвена")),
         ("Dacia Logan albă CIS 123", ("Dacia", "Logan", "albă")),
+        ("crni golf 4, tablice NI 123-AB", ("golf", "4", "crni")),
+        ("crni golf 4, registarske tablice: NI 123-AB", ("golf", "4", "crni")),
+        ("голф 4, таблици СК 1234 АБ, црн", ("голф", "4", "црн")),
+        ("Golf 4 me targa AA 123 BB", ("Golf", "4", "")),
+        ("Dacia Logan cu număr de înmatriculare CIS 123", ("Dacia", "Logan", "")),
+        ("ВАЗ 2107, номерний знак АА1234ВВ", ("ВАЗ", "2107", "")),
+        ("VW Golf reg. no. NI 123-AB black", ("VW", "Golf", "black")),
+        ("VW Golf with licence plates NI 123-AB", ("VW", "Golf", "")),
+        ("VW Golf, number plate: NI 123-AB", ("VW", "Golf", "")),
+        ("golf 4, tablice nečitke", ("golf", "4 tablice nečitke", "")),  # no plate
     ],
 )
 def test_make_model_and_colour_beside_it(typed: str, rest: tuple[str, ...]) -> None:

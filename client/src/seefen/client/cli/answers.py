@@ -16,7 +16,7 @@ from seefen.protocol.messages.arms import Arm
 Fields = dict[str, Any]
 CALIBRE: Final = TABLES["calibre"]
 
-_COUNT: Final = re.compile(r"(\d{1,6})\s*(?:[x\u00d7]\s+)?(.+)")
+_COUNT: Final = re.compile(r"(\d{1,6})(?!\d)\s*(?:(?:[x\u00d7]|de)\s+)?(.*)")
 # A comma between digits belongs to a calibre; "and", "with" begin a thing where a number follows.
 _PARTS: Final = re.compile(r"[;\n]|,(?!\d)|(?<!\d),")
 _BETWEEN: Final = re.compile(
@@ -104,16 +104,17 @@ def _pieces(part: str) -> Iterator[str]:
 
 
 def _count(piece: str) -> re.Match[str] | None:
-    """Return how many, and of what: of ``twelve guns`` as well."""
-    first, gap, rest = piece.strip().partition(" ")
-    spelled = lexicon.number(first)
-    return _COUNT.fullmatch(f"{spelled}{gap}{rest}" if spelled else piece.strip())
+    """Return how many, and of what: of ``twelve guns`` and ``two hundred rounds`` as well."""
+    words = piece.split()
+    number, many = lexicon.spelled(words)
+    rest = " ".join(words[many:])
+    return _COUNT.fullmatch(f"{number} {rest}" if many else piece.strip())
 
 
 def _counted(piece: str) -> tuple[str, Fields, bool]:
     """Return field and thing of ``12 pistols``, nothing where it is none; and if that is all."""
     found = _count(piece)
-    if found is None:
+    if found is None or not found[2]:
         return "", {}, False
     field, thing, said_all = _thing(found[2])
     if field == "explosives" and found[2].split()[0] and lexicon.means(found[2].split()[0], "kg"):
@@ -208,7 +209,7 @@ def vehicle(text: str) -> Fields:
     """Return make, model, colour and plate of ``VW Passat B6 grey SK-0000-ZZ``."""
     plate = plates.found(text).text
     before, _, after = text.rpartition(plate) if plate else ("", "", text)
-    words = [word for word in re.split(r"[\s,;]+", f"{before} {after}") if word]
+    words = [*_before_plate(_words(before)), *_words(after)]
     start, end = lexicon.colour(words)
     rest = words[:start] + words[end:]
     named = {
@@ -218,6 +219,17 @@ def vehicle(text: str) -> Fields:
         "model": " ".join(rest[1:]),
     }
     return {name: value for name, value in named.items() if value}
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s,;]+", text) if word]
+
+
+def _before_plate(words: list[str]) -> list[str]:
+    """Return words without those that say that a plate follows: they are no part of a model."""
+    while words and lexicon.means(words[-1], "plates"):
+        words = words[:-1]
+    return words
 
 
 def serials(text: str) -> tuple[str, ...]:

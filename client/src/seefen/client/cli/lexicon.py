@@ -32,7 +32,7 @@ _ALSO: Final = {
     ("category", "pistol"): "pistoale pistolj",
     ("category", "rifle"): "pusaka pusti gvintivok",
     ("category", "assault_rifle"): (
-        "kalasnikov kalashnikov kallashnikov kalasnjikov kalash kallash"
+        "kalasnikov kalashnikov kallashnikov kalasnjikov kalash kallash kalas"
     ),
     ("category", "submachine_gun"): "submachine_gun",
     ("category", "light_machine_gun"): "machine_gun",
@@ -43,8 +43,8 @@ _ALSO: Final = {
     ("explosive", "dynamite"): "dynamite dinamit",
     ("part", "suppressor"): "silencer",
     (AMMUNITION, "round"): (
-        "round cartridge bullet ammunition metak metci municija patron kursum naboj naboi nabij"
-        " fishek plumba municion cartus gloante glont munitie"
+        "round cartridge bullet ammunition metak metci municija patron kursum naboj naboi naboiv"
+        " nabij fishek plumba municion cartus gloante glont munitie"
     ),
 }
 # What a model is called where nobody says its make; the word itself stays with the thing.
@@ -53,6 +53,7 @@ _NICKNAMES: Final = {
     "osa": "anti_tank_launcher", "ose": "anti_tank_launcher",
     "rpg": "anti_tank_launcher", "strela": "manpads", "igla": "manpads", "papovka": "carbine",
     "skorpion": "submachine_gun", "makarov": "pistol", "tokarev": "pistol", "tetejac": "pistol",
+    "tt": "pistol",
 }  # fmt: skip
 # Hiding places as they are said, where the label says it at length.
 _HIDDEN: Final = {
@@ -72,11 +73,11 @@ _HIDDEN: Final = {
 _INSIDE: Final = frozenset(
     ("in", "the", "u", "v", "vo", "ne", "la", "at")
 )  # one place, said at length
-# One to twelve, folded, in each language.
+# One to twelve, folded, in each language; "a pistol" is one.
 _NUMBERS: Final = tuple(
     frozenset(words.split())
     for words in (
-        "one nje jedan jedna jedno eden edna edno unu una odin odna odne",
+        "one nje jedan jedna jedno eden edna edno unu una odin odna odne a an un o",
         "two dy dva dve dvije doi doua dvi",
         "three tre tri trei try",
         "four kater cetiri patru cotiri",
@@ -87,9 +88,19 @@ _NUMBERS: Final = tuple(
         "nine nente devet noua dev'jat dev\u2019jat devjat",
         "ten dhjete deset zece desjat",
         "eleven njembedhjete jedanaest edinaeset unsprezece odinadcjat",
-        "twelve dymbedhjete dvanaest dvanaeset doisprezece dvanadcjat dozen",
+        "twelve dymbedhjete dvanaest dvanaeset doisprezece dvanadcjat",
     )
 )
+_DOZENS: Final = {  # folded as well; "two hundred" is as many times
+    word: many
+    for many, words in (
+        (12, "dozen duzina tucet"),
+        (100, "hundred njeqind qind sto stotina stotinu stotine suta sute sotnja"),
+        (200, "dyqind dvesta dvjesta dvesto dvisti"),
+        (300, "treqind trista tristo"),
+    )
+    for word in words.split()
+}
 _WORDS: Final = {
     "yes": "y yes yeah da po tak moving",
     "no": "n no not ne jo nu ni",
@@ -98,6 +109,13 @@ _WORDS: Final = {
     "alarm": "alarm gas signal blank gasen gasni gasna signalen signalni signalna startni startna",
     "old": "old new used black rusty loaded old-fashioned star stari stara nov novi nova",
     "kg": "kg",
+    "plates": (
+        "plate plates license licence number no registration reg with sa so me cu"
+        " tablica tablice tablicu tablicama tablici tablicka tablicki registracija registracije"
+        " registarska registarske registarski registarskih oznaka oznake broj broja"
+        " targa targe targat targave numer numri numar numarul numere inmatriculare nr de"
+        " nomer nomera nomeri nomerni nomernij znak znaki derznomer"
+    ),
 }
 
 
@@ -158,16 +176,25 @@ def folded(text: str) -> str:
 
 
 def means(word: str, meaning: str) -> bool:
-    """Tell whether one word says ``yes``, ``no``, ``in``, ``out``, ``alarm``, ``old`` or ``kg``."""
+    """Tell whether one word says ``yes``, ``alarm`` or another meaning that :data:`_WORDS` has."""
     return folded(word).strip(" .,;:!'\u2019").replace("'", "").replace("\u2019", "") in _WORDS[
         meaning
     ].split(" ")
 
 
 def number(word: str) -> int:
-    """Return the number that a word spells, 1 to 12; 0 for any other word."""
+    """Return the number that a word spells: 1 to 12, a dozen, some hundreds; 0 for any other."""
     plain = folded(word)
-    return next((n for n, words in enumerate(_NUMBERS, 1) if plain in words), 0)
+    small = next((n for n, words in enumerate(_NUMBERS, 1) if plain in words), 0)
+    return small or _DOZENS.get(plain, 0)
+
+
+def spelled(words: Sequence[str]) -> tuple[int, int]:
+    """Return the number that the first words spell, and how many they are: ``two hundred``."""
+    first = number(words[0]) if words else 0
+    small = 0 < first <= len(_NUMBERS) and len(words) > 1
+    many = _DOZENS.get(folded(words[1]), 0) if small else 0
+    return (first * many, 2) if many else (first, int(first > 0))
 
 
 def nickname(name: str) -> str:
