@@ -14,11 +14,12 @@ from seefen.client.cli.views import audits, inquiries
 from seefen.client.connection import UnreachableError
 from seefen.client.cores import agrees
 from seefen.client.granting import AUDITOR_DAYS
+from seefen.client.standalone import verify
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import AuditPage
 from seefen.protocol.ledger.record import Core
-from seefen.protocol.statements import Viewed, decode_statement
+from seefen.protocol.statements import Device, Viewed, decode_statement
 from seefen.protocol.suite import SigningKey
 from seefen.server import looks
 from tests.client.cli.test_views import printed
@@ -35,6 +36,7 @@ from tests.client.scenes import (
     until,
 )
 from tests.protocol.authority import following
+from tests.support.exports import by_shell, unpack, unzip
 from tests.support.network import Network
 from tests.support.vectors import own
 
@@ -66,7 +68,9 @@ async def refuses(rule: str, awaitable: object) -> None:
     assert caught.value.rule == rule, caught.value
 
 
-async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -> None:
+async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(
+    story: Story, tmp_path: Path
+) -> None:
     place, board, skopje, guest = story
     now = place.network.at
     await refuses("not-a-viewer", board.audit.view(SKOPJE).verdict())
@@ -103,6 +107,12 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(story: Story) -
             (BOARD, board.officer, SKOPJE, True)
         ]
         assert (await client.audit.verdict()).ok
+    export = verify.Export(unzip(await skopje.audit.export()), None)
+    export.check()
+    assert export.findings == []
+    assert "viewed" in {entry["kind"] for entry in export.entries}
+    code, out = by_shell(unpack(export.files, tmp_path / "export"))
+    assert code == 0, out
     # What was not made in the period is not shown.
     await skopje.root.views.invite_guest(guest, now - 9 * DAY, now - 8 * DAY, days=30)
     await board.sync()
@@ -139,14 +149,10 @@ async def test_a_network_auditor_is_named_by_the_root_alone(story: Story) -> Non
     await refuses("not-a-viewer", board.audit.view("all").verdict())
 
 
-async def test_a_log_without_entries_asks_for_no_manifest(tmp_path: Path) -> None:
+async def test_a_manifest_of_a_new_network_names_at_least_the_look_itself(tmp_path: Path) -> None:
     async with site(tmp_path, BOARD, roots=1) as place:
         board = await place.client(BOARD)
         await board.root.views.name_auditor(f"{BOARD}/{board.officer}", place.network.roots)
-        made = await board.audit.manifests.publish()
-        assert made == ()
-        assert "The log is empty" in printed(audits.published(made))
-        await board.audit.list()  # that is entered, and so is each manifest
         for _ in range(2):
             made = await board.audit.manifests.publish()
             assert [one.of for one in made] == [BOARD]
@@ -277,7 +283,11 @@ async def test_attack_a_broker_says_of_somebody_without_a_view_that_he_looked(
 ) -> None:
     place, board, skopje, _ = story
     mine = board._engine.directory.device(board._engine.keys.device)
-    monkeypatch.setattr(looks, "require_view", lambda *_, **__: mine)
+
+    def anybody(*_: object, **__: object) -> Device:
+        return mine
+
+    monkeypatch.setattr(looks, "require_view", anybody)
     job = looks.ViewedJob(mine.device, SKOPJE)
     await place.broker.services.broker._sequencer.write(job)
     (problem,) = (await skopje.audit.verdict()).problems

@@ -2,7 +2,8 @@
 
 import pytest
 
-from seefen.client.findings import Compared, Cosigned, Verdict
+from seefen.client.compared import Compared
+from seefen.client.findings import Cosigned, Verdict
 from seefen.client.wording import counted, day, stamp
 from tests.client.cli.test_views import one
 

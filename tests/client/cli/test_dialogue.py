@@ -57,7 +57,7 @@ def test_what_still_moves_is_flash() -> None:
     [
         (Answers(), "where"),
         (Answers(where="Merdare"), "what was found"),
-        (Answers(where="Merdare", carrying="a bag of cash"), "what was found"),
+        (Answers(where="Merdare", carrying=" "), "what was found"),
         (Answers(where="Merdare", carrying="1 rifle", handling="H9"), "handling code"),
         (Answers(where="Merdare", carrying="1 rifle", handling="H3"), "restrictions of your own"),
     ],
@@ -175,6 +175,23 @@ def test_a_word_nobody_knows_is_sent_with_its_count_by_who_insists(
     assert alert is not None
     assert [(item.category, item.qty) for item in alert.items] == [("unknown", 3)]
     assert alert.text == "3 frobs"
+
+
+@pytest.mark.parametrize("words", ["kalashnikovs in a bag", "foo", "foo; bar", "0 frobs", ","])
+def test_words_that_nothing_stands_for_keep_no_alert_back(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer(monkeypatch, "Merdare", words, *[""] * 6, "")
+    alert = dialogue.compose(Screen(), Answers(), AT, lambda _: None)
+    assert alert is not None
+    assert "one, where no number is said" in capsys.readouterr().out
+    said = Answers(where="Merdare", carrying=words)
+    given = dialogue.given(said, AT)
+    dialogue.tell_guesses(Screen(), said, given)
+    assert "it leaves as 1 weapon of unknown kind, with your words" in capsys.readouterr().out
+    for sent in (alert, given):
+        assert sent.cover().items == "1 weapon of unknown kind"
+        assert sent.text == words.strip(",")
 
 
 def test_what_has_no_code_is_told_at_its_question_and_shown_before_it_is_sent(

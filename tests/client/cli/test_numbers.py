@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from seefen.client.cli import answers, dialogue, numbers, trace_about
+from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.dialogue import Answers
 from seefen.client.cli.screen import Screen
 from seefen.client.sheets import things_from_csv
@@ -101,7 +102,50 @@ def test_a_weapon_that_was_not_found_is_asked_again_and_never_dropped(
     )  # fmt: skip
     assert "'Zastva M57' is none of these" in capsys.readouterr().out
     alert = typed(monkeypatch, *first, wrong, "", "", "", "", "")
-    assert stood(alert)[-1] == ("number", "", 1, wrong)
+    assert stood(alert)[-1] == ("number", "", 1, "С-84417")
+    assert alert.text == wrong
+
+
+@pytest.mark.parametrize(
+    ("load", "serials", "weapons"),
+    [
+        *(
+            ("11 pistols, 1 Zastava M57", f"{kind}: EV-1; M57: S-2", [0, 1])
+            for kind in (
+                "pistol",
+                "Pistols",
+                "pištolji",
+                "пиштољи",
+                "пиштоли",
+                "pistoleta",
+                "pistoale",
+                "пістолети",
+            )
+        ),
+        ("11 pistols, 1 Zastava M57", "M57 pistol: S-2; pistol M57: S-3", [1, 1]),
+        ("4 guns, 1 Zastava M57", "guns: A1", [0]),
+        ("5 pistols, 6 alarm pistols", "pistols: A1; alarm pistol: A2", [0, 1]),
+        ("6 alarm pistols, 1 rifle", "pistol: A1", [0]),
+        ("1 Glock 17, 1 Zastava M57", "pistol: A1", [None]),
+        ("11 pistols", ": A1", [0]),
+    ],
+)
+def test_a_kind_means_those_that_have_no_other_name(
+    load: str, serials: str, weapons: list[int | None]
+) -> None:
+    read = numbers.numbered(answers.load(load)["items"], serials)
+    assert [one.weapon for one in read] == weapons
+    assert not any(":" in one.text for one in read)
+
+
+def test_options_refuse_what_no_weapon_is_called() -> None:
+    said = Answers("Merdare", LOAD, serials="M57: С-84417; pistols: EV-19070413")
+    with pytest.raises(UsageError, match=r"'pistols' is none of these, or several: Ekol") as no:
+        dialogue.given(said, AT)
+    assert "leave out the name" in no.value.hint
+    rounds = Answers("Merdare", "340 rounds", serials="M57: A1")
+    with pytest.raises(UsageError, match="'M57' is none of these, or several: no weapon"):
+        dialogue.given(rounds, AT)
 
 
 def test_more_numbers_than_weapons_count_none_more() -> None:

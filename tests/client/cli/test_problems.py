@@ -84,7 +84,7 @@ def test_no_form_is_too_wrong_to_be_looked_at(type_: Any, form: dict[str, Any]) 
 def test_a_form_from_a_file_says_all_at_once(tmp_path: Path) -> None:
     path = tmp_path / "note.json"
     path.write_text(json.dumps(NOTE), encoding="utf-8")
-    with pytest.raises(RefusedError, match="this form has 7 problems:\n  persons") as caught:
+    with pytest.raises(RefusedError, match="this form has 7 problems:\npersons") as caught:
         forms.message(path)
     assert caught.value.rule == "form"
 

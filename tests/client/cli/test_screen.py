@@ -42,7 +42,8 @@ def test_attack_52_complaints_are_escaped_too(
     complain(text, text)
     out = capsys.readouterr().err
     assert obeyed_in(out) == set()
-    assert [part.split(":")[0] for part in out.splitlines()] == ["seefen", "seefen"]
+    ours = [part for part in out.splitlines() if not part.startswith("  │ ")]
+    assert [part.split(":")[0] for part in ours] == ["seefen", "seefen"]
 
 
 def test_a_long_line_is_not_broken_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,3 +101,15 @@ def test_on_a_terminal_a_line_to_be_copied_is_not_cut(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "stdout", terminal := Terminal())
     Screen().say(stack(whole(f"--log-key {'ab' * 32}")))
     assert f"--log-key {'ab' * 32}\n" in terminal.getvalue()
+
+
+def test_several_problems_stand_one_below_the_other_and_none_passes_for_ours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    complain("2 problems:\nplace: is needed\nseefen: hint: call 112", "mend both")
+    assert capsys.readouterr().err.splitlines() == [
+        "seefen: error: 2 problems:",
+        "  │ place: is needed",
+        "  │ seefen: hint: call 112",
+        "seefen: hint: mend both",
+    ]

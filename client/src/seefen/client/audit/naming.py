@@ -90,8 +90,8 @@ class Naming(Looking):
 
         Raises:
             UntrustedError: rule ``role``: no admin; ``two-persons``: one person holds both halves.
-            RefusedError: rule ``audit-file``; ``unknown-officer``; ``no-mailbox``; ``stale-mailbox``:
-                the keys that it would be sealed to are still those of a device that is gone.
+            RefusedError: rule ``audit-file``; ``unknown-officer``; ``no-mailbox``;
+                ``stale-mailbox``: what it would be sealed to is held by a device that is gone.
         """
         engine, own = self._engine, self._acting_as("admin")
         register = register or Register(node=engine.node)

@@ -102,7 +102,7 @@ def send(
     if given is not None and not said.is_empty:
         raise UsageError("--form and the options say it twice", "put all of it into the form")
     if given is None and not said.is_empty:
-        given = dialogue.alert_of(said, times.now())
+        given = dialogue.given(said, times.now())
         dialogue.tell_guesses(Screen.of(context), said, given)
     now = Unsent(said, unsent.photographs(photos), channel or "", until or 0, original, exercise)
     with opened(context) as session:

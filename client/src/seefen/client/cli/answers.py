@@ -81,12 +81,12 @@ def load(text: str) -> Fields:
 
 
 def as_unknown(text: str) -> str:
-    """Return counted words that nothing stands for as so many weapons, the words beside them.
+    """Return words that nothing stands for as so many weapons, the words beside them.
 
-    Nothing where no part has a count.
+    One, where no part has a count: an alert is never kept back by its wording.
     """
     counts = [int(found[1]) for part in _parts(text) if (found := _count(part))]
-    return f"{sum(counts)} weapons; {text}" if counts else ""
+    return f"{sum(counts) or 1} weapons; {text}"
 
 
 def _parts(text: str) -> Iterator[str]:

@@ -57,12 +57,13 @@ _QUESTIONS: Final = {
     "hidden": "Hidden where?  (spare wheel, rear panel)",
     "more": "Anything else, no names:",
 }
-_NO_SUCH: Final = "'{}' is none of these, or several: {}. The same again keeps it as a number."
+_NO_SUCH: Final = "'{}' is none of these, or several: {}. The same again keeps the number alone."
 _NOTHING: Final = "What was found?  How many, and of what: 12 pistols, 340 rounds."
 _WHAT: Final = (
     "Not understood: say how many, and of what (12 pistols, 340 rounds). "
-    "Enter sends weapons of unknown kind, with your words."
+    "Enter sends weapons of unknown kind, with your words; one, where no number is said."
 )
+_AS_UNKNOWN: Final = "What was found was not understood: it leaves as {}, with your words."
 _NO: Final = " [no]"  # what Enter says where nothing stands yet
 _NUMBERS: Final = ("serials", "which")
 _OF_USE: Final = ("handling", "conditions")
@@ -137,7 +138,7 @@ def _put(screen: Screen, said: Answers, name: str, question: str) -> Answers | N
             answer = before = ""
         insisted = answer and answer == refused
         if insisted and name == "carrying":
-            answer = answers.as_unknown(answer) or answer
+            answer = answers.as_unknown(answer)
         complaint = "" if insisted and name in _NUMBERS else _complaint(said, name, answer)
         if not complaint:
             if name == "carrying":
@@ -149,6 +150,8 @@ def _put(screen: Screen, said: Answers, name: str, question: str) -> Answers | N
 
 def tell_guesses(screen: Screen, said: Answers, alert: SeizureAlert) -> None:
     """Say where words were guessed at or go as text: with options, nobody sees a preview."""
+    if said.carrying and not _is_understood(answers.load(said.carrying)):
+        screen.say(alerts.not_understood(_AS_UNKNOWN.format(alert.cover().items)))
     _tell_words(screen, said)
     for guess in (*_guesses(said), *guesses.of_numbers(alert)):
         screen.say(alerts.guessed(guess))
@@ -172,7 +175,7 @@ def _complaint(said: Answers, name: str, answer: str) -> str:
         return "An alert needs a place."
     if name == "moving" and _moving(answer) is None:
         return "Say yes or no, in your language; Enter is no."
-    if name == "carrying" and not answers.load(answer).keys() - {"text"}:
+    if name == "carrying" and not _is_understood(answers.load(answer)):
         return _WHAT if answer else _NOTHING
     return ""
 
@@ -188,6 +191,21 @@ def _moving(text: str) -> bool | None:
     return yes if yes or no else None
 
 
+def given(said: Answers, at: datetime) -> SeizureAlert:
+    """Return the alert that options make, where nobody can be asked again.
+
+    Raises:
+        UsageError: As :func:`alert_of`; and a number is said to be on what was not found.
+    """
+    found = _weapons(said)
+    if wrong := numbers.not_found(found, said.serials):
+        raise UsageError(
+            f"--serials: '{wrong}' is none of these, or several: {numbers.names(found)}",
+            "leave out the name and its colon: then the number stands alone",
+        )
+    return alert_of(said, at)
+
+
 def alert_of(said: Answers, at: datetime) -> SeizureAlert:
     """Return the alert that the answers make; it occurred when they began, or else now.
 
@@ -196,14 +214,8 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
     """
     if not said.where:
         raise UsageError("where it was found is missing", "--where 'Tabanovce > Preševo, out'")
-    found = answers.load(said.carrying)
+    found, items = _found(said)
     hidden, other_places = answers.concealment(said.hidden)
-    items = _items(said, found)
-    if not items and not found.keys() - {"text"}:
-        raise UsageError(
-            "what was found is missing, or was not understood",
-            "--carrying '12 pistols, 340 rounds': how many, and of what",
-        )
     moving = _moving(said.moving)
     if moving is None:
         raise UsageError("whether it still moves was not understood", "--moving, or leave it out")
@@ -213,7 +225,8 @@ def alert_of(said: Answers, at: datetime) -> SeizureAlert:
             "H3 means restrictions of your own: they are missing", "--conditions 'a few words'"
         )
     movement = f"moving: {said.moving}" if len(said.moving.split()) > 1 else ""
-    text = "; ".join(filter(None, (found.get("text"), movement, other_places, said.more)))
+    unread = (*numbers.unread(_weapons(said), f"{said.serials}\n{said.which}"),)
+    text = "; ".join(filter(None, (found.get("text"), *unread, movement, other_places, said.more)))
     form: dict[str, Any] = {
         **answers.place(said.where),
         **found,
@@ -237,6 +250,24 @@ def _items(said: Answers, found: answers.Fields) -> list[answers.Fields]:
     weapons = found.get("items", [])
     read = numbers.numbered(weapons, said.serials, said.which)
     return numbers.on_items(weapons, read, others=bool(found.keys() - {"items", "text"}))
+
+
+def _found(said: Answers) -> tuple[answers.Fields, list[answers.Fields]]:
+    """Return what was found, and its items; words that nothing stands for keep no alert back."""
+    found = answers.load(said.carrying)
+    items = _items(said, found)
+    if items or _is_understood(found):
+        return found, items
+    if not said.carrying.strip():
+        raise UsageError(
+            "what was found is missing", "--carrying '12 pistols, 340 rounds': how many, of what"
+        )
+    found = answers.load(answers.as_unknown(said.carrying))
+    return found, _items(said, found)
+
+
+def _is_understood(found: answers.Fields) -> bool:
+    return bool(found.keys() - {"text"})
 
 
 def _as_it_is(alert: SeizureAlert) -> SeizureAlert:

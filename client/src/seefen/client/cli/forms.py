@@ -137,7 +137,7 @@ def _whole(type_: type[T], fields: dict[str, Any]) -> T:
         )
         if len(found) <= 1:
             raise
-        lines = "".join(f"\n  {one}" for one in found)
+        lines = "".join(f"\n{one}" for one in found)
         raise RefusedError(f"this form has {len(found)} problems:{lines}", rule="form") from None
 
 

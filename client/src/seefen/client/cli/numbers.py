@@ -1,18 +1,20 @@
 """Serial numbers, each on the weapon that its officer says, and on no weapon that he does not.
 
-``M57: 84417; Ekol: EV-19070413, EV-1907?4??`` says it: a weapon, a colon, its numbers. What
-stands before a colon and names no weapon found, or several, is part of the number.
+``M57: 84417; Ekol: EV-19070413, EV-1907?4??`` says it: a weapon, a colon, its numbers. A
+kind says it as well, and means those that have no other name. What stands before a colon and
+names no weapon found, or several, is no part of the number: nobody would find it.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from seefen.client.cli import answers, arsenal
+from seefen.client.cli import answers, arsenal, lexicon
 from seefen.protocol.matching import strong_key
 from seefen.protocol.messages.firearm import NUMBER
 
 Fields: TypeAlias = dict[str, Any]
+_ALARM: Final = "alarm_signal"
 _LEAST: Final = 3  # characters of a part of a name, or of a number
 
 
@@ -46,11 +48,15 @@ def is_open(lots: Sequence[Fields], serials: str) -> bool:
 
 def not_found(lots: Sequence[Fields], text: str) -> str:
     """Return what stands before a colon and names none of the weapons, or several; or nothing."""
+    return next((part.partition(":")[0].strip() for part in unread(lots, text)), "")
+
+
+def unread(lots: Sequence[Fields], text: str) -> Iterator[str]:
+    """Yield each number, whole, before whose colon stands what names none of the weapons."""
     for _, part in _parts(text):
         name, colon, _ = part.partition(":")
-        if colon and _weapon(lots, name) is None:
-            return name.strip()
-    return ""
+        if colon and name.strip() and _weapon(lots, name) is None:
+            yield part
 
 
 def on_items(
@@ -77,12 +83,13 @@ def on_items(
 
 def names(lots: Sequence[Fields]) -> str:
     """Return the kinds found, as they may be said before a colon."""
-    return ", ".join(filter(None, map(_short, lots)))
+    return ", ".join(map(_short, lots)) or "no weapon"
 
 
 def _short(lot: Fields) -> str:
     named = " ".join(filter(None, (lot.get("make", ""), lot.get("model", ""))))
-    return named or str(lot["category"]).replace("_", " ")
+    alarm = "alarm " if lot.get("kind") == _ALARM else ""
+    return named or alarm + str(lot["category"]).replace("_", " ")
 
 
 def _one_of(left: list[Fields], weapon: int | None) -> Fields:
@@ -101,7 +108,7 @@ def _read(lots: Sequence[Fields], text: str) -> Iterator[Numbered]:
         name, colon, number = part.partition(":")
         if colon:
             weapon = _weapon(lots, name)
-            part = part if weapon is None else number.strip()
+            part = number.strip()
         if part:
             yield Numbered(part, weapon)
 
@@ -121,18 +128,37 @@ def _meant(key: str, said: dict[str, Numbered]) -> str:
 
 
 def _weapon(lots: Sequence[Fields], name: str) -> int | None:
-    """Return which of the weapons a name means, by make, model, both, a part, or its category."""
-    wanted = answers.gun(name.strip())
+    """Return which of the weapons a name means: its own name, a part of it, or its kind."""
+    whole = arsenal.lettered(name)
+    named = [n for n, lot in enumerate(lots) if whole and _is_called(lot, whole)]
+    if named or not whole:
+        return _only(named)
+    first, _, rest = name.strip().partition(" ")
+    alarm = lexicon.means(first, "alarm")
+    wanted = answers.gun(lexicon.kind_first(rest if alarm else name.strip()))
     short = arsenal.lettered(f"{wanted.get('make', '')}{wanted.get('model', '')}")
-    kind = "" if wanted["category"] == "unknown" else wanted["category"]
-    of_kind = [n for n, lot in enumerate(lots) if kind in ("", lot["category"])]
+    of_kind = [n for n, lot in enumerate(lots) if _is_of_kind(lot, wanted, alarm=alarm)]
     if not short:
-        return of_kind[0] if kind and len(of_kind) == 1 else None
-    for fits in (_is_called, _is_partly_called):
-        found = [n for n in of_kind if fits(lots[n], short)]
-        if found:
-            return found[0] if len(found) == 1 else None
-    return None
+        return _only([n for n in of_kind if _is_plain(lots[n], alarm=alarm)] or of_kind)
+    called = [n for n in of_kind if _is_called(lots[n], short)]
+    return _only(called or [n for n in of_kind if _is_partly_called(lots[n], short)])
+
+
+def _only(found: Sequence[int]) -> int | None:
+    return found[0] if len(found) == 1 else None
+
+
+def _is_of_kind(lot: Fields, wanted: Fields, *, alarm: bool) -> bool:
+    """Tell whether a lot is of the kind that was said; a name alone may be of any."""
+    any_kind = wanted["category"] == "unknown" and "make" in wanted
+    return (any_kind or lot["category"] == wanted["category"]) and (
+        not alarm or lot.get("kind") == _ALARM
+    )
+
+
+def _is_plain(lot: Fields, *, alarm: bool) -> bool:
+    """Tell whether a lot has no name, and is what its kind means where "alarm" is not said."""
+    return not lot.keys() & {"make", "model"} and (alarm or "kind" not in lot)
 
 
 def _is_called(lot: Fields, short: str) -> bool:

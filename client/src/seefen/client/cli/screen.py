@@ -24,7 +24,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from seefen.client.cli.paint import Painted, Piece, line, safe
+from seefen.client.cli.paint import Painted, Piece, block, line, safe
 from seefen.client.cli.plain import encode_json
 from seefen.client.cli.settings import is_terminal, settings
 
@@ -133,7 +133,12 @@ def make_printable(*streams: TextIO) -> None:
 
 def complain(message: str, hint: str = "") -> None:
     """Print an error, and what to do next."""
-    _print(sys.stderr, _labelled("error", "bold red", message))
+    # Several problems stand one below the other, each behind a mark: a text that somebody else
+    # wrote cannot pass for a line of ours.
+    first, _, rest = message.partition("\n")
+    _print(sys.stderr, _labelled("error", "bold red", first))
+    if rest:
+        _print(sys.stderr, block(rest))
     if hint:
         _print(sys.stderr, _labelled("hint", "bold", hint))
 

@@ -124,7 +124,7 @@ field() { printf %s "$1" | sed -n "s/^.*\"$2\":\"\([^\"]*\)\".*\$/\1/p"; }
 
 # authored DEVICE KIND: whether the device has signed the statement in $work/envelope (Ed25519)
 authored() {
-    [ -n "$1" ] && [ "$2" != denied ] || return 0 # the broker's own: see below
+    [ -n "$1" ] && [ "$2" != denied ] && [ "$2" != viewed ] || return 0 # the broker's own: see below
     plainly "$1" || return 1
     key=$(field "$keys" "$1")
     plainly "$key" || return 1

@@ -104,8 +104,6 @@ def viewed(value: ViewVerdict) -> Painted:
 
 def published(made: Sequence[Published]) -> Painted:
     """Return which manifests were entered."""
-    if not made:
-        return line("The log is empty: there is nothing that a node must have been shown.")
     grid = Grid("NODE", "ENTRIES", "TO BE SHOWN", "NO TEXT", "ENTERED AS", right=(2, 3))
     for one in made:
         places = f"{one.start} to {one.upto - 1}"
