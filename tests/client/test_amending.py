@@ -163,6 +163,13 @@ async def test_what_was_erased_is_in_the_vault_no_more(place: Site) -> None:
     kept = vault.run("SELECT body, sealed, wrapped FROM object WHERE n = 1")
     assert kept == [(None, None, None)]
     assert vault.one("SELECT count(*) FROM mark") == (0,)
+    sent = len(belgrade.cases.show(CHANNEL).objects)
+    with pytest.raises(OutOfTurnError, match="erased already") as refused:
+        await belgrade.amend.erase(ALERT)
+    assert (refused.value.rule, len(belgrade.cases.show(CHANNEL).objects)) == ("erased", sent)
+    vault.run("UPDATE object SET sealed = x'00' WHERE n = 1")  # something of it is here after all
+    await belgrade.amend.erase(ALERT)
+    assert vault.one("SELECT sealed FROM object WHERE n = 1") == (None,)
     # It turns out later that it had gone further: the confirmation is put right.
     await belgrade.amend.erase(ALERT, "passed_on", passed_to="customs")
     recall = skopje.alerts.list()[0].recalled_by

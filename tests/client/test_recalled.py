@@ -125,6 +125,17 @@ async def test_attack_an_earlier_version_was_passed_on_and_outlives_the_recall(
     await until(lambda: skopje.requests.show(recall).lives[0].said == "erased", skopje)
 
 
+async def test_no_case_is_opened_from_what_was_taken_back(place: Site) -> None:
+    skopje, belgrade, _ = await alerted(place)
+    await skopje.amend.recall(ALERT, "wrong_data")
+    await until(lambda: belgrade.alerts.list()[0].recalled_by, belgrade)
+    for client in (skopje, belgrade):
+        with pytest.raises(RefusedError, match="was taken back") as refused:
+            await client.cases.open("Pistols", [PRISTINA], ALERT)
+        assert refused.value.rule == "recalled"
+        assert client.cases.list() == []
+
+
 async def test_a_colleagues_device_erases_every_version_too(place: Site) -> None:
     await place.broker.take(place.network.enrol(BELGRADE, ("keyholder", "field")))
     skopje, belgrade, _ = await alerted(place)

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from demo import case_a
 from seefen.client.folding import fold, fold_all
 from seefen.client.searching import words_of
 from seefen.protocol.errors import RefusedError
+from seefen.protocol.messages import Ammunition
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, until
 
@@ -178,6 +180,26 @@ async def test_too_little_to_look_for_is_refused(place: Site, text: str) -> None
     with pytest.raises(RefusedError, match=r"at least 3.*counts once") as refused:
         skopje.search(text, **WHY)
     assert refused.value.rule == "short"
+
+
+async def test_a_headstamp_is_found_by_its_short_words_and_as_a_mark(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+    await skopje.channels.open(CHANNEL, (BELGRADE,))
+    first, ref = replace(case_a.alert(), ammunition=(), text="Headstamp nny 82"), f"{CHANNEL}#1"
+    await skopje.alerts.send(first, CHANNEL)
+    for text in ("nny 82", "NNY  82", "82 nny"):
+        found = [view.ref for view in skopje.search(text, **WHY).views]
+        assert found == ([] if text.startswith("82") else [ref])
+    hits = skopje.check("ппу 82", **WHY)
+    assert (hits.exact, [hit.ref for hit in hits.look_alike]) == ((), [ref])
+    (hit,) = skopje.check("nny 82").exact
+    assert (hit.ref, hit.field) == (ref, "headstamp")
+    await skopje.amend.correct(ref, "misread", "Headstamp ппу 82", "Headstamp nny 82")
+    assert [view.number for view in skopje.search("ппу 82").views] == [2]
+    assert [hit.ref for hit in skopje.check("ппу 82").exact] == [ref]
+    lot = Ammunition(qty=340, headstamp_as_read="ппу 82")
+    await skopje.alerts.send(replace(first, ammunition=(lot,), text=""), CHANNEL)
+    assert f"{CHANNEL}#3" in [hit.ref for hit in skopje.check("ппу 82").exact]
 
 
 async def test_a_query_is_no_language(place: Site) -> None:

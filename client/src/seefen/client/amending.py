@@ -14,7 +14,7 @@ from seefen.client import copies, fetched, versions
 from seefen.client.correcting import corrections_of, put_right, require_taken_up
 from seefen.client.drafts import Attached
 from seefen.client.engine import Engine
-from seefen.client.erasing import forget
+from seefen.client.erasing import ERASED, forget, is_done
 from seefen.client.labels import LANGUAGES, label
 from seefen.client.messaging import Messaging, silent
 from seefen.client.outbox import Progress
@@ -177,6 +177,7 @@ class Amending:
             RefusedError: rule ``not-recalled``, or the confirmation does not say enough; rule
                 ``passed-on``: a copy that the own node passed on was not taken back; ``fetched``:
                 its files lie on the disk.
+            OutOfTurnError: rule ``erased``: that was confirmed, and nothing of it is here since.
         """
         state, number = self._find(ref)
         named = row_of(self._engine, state, number)
@@ -186,6 +187,8 @@ class Amending:
         # Whichever version is named: the recall is of the newest, and the answer is to that.
         gone = versions.taken_back_with(self._engine, named)
         row = gone[0]
+        if erased == ERASED.code and is_done(self._engine, recall, row):
+            raise OutOfTurnError(f"{ref} was erased already, and that was said", rule="erased")
         message = ErasureConfirm(
             of=row.object,
             erased=erased,

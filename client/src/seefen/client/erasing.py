@@ -8,8 +8,9 @@ One officer confirms for his node; the other devices of it erase when they hear 
 from seefen.client import copies, fetched, searching, versions
 from seefen.client.engine import Engine
 from seefen.client.views import Row, recall_of, rows
-from seefen.protocol.messages import Said
+from seefen.protocol.messages import ErasureConfirm, Said
 
+ERASED = Said(table="erased", code="erased")
 KEPT = Said(table="erased", code="restricted")
 
 
@@ -19,13 +20,11 @@ def forget(engine: Engine, row: Row) -> None:
     That is an object with every earlier version of it.
     """
     vault = engine.vault
-    gone = versions.taken_back_with(engine, row)
-    files = [file for one in gone for file in _files(engine, one)]
-    passed_on = [(copy, one) for one in gone for copy in copies.holding(engine, one)]
+    gone, passed_on = _going(engine, row)
     with vault.change():
         for copy, one in passed_on:
             copies.keep(engine, copy, one)
-        for one in (*gone, *files, *(copy for copy, _ in passed_on)):
+        for one in (*gone, *(copy for copy, _ in passed_on)):
             vault.run(
                 "UPDATE object SET body = NULL, sealed = NULL, wrapped = NULL, shown_until = 0"
                 " WHERE object = ?",
@@ -36,10 +35,24 @@ def forget(engine: Engine, row: Row) -> None:
             fetched.forget(engine, one)
 
 
+def is_done(engine: Engine, recall: Row, row: Row) -> bool:
+    """Tell whether the own node has confirmed that it erased, and nothing of it is here since."""
+    said = "reply_to = ? AND case_id = ? AND node = ? AND cover IS NOT NULL AND NOT file"
+    found = rows(engine, said, recall.object, recall.case, engine.node)
+    covers = [cover for one in found if (cover := one.opened_cover) is not None]
+    confirmed = [cover.what for cover in covers if cover.type == ErasureConfirm.TYPE]
+    if not confirmed or ERASED not in confirmed[-1]:
+        return False
+    gone, passed_on = _going(engine, row)
+    held = "object = ? AND (body IS NOT NULL OR sealed IS NOT NULL OR wrapped IS NOT NULL)"
+    all_of_it = (*gone, *(copy for copy, _ in passed_on))
+    return not any(rows(engine, held, one.object) for one in all_of_it)
+
+
 def hear(engine: Engine, reply: Row) -> None:
     """Erase here, too, what another device of the own node has confirmed to be erased."""
     cover, recalls = reply.opened_cover, reply.statement.reply_to
-    if cover is None or cover.type != "ErasureConfirm" or KEPT in cover.what or recalls is None:
+    if cover is None or cover.type != ErasureConfirm.TYPE or KEPT in cover.what or recalls is None:
         return
     if reply.statement.node != engine.node or reply.statement.device == engine.keys.device:
         return
@@ -49,6 +62,13 @@ def hear(engine: Engine, reply: Row) -> None:
             back = recall_of(engine, row)
             if back is not None and back.object == recall.object:
                 forget(engine, row)
+
+
+def _going(engine: Engine, row: Row) -> tuple[list[Row], list[tuple[Row, Row]]]:
+    """Return all that goes with what was taken back, files too; and copies, each with of what."""
+    gone = versions.taken_back_with(engine, row)
+    passed_on = [(copy, one) for one in gone for copy in copies.holding(engine, one)]
+    return [*gone, *(file for one in gone for file in _files(engine, one))], passed_on
 
 
 def _files(engine: Engine, row: Row) -> list[Row]:

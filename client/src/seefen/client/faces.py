@@ -21,6 +21,7 @@ from seefen.client.views import (
     Row,
     case_view,
     object_view,
+    recall_of,
     ref_of,
     require_in_use,
     row_of,
@@ -98,11 +99,16 @@ class Cases:
 
         Raises:
             RefusedError: rule ``done``: this device has opened one from that alert, and this is
-                not meant to be ``again``.
+                not meant to be ``again``; rule ``recalled``: the alert was taken back.
         """
         alert: Row | None = None
         if from_alert is not None:
             alert = row_of(self._engine, *self._find(from_alert))
+            back = recall_of(self._engine, alert)
+            if back is not None:
+                raise RefusedError(
+                    f"{from_alert} was taken back ({ref_of(self._engine, back)})", rule="recalled"
+                )
             before = self._engine.vault.get(_opened_from(alert))
             if before is not None and not again:
                 raise RefusedError(

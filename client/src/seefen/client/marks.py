@@ -3,6 +3,7 @@
 ``check`` looks into the own vault only; nothing is asked of anybody.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final, cast
 
@@ -30,7 +31,10 @@ from seefen.protocol.messages import (
     Correction,
     Form,
     GunPart,
+    IncidentReport,
     Item,
+    Note,
+    SeizureAlert,
     Trace,
     Vehicle,
 )
@@ -39,6 +43,8 @@ MANY: Final = 20  # places in which a mark may stand and still say something
 _LINE: Final = 120  # characters: a longer text is no mark
 SHORT: Final = 4  # characters: a shorter one fits too much
 _GAPS: Final = frozenset("?*")
+# At most three words after it, of which the last has a digit: maker and year.
+_STAMPED: Final = re.compile(r"\bheadstamps?:? ((?:\w+ ){0,2}?\w*\d\w*)", re.IGNORECASE)
 COMPARE: Final = {"plate": compare_plates, "headstamp": compare_headstamps}
 
 
@@ -69,6 +75,8 @@ def marks_of(message: Form) -> Iterator[tuple[str, str]]:
                 yield from _filled("chassis", piece.vin)
             case Ammunition() | Trace():
                 yield from _filled("headstamp", piece.headstamp_as_read)
+            case SeizureAlert() | IncidentReport() | Note():
+                yield from _filled("headstamp", *_headstamps(piece.text))
             case _:
                 pass
 
@@ -77,9 +85,17 @@ def _corrected(vault: Vault, message: Form) -> Iterator[tuple[str, str]]:
     """Yield what a correction says is right: a mark of the kind that it puts right."""
     if not isinstance(message, Correction) or len(message.now) > _LINE:
         return
+    if stamped := [*_headstamps(message.now)]:
+        yield from _filled("headstamp", *stamped)
+        return
     sql = "SELECT field FROM mark WHERE object = ? AND strong = ?"
     (field,) = vault.one(sql, message.of, strong_key(message.was)) or ("serial",)
     yield from _filled(field, message.now)
+
+
+def _headstamps(text: str) -> Iterator[str]:
+    """Yield what words call a headstamp: an alert by question and answer has no field for one."""
+    return (found[1] for found in _STAMPED.finditer(text))
 
 
 def _pieces(value: object) -> Iterator[Struct]:

@@ -5,6 +5,7 @@ entry, as always. The index is a part of the vault, and what is erased leaves it
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any, Final, TypeAlias, cast
 
 import msgspec
@@ -20,6 +21,7 @@ from seefen.protocol.messages import Form, Message
 from seefen.protocol.messages.shape import recoded, shape
 
 LEAST: Final = 3  # folded characters: the index knows words by three letters at a time
+FEW: Final = 4  # short words that are looked for as one
 MOST: Final = 50  # hits that are shown
 Words: TypeAlias = tuple[tuple[str, ...], ...]
 
@@ -60,8 +62,8 @@ def search(engine: Engine, text: str) -> Found:
     words = words_of(text)
     if not words:
         raise RefusedError(
-            f"give at least {LEAST} letters or digits of a word to look for; "
-            "a letter that stands twice or more in a row counts once",
+            f"give at least {LEAST} letters or digits to look for, of one word or of some short "
+            "ones side by side; a letter that stands twice or more in a row counts once",
             rule="short",
         )
     vault = engine.vault
@@ -96,10 +98,20 @@ def _titled(engine: Engine, words: Words) -> Iterator[CaseView]:
 
 
 def words_of(text: str) -> Words:
-    """Return the words of a text that can be looked for, each in the ways that it is written in."""
-    asked = (readings(word) for word in text.split())
+    """Return the words of a text that can be looked for, each in the ways that it is written in.
+
+    Where none is long enough, all that stand side by side are one: ``nny 82`` is a headstamp.
+    """
+    asked = [ways for word in text.split() if (ways := readings(word))]
     long = (tuple(way for way in ways if len(way) >= LEAST) for ways in asked)
-    return tuple(filter(None, long))
+    return tuple(filter(None, long)) or _together(asked)
+
+
+def _together(asked: list[tuple[str, ...]]) -> Words:
+    if len(asked) > FEW:
+        return ()
+    ways = [" ".join(ways) for ways in product(*asked) if len("".join(ways)) >= LEAST]
+    return (tuple(ways),) if ways else ()
 
 
 def query_of(words: Words) -> str:

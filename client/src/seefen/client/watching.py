@@ -45,8 +45,8 @@ _UNOPENED: Final = (
     " AND newer.node = object.node AND newer.idx > object.idx)"
 )
 _COUNT: Final = (
-    "SELECT count(*), count(cover), count(CASE WHEN instr(cover, ?) THEN 1 END) FROM object"
-    f" WHERE {_UNOPENED}"  # noqa: S608 - of constants
+    "SELECT count(*), count(cover), count(CASE WHEN instr(cover, ?) THEN 1 END)"  # noqa: S608
+    f" FROM object WHERE {_UNOPENED}"
 )
 _NEWEST: Final = (
     f"SELECT object FROM object WHERE {_UNOPENED} AND (instr(cover, ?) > 0) = ?"  # noqa: S608

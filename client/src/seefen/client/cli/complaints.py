@@ -69,6 +69,7 @@ _HINTS: Final = {
     "login": "check the clock of this machine; if it is right, ask your administrator",
     "disk": "'df -h' shows how full it is; then the same command again",
     "done": "--again does it once more",
+    "erased": "nothing to do; 'seefen request show' of the recall shows who has confirmed",
     "not-said": "'seefen case show REF' shows what it says",
     "past": "--until YYYY-MM-DD, in the future",
     "fetched": "or --keep WHY: it stays, closed, as evidence",
