@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -65,6 +66,20 @@ def test_two_processes_share_one_mark(mark: HighWater) -> None:
     mark.advance(heads(3, 7))
     assert mark.read().activity == 9
     mark.require("activity", heads(3, 7).activity)
+
+
+@pytest.mark.parametrize("tick", [False, True])
+def test_the_file_of_a_process_that_comes_later_counts(mark: HighWater, *, tick: bool) -> None:
+    """Also if it is made within the tick of the clock in which this process looked."""
+    mark.advance(heads(3, 6))  # from now on it holds the first file
+    folder = mark.path.parent
+    then = time.time_ns() - (0 if tick else 3600 * 10**9)
+    os.utime(folder, ns=(then, then))
+    assert mark.read().activity == 6
+    HighWater(mark.path, KEY).advance(heads(3, 9))
+    if tick:
+        os.utime(folder, ns=(then, then))
+    assert mark.read().activity == 9
 
 
 def test_fault_29_a_process_that_is_stopped_while_it_writes_holds_nobody_up(

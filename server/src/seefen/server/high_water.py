@@ -16,9 +16,9 @@ a process that was stopped while it wrote would hold the others up until it went
 """
 
 import fcntl
-import glob
 import os
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,7 @@ from seefen.server.rows import Heads, LogHead
 
 PLACE: Final = 512  # bytes
 BLANK: Final = bytes(PLACE)
+SETTLED_NS: Final = 1_000_000_000  # a folder that did not change for so long was seen whole
 PROCESSES: Final = 64  # of one broker that may hold a file each
 MAGIC: Final = "seefen-high-water/1"
 RECOVER: Final = "see `seefen-server doctor`, then `seefen-server recover`"
@@ -83,6 +84,8 @@ class HighWater:
         self._own_path = path
         self._let_go: Callable[[], object] = _nothing
         self._raw: dict[Path, bytes] = {}
+        self._found: list[Path] = []  # files of other processes, as the folder was at _looked
+        self._looked = -1
         self._read: Mark | None = None
         self._flushed: Mark | None = None  # what another has written may not be on the disk yet
 
@@ -98,7 +101,8 @@ class HighWater:
             FrozenError: rule ``high-water``: it is missing, spoiled, or of another log.
         """
         raw = {self.path: _bytes_of(self.path)}
-        raw |= {path: _bytes_of(path).ljust(2 * PLACE, b"\0") for path in self._others()}
+        for path in self._others():
+            raw[path] = _bytes_of(path).ljust(2 * PLACE, b"\0")
         if raw == self._raw and self._read is not None:
             return self._read
         marks = [self._newest(self.path, raw[self.path])]
@@ -113,9 +117,15 @@ class HighWater:
 
     def _others(self) -> list[Path]:
         """Return the files of the other processes. A copy that somebody made beside is none."""
-        ours = re.compile(re.escape(self.path.name) + "-[0-9]+")
-        there = self.path.parent.glob(f"{glob.escape(self.path.name)}-*")
-        return sorted(path for path in there if ours.fullmatch(path.name))
+        changed = os.stat(self.path.parent).st_mtime_ns  # noqa: PTH116 - on the way of every answer
+        if changed != self._looked:
+            # Within one tick of the clock a second change has the time of the first.
+            settled = time.time_ns() - changed > SETTLED_NS
+            self._looked = changed if settled else -1
+            ours = re.compile(re.escape(self.path.name) + "-[0-9]+")
+            there = os.listdir(self.path.parent)  # noqa: PTH208 - names are enough
+            self._found = sorted(self.path.with_name(n) for n in there if ours.fullmatch(n))
+        return self._found
 
     def _newest(self, path: Path, raw: bytes) -> Mark:
         marks = [mark for mark in map(_parse, _places(raw)) if mark is not None]
@@ -206,7 +216,11 @@ class HighWater:
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(descriptor, 2 * PLACE, 0)
+        finally:
+            os.close(descriptor)
     except OSError as err:
         raise _lost(path, f"cannot be read ({err.strerror})") from None
 

@@ -62,6 +62,7 @@ class Store(FeedReads):
                 max_size=CONNECTIONS,
                 command_timeout=COMMAND_SECONDS,
                 server_settings=SETTINGS,
+                reset=_keep,
             )
         except AWAY as err:
             raise away(err) from err
@@ -147,3 +148,11 @@ class Store(FeedReads):
                 connection.terminate()
             with suppress(*AWAY):
                 await self.pool.release(connection)
+
+
+async def _keep(_: object) -> None:
+    """Give a connection back as it is: what a session holds is set for one transaction alone.
+
+    asyncpg would ask the database to reset it, one more round trip behind each question. It
+    ends a transaction that was left open before it calls this.
+    """

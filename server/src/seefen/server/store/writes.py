@@ -1,6 +1,7 @@
 """What a commit writes, set by set, and the head row that orders all commits."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import asyncpg
@@ -20,39 +21,42 @@ _LOCK: Final = """
 _WRITE: Final = """
     WITH head AS (
         SELECT FROM ledger_head
-         WHERE (authority_size, authority_root) = ($40, $41)
-           AND (activity_size, activity_root, at) = ($42, $43, $44)
+         WHERE (authority_size, authority_root) = ($8, $9)
+           AND (activity_size, activity_root, at) = ($10, $11, $12)
            FOR UPDATE
-    ), leaf AS (
-        INSERT INTO activity_leaf
-        SELECT given.* FROM head, unnest(
-            $1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::text[],
-            $7::bytea[], $8::text[], $9::bytea[], $10::bigint[], $11::bigint[], $12::bytea[],
-            $13::bytea[], $14::bytea[]) AS given
-    ), stored AS (
-        INSERT INTO object (object_id, idx, case_id, gen, n, node, expires, body, content_key)
-        SELECT given.* FROM head, unnest(
-            $15::bytea[], $16::bigint[], $17::bytea[], $18::bigint[], $19::bigint[], $20::text[],
-            $21::bigint[], $22::bytea[], $23::bytea[]) AS given
-    ), acked AS (
-        INSERT INTO ack (object_id, node, step)
-        SELECT given.* FROM head, unnest($24::bytea[], $25::text[], $26::text[]) AS given
-    ), opened AS (
-        INSERT INTO access (idx, device_id, case_id, scope, starts, until)
-        SELECT given.* FROM head, unnest(
-            $27::bigint[], $28::bytea[], $29::bytea[], $30::text[], $31::bigint[], $32::bigint[])
-            AS given
-    )
+    ){parts}
     UPDATE ledger_head
-       SET authority_size = $33, authority_root = $34, authority_range = $35,
-           activity_size = $36, activity_root = $37, activity_range = $38, at = $39
+       SET authority_size = $1, authority_root = $2, authority_range = $3,
+           activity_size = $4, activity_root = $5, activity_range = $6, at = $7
       FROM head
-    RETURNING
-        ARRAY(SELECT object_id FROM object
-               WHERE object_id = ANY($45::bytea[]) AND content_key IS NOT NULL ORDER BY object_id),
-        ARRAY(SELECT content_key FROM object
-               WHERE object_id = ANY($45::bytea[]) AND content_key IS NOT NULL ORDER BY object_id)
+    RETURNING {keys}
 """
+_PART: Final = """, {name} AS (
+        INSERT INTO {into} SELECT given.* FROM head, unnest({arrays}) AS given
+    )"""
+_NO_KEYS: Final = "'{}'::bytea[], '{}'::bytea[]"
+_KEYS: Final = """
+        ARRAY(SELECT object_id FROM object
+               WHERE object_id = ANY($13::bytea[]) AND content_key IS NOT NULL ORDER BY object_id),
+        ARRAY(SELECT content_key FROM object
+               WHERE object_id = ANY($13::bytea[]) AND content_key IS NOT NULL ORDER BY object_id)
+"""
+_HEAD_VALUES: Final = 12
+_SETS: Final = {  # where rows of a kind go, and the types of their columns
+    "leaf": (
+        "activity_leaf",
+        "bigint bytea bytea bytea bytea text bytea text bytea bigint bigint bytea bytea bytea",
+    ),
+    "stored": (
+        "object (object_id, idx, case_id, gen, n, node, expires, body, content_key)",
+        "bytea bigint bytea bigint bigint text bigint bytea bytea",
+    ),
+    "acked": ("ack (object_id, node, step)", "bytea text text"),
+    "opened": (
+        "access (idx, device_id, case_id, scope, starts, until)",
+        "bigint bytea bytea text bigint bigint",
+    ),
+}
 _AUTHORITY: Final = "INSERT INTO authority_leaf (idx, kind, hash, envelope) VALUES ($1, $2, $3, $4)"
 _WRAP: Final = "INSERT INTO wrap (hash, data) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 _NUMBER: Final = "INSERT INTO case_number (owner, number, case_id) VALUES ($1, $2, $3)"
@@ -108,9 +112,13 @@ class LedgerWriting(LedgerReads):
         Raises:
             TakenError: An id or a number stands already.
         """
-        values = (*_arguments(changes, before, after), list(wanted))
+        rows = {name: given for name, given in _rows(changes).items() if given}
+        asked = list(wanted)
+        values = [*_heads(before, after), *((asked,) if asked else ())]
+        for given in rows.values():
+            values += zip(*given, strict=True)
         try:
-            row = await self._database.fetchrow(_WRITE, *values)
+            row = await self._database.fetchrow(_statement(bool(asked), *rows), *values)
         except asyncpg.UniqueViolationError as err:
             raise TakenError(err.constraint_name) from err
         if row is None:
@@ -131,7 +139,35 @@ class LedgerWriting(LedgerReads):
         return {row[0]: Protected(row[0], row[1]) for row in rows}
 
 
-def _arguments(changes: Changes, before: Heads, after: Heads) -> Iterable[Any]:
+@cache
+def _statement(wanted: bool, *names: str) -> str:
+    """Return the statement that writes rows of these kinds.
+
+    What is not in it costs nothing: PostgreSQL opens every table and index that a statement
+    names before it starts, and a reading writes to two of them.
+    """
+    first = 1 + _HEAD_VALUES + wanted
+    parts: list[str] = []
+    for name in names:
+        into, columns = _SETS[name]
+        types = columns.split()
+        arrays = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(types, first))
+        parts.append(_PART.format(name=name, into=into, arrays=arrays))
+        first += len(types)
+    return _WRITE.format(parts="".join(parts), keys=_KEYS if wanted else _NO_KEYS)
+
+
+def _heads(before: Heads, after: Heads) -> tuple[object, ...]:
+    authority, activity = after.authority, after.activity
+    return (
+        *(authority.size, authority.root, authority.range),
+        *(activity.size, activity.root, activity.range, after.at),
+        *(before.authority.size, before.authority.root),
+        *(before.activity.size, before.activity.root, before.at),
+    )
+
+
+def _rows(changes: Changes) -> dict[str, Sequence[Sequence[object]]]:
     leaves = [
         (
             *(r.idx, r.record, r.core, r.salt, r.detail_salt, r.kind, r.case, r.node),
@@ -144,18 +180,4 @@ def _arguments(changes: Changes, before: Heads, after: Heads) -> Iterable[Any]:
         for r in changes.objects
     ]
     accesses = [(r.idx, r.device, r.case, r.scope, r.starts, r.until) for r in changes.accesses]
-    authority, activity = after.authority, after.activity
-    return (
-        *_columns(leaves, 14),
-        *_columns(objects, 9),
-        *_columns(changes.acks, 3),
-        *_columns(accesses, 6),
-        *(authority.size, authority.root, authority.range),
-        *(activity.size, activity.root, activity.range, after.at),
-        *(before.authority.size, before.authority.root),
-        *(before.activity.size, before.activity.root, before.at),
-    )
-
-
-def _columns(rows: Sequence[Sequence[Any]], count: int) -> Iterable[Sequence[Any]]:
-    return zip(*rows, strict=True) if rows else ((),) * count
+    return {"leaf": leaves, "stored": objects, "acked": changes.acks, "opened": accesses}
