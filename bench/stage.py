@@ -196,7 +196,7 @@ class Stage:
         return read_log_key(read_config(self._broker.data))
 
     async def start(self, *without: str) -> None:
-        """Start the broker; ``without`` ``"tls"`` or ``"pq"`` for a comparison only."""
+        """Start the broker; ``without`` ``"tls"``, ``"pq"`` or ``"gate"`` for a comparison only."""
         data = self._broker.data
         command = ("-m", "bench.variant", str(data), *without)
         if not without:

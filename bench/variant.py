@@ -1,7 +1,8 @@
 """The real broker without one of its protections: only to see what that protection costs.
 
 ``tls``: the same web application on a bare connection. ``pq``: the signatures that grant
-power are checked and made with their Ed25519 half alone. Nothing else imports this.
+power are checked and made with their Ed25519 half alone. ``gate``: a content key is read, and
+a row of a journal written, in one transaction. Nothing else imports this.
 """
 
 import asyncio
@@ -15,12 +16,17 @@ from typing import Any
 import uvloop
 from aiohttp import web
 
+from seefen.protocol.frames import Ask, ContentKey, Released
+from seefen.protocol.ledger.record import RECORD_LENGTH
+from seefen.protocol.receipt import Entry
 from seefen.protocol.suite import _signing
 from seefen.server import tls
 from seefen.server.app import collect_seldom, make_app, open_services
 from seefen.server.config import Config, read_config, split_address
 from seefen.server.database import own_database
 from seefen.server.web.connections import SETTINGS, Connection
+
+_KEY = "SELECT content_key FROM object WHERE object_id = $1"
 
 
 def forget_post_quantum() -> None:
@@ -38,6 +44,22 @@ def forget_post_quantum() -> None:
 
 def _anything(_public: bytes) -> "_Anything":
     return _Anything()
+
+
+async def forget_gate(broker: Any) -> None:
+    """Let the broker answer an access as a server does that only keeps a journal."""
+    pool = broker._storage.pool  # noqa: SLF001 - the product has no switch for this
+    await pool.execute("CREATE TABLE IF NOT EXISTS bench_journal (data bytea NOT NULL)")
+    nothing = Entry(0, bytes(RECORD_LENGTH), b"", bytes(32), ())
+
+    async def ask(_device: bytes, wanted: Ask) -> Released:
+        object_ = wanted.objects[0]
+        async with pool.acquire() as connection, connection.transaction():
+            key = await connection.fetchval(_KEY, object_)
+            await connection.execute("INSERT INTO bench_journal VALUES ($1)", wanted.envelope)
+        return Released(nothing, (ContentKey(object_, key),), "", ())
+
+    broker.ask = ask
 
 
 async def _listen(
@@ -68,6 +90,8 @@ async def serve(data: Path, without: set[str]) -> None:
         config = replace(config, url=config.url.replace("https://", "http://"))
     with own_database(config) as database:
         async with open_services(config, database.dsn) as services:
+            if "gate" in without:
+                await forget_gate(services.broker)
             runner = web.AppRunner(make_app(services))
             await runner.setup()
             if runner.server is None:
