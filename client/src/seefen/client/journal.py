@@ -19,7 +19,14 @@ from seefen.client import marks
 from seefen.client.engine import Engine
 from seefen.client.keying import heard_at
 from seefen.client.sender import Parcel, Sender
-from seefen.client.stating import NO_CASE, SHIFT, remember, remembered
+from seefen.client.stating import (
+    NO_CASE,
+    SHIFT,
+    audits,
+    is_unsealed,
+    remember,
+    remembered,
+)
 from seefen.client.trust import Taken
 from seefen.client.values import Hit
 from seefen.client.views import Row, ref_of
@@ -198,6 +205,11 @@ class Journal:
         row = self._engine.vault.one("SELECT count(*) FROM journal")
         return 0 if row is None else int(row[0])
 
+    @property
+    def is_unsealed(self) -> bool:
+        """Whether what is looked for now is entered so that nobody can read what for."""
+        return is_unsealed(self._engine)
+
     async def upload(self, patience: float = PATIENCE) -> int | None:
         """Tell the log what waits; return where the newest search of an officer stands.
 
@@ -262,7 +274,7 @@ class Journal:
 
     def _statement(self, parcel: Parcel, lines: list[Line]) -> Search:
         engine, first = self._engine, lines[0]
-        audit = engine.directory.mailbox(engine.node, "audit")
+        audit = next(iter(audits(engine, engine.node)), None)
         detail, reasons = seal_account(_account(lines), device=engine.keys.device, audit=audit)
         return Search(
             SUITE,
