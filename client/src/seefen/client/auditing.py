@@ -9,13 +9,15 @@ Who looks here is entered himself, before he is shown anything: as a search with
 """
 
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from seefen.client import alarms
 from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breaches
-from seefen.client.audit.comparing import accuse, compare
+from seefen.client.audit.comparing import accuse, compare, unexplained
 from seefen.client.audit.counting import counts
 from seefen.client.audit.emergencies import emergencies
 from seefen.client.audit.facts import AUDIT, GONE
@@ -35,6 +37,7 @@ from seefen.client.audit.rowing import rows_of
 from seefen.client.audit.viewing import ALL, Viewing
 from seefen.client.audit.vouching import Vouching
 from seefen.client.bundling import Bundling, Exported
+from seefen.client.compared import Compared
 from seefen.client.differing import settle
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport, without_quorum
@@ -149,6 +152,24 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         entry = await self._journal.upload()
         alarms.acknowledge(engine.vault, name, engine.now(), why, entry)
         return next(one for one in alarms.kept(engine.vault) if one.name == name)
+
+    async def compare(self) -> Compared:
+        """Fetch what is new, and compare it with the manifests about the own node.
+
+        Nobody is shown an entry by it, so it is not entered, as :meth:`verify` is not.
+
+        Raises:
+            UntrustedError: rule ``not-an-auditor``, or the log itself is not what was signed.
+            UnreachableError: No broker, nothing to compare with.
+        """
+        self.require_auditor()
+        await self._fetching.catch_up()
+        await accuse(self._engine, self._fetching)
+        return compare(self._engine, self.store)
+
+    def unexplained(self) -> Iterator[tuple[str, Path | None]]:
+        """Yield what :meth:`compare` found and nobody acknowledged, each with its evidence."""
+        return unexplained(self._engine, self.store)
 
     async def shown(self, size: int | None = None) -> dict[str, object]:
         """Return what the log has signed for this device, for others to compare."""
