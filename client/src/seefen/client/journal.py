@@ -41,7 +41,6 @@ from seefen.protocol.errors import (
 )
 from seefen.protocol.search import QUERY_LIMIT, Account, Sought, fits, seal_account
 from seefen.protocol.statements import Part, Search
-from seefen.protocol.suite import SUITE, new_id
 
 LEASE: Final = 72 * 3600  # seconds without the broker in which searching goes on
 BATCH: Final = 15 * 60  # seconds that automated searches wait for others
@@ -276,16 +275,9 @@ class Journal:
         engine, first = self._engine, lines[0]
         audit = next(iter(audits(engine, engine.node)), None)
         detail, reasons = seal_account(_account(lines), device=engine.keys.device, audit=audit)
-        return Search(
-            SUITE,
-            engine.directory.net,
+        return parcel.caseless(
+            Search,
             "search",
-            new_id(),
-            engine.node,
-            engine.keys.device,
-            parcel.next_device_n(),
-            engine.directory.head(),
-            engine.trust.head("activity"),
             made_at=first.sought.at,
             automated=first.automated,
             count=len(lines),
