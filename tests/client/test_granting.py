@@ -1,5 +1,6 @@
 """Who is let look: the root names who sees every core, a node whom it lets in for a while."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.client.audit.filters import Filter
+from seefen.client.bundling import Files
 from seefen.client.cli.views import audits, inquiries
 from seefen.client.connection import UnreachableError
 from seefen.client.cores import agrees
@@ -36,7 +38,16 @@ from tests.client.scenes import (
     until,
 )
 from tests.protocol.authority import following
-from tests.support.exports import by_shell, unpack, unzip
+from tests.support.exports import (
+    Damage,
+    by_python,
+    by_shell,
+    entry,
+    read,
+    sign_anew,
+    unpack,
+    unzip,
+)
 from tests.support.network import Network
 from tests.support.vectors import own
 
@@ -125,6 +136,76 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(
     await refuses("not-a-viewer", board.audit.view(SKOPJE).page(Filter()))
     await refuses("not-a-viewer", skopje.root.views.take_back(guest))
     assert skopje.root.views.list() == []
+
+
+async def test_a_guest_exports_what_he_is_shown_and_no_more(story: Story, tmp_path: Path) -> None:
+    place, board, skopje, guest = story
+    now = place.network.at
+    await refuses("not-a-viewer", board.audit.export_view(SKOPJE))
+    await skopje.root.views.invite_guest(guest, now - DAY, now + DAY, days=30)
+    await board.sync()
+    made = await board.audit.export_view(SKOPJE)
+    assert made.findings == ()
+    files = unzip(made)
+    entries = read(files)
+    shown = {row.index for row in (await board.audit.view(SKOPJE).page(Filter(op="all"))).rows}
+    assert {one["index"] for one in entries} == shown
+    assert {one["envelope"] for one in entries} == {""}
+    assert not any("detail" in one for one in entries), "no reason, and no search"
+    assert [*json.loads(files["keys.json"])["devices"]] == [board.device_hex]
+    folder = unpack(files, tmp_path / "export")
+    words = ("--log-key", made.log_key)
+    for code, said in (by_python(folder, *words), by_shell(folder, made.log_key)):
+        assert code == 0, said
+        assert f"GOOD   {made.entries} entries" in said
+        assert "text, reason, statement" not in said, "it claims no signature"
+        assert f"OPEN   a view of {SKOPJE}, 2" in said
+    # He is entered: by his own device, and by the broker for the auditors of both.
+    rows = [row.search for row in await board.audit.list() if row.search]
+    asked = [one.query for row in rows for one in row.sought or ()]
+    assert f"export of {SKOPJE}" in asked
+    for client in (board, skopje):
+        assert "looked at the cores of" in {row.what for row in await client.audit.list()}
+    # Of another period nothing that was made now; taken back, nothing at all.
+    await skopje.root.views.invite_guest(guest, now - 9 * DAY, now - 8 * DAY, days=30)
+    await refuses("no-entry", board.audit.export_view(SKOPJE))
+    await skopje.root.views.take_back(guest)
+    await refuses("not-a-viewer", board.audit.export_view(SKOPJE))
+
+
+def _without_view(made: Files) -> None:
+    keys = json.loads(made["keys.json"])
+    del keys["view"]
+    made["keys.json"] = f"{verify.as_text(keys)}\n".encode()
+
+
+async def test_fault_54_a_damaged_export_of_a_guest_is_refused(
+    story: Story, tmp_path: Path
+) -> None:
+    place, board, skopje, guest = story
+    now = place.network.at
+    await skopje.root.views.invite_guest(guest, now - DAY, now + DAY, days=30)
+    files = unzip(await board.audit.export_view(SKOPJE))
+    own = unzip(await skopje.audit.export())
+    envelope = read(own)[0]["envelope"]
+    damages: list[tuple[str, Damage]] = [
+        ("not the one that the text names", _without_view),
+        ("neither statement nor reason", entry(0, "envelope", lambda _: envelope)),
+        ("the text or its salt is not", entry(0, "core", lambda text: text.replace("1", "2"))),
+    ]
+    for nth, (said, damage) in enumerate(damages):
+        damaged = dict(files)
+        damage(damaged)
+        sign_anew(damaged)
+        folder = unpack(damaged, tmp_path / f"{nth}")
+        for code, out in (by_python(folder), by_shell(folder)):
+            assert (code, said in out) == (1, True), out
+    # A broker that keeps a text back: it stands in the findings, and the export is made.
+    (read_,) = [row.index for row in await skopje.audit.list() if row.what == "opened"]
+    spoil(board, "view", blanking(read_), once=False)
+    made = await board.audit.export_view(SKOPJE)
+    assert made.findings == (f"entry {read_}: its text is gone, and nothing in the log allows it",)
+    assert made.erased == (read_,)
 
 
 async def test_a_network_auditor_is_named_by_the_root_alone(story: Story) -> None:

@@ -47,7 +47,7 @@ ROW: dict[str, Any] = {
         ),
         (
             findings.SearchView(ROW["at"], False, 1, None, None),
-            "searched (what for: sealed to its node's auditors)",
+            "searched (what for: not sealed to this device)",
         ),
         (
             findings.SearchView(

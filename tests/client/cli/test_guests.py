@@ -54,6 +54,10 @@ def test_a_guest_and_a_network_auditor(tmp_path: Path, monkeypatch: pytest.Monke
         page = json.loads(run(BOARD, "audit", "list", "--of", SKOPJE, "--op", "all", "--json"))
         shown = run(BOARD, "audit", "show", page["rows"][0]["index"], "--of", SKOPJE)
         assert f"{made.clients[BOARD].officer} of {BOARD}, guest" in shown
+        taken = ("audit", "export", "--of", SKOPJE, "-o", tmp_path / "skopje.zip")
+        assert "each proved in checkpoint" in run(BOARD, *taken)
+        one = ("--case", "SF-2026-SKP-00001", "-o", tmp_path / "case.zip")
+        assert "no name of a case" in made.run(BOARD, *taken[:4], *one).err
         assert "no more, from now on" in run(SKOPJE, "guest", "remove", guest)
         made.wait(made.clients[BOARD].sync())
         assert made.run(BOARD, "audit", "list", "--of", SKOPJE).code == 1
@@ -80,3 +84,15 @@ def test_a_guest_and_a_network_auditor(tmp_path: Path, monkeypatch: pytest.Monke
         made.wait(made.clients[BOARD].sync())
         assert made.run(BOARD, "audit", "manifest").code == 1
         assert "names no network auditor any more" in run(SKOPJE, "audit")
+
+        # A statement on paper, on a device of another node: a script must see what stays open.
+        paper = tmp_path / "paper.csv"
+        made.run(SKOPJE, "audit", "report", month, "-o", paper)
+        made.wait(made.clients[ADMIN].sync())
+        assert run(ADMIN, "audit", "report", "--check", paper).startswith("GOOD")
+        made.wait(made.broker.stop())
+        said = made.run(ADMIN, "audit", "report", "--check", paper)
+        assert "UNCHANGED, and not all was checked" in said.out
+        assert said.code == 1
+        paper.write_bytes(paper.read_bytes() + b"\n")
+        assert "WRONG" in made.run(ADMIN, "audit", "report", "--check", paper).out

@@ -156,6 +156,7 @@ class Inquiries(Looking):
         return self._sample(made, known.hex(), rows)
 
     async def _commit(self, name: str, count: int, month: str) -> Sample:
+        self.require_fresh("audit", "the rule of the sample")  # others check that it came first
         start, stop = self.span(month)
         stop = self.head if stop is None else stop
         size = self.head + sampling.AHEAD

@@ -217,13 +217,7 @@ class Naming(Looking):
         be sealed to it, and who came after it could not open what is.
         """
         found = self._mailbox(box)
-        if self._engine.directory.mailbox_stale(self._engine.node, box):
-            whose = "an auditor" if box == "audit" else "a keyholder"
-            raise RefusedError(
-                f"a device was taken out that holds the keys a name is sealed to: {whose} renews "
-                "them by his next command, any one; then do this again",
-                rule="stale-mailbox",
-            )
+        self.require_fresh(box, "a name")
         return found
 
     def _mailbox(self, box: str, gen: int | None = None) -> Mailbox:

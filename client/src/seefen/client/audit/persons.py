@@ -95,7 +95,7 @@ class Persons(Looking):
         Raises:
             UntrustedError: rule ``role``: this device is no ``keyholder``.
             RefusedError: rule ``form``: too short or too long, or found too often; ``unreachable``:
-                it is not in the log yet.
+                it is not in the log yet; ``stale-mailbox``: no auditor could take it up.
         """
         engine = self._engine
         device = engine.directory.device(engine.keys.device)
@@ -104,9 +104,9 @@ class Persons(Looking):
         words = words_of(name)
         if not words:
             raise RefusedError(f"give a name of at least {LEAST} letters", rule="form")
-
         if len(name) > NAME_LIMIT:
             raise RefusedError(f"a name has at most {NAME_LIMIT} letters", rule="form")
+        self.require_fresh("audit", "the search")  # the auditor finds in it what was found
         pack = self._pack(device.officer, tuple(_found(engine, words)))
         # Nothing of it is shown before it was written down, with the hash of what was found.
         self._journal.enter(PURPOSE, f"{name}{pack.bound}", lambda: pack, _found_in)

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from seefen.client import Client
 from seefen.client.bundling import Exported
 from seefen.client.cli import saving
-from seefen.client.cli.arguments import INDEX, UsageError, case_name, existing_file, new_file
+from seefen.client.cli.arguments import INDEX, Of, UsageError, case_name, existing_file, new_file
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import Painted, alarm, bold, dim, line, stack, whole
 from seefen.client.cli.screen import Screen
@@ -40,10 +41,19 @@ def export(
     case: Annotated[
         str | None, typer.Option(parser=case_name, metavar="CASE", help="One case alone.")
     ] = None,
+    of: Of = None,
 ) -> None:
     """Export entries with all that proves them: seefen audit export -o march.zip."""
+    if of is not None and case is not None:
+        raise UsageError("a view shows no name of a case", "leave out --case: all of it is written")
+
+    async def exported(client: Client) -> Exported:
+        if of is not None:
+            return await client.audit.export_view(of)
+        return await client.audit.export(case=case)
+
     with opened(context) as session:
-        made = session.do(lambda client: client.audit.export(case=case))
+        made = session.do(exported)
         saving.save(output, made.data)
         session.screen.say(_summary(made, output))
     if made.findings:

@@ -86,7 +86,7 @@ def _check(context: typer.Context, path: Path) -> None:
     with opened(context) as session:
         found = session.do(lambda client: client.audit.vouched(data, note))
         session.screen.show(found, inquiries.vouched)
-    if found.problems:
+    if found.problems or found.open:  # a script must not take for checked what was not
         raise typer.Exit(REFUSED)
 
 
