@@ -1,14 +1,11 @@
-"""Cosignatures: their bytes, and how many witnesses they stand for."""
+"""Cosignatures: how many witnesses they stand for, and whom a root may name."""
+
+from hashlib import sha256
 
 import pytest
 
 from seefen.protocol.errors import RefusedError, UntrustedError
-from seefen.protocol.ledger.note import (
-    COSIGNATURE,
-    VerifierKey,
-    decode_checkpoint,
-    parse_note,
-)
+from seefen.protocol.ledger.note import COSIGNATURE, VerifierKey, decode_checkpoint, parse_note
 from seefen.protocol.ledger.quorum import Quorum, check_witnesses, open_witnessed, quorum_of
 from tests.support.witnesses import (
     AT,
@@ -147,8 +144,10 @@ def test_a_witness_of_small_order_vouches_for_nothing() -> None:
 
 
 def test_names_are_of_no_log() -> None:
-    names = {witness.name for witness in quorum(KEYS, 2).witnesses}
-    assert len(names) == 3
-    assert [one.public for one in quorum(KEYS, 2).witnesses] == [public_of(key) for key in KEYS]
+    witnesses = quorum(KEYS[::-1], 3).witnesses
+    for key, witness in zip(KEYS[::-1], witnesses, strict=True):
+        assert witness.public == public_of(key)
+        assert witness.name == f"{ORIGIN}/witness/{sha256(witness.public).hexdigest()[:16]}"
+    names = {witness.name for witness in witnesses}
     assert not names & {f"{ORIGIN}/authority", f"{ORIGIN}/activity"}
     assert all(VerifierKey(name, COSIGNATURE, KEYS[0].plain.public).id for name in names)
