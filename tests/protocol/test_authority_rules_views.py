@@ -32,7 +32,7 @@ def seen(directory: Directory, of: str, machine: Machine) -> View | None:
     return directory.latest(("view", f"{of}/{machine.device.hex()}"), View)
 
 
-def test_the_root_lets_see_the_network_and_a_node_its_own_entries(network: Network) -> None:
+def test_attack_nobody_but_root_or_the_node_lets_a_guest_look(network: Network) -> None:
     board, root = network.of(BOARD), network.roots[0]
     home, away = network.admin(HOME).sign, network.admin(AWAY).sign
     for of, keys, rule in (
@@ -49,6 +49,8 @@ def test_the_root_lets_see_the_network_and_a_node_its_own_entries(network: Netwo
     for of, key in ((WHOLE, root), (HOME, home)):
         apply(network, "view", view(network, of, key))
         assert seen(network.directory, of, board) is not None
+    with refused("unknown-node", UntrustedError):
+        apply(network, "view", view(network, "nobody", home))
     assert seen(network.directory, AWAY, board) is None
     assert seen(network.directory, HOME, network.of(AWAY)) is None
 
