@@ -5,14 +5,18 @@ import json
 import time
 from typing import Any
 
+import aiohttp
 import pytest
 from multidict import CIMultiDict
 from structlog.testing import capture_logs
 
+from seefen.protocol.frames import FeedFrom, Page
 from seefen.protocol.login import make_proof
 from seefen.protocol.suite import new_id, random_bytes, sha256
 from seefen.server.enrolment import Invite
 from seefen.server.metrics import COUNTED
+from seefen.server.tls import device_context
+from seefen.server.web.callers import NAMED
 from tests.support.broker import LocalBroker, local_broker
 from tests.support.devices import NODE, Connect, WebDevice
 
@@ -166,6 +170,29 @@ async def test_fault_39_a_flood_of_wrong_logins_is_counted_and_makes_few_lines()
         assert broker.services.broker.heads == before  # no stranger makes a log grow
 
 
+async def blocked_from(broker: LocalBroker, address: str) -> None:
+    """Show a bad proof from one of this machine's own addresses until it is blocked."""
+    trust = device_context(broker.ca)
+    connector = aiohttp.TCPConnector(ssl=trust, local_addr=(address, 0))
+    headers = {"Authorization": "DPoP x", "DPoP": "x"}
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as http:
+        for status in (401, 401, 429):
+            async with http.get(broker.config.url + CHECKPOINT) as answer:
+                assert answer.status == status
+
+
+async def test_each_address_that_is_blocked_is_named_and_from_the_21st_on_counted() -> None:
+    addresses = [f"127.0.0.{number}" for number in range(2, 2 + NAMED + 3)]
+    async with local_broker(NODE, bad_proofs_before_block=2) as broker:
+        with capture_logs() as said:
+            for address in addresses:
+                await blocked_from(broker, address)
+            broker.services.repeats.tell(ending=True)
+    lines = [line for line in said if line["event"] == "address.blocked"]
+    assert [line.get("address") for line in lines] == [*addresses[:NAMED], None]
+    assert [line["times"] for line in lines] == [1] * NAMED + [3]
+
+
 async def test_what_happens_to_the_honest_blocks_nobody() -> None:
     async with (
         local_broker(NODE, bad_proofs_before_block=2) as broker,
@@ -211,4 +238,5 @@ async def test_a_call_knows_its_device_and_its_invite(
     assert (await ask(guest, other, invite))[0] == 403
     status, problem, _ = await ask(device, BLOB, *await proved(device, BLOB))
     assert (status, problem["rule"]) == (404, "unknown-blob")
-    await device.socket()
+    line = await device.socket()
+    assert (await line.ask("feed", FeedFrom(0, 1, 0), Page)).items == ()
