@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.client.audit.filters import Filter
+from seefen.client.cli.complaints import explain
 from seefen.client.cli.views import audits, inquiries
 from seefen.client.connection import UnreachableError
 from seefen.client.cores import agrees
@@ -90,6 +91,14 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(
     assert shown.fields["purpose"] == WHY["purpose"]
     assert shown.proof
     assert "signed record" in printed(inquiries.entry(shown))
+    # He is told of the same people as who belongs to the node; members he cannot name.
+    knows = {who for who, _ in shown.knows}
+    inside = {who for who, _ in (await skopje.audit.show(page.rows[0].index)).knows}
+    assert {who.split(" (")[0] for who in inside if "members of" not in who} == {
+        who.split(" (")[0] for who in knows if "members of" not in who
+    }
+    assert {f"auditors and admins of {SKOPJE}", f"auditors and admins of {BELGRADE}",
+            f"{board.officer} of {BOARD}, guest"} <= knows  # fmt: skip
     found = await view.verdict()
     assert (found.problems, found.whole, found.of) == ((), False, SKOPJE)
     assert dict(found.acts)["access"] == 1
@@ -171,6 +180,15 @@ async def test_only_an_admin_of_the_node_lets_a_guest_in_and_only_an_auditors_de
     views = skopje.root.views
     await refuses("view-life", views.invite_guest(guest, *span, days=93))
     await refuses("view-period", views.invite_guest(guest, now, now, days=9))
+    for ends in ((now, 253_402_214_400), (-DAY, now)):
+        with pytest.raises(RefusedError, match="between the years 1970 and 9000") as period:
+            await views.invite_guest(guest, *ends, days=9)
+        assert "--until DAY" in explain(period.value).hint
+    own_auditor = f"{SKOPJE}/{auditor.officer}"
+    with pytest.raises(RefusedError, match="of your own node") as own_guest:
+        await views.invite_guest(own_auditor, *span, days=9)
+    assert "seefen audit" in explain(own_guest.value).hint
+    assert views.list() == []
     for text in (f"{BOARD}/o-0000", BOARD, f"nobody/{board.officer}", f"{BOARD}/"):
         await refuses("unknown-device", views.invite_guest(text, *span, days=9))
     officer = place.network.of(BOARD, nth=1).officer
