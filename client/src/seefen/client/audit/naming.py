@@ -183,7 +183,7 @@ class Naming(Looking):
                 f"this half is not of the name that stands under {half.officer} in this register: "
                 f"that was written {stamp(entry.made_at)}, the half was given {stamp(given.at)}. "
                 "It was written anew, this is another copy of the register, or the file was bent",
-                rule="half",
+                rule="half-given",
             ) from err
         name = join(self._opened(entry, "audit", entry.audit_gen), two)
         told = NameTold(half.officer, name, given, entry.made_at, self.head)
