@@ -69,6 +69,14 @@ async def test_manifests_are_published_each_day_and_a_hidden_leaf_is_critical(
         told = read(own.folder / "alarms.jsonl")[-1]
         device = network.of(BELGRADE).device.hex()[:8]
         assert f"`seefen guest remove {BELGRADE}/{device}` at once" in told.text
+        # Its end: nothing is to be removed any more.
+        gone = network.view(network.of(BELGRADE), SKOPJE, expires=0)[1]
+        await place.broker.take(Network.bundle("view", gone))
+        await own.round()
+        told = read(own.folder / "alarms.jsonl")[-1]
+        assert "no more: its view was taken back" in told.text
+        assert f"If nobody of {SKOPJE} ended it" in told.text
+        assert "guest remove" not in told.text
         await agent.round()
         assert ("key-changed-mine", CRITICAL) in kinds(agent), "its device is let look"
 

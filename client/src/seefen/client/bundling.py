@@ -38,7 +38,7 @@ LOGS: Final = ("authority", "activity")
 TOOLS: Final = ("README.txt", "verify.py", "verify.sh")
 MANIFEST: Final = "MANIFEST.sha256"
 _OLDEST: Final = (1980, 1, 1, 0, 0, 0)  # what a ZIP can say; a true time would tell exports apart
-_MODE: Final = 0o644 << 16
+_MODE: Final = 0o600 << 16  # reasons are in it: for whoever unpacks it alone
 
 Files: TypeAlias = dict[str, bytes]
 Fields: TypeAlias = dict[str, Any]

@@ -19,6 +19,7 @@ from seefen.client.wording import counted
 from seefen.protocol.errors import RefusedError
 
 SHOWN: Final = 20  # findings
+_TOLD: Final = ("entries", "size", "log_key", "net", "findings", "later", "cosigned", "erased")
 group = typer.Typer(help="Evidence: what the log signed against itself, kept in DIR/evidence.")
 
 
@@ -55,7 +56,8 @@ def export(
     with opened(context) as session:
         made = session.do(exported)
         saving.save(output, made.data)
-        session.screen.say(_summary(made, output))
+        said = {name: getattr(made, name) for name in _TOLD} | {"file": str(output)}
+        session.screen.show(said, lambda _: _summary(made, output))
     if made.findings:
         raise typer.Exit(REFUSED)
 
@@ -102,13 +104,15 @@ def save(
     with opened(context) as session:
         found = session.do(lambda client: client.audit.shown(at))
         saving.save(output, f"{json.dumps(found, indent=1)}\n".encode())
-        session.screen.say(
-            stack(
-                line(bold(f"Saved the newest heads that this device was shown to {output}.")),
-                line("Give it to a node that was shown another log; with both files it runs"),
-                line("  seefen evidence check theirs.json ours.json"),
-            )
-        )
+        session.screen.show({"file": str(output)}, _saved)
+
+
+def _saved(said: dict[str, str]) -> Painted:
+    return stack(
+        line(bold(f"Saved the newest heads that this device was shown to {said['file']}.")),
+        line("Give it to a node that was shown another log; with both files it runs"),
+        line("  seefen evidence check theirs.json ours.json"),
+    )
 
 
 def _evidence(found: dict[str, Any]) -> Painted:

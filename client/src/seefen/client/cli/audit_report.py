@@ -59,7 +59,9 @@ def report(
             digest = session.do(lambda client: client.audit.vouch(made, output.name, data))
             save(output, data)
             save(signed, digest)
-            session.screen.say(_said(output, signed))
+            said = {"file": str(output), "signed": str(signed), "ok": made.ok,
+                    "verdict": made.verdict, "size": made.head}  # fmt: skip
+            session.screen.show(said, lambda _: _said(output, signed))
     if not made.ok:
         raise typer.Exit(REFUSED)
 

@@ -8,6 +8,17 @@
 #     sh verify.sh [HEX]      HEX is the key of the log as you know it
 set -u
 export LC_ALL=C
+usage() {
+    echo "usage: sh verify.sh [HEX]" >&2
+    echo "  HEX is the key of the log as you know it: 64 digits and letters a to f." >&2
+    echo "  It checks the folder that it lies in, and takes no name of one." >&2
+    exit 2
+}
+[ $# -le 1 ] || usage
+if [ $# -eq 1 ]; then
+    case $1 in *[!0-9a-f]*) usage ;; esac
+    [ ${#1} -eq 64 ] || usage
+fi
 cd "$(dirname "$0")" || exit 2
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
