@@ -3,8 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
+from seefen.client.audit.filters import Filter
 from seefen.client.audit.gaps import MOST, Gap, gaps
 from seefen.client.cli.views import breaches
+from seefen.client.wording import stamp
 from seefen.protocol.errors import RefusedError
 from tests.client.cli.test_views import printed
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert
@@ -23,11 +25,38 @@ async def test_a_lost_device_says_what_it_could_have_shown(story: Story) -> None
     assert exposed.objects == 1
     assert not exposed.renewed
     assert found.until == 0, "it is in force"
+    # The certificate is dated back; the authority log says where it was let in.
+    assert found.admitted is not None
+    engine = story.skopje._engine
+    link = engine.directory.link(("device", belgrade._engine.keys.device))
+    assert link is not None
+    first = (await audit.list(wanted=Filter(op="all", case=CHANNEL)))[0]
+    assert (found.admitted.entry, found.admitted.after) == (link.index, 0)
+    assert found.admitted.before == first.at
+    said = f"IN FORCE since its admission before {stamp(first.at)} (entry {link.index} of the"
+    assert said in " ".join(printed(breaches.breaches([found])).split())
     assert found.tell == (BELGRADE, SKOPJE)
     assert found.due_at == found.aware_at + 72 * 3600
     assert any(BELGRADE in text for text in found.unknown)
     again = await audit.breach(belgrade.officer)
     assert again[0].aware_at == found.aware_at, "the clock starts once"
+
+
+async def test_a_device_that_came_later_was_let_in_between_two_entries(story: Story) -> None:
+    skopje, place = story.skopje, story.place
+    await skopje.audit.list()
+    last = (await skopje.audit.list(wanted=Filter(op="all")))[-1]
+    await place.broker.take(place.network.enrol(SKOPJE, ("field",)))
+    await skopje.sync()
+    late = place.network.of(SKOPJE, nth=2).device.hex()
+    (found,) = await skopje.audit.breach(late)
+    assert found.admitted is not None
+    assert found.admitted.after >= last.at > 0
+    assert found.admitted.before == 0, "nothing was made behind it"
+    assert "its admission after 20" in printed(breaches.breaches([found]))
+    (found,) = await skopje.audit.breach(late)  # behind the entry of the look before
+    assert found.admitted is not None
+    assert found.admitted.after <= found.admitted.before <= skopje._engine.now()
 
 
 async def test_a_case_says_to_whom_it_was_shown(story: Story) -> None:

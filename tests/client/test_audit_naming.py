@@ -151,18 +151,36 @@ async def test_attack_halves_of_two_names_open_neither(story: Story) -> None:
 async def test_a_half_is_worth_nothing_with_a_register_that_was_changed_since(story: Story) -> None:
     _, admin, keyholder, auditor, register = story
     half = await keyholder.audit.name_half(keyholder.officer, register)
-    later = admin.audit.name_put(keyholder.officer, "Somebody Else", register)
-    with pytest.raises(UntrustedError):
+    with pytest.raises(RefusedError, match="stays") as known:
+        admin.audit.name_put(keyholder.officer, "Somebody Else", register)
+    assert known.value.rule == "name-known"
+    assert "--anew" in explain(known.value).hint
+    later, entry = await admin.audit.name_anew(keyholder.officer, "Somebody Else", register)
+    assert entry is not None
+    with pytest.raises(UntrustedError, match="not of the name that stands under") as caught:
         await auditor.audit.name_told(later, half)
+    assert "gives his half again" in explain(caught.value).hint
+    # The auditors are told that a name was exchanged, and the new one opens.
+    rows = await auditor.audit.list(officer=admin.officer)
+    (written,) = [row for row in rows if row.index == entry]
+    assert written.search is not None
+    assert [one.query for one in written.search.sought or ()] == [
+        f"name of {keyholder.officer}, written anew"
+    ]
+    half = await keyholder.audit.name_half(keyholder.officer, later)
+    assert (await auditor.audit.name_told(later, half)).name == "Somebody Else"
+    with pytest.raises(RefusedError) as unknown:
+        await admin.audit.name_anew(admin.officer, ONE, register)
+    assert unknown.value.rule == "unknown-officer"
 
 
 async def test_what_is_refused_says_why(story: Story) -> None:
     place, admin, keyholder, _, register = story
     for rule, officer, name, book in (
         ("unknown-officer", "o-0000", ONE, register),
-        ("form", keyholder.officer, " ", register),
-        ("form", keyholder.officer, "x" * 241, register),
-        ("audit-file", keyholder.officer, ONE, replace(register, node=SKOPJE)),
+        ("person-name", admin.officer, " ", register),
+        ("person-name", admin.officer, "x" * 241, register),
+        ("audit-file", admin.officer, ONE, replace(register, node=SKOPJE)),
     ):
         with pytest.raises(RefusedError) as caught:
             admin.audit.name_put(officer, name, book)
@@ -214,7 +232,7 @@ async def test_attack_one_machine_that_holds_both_halves_gets_no_name(story: Sto
     )
     await admin.sync()
     with pytest.raises(UntrustedError) as caught:
-        admin.audit.name_put(admin.officer, TWO, register)
+        await admin.audit.name_anew(admin.officer, TWO, register)
     assert f"the agent, device {agent.device.hex()[:8]}, is auditor" in str(caught.value)
     assert f"seefen device revoke {agent.device.hex()[:8]} --why replaced" in str(caught.value)
     holder = await story.place.client("bitola-ffp", "keyholder")
@@ -227,14 +245,14 @@ async def test_attack_one_machine_that_holds_both_halves_gets_no_name(story: Sto
         await holder._engine.sync_authority()
     for device, whose in ((auditor, "an auditor"), (holder, "a keyholder")):
         with pytest.raises(RefusedError, match=f"{whose} renews them") as stale:
-            admin.audit.name_put(admin.officer, TWO, register)
+            await admin.audit.name_anew(admin.officer, TWO, register)
         assert stale.value.rule == "stale-mailbox"
         if device is auditor:
             with pytest.raises(RefusedError, match=f"{whose} renews them"):
                 await holder.audit.name_half(admin.officer, register)
         await device.sync()
         await admin.sync()
-    register = admin.audit.name_put(admin.officer, TWO, register)
+    register, _ = await admin.audit.name_anew(admin.officer, TWO, register)
     half = await holder.audit.name_half(admin.officer, register)
     assert (await auditor.audit.name_told(register, half)).name == TWO
 

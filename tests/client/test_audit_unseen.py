@@ -8,9 +8,12 @@ from msgspec.structs import replace
 from seefen.client.audit import comparing, fetching, manifests
 from seefen.client.audit.comparing import compare
 from seefen.client.cli.views import audits
+from seefen.client.cores import agrees
 from seefen.protocol import retention as rules
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.frames import AuditPage
+from seefen.protocol.ledger.record import Core
+from seefen.protocol.statements import Viewed, decode_statement
 from seefen.protocol.suite import SigningKey
 from seefen.server import judging, retention
 from tests.client.cli.test_views import printed
@@ -27,6 +30,7 @@ from tests.client.test_audit_manifests import (
     story,
 )
 from tests.support import casework
+from tests.support.vectors import own
 
 __all__ = ["story"]
 
@@ -242,3 +246,21 @@ async def test_a_hole_in_manifests_is_settled_when_it_is_acknowledged(story: Sto
     again = await skopje.audit.verdict()
     assert again.ok, again
     assert len(again.alarms) == len(found.alarms)
+
+
+def test_attack_a_broker_shows_a_look_to_another_than_whose_cores_they_were() -> None:
+    (vector,) = (c for c in own("statements/kinds.json")["cases"] if c["kind"] == "viewed")
+    viewed = decode_statement(bytes.fromhex(vector["payload"]), "viewed")
+    assert isinstance(viewed, Viewed)
+    core = Core(
+        act="viewed", at=0, op="consult", node=BOARD, device=viewed.device.hex(), officer="",
+        case="", case_n=0, device_n=0, object="", n=0, to=(SKOPJE,), purpose="", basis="",
+        emergency=0, req="", under=(), outcome="ok",
+    )  # fmt: skip
+    assert agrees(core, viewed)
+    assert agrees(replace(core, to=()), replace(viewed, of=""))
+    for odd in (
+        {"to": ()}, {"to": (BELGRADE,)}, {"to": (SKOPJE, BELGRADE)}, {"node": BELGRADE},
+        {"device": "00" * 16}, {"device_n": 1}, {"case": "00" * 16}, {"outcome": "role"},
+    ):  # fmt: skip
+        assert not agrees(replace(core, **odd), viewed), odd

@@ -12,10 +12,12 @@ from msgspec.structs import replace
 from seefen.client import Client
 from seefen.client.audit.filters import Filter, this_month
 from seefen.client.audit.persons import read_pack
+from seefen.client.cli.views import persons
 from seefen.client.findings import AuditRow
 from seefen.client.wording import stamp
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.messages import Note, message_from_form
+from tests.client.cli.test_views import printed
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
 
@@ -179,27 +181,6 @@ async def test_the_register_names_what_went_where(story: Story) -> None:
     assert record.missing
 
 
-async def test_a_sample_is_fixed_before_its_seed_is_known(story: Story) -> None:
-    audit = story.skopje.audit
-    first = await audit.sample(3)
-    assert (first.root, first.rows) == ("", ())
-    assert first.entry is not None
-    assert first.entry < first.size
-    while (await audit.sample(3)).root == "":
-        await audit.list()  # the log grows, if only by the auditor's own looks
-    drawn = await audit.sample(3)
-    assert len(drawn.rows) == min(3, drawn.of)
-    again = await audit.sample(3)
-    assert [row.index for row in again.rows] == [row.index for row in drawn.rows]
-    assert all(drawn.start <= row.index < drawn.stop for row in drawn.rows)
-    with pytest.raises(RefusedError):
-        await audit.sample(0)
-    anew = await audit.sample(3, anew=True)
-    assert anew.root == ""
-    assert anew.stop > drawn.stop, "what came since can be drawn, too"
-    assert (await audit.sample(3, anew=True)).size == anew.size, "nobody chooses among seeds"
-
-
 async def test_an_officer_sees_his_own_accesses_and_no_others(story: Story) -> None:
     async with story.place.briefly(SKOPJE, nth=1) as officer:
         assert await officer.audit.list() == []
@@ -318,9 +299,19 @@ async def test_a_keyholder_and_an_auditor_answer_a_person(story: Story) -> None:
     assert caught.value.rule == "two-persons"
     async with place.briefly(SKOPJE, "auditor", nth=1) as auditor:
         assert auditor.roles == ("auditor",)
+        sought = await auditor.audit.person_sought(pack)
+        assert (sought.name, sought.found) == ("ЗОРАН invented", 1)  # noqa: RUF001
+        assert sought.words == ("ЗОРАН", "invented")  # noqa: RUF001
         answer = await auditor.audit.person_seen(pack)
         assert [one.ref for one in answer.seen] == [named.ref]
-        assert answer.entry.officer == skopje.officer
+        assert answer.sought.entry.officer == skopje.officer
+        for shown in (printed(persons.sought(sought)), printed(persons.answer(answer))):
+            assert '"ЗОРАН invented"' in shown  # noqa: RUF001
+        # Nothing was found of somebody else: the answer names him, too, or nobody sees a slip.
+        nobody = await skopje.audit.person_found("Nobody Here")
+        answer = await auditor.audit.person_seen(nobody)
+        assert answer.sought.name == "Nobody Here"
+        assert 'has the name "Nobody Here"' in printed(persons.answer(answer))
         # A file that says anything else than what the search found is none.
         (one,) = pack.found
         for other in (

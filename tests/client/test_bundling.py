@@ -92,6 +92,11 @@ def test_both_programs_find_an_untouched_export_good(
         by_shell(folder, exported.log_key),
     ):
         assert code == 0, said
+    for wrong in ((".",), (str(folder),), (exported.log_key[:-1],), (exported.log_key, ".")):
+        code, said = by_shell(folder, *wrong)  # a slip is no finding about the log
+        assert (code, "usage: sh verify.sh [HEX]" in said, "WRONG" in said) == (2, True, False)
+    with zipfile.ZipFile(archive) as packed:  # reasons are in it: for its owner alone
+        assert {one.external_attr >> 16 for one in packed.infolist()} == {0o600}
     other = PlainKey.generate().public.hex()
     for code, said in (by_python(folder, "--log-key", other), by_shell(folder, other)):
         assert (code, "is not the one you know" in said) == (1, True)

@@ -1,5 +1,6 @@
 """Who is let look: the root names who sees every core, a node whom it lets in for a while."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -10,16 +11,16 @@ from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.client.audit.filters import Filter
+from seefen.client.bundling import Files
+from seefen.client.cli.complaints import explain
 from seefen.client.cli.views import audits, inquiries
 from seefen.client.connection import UnreachableError
-from seefen.client.cores import agrees
 from seefen.client.granting import AUDITOR_DAYS
 from seefen.client.standalone import verify
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import AuditPage
-from seefen.protocol.ledger.record import Core
-from seefen.protocol.statements import Device, Viewed, decode_statement
+from seefen.protocol.statements import Device
 from seefen.protocol.suite import SigningKey
 from seefen.server import looks
 from tests.client.cli.test_views import printed
@@ -36,9 +37,17 @@ from tests.client.scenes import (
     until,
 )
 from tests.protocol.authority import following
-from tests.support.exports import by_shell, unpack, unzip
+from tests.support.exports import (
+    Damage,
+    by_python,
+    by_shell,
+    entry,
+    read,
+    sign_anew,
+    unpack,
+    unzip,
+)
 from tests.support.network import Network
-from tests.support.vectors import own
 
 BOARD = "oversight-board"
 DAY = 86_400
@@ -90,6 +99,14 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(
     assert shown.fields["purpose"] == WHY["purpose"]
     assert shown.proof
     assert "signed record" in printed(inquiries.entry(shown))
+    # He is told of the same people as who belongs to the node; members he cannot name.
+    knows = {who for who, _ in shown.knows}
+    inside = {who for who, _ in (await skopje.audit.show(page.rows[0].index)).knows}
+    assert {who.split(" (")[0] for who in inside if "members of" not in who} == {
+        who.split(" (")[0] for who in knows if "members of" not in who
+    }
+    assert {f"auditors and admins of {SKOPJE}", f"auditors and admins of {BELGRADE}",
+            f"{board.officer} of {BOARD}, guest"} <= knows  # fmt: skip
     found = await view.verdict()
     assert (found.problems, found.whole, found.of) == ((), False, SKOPJE)
     assert dict(found.acts)["access"] == 1
@@ -125,6 +142,76 @@ async def test_a_guest_sees_the_cores_of_a_period_and_is_entered(
     await refuses("not-a-viewer", board.audit.view(SKOPJE).page(Filter()))
     await refuses("not-a-viewer", skopje.root.views.take_back(guest))
     assert skopje.root.views.list() == []
+
+
+async def test_a_guest_exports_what_he_is_shown_and_no_more(story: Story, tmp_path: Path) -> None:
+    place, board, skopje, guest = story
+    now = place.network.at
+    await refuses("not-a-viewer", board.audit.export_view(SKOPJE))
+    await skopje.root.views.invite_guest(guest, now - DAY, now + DAY, days=30)
+    await board.sync()
+    made = await board.audit.export_view(SKOPJE)
+    assert made.findings == ()
+    files = unzip(made)
+    entries = read(files)
+    shown = {row.index for row in (await board.audit.view(SKOPJE).page(Filter(op="all"))).rows}
+    assert {one["index"] for one in entries} == shown
+    assert {one["envelope"] for one in entries} == {""}
+    assert not any("detail" in one for one in entries), "no reason, and no search"
+    assert [*json.loads(files["keys.json"])["devices"]] == [board.device_hex]
+    folder = unpack(files, tmp_path / "export")
+    words = ("--log-key", made.log_key)
+    for code, said in (by_python(folder, *words), by_shell(folder, made.log_key)):
+        assert code == 0, said
+        assert f"GOOD   {made.entries} entries" in said
+        assert "text, reason, statement" not in said, "it claims no signature"
+        assert f"OPEN   a view of {SKOPJE}, 2" in said
+    # He is entered: by his own device, and by the broker for the auditors of both.
+    rows = [row.search for row in await board.audit.list() if row.search]
+    asked = [one.query for row in rows for one in row.sought or ()]
+    assert f"export of {SKOPJE}" in asked
+    for client in (board, skopje):
+        assert "looked at the cores of" in {row.what for row in await client.audit.list()}
+    # Of another period nothing that was made now; taken back, nothing at all.
+    await skopje.root.views.invite_guest(guest, now - 9 * DAY, now - 8 * DAY, days=30)
+    await refuses("no-entry", board.audit.export_view(SKOPJE))
+    await skopje.root.views.take_back(guest)
+    await refuses("not-a-viewer", board.audit.export_view(SKOPJE))
+
+
+def _without_view(made: Files) -> None:
+    keys = json.loads(made["keys.json"])
+    del keys["view"]
+    made["keys.json"] = f"{verify.as_text(keys)}\n".encode()
+
+
+async def test_fault_54_a_damaged_export_of_a_guest_is_refused(
+    story: Story, tmp_path: Path
+) -> None:
+    place, board, skopje, guest = story
+    now = place.network.at
+    await skopje.root.views.invite_guest(guest, now - DAY, now + DAY, days=30)
+    files = unzip(await board.audit.export_view(SKOPJE))
+    own = unzip(await skopje.audit.export())
+    envelope = read(own)[0]["envelope"]
+    damages: list[tuple[str, Damage]] = [
+        ("not the one that the text names", _without_view),
+        ("neither statement nor reason", entry(0, "envelope", lambda _: envelope)),
+        ("the text or its salt is not", entry(0, "core", lambda text: text.replace("1", "2"))),
+    ]
+    for nth, (said, damage) in enumerate(damages):
+        damaged = dict(files)
+        damage(damaged)
+        sign_anew(damaged)
+        folder = unpack(damaged, tmp_path / f"{nth}")
+        for code, out in (by_python(folder), by_shell(folder)):
+            assert (code, said in out) == (1, True), out
+    # A broker that keeps a text back: it stands in the findings, and the export is made.
+    (read_,) = [row.index for row in await skopje.audit.list() if row.what == "opened"]
+    spoil(board, "view", blanking(read_), once=False)
+    made = await board.audit.export_view(SKOPJE)
+    assert made.findings == (f"entry {read_}: its text is gone, and nothing in the log allows it",)
+    assert made.erased == (read_,)
 
 
 async def test_a_network_auditor_is_named_by_the_root_alone(story: Story) -> None:
@@ -171,6 +258,15 @@ async def test_only_an_admin_of_the_node_lets_a_guest_in_and_only_an_auditors_de
     views = skopje.root.views
     await refuses("view-life", views.invite_guest(guest, *span, days=93))
     await refuses("view-period", views.invite_guest(guest, now, now, days=9))
+    for ends in ((now, 253_402_214_400), (-DAY, now)):
+        with pytest.raises(RefusedError, match="between the years 1970 and 9000") as period:
+            await views.invite_guest(guest, *ends, days=9)
+        assert "--until DAY" in explain(period.value).hint
+    own_auditor = f"{SKOPJE}/{auditor.officer}"
+    with pytest.raises(RefusedError, match="of your own node") as own_guest:
+        await views.invite_guest(own_auditor, *span, days=9)
+    assert "seefen audit" in explain(own_guest.value).hint
+    assert views.list() == []
     for text in (f"{BOARD}/o-0000", BOARD, f"nobody/{board.officer}", f"{BOARD}/"):
         await refuses("unknown-device", views.invite_guest(text, *span, days=9))
     officer = place.network.of(BOARD, nth=1).officer
@@ -292,21 +388,3 @@ async def test_attack_a_broker_says_of_somebody_without_a_view_that_he_looked(
     await place.broker.services.broker._sequencer.write(job)
     (problem,) = (await skopje.audit.verdict()).problems
     assert f"no view of {SKOPJE}" in problem
-
-
-def test_attack_a_broker_shows_a_look_to_another_than_whose_cores_they_were() -> None:
-    (vector,) = (c for c in own("statements/kinds.json")["cases"] if c["kind"] == "viewed")
-    viewed = decode_statement(bytes.fromhex(vector["payload"]), "viewed")
-    assert isinstance(viewed, Viewed)
-    core = Core(
-        act="viewed", at=0, op="consult", node=BOARD, device=viewed.device.hex(), officer="",
-        case="", case_n=0, device_n=0, object="", n=0, to=(SKOPJE,), purpose="", basis="",
-        emergency=0, req="", under=(), outcome="ok",
-    )  # fmt: skip
-    assert agrees(core, viewed)
-    assert agrees(replace(core, to=()), replace(viewed, of=""))
-    for odd in (
-        {"to": ()}, {"to": (BELGRADE,)}, {"to": (SKOPJE, BELGRADE)}, {"node": BELGRADE},
-        {"device": "00" * 16}, {"device_n": 1}, {"case": "00" * 16}, {"outcome": "role"},
-    ):  # fmt: skip
-        assert not agrees(replace(core, **odd), viewed), odd

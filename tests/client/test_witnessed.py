@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from seefen.client import Client
+from seefen.client import Client, alarms
 from seefen.client.cli.views import audits
 from seefen.client.trust import Trust
-from seefen.client.vault import Vault
+from seefen.client.vault import StoredEntry, Vault
 from seefen.client.witnessed import WitnessedHeads
 from seefen.client.witnessing import Uncosigned, Witness, watch
 from seefen.client.wording import stamp
@@ -185,6 +185,38 @@ async def test_the_newest_witnessed_head_is_kept_and_nothing_older(
     assert (found.signed.checkpoint.size, len(found.by)) == (50, 3)
     for wrong in ("", "no note", note(three.network, HONEST, 50, three.at)):
         assert await device.fetch(wrong, three.at + 200) == three.at
+
+
+@pytest.mark.parametrize(
+    ("index", "off", "said"),
+    [
+        (20, -3600, ""),  # of before the first look: nobody knows better
+        (45, -3600, "entry 45 is dated before"),
+        (45, -61, "entry 45 is dated before"),
+        (45, -59, ""),
+        (45, 150, ""),
+        (45, 161, "entry 45 is dated after"),
+        (45, 3600, "entry 45 is dated after"),
+        (55, 3600, ""),  # the witnesses have not seen it
+    ],
+)
+async def test_fault_11_12_an_entry_is_dated_outside_of_what_the_witnesses_saw(
+    three: Three, tmp_path: Path, index: int, off: int, said: str
+) -> None:
+    """The log has 40 entries at one look of the witnesses, and 50 at the next, 100 s later."""
+    device = Device(three.network, tmp_path / "a")
+    at = three.at
+    await device.see(HONEST, 40, at)
+    await device.fetch(three.sign(HONEST, 40)[0], at)
+    for number, when in ((index, at + off), (47, at + 50)):
+        place = (number, "object", bytes(16), bytes(16), number)
+        device.vault.add_entry(StoredEntry(*place, 1, when, b"envelope", b"core"))
+    three.at = at + 100
+    await device.see(HONEST, 50, three.at)
+    assert alarms.unanswered(device.vault) == ()
+    await device.fetch(three.sign(HONEST, 50)[0], three.at)
+    told = alarms.unanswered(device.vault)
+    assert [said in sentence for sentence in told] == [True] * bool(said)
 
 
 # --- with a real broker ----------------------------------------------------------------------

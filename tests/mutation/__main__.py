@@ -17,9 +17,11 @@ from tests.support.database import postgres
 ROOT = Path(__file__).resolve().parents[2]
 AIM = 90.0
 PROTOCOL = (
-    *("suite._hashing", "suite._sealing", "suite._signing", "envelope", "encoding", "statements"),
-    *("keys", "coverage", "case", "case_chain", "directory", "authority_rules", "access"),
-    *("objects", "receipt", "ledger.note", "ledger.record", "ledger.tiles", "ledger.tree", "login"),
+    *("suite._cosigning", "suite._hashing", "suite._sealing", "suite._signing", "encoding"),
+    *("envelope", "bundle", "statements", "keys", "standing", "coverage", "case", "case_chain"),
+    *("growing", "directory", "authority_rules", "access", "search", "manifest", "objects"),
+    *("receipt", "ledger.mirror", "ledger.note", "ledger.quorum", "ledger.record"),
+    *("ledger.tiles", "ledger.tree", "ledger.witness", "login"),
 )
 SERVER = ("gate", "judging", "tokens", "web.tokens", "web.callers")
 

@@ -8,7 +8,9 @@ from seefen.protocol.access import (
     REASON_LIMIT,
     Reason,
     commit_reason,
+    open_committed,
     open_reason,
+    require_auditors,
     seal_reason,
 )
 from seefen.protocol.errors import RefusedError, UntrustedError
@@ -16,6 +18,7 @@ from seefen.protocol.padding import pad
 from seefen.protocol.statements import Access, Mailbox, SealedReason, decode_statement
 from seefen.protocol.suite import KemKey, commit, new_id, random_bytes, wrap
 from tests.protocol.builder import flips, refused
+from tests.support.network import Network
 from tests.support.specs import spec
 from tests.support.vectors import own
 
@@ -57,6 +60,13 @@ def test_the_reason_of_the_vector_opens() -> None:
 @pytest.mark.parametrize("text", ["", "проверка", "x" * REASON_LIMIT])
 def test_what_is_sealed_opens(text: str) -> None:
     assert open_reason(_given(text), MAILBOX, SEED) == text
+
+
+def test_what_is_opened_can_be_proved_to_others() -> None:
+    reason = commit_reason("tracing")
+    sealed = seal_reason(reason, case=ACCESS.case, device=ACCESS.device, audits=[MAILBOX])
+    given = replace(ACCESS, detail=reason.detail, reasons=sealed)
+    assert open_committed(given, MAILBOX, SEED) == reason
 
 
 def test_a_reason_has_at_most_2000_bytes() -> None:
@@ -141,3 +151,45 @@ def test_what_is_no_text_is_no_reason() -> None:
         sealed = SealedReason(MAILBOX.node, MAILBOX.version, wrap(plain, MAILBOX.kem, info))
         with refused("mis-sealed", UntrustedError):
             open_reason(replace(ACCESS, detail=detail, reasons=(sealed,)), MAILBOX, SEED)
+
+
+# --- whose auditors --------------------------------------------------------------
+
+HOME, AWAY, LAB = "skopje-border", "belgrade-ffp", "tirana-lab"
+
+
+def _sealed(*to: tuple[str, int]) -> tuple[SealedReason, ...]:
+    return tuple(SealedReason(node, gen, b"sealed") for node, gen in to)
+
+
+def test_a_reason_goes_to_the_auditors_of_each_node_and_to_nobody_else() -> None:
+    network = Network.founded(HOME, AWAY)
+    network.take(network.admit(LAB, machines=(("admin", "keyholder"),)))
+    directory, seen = network.directory, network.directory.size
+    for nodes, good in (((HOME, AWAY), [(HOME, 1), (AWAY, 1)]), ((HOME, LAB), [(HOME, 1)])):
+        require_auditors(_sealed(*good), nodes, directory, seen)
+        require_auditors(_sealed(*good[::-1]), nodes, directory, seen)
+        for wrong in (
+            [], good[1:], good * 2, [*good, (LAB, 1)], [*good[1:], (HOME, 2)], [*good, (HOME, 2)]
+        ):  # fmt: skip
+            with refused("reasons", RefusedError):
+                require_auditors(_sealed(*wrong), nodes, directory, seen)
+    require_auditors((), (LAB,), directory, seen)
+
+
+def test_auditors_of_whom_one_is_lost_may_be_left_out_until_their_mailbox_is_renewed() -> None:
+    network = Network.founded(HOME)
+    network.take(network.enrol(HOME, ("auditor",)))
+    directory, before = network.directory, network.directory.size
+    network.take(network.revoke(network.of(HOME, "auditor", nth=1)))
+    lost = directory.size
+    network.take(network.renew(HOME, "audit"))
+    now = directory.size
+    for seen, allowed in ((before, [2]), (lost, [None, 2]), (now, [3])):
+        for gen in (None, 1, 2, 3, 4):
+            to = _sealed() if gen is None else _sealed((HOME, gen))
+            if gen in allowed:
+                require_auditors(to, (HOME,), directory, seen)
+                continue
+            with refused("reasons", RefusedError):
+                require_auditors(to, (HOME,), directory, seen)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from seefen.protocol.authority_rules import check
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import Envelope, open_envelope, sign
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
@@ -70,6 +71,9 @@ def test_what_is_no_authority_statement_changes_nothing(network: Network) -> Non
     for place, kind in enumerate(("case", "casekey")):
         with refused("unknown-kind", UntrustedError):
             apply(network, kind, bundle.statements[place].envelope)
+        with refused("unknown-kind", UntrustedError):  # nor by whoever asks for its rules alone
+            opened = open_envelope(bundle.statements[place].envelope, kind)
+            check(network.directory, opened, at=network.at)
     assert network.directory.head() == head
 
 
@@ -122,6 +126,15 @@ def test_the_log_is_no_witness_of_itself(network: Network) -> None:
         apply(network, "root", root)
     apply(network, "root", new_root(network, network.roots[0], witnesses=(other,), quorum=1))
     assert network.directory.root.quorum == 1
+
+
+def test_an_origin_under_which_no_witness_signs_names_none() -> None:
+    origin, public = "a blank", PlainKey.generate().public
+    network = Network(origin=origin, witnesses=(public,), quorum=1)
+    with refused("witnesses", RefusedError):
+        network.take(network.found())
+    network = Network(origin=origin)
+    network.take(network.found())
 
 
 @pytest.mark.parametrize(

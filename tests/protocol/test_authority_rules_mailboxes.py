@@ -109,6 +109,31 @@ def test_an_expired_holder_is_listed_so_that_replays_agree(network: Network) -> 
     assert broker.mailbox(HOME, "case") == replay.mailbox(HOME, "case")
 
 
+def test_attack_51_a_holder_whose_key_does_not_encrypt_is_left_out(network: Network) -> None:
+    """No rule of today lets such a key in; what an older library let in stands in the log."""
+    directory, holder = network.directory, network.of(HOME)
+    renewed = network.renew(HOME, "case")
+    bundle = network.enrol(HOME, ("keyholder",), renew=False)
+    machine = network.machines[read(bundle, Device).device]
+    poisoned = machine.kem.public[:1184] + bytes(32)
+    certificate = forge(bundle, network.admin(HOME).sign, machine.sign, kem=poisoned)
+    with refused("unusable-key"):
+        apply(network, "device", certificate)
+    directory.retake("device", certificate)
+    named = machine.device.hex()
+    for at in (network.at, None):
+        for left_out, rule in (
+            ((), "coverage"),
+            ((LeftOut(named, "no-holder"),), "left-out"),
+            ((LeftOut(holder.device.hex(), "unusable-key"),), "coverage"),
+        ):
+            with refused(rule, UntrustedError):
+                envelope = forge(renewed, holder.sign, left_out=left_out)
+                directory.apply("mailbox", envelope, at=at)
+        good = forge(renewed, holder.sign, left_out=(LeftOut(named, "unusable-key"),))
+        directory.copy().apply("mailbox", good, at=at)
+
+
 def test_an_expired_device_renews_no_mailbox(network: Network) -> None:
     machine, later = _one_expires(network)
     envelope = _mailbox(network, machine.sign, box="case", device=machine.device)

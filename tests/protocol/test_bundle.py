@@ -77,7 +77,9 @@ def test_limits() -> None:
     signed = Signed("ack", b"", b"")
     content = Content(bytes(16), bytes(104), b"")
     good = Bundle((signed,) * 64, (b"",) * 4096, (content,) * 64)
-    assert decode_bundle(encode_bundle(good)) == good
+    large = replace(good, contents=(replace(content, body=bytes(BUNDLE_LIMIT // 2)),))
+    for bundle in (good, large):
+        assert decode_bundle(encode_bundle(bundle)) == bundle
     for bad in (
         replace(good, statements=()),
         replace(good, statements=(signed,) * 65),

@@ -12,6 +12,7 @@ from seefen.protocol.ledger.tree import EMPTY_ROOT, leaf_hash, root_of
 from seefen.protocol.statements import Device
 from seefen.protocol.suite import new_id, sha256
 from tests.protocol.builder import read, refused
+from tests.support.casework import open_case
 from tests.support.network import YEAR, Machine, Network
 
 HOME, AWAY = "skopje-border", "belgrade-ffp"
@@ -54,6 +55,20 @@ def test_a_replay_gives_the_same_heads() -> None:
     for size in (-1, len(leaves) + 1):
         with refused("old-authority", OutOfTurnError):
             replay.root_at(size)
+
+
+def test_what_passed_is_taken_in_once_more_and_comes_to_the_same() -> None:
+    network = Network()
+    leaves = _leaves(network)
+    again = Directory(network.net)
+    for kind, envelope in leaves:
+        again.retake(kind, envelope)
+    assert _ask(again, network.at) == _ask(network.directory, network.at)
+    assert again.head() == network.directory.head()
+    _, bundle = open_case(network, network.of(HOME), AWAY)
+    with refused("unknown-kind", UntrustedError):
+        again.retake("case", bundle.statements[0].envelope)
+    assert again.head() == network.directory.head()
 
 
 def test_a_leaf_that_breaks_a_rule_counts_and_has_no_effect(network: Network) -> None:

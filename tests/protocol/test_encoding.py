@@ -198,6 +198,23 @@ def test_maps_nest_as_deep_as_arrays_and_no_deeper() -> None:
     assert decode_map(encode_map(body)) == body
     with pytest.raises(ValueError, match="nested"):
         encode_map({"a": body})
+    too_deep: tuple[dict[str, Any], ...] = (
+        {"a": body}, {"a": {"a": [body]}}, {"a": [[[[[[[[]]]]]]]]},
+    )  # fmt: skip
+    for deep in too_deep:
+        with pytest.raises(MalformedError):
+            decode_map(cbor2.dumps(deep))
+
+
+@pytest.mark.parametrize(
+    "item",
+    ["e\u0301", "a\0", 1.5, float("inf"), cbor2.undefined, cbor2.CBORSimpleValue(99)],
+    ids=ascii,
+)
+def test_a_body_that_others_wrote_holds_what_we_write(item: object) -> None:
+    for body in ({"a": item}, {"a": [1, item]}, {"a": {"b": item}}):
+        with pytest.raises(MalformedError, match="cannot hold this"):
+            decode_map(cbor2.dumps(body))
 
 
 def test_only_bytes_are_read() -> None:

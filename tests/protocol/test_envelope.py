@@ -16,6 +16,7 @@ from seefen.protocol.envelope import (
     add_signature,
     check_signed_by,
     check_signed_by_quorums,
+    claims,
     open_envelope,
     sign,
     signing_message,
@@ -217,3 +218,16 @@ def test_attack_25_no_half_of_a_power_signature_will_do() -> None:
     long = Signature(KEY.key_id, KEY.sign(b"", power=True))
     with refused("signatures", MalformedError):
         open_envelope(encode(Envelope(encode(ACK), (long,))), "ack")
+
+
+def test_what_will_be_verified_is_known_ahead() -> None:
+    opened = open_envelope(sign(SUSPEND, *KEYS[:3]), "suspend")
+    message = signing_message("suspend", SUSPEND.net, opened.payload)
+    values = {signature.key_id: signature.value for signature in opened.signatures}
+    for known in (KEYS[:3], KEYS[1:], KEYS[3:]):
+        found = claims(opened, {key.key_id: key.public for key in known})
+        assert sorted(found) == sorted(
+            (key.public, message, values[key.key_id]) for key in known if key in KEYS[:3]
+        )
+        for public, said, value in found:
+            verify(public, said, value, power=True)

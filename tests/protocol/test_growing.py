@@ -39,3 +39,9 @@ def test_questions_about_rising_numbers(numbers: set[int], start: int, end: int 
     below = [n for n in sorted(numbers) if end is None or n < end]
     assert last_before(lists.get("key"), end) == (below[-1] if below else None)
     assert any_between(lists.get("key"), start, end) == any(n >= start for n in below)
+
+
+def test_what_stands_at_the_start_is_between() -> None:
+    one = Growing[int]().plus(5)
+    assert [any_between(one, start, 6) for start in (4, 5, 6)] == [True, True, False]
+    assert not any_between(one, 5, 5)

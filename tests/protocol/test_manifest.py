@@ -118,6 +118,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("fork", {"activity": Head(41, bytes(32))}),
     ("unknown-node", {"of": "nobody"}),
     ("manifest-range", {"start": 40}),
+    ("manifest-range", {"start": 40, "visible": ()}),
     ("manifest-range", {"activity": Head(39, EMPTY_ROOT)}),
     ("manifest-range", {"visible": (0, 39)}),  # its last place is 40
     ("manifest-range", {"closed": 39}),
@@ -130,6 +131,18 @@ def test_each_rule_of_a_manifest_holds(rule: str, changes: dict[str, Any]) -> No
     bundle = casework.manifest(FOUNDED, by, HOME, 40, 0, 3)
     with refused(rule, SeefenError):
         _check(FOUNDED, forge(bundle, by.sign, **changes))
+
+
+def test_a_manifest_is_of_an_entry_at_least_and_of_a_node_of_then() -> None:
+    network = twin(FOUNDED)
+    by, then = network.of(BOARD), network.directory.size
+    last = casework.manifest(network, by, HOME, 40, start=39)
+    assert [*visible(_check(network, last.statements[0].envelope))] == []
+    early = casework.manifest(network, by, "tirana-lab", 40)
+    network.take(network.admit("tirana-lab"))
+    with refused("unknown-node", UntrustedError):
+        _check(network, early.statements[0].envelope, authority_size=then)
+    _check(network, early.statements[0].envelope)
 
 
 def test_attack_only_who_is_shown_everything_says_what_others_must_see() -> None:
@@ -191,57 +204,34 @@ def test_views_are_found_while_they_are_in_force() -> None:
         require_view(network.directory, guest.device, HOME)
 
 
-@pytest.mark.parametrize(
-    ("of", "changes", "rule"),
-    [
-        ("", {"expires": 366 * DAY + 1}, "view-life"),
-        (HOME, {"expires": 92 * DAY + 1}, "view-life"),
-        (HOME, {"since": 0, "upto": 0}, "view-period"),
-        (HOME, {"since": 9, "upto": 9}, "view-period"),
-        ("", {"since": 9, "upto": 8}, "view-period"),
-        (HOME, {"node": BOARD}, "device-changed"),
-        (HOME, {"device": bytes(16)}, "unknown-device"),
-        ("nobody", {}, "unknown-node"),
-    ],
-)
-def test_each_rule_of_a_view_holds(of: str, changes: dict[str, Any], rule: str) -> None:
-    network = FOUNDED
-    if "expires" in changes:
-        changes = {"expires": network.at + changes["expires"]}
-    keys = (network.admin(HOME).sign,) if of else ()
-    _, envelope = network.view(network.of(AWAY), of, *keys, **changes)
-    directory = network.directory.copy()
-    with refused(rule, SeefenError):
-        directory.apply("view", envelope, at=network.at)
-    if rule == "view-life":
-        directory.apply("view", envelope)  # a replay has no clock
-
-
-def test_attack_nobody_but_root_or_the_node_lets_a_guest_look() -> None:
-    network, guest = FOUNDED, FOUNDED.of(AWAY)
-    root, home, away = network.roots[0], network.admin(HOME).sign, network.admin(AWAY).sign
-    for of, keys in (("", (home,)), ("", (away,)), (HOME, (root,)), (HOME, (away,))):
-        with refused("quorum", UntrustedError):
-            envelope = network.view(guest, of, *keys)[1]
-            network.directory.copy().apply("view", envelope, at=network.at)
-
-
-def test_a_view_is_for_an_auditor_in_force_and_ends_in_any_case() -> None:
+def test_a_view_ends_with_its_device_and_with_its_role() -> None:
     network = twin(FOUNDED)
-    network.take(network.enrol(AWAY, ("field",)))
+    board, directory = network.of(BOARD), network.directory
+    ends = directory.device(board.device).expires
+    network.at = ends - 5 * DAY
+    directory.apply("view", network.view(board)[1], at=network.at)
+    require_view(directory, board.device, NETWORK, at=ends - 1)
+    with refused("expired", UntrustedError):
+        require_view(directory, board.device, NETWORK, at=ends)
+    then = directory.size
+    board.roles = ("admin", "lead")
+    directory.apply("device", network.certify(board, by=board.sign), at=network.at)
     with refused("role", UntrustedError):
-        field = network.of(AWAY, nth=1)
-        network.directory.apply("view", network.view(field, HOME)[1], at=network.at)
-    guest = network.of(AWAY)
-    network.directory.apply("view", network.view(guest, HOME)[1], at=network.at)
-    network.take(network.revoke(guest))
-    with refused("revoked", UntrustedError):
-        network.directory.apply("view", network.view(guest, HOME)[1], at=network.at)
-    network.directory.apply("view", network.view(guest, HOME, expires=0)[1], at=network.at)
-    network.take(network.suspend(HOME))
-    with refused("suspended", UntrustedError):
-        board = network.of(BOARD)
-        network.directory.apply("view", network.view(board, HOME)[1], at=network.at)
+        require_view(directory, board.device, NETWORK)
+    assert views(directory) == []
+    require_view(directory, board.device, NETWORK, size=then)
+    with pytest.raises(UntrustedError, match="no view of the network"):
+        require_view(directory, network.of(AWAY).device, NETWORK)
+    with pytest.raises(UntrustedError, match=f"no view of {HOME}"):
+        require_view(directory, network.of(AWAY).device, HOME)
+
+
+def test_a_view_that_is_over_hides_no_other_of_its_device() -> None:
+    network = twin(FOUNDED)
+    board, directory = network.of(BOARD), network.directory
+    directory.apply("view", network.view(board, HOME)[1], at=network.at)
+    directory.apply("view", network.view(board, expires=0)[1], at=network.at)
+    assert [one.of for one in views(directory)] == [HOME]
 
 
 def test_a_view_changes_nothing_at_a_member() -> None:

@@ -96,6 +96,10 @@ def test_an_account_that_is_too_long_does_not_fit() -> None:
     assert len(encode(long)) > ACCOUNT_LIMIT
     assert not fits(long)
     assert not fits(Account("", (_sought(),) * (MOST + 1)))
+    length = len(encode(Account("x" * 300, (_sought("x" * 300),) * 11)))
+    most = Account("x" * (300 + ACCOUNT_LIMIT - length), (_sought("x" * 300),) * 11)
+    assert len(encode(most)) == ACCOUNT_LIMIT
+    assert fits(most)
 
 
 def test_attack_34_neither_length_nor_log_tells_what_was_looked_for() -> None:
@@ -217,6 +221,14 @@ def test_it_is_sealed_to_the_own_auditors_and_to_nobody_else() -> None:
     for reasons in ((replace(sealed, node="belgrade-ffp"),), (replace(sealed, gen=2),)):
         with refused("reasons", RefusedError):
             _check(network, sign(replace(given, reasons=reasons), by.sign))
+
+
+def test_it_is_sealed_to_the_auditors_whom_its_author_knew() -> None:
+    network = twin(FOUNDED)
+    bundle = casework.search(network, network.of("skopje-border"))
+    then = network.directory.size
+    network.take(network.renew("skopje-border", "audit"))
+    _check(network, bundle.statements[0].envelope, authority_size=then)
 
 
 def test_a_node_without_auditors_has_nobody_to_seal_to() -> None:

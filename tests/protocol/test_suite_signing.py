@@ -280,6 +280,7 @@ def ahead() -> Iterator[Claim]:
 def test_what_was_verified_ahead_counts_for_these_bytes_alone(*, power: bool) -> None:
     public, signature = KEY.public, KEY.sign(MESSAGE, power=power)
     verify_ahead((public, MESSAGE, signature))
+    assert (public, MESSAGE, signature) in _signing._holds
     verify(public, MESSAGE, signature, power=power)
     other = SigningKey.from_secret(bytes(64)).public
     spoiled = bytes([signature[0] ^ 1]) + signature[1:]

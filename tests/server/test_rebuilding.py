@@ -17,6 +17,7 @@ from seefen.protocol.ledger.mirror import Kept, decode_kept, encode_kept
 from seefen.protocol.ledger.note import Checkpoint, sign_checkpoint
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.protocol.suite import PlainKey
+from seefen.server import doctor
 from seefen.server.config import SetupError
 from seefen.server.fsck import Fsck
 from seefen.server.high_water import HighWater
@@ -229,12 +230,17 @@ async def test_what_no_mirror_opens_is_named_and_filled_later(it: Depot, tmp_pat
     assert rebuilt.lost
     looked = await Fsck(it.store).whole()
     assert (looked.lost, looked.problems) == (len(rebuilt.lost), [])
+    said = await doctor._texts(it.store)
+    assert not said.good
+    assert f"{len(rebuilt.lost)} entries stand without theirs ({rebuilt.lost[0]}" in said.text
+    assert "the mirror of another node may have them" in said.text
     found = rebuilt.keyless
     filled = await it.rebuild(one, other)
     assert found + filled.keyless == 5 + 1
     assert filled.bodiless == 0
     assert filled.filled == len(rebuilt.lost)
     assert filled.lost == []
+    assert (await doctor._texts(it.store)).good
     assert filled.heads.activity == before.activity
     assert (await Fsck(it.store).whole()).problems == []
     await it.start()

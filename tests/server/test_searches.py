@@ -4,15 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.frames import LogFrom
-from seefen.protocol.ledger.record import Record, decode_core
 from seefen.protocol.search import open_account
 from seefen.protocol.statements import Search
-from seefen.protocol.suite import new_id
-from tests.protocol.builder import read, refused
+from tests.protocol.builder import read
 from tests.support import casework
-from tests.support.judge import LAB, OWNER, PARTNER, Bench, changed
+from tests.support.judge import LAB, OWNER, PARTNER
 from tests.support.served import Served, served
 from tests.support.served import refused as refuses
 from tests.support.waiting import until
@@ -25,42 +22,6 @@ ALL = LogFrom(0, 4096, 0)
 async def it() -> AsyncIterator[Served]:
     async with served(OWNER, PARTNER, LAB) as it:
         yield it
-
-
-def test_a_search_counts_with_all_its_device_writes_and_stands_in_no_case() -> None:
-    bench = Bench()
-    case = bench.open_case(PARTNER)
-    bundle = casework.search(bench.network, bench.owner)
-    number = bench.owner.device_n
-    for wrong in (number, number + 2):
-        bent = changed(bundle, bench.owner, {"device_n": wrong})
-        with refused("number", OutOfTurnError):
-            bench.judge(bent.statements[0])
-    for other in (bench.partner.device, new_id(), b""):
-        with refused("wrong-device", UntrustedError):
-            bench.judge(bundle.statements[0], by=other)
-    for rule, changes in (("count", {"count": 2}), ("reasons", {"reasons": ()})):
-        bent = changed(bundle, bench.owner, changes)
-        with refused(rule, RefusedError):
-            bench.judge(bent.statements[0])
-    before = bench.layer.cases[case]
-    bench.record(bundle)
-    bench.message(case)  # the next number, and the case knows of nothing between
-    assert bench.layer.device_n(bench.owner.device) == number + 2
-    assert before.last(bench.owner.device).case_n == 2
-    assert bench.layer.cases[case].last(bench.owner.device).case_n == 3
-    row = bench.layer.changes.activity[-2]
-    search = read(bundle, Search)
-    assert (row.kind, row.case, row.case_n, row.object) == ("search", b"", None, None)
-    assert Record.decode(row.record).detail_commitment == search.detail
-    core = decode_core(row.core)
-    assert (core.act, core.op, core.purpose, core.basis) == (
-        "search",
-        "consult",
-        "trace",
-        "pcc-see",
-    )
-    assert (core.case, core.case_n, core.device_n, core.to) == ("", 0, number + 1, ())
 
 
 async def test_only_the_own_auditors_are_shown_a_search(it: Served) -> None:

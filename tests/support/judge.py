@@ -9,7 +9,7 @@ from seefen.protocol.envelope import open_envelope
 from seefen.protocol.frames import Ask
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.ledger.tree import EMPTY_ROOT
-from seefen.protocol.statements import Access, Activity, Case, Search
+from seefen.protocol.statements import Access, Activity, Case, Caseless, Manifest
 from seefen.server.judging import record_statement
 from seefen.server.rows import Heads, LogHead
 from seefen.server.view import Known, Layer
@@ -46,12 +46,14 @@ class Bench:
         """Judge one statement, as sent by its own device if nobody is named."""
         opened = open_envelope(signed.envelope, signed.kind)
         statement = opened.statement
-        assert isinstance(statement, Activity | Search)
+        assert isinstance(statement, Activity | Caseless)
         if isinstance(statement, Activity) and statement.case not in self.layer.cases:
             self.known.learn_case(statement.case, None)
         self.known.learn_device(statement.device, 0)
         if isinstance(statement, Case):
             self.known.learn_number(statement.members[0].node, statement.number, taken=False)
+        if isinstance(statement, Manifest):
+            self.known.learn_manifest(statement.device, statement.of, 0)
         record_statement(
             self.layer,
             opened,

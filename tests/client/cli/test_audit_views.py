@@ -47,7 +47,7 @@ ROW: dict[str, Any] = {
         ),
         (
             findings.SearchView(ROW["at"], False, 1, None, None),
-            "searched (what for: sealed to its node's auditors)",
+            "searched (what for: not sealed to this device)",
         ),
         (
             findings.SearchView(
@@ -80,7 +80,8 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (inquiries.flags, tuple[Flag, ...]),
     (inquiries.statement, Statement),
     (inquiries.vouched, Checked),
-    (persons.found, Pack),
+    (lambda value: persons.found(value, value.node), Pack),
+    (persons.sought, findings.PersonSought),
     (persons.answer, findings.PersonAnswer),
     (breaches.breaches, tuple[Breach, ...]),
 ]
@@ -153,8 +154,8 @@ def test_a_sample_that_is_not_drawn_names_its_seed() -> None:
     shown = " ".join(printed(inquiries.sample(made, 0)).split())
     assert "the root of the log at 416, which is not known yet (14 entries to go)" in shown
     assert "380 readings, entries 0 to 399; the rule is entry 401" in shown
-    empty = dataclasses.replace(made, start=0, stop=0)
-    assert "readings, no entry; the rule" in " ".join(printed(inquiries.sample(empty, 0)).split())
+    every = dataclasses.replace(made, of=10)
+    assert "Fixed: all 10 readings" in " ".join(printed(inquiries.sample(every, 0)).split())
 
 
 def test_an_empty_log_has_no_first_entry() -> None:

@@ -104,6 +104,10 @@ def test_what_is_no_reference(argv: list[str], bad: str, tmp_path: Path) -> None
     assert "CASE#number" in said.err
 
 
+def test_an_alarm_is_acknowledged_with_a_reason() -> None:
+    assert "an old backup" in refused("audit", "acknowledge", "3f9a1c20", "--why", " ").err
+
+
 def test_a_breach_is_of_something_and_known_since_a_time() -> None:
     assert "breach o-2b9f" in refused("breach", " ").err
     for bad in ("yesterday", "", "2026-13-01", "10000-01-01"):

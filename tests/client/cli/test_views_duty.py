@@ -106,6 +106,12 @@ def test_the_status_says_how_many_alerts_lie_here_unopened() -> None:
     assert "5 more" not in said
 
 
+def test_the_status_says_when_no_auditor_could_read_why() -> None:
+    page = dataclasses.replace(filled(state.Status, "x"), unsealed=False)
+    assert "auditor's next command" not in printed(state.page(page))
+    assert "auditor's next command" in printed(state.page(dataclasses.replace(page, unsealed=True)))
+
+
 def test_cards_and_nodes_that_have_none() -> None:
     open_ = NodeCard("tirana-border", "Tirana", None, "open", "+000 1", "00-24", ("sq", "en"))
     late = one(

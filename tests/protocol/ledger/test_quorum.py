@@ -1,23 +1,12 @@
-"""Cosignatures: their bytes, and how many witnesses they stand for."""
+"""Cosignatures: how many witnesses they stand for, and whom a root may name."""
 
-import base64
-from typing import Any
+from hashlib import sha256
 
 import pytest
 
-from seefen.protocol.errors import MalformedError, RefusedError, UntrustedError
-from seefen.protocol.ledger.note import (
-    COSIGNATURE,
-    LATTICE,
-    VerifierKey,
-    check_line,
-    decode_checkpoint,
-    parse_note,
-)
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.ledger.note import COSIGNATURE, VerifierKey, decode_checkpoint, parse_note
 from seefen.protocol.ledger.quorum import Quorum, check_witnesses, open_witnessed, quorum_of
-from seefen.protocol.suite import WitnessKey
-from tests.support.specs import spec
-from tests.support.vectors import own
 from tests.support.witnesses import (
     AT,
     LOG,
@@ -34,7 +23,6 @@ TREE = Leaves.of(9)
 KEYS = [witness_key(number) for number in range(3)]
 TEXT = TREE.head(7).text()
 NOTE = TREE.note(7)
-VECTORS: list[Any] = own("ledger/cosignature.json")
 
 
 def opened(note: str, of: Quorum) -> tuple[int, int]:
@@ -48,49 +36,6 @@ def unwitnessed(note: str, of: Quorum) -> None:
     with pytest.raises(UntrustedError) as caught:
         open_witnessed(note, LOG, LOG_KEY.public, of)
     assert caught.value.rule == "unwitnessed"
-
-
-def by_hand(name: str, time: int, origin: str, size: int, root: bytes) -> bytes:
-    """Return the ML-DSA-44 message as the C2SP page lays it out, field by field."""
-    message = bytearray(b"subtree/v1\n\x00")
-    message += bytes([len(name)]) + name.encode("ascii")
-    message += time.to_bytes(8, "big")
-    message += bytes([len(origin)]) + origin.encode("ascii")
-    message += (0).to_bytes(8, "big") + size.to_bytes(8, "big") + root
-    return bytes(message)
-
-
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["why"]))
-def test_the_vectors_of_cosignatures(vector: Any) -> None:
-    public, secret = bytes.fromhex(vector["public"]), bytes.fromhex(vector["secret"])
-    key, origin = WitnessKey.from_secret(secret), vector["origin"]
-    assert public in (key.public, key.public[:32])
-    found = open_witnessed(
-        vector["note"], f"{origin}/activity", LOG_KEY.public, quorum_of(origin, (public,), 1)
-    )
-    assert found.by == ((vector["name"], vector["time"]),)
-    note = parse_note(vector["note"])
-    assert bytes.fromhex(vector["message_04"]) == (
-        b"cosignature/v1\ntime 1767225600\n" + note.text.encode()
-    )
-    ed25519 = note.lines[1].signature
-    assert key.plain.sign(bytes.fromhex(vector["message_04"])) == ed25519[8:]
-    assert [len(line.signature) for line in note.lines[1:]] == [72, 8 + 2420][: len(note.lines) - 1]
-    if vector["message_06"]:
-        head = decode_checkpoint(note.text)
-        message = by_hand(vector["name"], vector["time"], head.origin, head.size, head.root)
-        assert bytes.fromhex(vector["message_06"]) == message
-        assert vector["message_06"] in spec("ledger.md")
-
-
-def test_a_key_of_type_06_is_written_as_c2sp_says() -> None:
-    key = VerifierKey("witness.example/w1", LATTICE, KEYS[0].public[32:])
-    assert VerifierKey.decode(key.encode()) == key
-    assert base64.b64decode(key.encode().split("+", 2)[2])[:1] == b"\x06"
-    with pytest.raises(ValueError, match=r"1312 bytes"):
-        VerifierKey("witness.example/w1", LATTICE, KEYS[0].plain.public)
-    with pytest.raises(ValueError, match=r"255 bytes"):
-        VerifierKey("w" * 256, LATTICE, KEYS[0].public[32:])
 
 
 @pytest.mark.parametrize("lattice", [False, True])
@@ -161,19 +106,6 @@ def test_the_log_does_not_count_as_a_witness_of_itself() -> None:
     unwitnessed(NOTE, quorum([], 0))  # nobody saw it: that is not what witnessed means
 
 
-def test_a_line_of_type_06_for_another_head_name_or_time_is_refused() -> None:
-    key = quorum(KEYS, 1, lattice=True).witnesses[0].keys[1]
-    good = parse_note(NOTE + lines_of(KEYS[0], TEXT, lattice=True))
-    assert check_line(good, key) == AT
-    line = lines_of(KEYS[0], TEXT, lattice=True).splitlines()[1]
-    raw = bytearray(base64.b64decode(line.rpartition(" ")[2]))
-    raw[4 + 7] ^= 1
-    later = f"— {key.name} {base64.b64encode(raw).decode()}\n"
-    for note in (NOTE + later, TREE.note(8) + line + "\n"):
-        with pytest.raises(UntrustedError):
-            check_line(parse_note(note), key)
-
-
 @pytest.mark.parametrize(
     ("origin", "publics", "needed"),
     [
@@ -192,6 +124,17 @@ def test_a_root_names_witnesses_that_can_sign(
     with pytest.raises(RefusedError) as caught:
         check_witnesses(origin, publics, needed)
     assert caught.value.rule == "witnesses"
+    with pytest.raises(RefusedError) as caught:
+        quorum_of(origin, publics, needed)
+    assert caught.value.rule == "witnesses"
+
+
+def test_the_longest_origin_has_witnesses() -> None:
+    public = KEYS[0].public[:32]
+    check_witnesses("o" * 245, (public,), 1)
+    with pytest.raises(RefusedError):
+        check_witnesses("o" * 246, (public,), 1)
+    check_witnesses("o" * 246, (), 0)
 
 
 def test_a_witness_of_small_order_vouches_for_nothing() -> None:
@@ -200,14 +143,11 @@ def test_a_witness_of_small_order_vouches_for_nothing() -> None:
     assert caught.value.rule == "unusable-key"
 
 
-def test_a_checkpoint_of_an_endless_origin_is_not_signed_with_type_06() -> None:
-    text = f"{'o' * 256}\n0\n{TREE.head(0).text().splitlines()[2]}\n"
-    with pytest.raises(MalformedError):
-        lines_of(KEYS[0], text, lattice=True, name="w")
-
-
 def test_names_are_of_no_log() -> None:
-    names = {witness.name for witness in quorum(KEYS, 2).witnesses}
-    assert len(names) == 3
+    witnesses = quorum(KEYS[::-1], 3).witnesses
+    for key, witness in zip(KEYS[::-1], witnesses, strict=True):
+        assert witness.public == public_of(key)
+        assert witness.name == f"{ORIGIN}/witness/{sha256(witness.public).hexdigest()[:16]}"
+    names = {witness.name for witness in witnesses}
     assert not names & {f"{ORIGIN}/authority", f"{ORIGIN}/activity"}
     assert all(VerifierKey(name, COSIGNATURE, KEYS[0].plain.public).id for name in names)

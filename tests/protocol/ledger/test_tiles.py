@@ -16,6 +16,8 @@ from seefen.protocol.ledger.tiles import (
     Tile,
     TileId,
     edge_rows,
+    encode_entries,
+    parse_bundle_path,
     parse_tile_path,
     tile_path,
     tile_width,
@@ -228,6 +230,30 @@ def test_fault_47_own_path_vectors(case: dict[str, str | list[int]]) -> None:
     else:
         tile, width = parse_tile_path(path)
         assert [*tile, width] == expect
+
+
+@pytest.mark.parametrize(("n", "width"), [(0, 256), (1234, 7), (66, 66)])
+def test_a_bundle_of_entries_stands_beside_its_tile(n: int, width: int) -> None:
+    path = tile_path(TileId(0, n), width).replace("tile/0", "tile/entries")
+    assert parse_bundle_path(path) == (n, width)
+
+
+@pytest.mark.parametrize(
+    "path", ["tile/0/000", "tile/1/000", "tile/entries/00entries", "tile/entries/0", "000", ""]
+)
+def test_fault_47_nothing_else_is_the_path_of_a_bundle(path: str) -> None:
+    with pytest.raises(MalformedError) as caught:
+        parse_bundle_path(path)
+    assert caught.value.rule == "tile-path"
+
+
+def test_fault_47_an_entry_that_no_bundle_holds_is_refused() -> None:
+    assert encode_entries([b"a", b""]) == b"\0\1a\0\0"
+    assert encode_entries([bytes(258)]) == b"\1\2" + bytes(258)
+    assert len(encode_entries([bytes(65_535)])) == 65_537
+    with pytest.raises(MalformedError) as caught:
+        encode_entries([bytes(65_536)])
+    assert caught.value.rule == "entry-length"
 
 
 def entries(bundle: bytes) -> list[bytes]:

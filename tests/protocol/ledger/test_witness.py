@@ -8,9 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seefen.protocol.errors import MalformedError
+from seefen.protocol.ledger.note import Checkpoint, sign_checkpoint
+from seefen.protocol.ledger.tree import SIZE_LIMIT
 from seefen.protocol.ledger.witness import (
+    BODY_LIMIT,
     NOTHING,
     SIZE,
+    TEXT,
     Addition,
     Granted,
     Outcome,
@@ -20,7 +24,7 @@ from seefen.protocol.ledger.witness import (
 )
 from seefen.protocol.statements import Head
 from seefen.protocol.suite import PlainKey
-from tests.support.witnesses import LOG, LOG_KEY, Leaves
+from tests.support.witnesses import AT, LOG, LOG_KEY, Leaves
 
 TREE, FORK = Leaves.of(20), Leaves.of(20, branch=b"x")
 OTHER = PlainKey.from_secret(bytes(32))
@@ -47,6 +51,9 @@ class Case:
     body: str = ""
 
 
+UNKNOWN = "this witness does not know the log\n"
+ABOVE = "the old size is above the new one\n"
+LONG = "a proof has 63 hashes at most\n"
 STRANGER = Leaves([b"a"], origin="another.example/log")
 TABLE = [
     Case("the first head", NOTHING, asked(0, 5), 200),
@@ -54,9 +61,9 @@ TABLE = [
     Case("growth", stored(5), asked(5, 13), 200),
     Case("growth from a power of two", stored(8), asked(8, 9), 200),
     Case("the same head again: it is fresh anew", stored(5), asked(5, 5), 200),
-    Case("another log", NOTHING, Addition(0, (), STRANGER.note(1)), 404),
+    Case("another log", NOTHING, Addition(0, (), STRANGER.note(1)), 404, UNKNOWN),
     Case("a stranger's key", NOTHING, Addition(0, (), TREE.note(5, key=OTHER)), 403),
-    Case("the old size is above the new one", stored(9), Addition(9, (), TREE.note(5)), 400),
+    Case("the old size is above the new one", stored(9), Addition(9, (), TREE.note(5)), 400, ABOVE),
     Case("the old size is below the stored one", stored(9), asked(5, 13), 409, "9\n"),
     Case("the old size is above the stored one", stored(5), asked(9, 13), 409, "5\n"),
     Case("an old size, never cosigned", NOTHING, asked(5, 13), 409, "0\n"),
@@ -67,7 +74,8 @@ TABLE = [
     Case("no proof", stored(5), Addition(5, (), TREE.note(13)), 422),
     Case("a proof from nothing", NOTHING, Addition(0, (bytes(32),), TREE.note(5)), 422),
     Case("a proof of nothing", stored(5), Addition(5, (bytes(32),), TREE.note(5)), 422),
-    Case("64 hashes", stored(5), Addition(5, (bytes(32),) * 64, TREE.note(13)), 400),
+    Case("63 hashes", stored(5), Addition(5, (bytes(32),) * 63, TREE.note(13)), 422),
+    Case("64 hashes", stored(5), Addition(5, (bytes(32),) * 64, TREE.note(13)), 400, LONG),
     Case("no note", NOTHING, Addition(0, (), "no note\n"), 400),
     Case(
         "size 0 with the root of something",
@@ -86,8 +94,18 @@ def test_fault_42_a_witness_answers_as_c2sp_says(case: Case) -> None:
         assert found.head == TREE.head(found.head.size)
         return
     assert found.status == case.status
-    if case.status == 409:
-        assert (found.body, found.content_type) == (case.body, SIZE)
+    assert found.content_type == (SIZE if case.status == 409 else TEXT)
+    assert found.body.endswith("\n")
+    if case.body:
+        assert found.body == case.body
+    else:
+        assert case.status != 409
+
+
+def test_the_largest_log_is_cosigned() -> None:
+    head = Checkpoint(LOG, SIZE_LIMIT, bytes(32))
+    addition = Addition(SIZE_LIMIT, (), sign_checkpoint(head, LOG_KEY, AT))
+    assert judge(addition, LOGS, Head(SIZE_LIMIT, bytes(32))) == Granted(head)
 
 
 def test_fault_42_a_changed_byte_of_the_note_is_never_cosigned() -> None:
@@ -148,8 +166,17 @@ NOTE = TREE.note(5)
     ],
 )
 def test_fault_42_what_is_no_question_is_malformed(body: str) -> None:
-    with pytest.raises(MalformedError):
+    with pytest.raises(MalformedError) as caught:
         parse_addition(body)
+    assert caught.value.rule == "add-checkpoint"
+
+
+def test_the_longest_question_is_read() -> None:
+    body = f"old 5\n\n{NOTE}"
+    body += "x" * (BODY_LIMIT - len(body))
+    assert parse_addition(body).old_size == 5
+    with pytest.raises(MalformedError):
+        parse_addition(body + "x")
 
 
 def test_63_hashes_can_be_read() -> None:

@@ -10,9 +10,7 @@ import pytest_asyncio
 from yarl import URL
 
 from seefen.protocol.bundle import Bundle
-from seefen.protocol.errors import MalformedError
 from seefen.protocol.ledger.note import COSIGNATURE, LOG, verifier
-from seefen.protocol.ledger.tiles import encode_entries, parse_bundle_path
 from tests.support import c2sp_reader, casework
 from tests.support.broker import LocalBroker, local_broker
 from tests.support.c2sp_reader import BadLogError, Vkey, replay
@@ -195,13 +193,3 @@ async def raw(device: WebDevice, path: str) -> int:
     url = URL(device.url + quoted, encoded=True)
     async with device.http.get(url, headers=headers) as answer:
         return answer.status
-
-
-def test_fault_47_an_entry_that_no_bundle_holds_is_refused() -> None:
-    assert encode_entries([b"a", b""]) == b"\0\1a\0\0"
-    assert len(encode_entries([bytes(65_535)])) == 65_537
-    with pytest.raises(MalformedError) as caught:
-        encode_entries([bytes(65_536)])
-    assert caught.value.rule == "entry-length"
-    with pytest.raises(MalformedError):
-        parse_bundle_path("tile/0/000")

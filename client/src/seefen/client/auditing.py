@@ -9,13 +9,15 @@ Who looks here is entered himself, before he is shown anything: as a search with
 """
 
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Final, TypeAlias
 
 from seefen.client import alarms
 from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breaches
-from seefen.client.audit.comparing import accuse, compare
+from seefen.client.audit.comparing import accuse, compare, unexplained
 from seefen.client.audit.counting import counts
 from seefen.client.audit.emergencies import emergencies
 from seefen.client.audit.facts import AUDIT, GONE
@@ -32,9 +34,11 @@ from seefen.client.audit.own import own_rows
 from seefen.client.audit.persons import Persons
 from seefen.client.audit.reporting import Statement, statement
 from seefen.client.audit.rowing import rows_of
+from seefen.client.audit.store import Store
 from seefen.client.audit.viewing import ALL, Viewing
 from seefen.client.audit.vouching import Vouching
 from seefen.client.bundling import Bundling, Exported
+from seefen.client.compared import Compared
 from seefen.client.differing import settle
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport, without_quorum
@@ -123,10 +127,25 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
             made = await Bundling(self._engine).make(case=case)
         if made.erased:
             await self._fetching.catch_up()
-            # Else a broker that blanks a reading takes it out of every export without a word.
-            gone = [text for one in made.erased if (text := self._not_erased(one))]
-            made = replace(made, findings=(*made.findings, *gone))
+            made = _with(made, _not_erased(self.store, made.erased))
         return await self.entered(f"export {case or ''}".strip(), lambda: made, _exported)
+
+    async def export_view(self, of: str) -> Exported:
+        """Return the cores that a view shows, as a ZIP that verifies without any of this.
+
+        Args:
+            of: A node, or ``all``; see :meth:`view`.
+
+        Raises:
+            UntrustedError: rule ``not-a-viewer``, or the log itself is not what was signed.
+            RefusedError: rule ``no-entry``: none was made in the period.
+        """
+        view = self.view(of)
+        with needing_the_broker():
+            await view.catch_up()
+            made = await Bundling(self._engine, view.require()).make()
+            made = _with(made, (*view.problems(), *_not_erased(view.store, made.erased)))
+        return await view.entered(f"export of {of}", lambda: made, _exported)
 
     async def acknowledge(self, name: str, why: str) -> Kept:
         """Say why an alarm of this device is no longer one; that is entered with its words.
@@ -153,6 +172,24 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         entry = await self._journal.upload()
         alarms.acknowledge(engine.vault, name, engine.now(), why, entry)
         return next(one for one in alarms.kept(engine.vault) if one.name == name)
+
+    async def compare(self) -> Compared:
+        """Fetch what is new, and compare it with the manifests about the own node.
+
+        Nobody is shown an entry by it, so it is not entered, as :meth:`verify` is not.
+
+        Raises:
+            UntrustedError: rule ``not-an-auditor``, or the log itself is not what was signed.
+            UnreachableError: No broker, nothing to compare with.
+        """
+        self.require_auditor()
+        await self._fetching.catch_up()
+        await accuse(self._engine, self._fetching)
+        return compare(self._engine, self.store)
+
+    def unexplained(self) -> Iterator[tuple[str, Path | None]]:
+        """Yield what :meth:`compare` found and nobody acknowledged, each with its evidence."""
+        return unexplained(self._engine, self.store)
 
     async def shown(self, size: int | None = None) -> dict[str, object]:
         """Return what the log has signed for this device, for others to compare."""
@@ -293,13 +330,6 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         await accuse(self._engine, self._fetching)
         return problems
 
-    def _not_erased(self, index: int) -> str:
-        """Say why a text is missing that should be there; empty if it was erased in order."""
-        facts = self.store.one(index)
-        if facts is None or (facts.act != GONE and not facts.problem):
-            return f"entry {index}: its text is gone, and nothing in the log allows it"
-        return facts.problem
-
     def _own(self, wanted: Filter, after: int, limit: int) -> AuditPage:
         """Return what this device opened itself; it is asked of nobody and entered nowhere."""
         engine, asked = self._engine, wanted
@@ -328,3 +358,20 @@ def _exported(made: Exported) -> int:
 
 def _sentence(flag: Flag) -> str:
     return ", ".join(filter(None, (flag.who, flag.figure)))
+
+
+def _with(made: Exported, findings: Iterable[str]) -> Exported:
+    return replace(made, findings=tuple(dict.fromkeys((*made.findings, *findings))))
+
+
+def _not_erased(store: Store, indices: Iterable[int]) -> Iterator[str]:
+    """Yield why texts are missing that should be there; nothing of what was erased in order.
+
+    Else a broker that blanks a reading takes it out of every export without a word.
+    """
+    for index in indices:
+        facts = store.one(index)
+        if facts is None or (facts.act != GONE and not facts.problem):
+            yield f"entry {index}: its text is gone, and nothing in the log allows it"
+        elif facts.problem:
+            yield facts.problem

@@ -20,16 +20,17 @@ from seefen.client.accusing import grown
 from seefen.client.engine import Engine
 from seefen.client.evidence import accusation
 from seefen.client.standalone import verify
+from seefen.client.wording import stamp
 from seefen.protocol.access import open_committed as open_reason
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import open_envelope, signing_message
 from seefen.protocol.errors import RefusedError, SeefenError
-from seefen.protocol.frames import AuditItem, AuditPage, LogFrom
+from seefen.protocol.frames import AuditItem, AuditPage, LogFrom, ViewFrom
 from seefen.protocol.ledger.note import COSIGNATURE, LOG, VerifierKey
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.ledger.tree import Proof
 from seefen.protocol.search import open_committed as open_account
-from seefen.protocol.statements import Access, Root, Search
+from seefen.protocol.statements import Access, Root, Search, View
 from seefen.protocol.suite import sha256
 
 PAGE: Final = 200
@@ -37,7 +38,7 @@ LOGS: Final = ("authority", "activity")
 TOOLS: Final = ("README.txt", "verify.py", "verify.sh")
 MANIFEST: Final = "MANIFEST.sha256"
 _OLDEST: Final = (1980, 1, 1, 0, 0, 0)  # what a ZIP can say; a true time would tell exports apart
-_MODE: Final = 0o644 << 16
+_MODE: Final = 0o600 << 16  # reasons are in it: for whoever unpacks it alone
 
 Files: TypeAlias = dict[str, bytes]
 Fields: TypeAlias = dict[str, Any]
@@ -77,10 +78,11 @@ class Exported:
 
 
 class Bundling:
-    """Makes exports, over the entries that this device's node may open."""
+    """Makes exports, over the entries that this device's node may open, or of what a view shows."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, view: View | None = None) -> None:
         self._engine = engine
+        self._view = view
 
     async def make(self, *, case: str | None = None) -> Exported:
         """Return an export of all entries of the node and its cases, or of one case.
@@ -143,7 +145,7 @@ class Bundling:
         sizes: dict[int, str] = {}
         while True:
             seen = engine.trust.head("activity").size
-            page = await engine.connection.request("audit", LogFrom(start, PAGE, seen), AuditPage)
+            page = await engine.connection.request(*self._asked(start, seen), AuditPage)
             size = await self._accept(page.checkpoint, page.consistency)
             sizes[size] = page.checkpoint
             items += [(item, page.checkpoint) for item in page.items]
@@ -159,6 +161,11 @@ class Bundling:
             if size != last
         }
         return Collected(note, last, items, growth)
+
+    def _asked(self, start: int, seen: int) -> tuple[str, LogFrom | ViewFrom]:
+        if self._view is not None:
+            return "view", ViewFrom(self._view.of, start, PAGE, seen)
+        return "audit", LogFrom(start, PAGE, seen)
 
     async def _final(self) -> tuple[str, int]:
         """Return the checkpoint that all is to be proved under, and its size.
@@ -199,7 +206,8 @@ class Bundling:
             made[f"consistency/{size}"] = "".join(f"{line}\n" for line in _lines(proof)).encode()
         made["policy"] = policy(self._engine.directory.root)
         made["roots"] = "".join(f"{one.hex()}\n" for one in self._roots()).encode()
-        made["keys.json"] = self._keys(item for item, _ in found.items)
+        signers = (item for item, _ in found.items if item.envelope)
+        made["keys.json"] = self._keys(signers)
         listed = [f"{sha256(made[name]).hex()}  {name}\n" for name in sorted(made)]
         made[MANIFEST] = "".join(listed).encode()
         net = self._engine.directory.net
@@ -259,13 +267,21 @@ class Bundling:
                 devices[device] = directory.device(bytes.fromhex(device)).sign.hex()
             except SeefenError:
                 continue  # nobody knows it: its entries are not proved, and verify.py says so
-        keys = {
+        keys: Fields = {
             "devices": devices,
             "exporter": own,
             "log_key": directory.root.log_key.hex(),
             "net": directory.net.hex(),
         }
+        if self._view is not None:
+            keys["view"] = _shown(self._view)
         return f"{verify.as_text(keys)}\n".encode()
+
+
+def _shown(view: View) -> str:
+    """Say whose cores a view shows, and from when to when they were made."""
+    since = stamp(view.since) if view.since else "the beginning"
+    return f"{view.of or 'all nodes'}, {since} to {stamp(view.upto) if view.upto else 'no end'}"
 
 
 def pack(made: Files) -> bytes:

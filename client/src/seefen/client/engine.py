@@ -18,6 +18,7 @@ from seefen.client import alarms
 from seefen.client.accusing import accuse
 from seefen.client.ahead import ahead, of_entries
 from seefen.client.connection import Connection
+from seefen.client.doubts import doubt
 from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
@@ -206,8 +207,7 @@ class Engine:
         with self.change(), ahead(merged, of_entries(self.directory)) as pieces:
             for piece in pieces:
                 if isinstance(piece, Stub):
-                    self._stubs.check(piece, self.node)
-                    self._stubs.take(piece)
+                    self.take_stub(piece)
                     continue
                 try:
                     one = self.take_item(piece, under)
@@ -243,6 +243,11 @@ class Engine:
             self.keychain.forget_all()
             raise
 
+    def take_stub(self, stub: Stub) -> None:
+        """Take a stub in; one in place of what is for this node raises an alarm."""
+        self._stubs.check(stub, self.node)
+        self._stubs.take(stub)
+
     def take_item(self, item: Item, under: Checkpoint, *, alone: bool = False) -> Taken | None:
         """Take one item in; what breaks a rule raises an alarm and has no effect.
 
@@ -262,6 +267,7 @@ class Engine:
             if alone:
                 return None
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
+            doubt(self.vault, bytes.fromhex(taken.core.case))
             self._stubs.take(_stub(taken))
             return None
         self._heads.note(taken)
@@ -276,6 +282,7 @@ class Engine:
             case Object() as obj:
                 if taken.core.n != state.object_count:
                     self.alarm(f"entry {taken.index} has a wrong number in {state.number}")
+                    doubt(self.vault, obj.case)
                 found = self.keychain.open_cover(obj)
                 data = None if found is None else found.data
                 spoiled = found is None and self.case_key(obj.case, obj.gen) is not None
@@ -298,6 +305,7 @@ class Engine:
                 raise  # a number used twice: a cloned device (attack 36)
             # What was withheld must not take the next with it, nor be lost once it is shown.
             self.alarm(f"something was withheld beside entry {taken.index}: a number is missing")
+            doubt(self.vault, stub.case)
             return self.trust.follow(taken, reader=self.node, past_gap=True)
 
     def in_order(self, kind: str, entry: Entry, envelope: bytes) -> bool:

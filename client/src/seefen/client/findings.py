@@ -176,12 +176,26 @@ class PersonSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonAnswer:
-    """The answer to a person: ``entry`` is the keyholder's search it rests on."""
+class PersonSought:
+    """What a keyholder looked for, as his entry says: ``name`` as he typed it.
+
+    ``words`` are those of it that a message must have to be found: one that is too short is none.
+    ``found`` messages have them, of ``searched``.
+    """
 
     entry: AuditRow
+    name: str
+    words: tuple[str, ...]
+    found: int
     searched: int
     closed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAnswer:
+    """The answer to a person; ``sought`` is what it rests on."""
+
+    sought: PersonSought
     seen: tuple[PersonSeen, ...]
     head: int
     cosigned: Cosigned

@@ -14,7 +14,7 @@ from seefen.client.sender import Parcel, Sender
 from seefen.protocol.authority_rules import GUEST_LIFE, VIEW_LIFE
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.manifest import NETWORK, is_whole, views
-from seefen.protocol.statements import Device, View
+from seefen.protocol.statements import LATEST, Device, View
 from seefen.protocol.suite import SigningKey
 
 LEAST: Final = 4  # letters of an id that tell a device from others
@@ -80,15 +80,24 @@ class Granting:
 
         Raises:
             RefusedError: rule ``unknown-device``, ``not-an-admin``, ``admins``: more than this one
-                must sign; ``view-period`` or ``view-life``.
+                must sign; ``own-guest``: a device of this node; ``view-period`` or ``view-life``.
             UntrustedError: rule ``role``: it is no auditor's device.
         """
         engine = self._engine
         await self._synced()
         if days > GUEST_DAYS:
             raise RefusedError(f"a guest looks for at most {GUEST_DAYS} days", rule="view-life")
+        if since < 0 or upto > LATEST:
+            raise RefusedError("a period lies between the years 1970 and 9000", rule="view-period")
+        guest = self._find(device)
+        if guest.node == engine.node:
+            # It sees all that a guest would, and would be alarmed and entered as a stranger.
+            raise RefusedError(
+                f"{device} is of your own node: its auditors look without being let in",
+                rule="own-guest",
+            )
         fields = {"since": since, "upto": upto, "expires": engine.now() + days * DAY - _SLACK}
-        return await self._give(self._find(device), engine.node, self._own(), fields)
+        return await self._give(guest, engine.node, self._own(), fields)
 
     async def take_back(self, device: str, keys: Sequence[SigningKey] | None = None) -> ViewGrant:
         """End a view at once: of the network, signed with root keys; of the own node without.

@@ -19,7 +19,14 @@ from seefen.client import marks
 from seefen.client.engine import Engine
 from seefen.client.keying import heard_at
 from seefen.client.sender import Parcel, Sender
-from seefen.client.stating import NO_CASE, SHIFT, remember, remembered
+from seefen.client.stating import (
+    NO_CASE,
+    SHIFT,
+    audits,
+    is_unsealed,
+    remember,
+    remembered,
+)
 from seefen.client.trust import Taken
 from seefen.client.values import Hit
 from seefen.client.views import Row, ref_of
@@ -34,7 +41,6 @@ from seefen.protocol.errors import (
 )
 from seefen.protocol.search import QUERY_LIMIT, Account, Sought, fits, seal_account
 from seefen.protocol.statements import Part, Search
-from seefen.protocol.suite import SUITE, new_id
 
 LEASE: Final = 72 * 3600  # seconds without the broker in which searching goes on
 BATCH: Final = 15 * 60  # seconds that automated searches wait for others
@@ -198,6 +204,11 @@ class Journal:
         row = self._engine.vault.one("SELECT count(*) FROM journal")
         return 0 if row is None else int(row[0])
 
+    @property
+    def is_unsealed(self) -> bool:
+        """Whether what is looked for now is entered so that nobody can read what for."""
+        return is_unsealed(self._engine)
+
     async def upload(self, patience: float = PATIENCE) -> int | None:
         """Tell the log what waits; return where the newest search of an officer stands.
 
@@ -262,18 +273,11 @@ class Journal:
 
     def _statement(self, parcel: Parcel, lines: list[Line]) -> Search:
         engine, first = self._engine, lines[0]
-        audit = engine.directory.mailbox(engine.node, "audit")
+        audit = next(iter(audits(engine, engine.node)), None)
         detail, reasons = seal_account(_account(lines), device=engine.keys.device, audit=audit)
-        return Search(
-            SUITE,
-            engine.directory.net,
+        return parcel.caseless(
+            Search,
             "search",
-            new_id(),
-            engine.node,
-            engine.keys.device,
-            parcel.next_device_n(),
-            engine.directory.head(),
-            engine.trust.head("activity"),
             made_at=first.sought.at,
             automated=first.automated,
             count=len(lines),

@@ -20,7 +20,7 @@ from seefen.client.journal import Journal
 from seefen.client.opening import beside, open_behind
 from seefen.client.related import channels_of, related
 from seefen.client.sender import Parcel, Sender
-from seefen.client.stating import SHIFT, remember, remembered
+from seefen.client.stating import SHIFT, audits, remember, remembered
 from seefen.client.trust import Taken
 from seefen.client.unwitnessed import stale
 from seefen.client.urgent import emergency_of, is_urgent
@@ -44,7 +44,7 @@ from seefen.protocol.errors import (
 from seefen.protocol.messages import Forwarded, Message, decode_message
 from seefen.protocol.objects import open_message, unwrap_content_key
 from seefen.protocol.onward import Original
-from seefen.protocol.statements import Access, Mailbox, Object
+from seefen.protocol.statements import Access, Object
 
 PURPOSES: Final = (
     "prevention",
@@ -231,7 +231,10 @@ class Reader:
         reason = commit_reason(text)
         key = engine.case_key(state.case, state.generation.gen)
         sealed = seal_reason(
-            reason, case=state.case, device=engine.keys.device, audits=self._audits(state)
+            reason,
+            case=state.case,
+            device=engine.keys.device,
+            audits=audits(engine, engine.node, state.owner),
         )
 
         def make(parcel: Parcel) -> tuple[bytes, ...]:
@@ -343,12 +346,6 @@ class Reader:
                 rule="lost-key",
             )
         return taken.index, unwrap_content_key(obj, generation_key, keys[obj.object])
-
-    def _audits(self, state: CaseState) -> list[Mailbox]:
-        directory = self._engine.directory
-        nodes = sorted({self._engine.node, state.owner})
-        found = (directory.mailbox(node, "audit") for node in nodes)
-        return [mailbox for mailbox in found if mailbox is not None]
 
     def _keep_granted(self, taken: Taken, keys: dict[bytes, bytes], note: bytes) -> None:
         """Keep an access, and open what it released: also when its answer came twice."""

@@ -34,6 +34,7 @@ from seefen.protocol.suite import SUITE, SigningKey, new_id, random_bytes, sha25
 TRIES: Final = 5
 NO_CASE: Final = b""
 A = TypeVar("A", bound=Activity)
+C = TypeVar("C", bound=Caseless)
 U = TypeVar("U", bound=Authority)
 
 
@@ -81,21 +82,27 @@ class Parcel:
 
     def activity(self, type_: type[A], kind: str, case: bytes, **fields: Any) -> A:
         """Make a statement of the activity log with the next numbers."""
+        mine: dict[str, Any] = {"case": case, "case_n": self.next_case_n(case), **fields}
+        return type_(**self._said(kind) | mine)
+
+    def caseless(self, type_: type[C], kind: str, **fields: Any) -> C:
+        """Make a statement of the activity log that is of no case, with the next number."""
+        return type_(**self._said(kind) | fields)
+
+    def _said(self, kind: str) -> dict[str, Any]:
+        """Return what each statement of the activity log says of its author and the logs."""
         engine = self.engine
-        return type_(
-            suite=SUITE,
-            net=engine.directory.net,
-            kind=kind,
-            nonce=fields.pop("nonce", new_id()),
-            case=case,
-            node=engine.node,
-            device=engine.keys.device,
-            device_n=self.next_device_n(),
-            case_n=self.next_case_n(case),
-            authority=engine.directory.head(),
-            activity=engine.trust.head("activity"),
-            **fields,
-        )
+        return {
+            "suite": SUITE,
+            "net": engine.directory.net,
+            "kind": kind,
+            "nonce": new_id(),
+            "node": engine.node,
+            "device": engine.keys.device,
+            "device_n": self.next_device_n(),
+            "authority": engine.directory.head(),
+            "activity": engine.trust.head("activity"),
+        }
 
     def authority(
         self, type_: type[U], kind: str, chain: tuple[str, bytes | str], **fields: Any

@@ -76,11 +76,11 @@ def seal_name(
         at: Unix seconds.
 
     Raises:
-        RefusedError: rule ``form``: no name, or too long.
+        RefusedError: rule ``person-name``: none, or too long.
     """
     text = name.strip().encode()
     if not 0 < len(text) <= NAME_LIMIT:
-        raise RefusedError(f"a name has 1 to {NAME_LIMIT} bytes", rule="form")
+        raise RefusedError(f"a name has 1 to {NAME_LIMIT} bytes", rule="person-name")
     one = random_bytes(LENGTH)
     two = _xor(one, text + bytes(LENGTH - 1 - len(text)) + bytes([len(text)]))
     audit, case = mailboxes

@@ -27,6 +27,7 @@ from seefen.server.store.soundness import Soundness, ask_soundness
 
 CLOCK_SECONDS: Final = 5.0
 WARN_DAYS: Final = 21
+NAMED: Final = 10  # entries that are named one by one
 BLOCK: Final = 512  # bytes, whatever the file system's own blocks have
 
 
@@ -64,6 +65,7 @@ async def examine_database(config: Config, dsn: str) -> list[Finding]:
                 _clock(sound),
                 _settings(sound),
                 *await _ledger(store, config),
+                await _texts(store),
                 await asyncio.to_thread(_bodies, config, sound),
             ]
     except UnreachableError as err:
@@ -155,6 +157,20 @@ async def _ledger(store: Store, config: Config) -> list[Finding]:
     if heads.authority.size:
         found.append(Finding(good=False, text=f"high-water mark: {lost}"))
     return found
+
+
+async def _texts(store: Store) -> Finding:
+    """Say which entries came back from mirrors without what was signed in them."""
+    lost, bodiless = sorted(await store.lost()), len(await store.bodiless())
+    if not lost and not bodiless:
+        return Finding(good=True, text="texts: every entry has what was signed in it, or its end")
+    some = f" ({', '.join(map(str, lost[:NAMED]))}{', ...' if len(lost) > NAMED else ''})"
+    text = f"texts: {len(lost)} entries stand without theirs{some if lost else ''}"
+    text += f", {bodiless} messages without their sealed body" if bodiless else ""
+    return Finding(
+        good=False,
+        text=f"{text}: the mirror of another node may have them: `seefen-server recover --from`",
+    )
 
 
 async def _mark(prover: Prover, mark: Mark, heads: Heads, config: Config) -> Finding:

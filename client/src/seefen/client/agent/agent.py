@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, Alarms
+from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, WITHHELD, Alarms
 from seefen.client.agent.cosigning import Cosigner
 from seefen.client.agent.mirror import LogMirror, MirrorError
 from seefen.client.agent.openings import Openings
@@ -31,6 +31,9 @@ RETRY: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 STALE_SECONDS: Final = 600
 NO_QUORUM: Final = "no-quorum"
 MISSING: Final = "missing-opening"
+MISMATCH: Final = "manifest-mismatch"
+LATE: Final = "manifest-late"
+COMPARE_SECONDS: Final = 86_400  # as often as network auditors write manifests
 CHUNK: Final = 1 << 16  # leaves that are held in memory at once
 
 
@@ -63,6 +66,7 @@ class Agent:
         self._clock = clock
         self._began = clock()
         self._newest_at = 0
+        self._compared_at = 0.0
         self._tries = 0
         self._accused: set[str] = set()
 
@@ -104,8 +108,11 @@ class Agent:
                 await self._mirror(newest)
         self._watch_own_keys()
         await self._open()
+        for sentence in self._client.logs.withheld():
+            self.alarms.ring(WITHHELD, CRITICAL, sentence)
         await self._publish()
         await self._keep_up()
+        await self._compare()  # last: what comes here may be long, or not what was asked
 
     async def _try_round(self) -> float:
         try:
@@ -218,6 +225,22 @@ class Agent:
         upto = max((one.upto for one in made), default=0)
         text = f"manifests for {nodes} nodes were published, of all entries before {upto}"
         self.alarms.ring("manifests", NOTICE, text)
+
+    async def _compare(self) -> None:
+        """Say once a day, and at the start, what manifests name and was not shown here."""
+        audit, now = self._client.audit, self._clock()
+        # The broker shows an agent that is no auditor neither manifests nor entries.
+        if not audit.is_auditor or 0 <= now - self._compared_at < COMPARE_SECONDS:
+            return
+        found = await audit.compare()
+        for sentence, evidence in audit.unexplained():
+            self.alarms.ring(MISMATCH, CRITICAL, sentence, evidence)
+        overdue = [one.sentence for one in found.late if one.overdue]
+        for sentence in overdue:  # who hides a manifest, too, is found by this alone
+            self.alarms.ring(LATE, WARNING, sentence)
+        if not overdue:
+            self.alarms.over(LATE)
+        self._compared_at = now
 
     async def _keep_up(self) -> None:
         """Do what falls to a device that is always there, as far as its role lets it."""

@@ -127,9 +127,10 @@ def _said_else(statement: Statement) -> str:
     match statement:
         case View():
             whose = statement.of or "the whole network"
-            end = f"until {stamp(statement.expires)}" if statement.expires else "no more"
             who = f"device {statement.device.hex()[:8]} of {statement.node}"
-            return f"{who} may look at the entries of {whose} {end}"
+            if not statement.expires:
+                return f"{who} may look at the entries of {whose} no more: its view was taken back"
+            return f"{who} may look at the entries of {whose} until {stamp(statement.expires)}"
         case Suspend():
             return f"{statement.node} was suspended, or let in again, by the holders of the root"
         case _:
@@ -141,6 +142,13 @@ def _advice(statement: Statement) -> str:
         return (
             "If nobody of your node did this, an admin's key is stolen: `seefen device revoke "
             f"{statement.device.hex()[:8]} --why compromised` at once, and that admin's device too"
+        )
+    if isinstance(statement, View) and statement.of and not statement.expires:
+        # Nobody sees more by it, but somebody may be kept from looking.
+        return (
+            f"If nobody of {statement.of} ended it, an admin's key is stolen there: end that "
+            "admin's device; `seefen guest list` shows who may look, `seefen guest add` lets a "
+            "guest look again"
         )
     if isinstance(statement, View) and statement.of:
         return (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
+from seefen.client.audit.admission import Admission, admission
 from seefen.client.audit.filters import case_id
 from seefen.client.audit.looking import Looking
 from seefen.client.audit.rowing import case_name
@@ -74,6 +75,8 @@ class Breach:
 
     Attributes:
         own: The device is one of this node, whose admins can revoke it.
+        since: When a case was opened; of a device 0, see ``admitted``.
+        admitted: Where and when a device was let in; None for a case.
         until: 0 while the device is in force.
         aware_at: When one became aware; ``stated`` is when somebody stated that here, 0 if it is
             when this was first asked.
@@ -85,6 +88,7 @@ class Breach:
     officer: str
     roles: tuple[str, ...]
     since: int
+    admitted: Admission | None
     until: int
     exposed: tuple[Exposed, ...]
     readers: tuple[Reader, ...]
@@ -108,13 +112,13 @@ class Breaches(Looking):
         Raises:
             UntrustedError: No auditor, or the log itself is not what was signed.
             RefusedError: rule ``unknown-breach``: neither is known here; ``several-officers``;
-                ``form``: the time is to come, or before 1970.
+                ``aware``: the time is to come, or before 1970.
         """
         fresh = await self.catch_up()
         engine = self._engine
         if aware is not None and not 0 < aware <= engine.now():
             raise RefusedError(
-                "a time at which one became aware is over, and after 1970", rule="form"
+                "a time at which one became aware is over, and after 1970", rule="aware"
             )
         case, found = self._meant(what)
 
@@ -187,7 +191,8 @@ class Breaches(Looking):
         tell = {node for one in exposed for node in _to_tell(one)} | {device.node}
         return Breach(
             f"device {device.device.hex()[:8]}", device.node, device.node == engine.node,
-            device.officer, device.roles, device.starts, until, tuple(exposed), (),
+            device.officer, device.roles, 0, admission(engine, self.store, device.device), until,
+            tuple(exposed), (),
             tuple(sorted(tell)), *self._aware(device.device.hex()),
             self._unknown(fresh, device.node),
         )  # fmt: skip
@@ -262,7 +267,7 @@ class Breaches(Looking):
         known = tuple(Reader(*who, *count) for who, count in sorted(readers.items()))
         return Breach(
             engine.name_of(state), state.owner, state.owner == engine.node, "", (),
-            state.opened_at.at, 0, (exposed,), known, _to_tell(exposed), *self._aware(case),
+            state.opened_at.at, None, 0, (exposed,), known, _to_tell(exposed), *self._aware(case),
             self._unknown(fresh, state.owner),
         )  # fmt: skip
 

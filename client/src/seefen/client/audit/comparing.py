@@ -6,6 +6,7 @@ then the next one does not begin where the last ended, or they are late.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from seefen.client import alarms
@@ -113,6 +114,18 @@ async def accuse(engine: Engine, fetching: Fetching) -> None:
             await _keep(engine, fetching, index, hidden, sentence)
 
 
+def unexplained(engine: Engine, store: Store) -> Iterator[tuple[str, Path | None]]:
+    """Yield the alarms about manifests that nobody has acknowledged, each with its evidence."""
+    found = _through(engine, store)
+    for sentence in alarms.unanswered(engine.vault):
+        if sentence in found.broken:
+            yield sentence, None
+        for index in found.author:
+            if f" in entry {index} " in sentence and "(manifest-mismatch)" in sentence:
+                path = engine.home / FOLDER / _evidence(index)
+                yield sentence, path if path.exists() else None
+
+
 def _says(who: str, index: int) -> str:
     return f"{who} says in entry {index} that your node must have been shown"
 
@@ -142,7 +155,11 @@ async def _keep(
         {"index": one, "record": "" if row is None else row[0].hex()}
         for one, row in records.items()
     ]
-    keep_evidence(engine.home / FOLDER, f"manifest-mismatch-{index}.json", value)
+    keep_evidence(engine.home / FOLDER, _evidence(index), value)
+
+
+def _evidence(index: int) -> str:
+    return f"manifest-mismatch-{index}.json"
 
 
 def _through(engine: Engine, store: Store) -> Found:

@@ -1,6 +1,6 @@
 """Counts: what the verdict and the monthly report say in numbers."""
 
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.filters import OPERATIONS
@@ -9,6 +9,8 @@ from seefen.client.once import opened
 from seefen.protocol.statements import Search
 
 PROVED: Condition = (("proved", "yes"),)
+# What the verdict calls readings, and what a sample is drawn from.
+READ: Final[tuple[Condition, ...]] = (PROVED, (("act", "access"),))
 
 
 class Counts(TypedDict):
@@ -32,7 +34,7 @@ def counts(store: Store, start: int = 0, stop: int | None = None) -> Counts:
 
     searched, crossed, audits = _searches(store, start, stop)
     return Counts(
-        readings=count((("act", "access"),)),
+        readings=store.count_of(READ, start=start, stop=stop),
         searches=searched,
         cross_checks=crossed,
         audits=audits,

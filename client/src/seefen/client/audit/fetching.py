@@ -48,14 +48,14 @@ class Fetching:
 
     def __init__(self, engine: Engine, of: str | None = None) -> None:
         self._engine = engine
-        self._of = of
+        self.of = of  # whose cores, under a view
         self._store: Store | None = None
 
     @property
     def store(self) -> Store:
         """What was checked so far; its tables are made when they are first needed."""
         if self._store is None:
-            of = self._of
+            of = self.of
             self._store = Store(self._engine.vault, OWN if of is None else tables(of))
         return self._store
 
@@ -182,7 +182,7 @@ class Fetching:
         if limit == 1:
             indices = indices[:1] if indices[:1] == [start] else []
         gone = (one.entry.index for one in page.items if not one.entry.core)
-        said = self._of is not None and any(item.kind == "erased" for item in page.items)
+        said = self.of is not None and any(item.kind == "erased" for item in page.items)
         if said or any(index >= erased_upto(engine.vault) for index in gone):
             await self._learn_erasures()
         kept = self._checked([i for i in page.items if i.entry.index in indices], start, signed)
@@ -195,21 +195,21 @@ class Fetching:
         try:
             return await self._engine.connection.request(*asked, AuditPage)
         except (UntrustedError, RefusedError, OutOfTurnError) as err:
-            if self._of is None:
+            if self.of is None:
                 await require_honest(self._engine, err, of_case=case is not None)
             raise
 
     def _asked(
         self, start: int, limit: int, seen: int, case: bytes | None = None
     ) -> tuple[str, LogFrom | CaseFrom | ViewFrom]:
-        if self._of is not None:
-            return "view", ViewFrom(self._of, start, limit, seen)
+        if self.of is not None:
+            return "view", ViewFrom(self.of, start, limit, seen)
         if case is not None:
             return "case-audit", CaseFrom(case, start, limit, seen)
         return "audit", LogFrom(start, limit, seen)
 
     def _check(self, item: AuditItem, signed: SignedCheckpoint) -> Checked:
-        return check(self._engine, item, signed, bare=self._of is not None)
+        return check(self._engine, item, signed, bare=self.of is not None)
 
     async def _learn_erasures(self) -> None:
         """Learn what the log says was erased: it says so later than where it is missing."""

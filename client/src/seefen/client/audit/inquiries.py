@@ -2,8 +2,9 @@
 
 from seefen.client.audit import flags as rules
 from seefen.client.audit import sampling
+from seefen.client.audit.counting import READ
 from seefen.client.audit.facts import AUDIT, Facts
-from seefen.client.audit.filters import READINGS, case_id
+from seefen.client.audit.filters import case_id
 from seefen.client.audit.filters import month as months
 from seefen.client.audit.looking import Looking, needing_the_broker, once
 from seefen.client.audit.own import require_owner
@@ -140,15 +141,16 @@ class Inquiries(Looking):
                 who could leave it would choose among seeds.
 
         Raises:
-            RefusedError: rule ``form``: fewer than 1 or more than 500.
+            RefusedError: rule ``form``: fewer than 1 or more than 500; ``sample-waits``: one with
+                another number waits for its seed; ``no-readings``: there is none to draw from.
         """
         if not 1 <= count <= sampling.MOST:
             raise RefusedError(f"a sample has 1 to {sampling.MOST} entries", rule="form")
         await self.catch_up()
-        name = f"{month or 'all'}/{count}"
-        made = sampling.rule(self._engine, name)
+        self.span(month)
+        made = self._fixed(count, month)
         if made is None or (anew and self.head >= made.size):
-            return await self._commit(name, count, month)
+            return await self._commit(count, month)
         with needing_the_broker():
             root = await self._root(made.size)
         if root is None:
@@ -159,21 +161,51 @@ class Inquiries(Looking):
             drawn = sampling.draw(self.store, made, known)
             return [facts for index in drawn if (facts := self.store.one(index)) is not None]
 
-        found = await self.entered(f"sample {name}, seed: root at {made.size}", look, len)
+        asked = f"sample {month or 'all'}/{count}, seed: root at {made.size}"
+        found = await self.entered(asked, look, len)
         rows = tuple(rows_of(self._engine, self.store, found, self.head))
         return self._sample(made, known.hex(), rows)
 
-    async def _commit(self, name: str, count: int, month: str) -> Sample:
+    def _fixed(self, count: int, month: str) -> Rule | None:
+        """Return the rule that waits for its seed, else the last one for so many readings."""
+        waits = self._waiting(month)
+        if waits is None:
+            return sampling.rule(self._engine, month, count)
+        if waits.count != count:
+            raise RefusedError(
+                f"a sample of {waits.count} waits for its seed, the root at {waits.size} "
+                f"({waits.size - self.head} entries to go): one waits at a time, or seeds could be "
+                "chosen",
+                rule="sample-waits",
+            )
+        sampling.keep_rule(self._engine, month, waits)
+        return waits
+
+    def _waiting(self, month: str) -> Rule | None:
+        """Return the rule of this officer that waits for its seed, made by any device of his."""
+        engine, head = self._engine, self.head
+        own = engine.directory.device(engine.keys.device)
+        who = (("officer", own.officer),) if own.officer else (("device", own.device.hex()),)
+        asked: tuple[Condition, ...] = (who, (("act", "search"),), (("purpose", AUDIT),))
+        found = self.store.each(asked, start=max(0, head - sampling.AHEAD))
+        entered = sampling.rules_in(rows_of(engine, self.store, list(found), head), month)
+        # An admin opens no account of his own: what his device keeps is all he has.
+        kept = sampling.kept_rules(engine, month)
+        return next((made for made in (*entered, *kept) if made.size > head), None)
+
+    async def _commit(self, count: int, month: str) -> Sample:
+        self.require_fresh("audit", "the rule of the sample")  # others check that it came first
         start, stop = self.span(month)
         stop = self.head if stop is None else stop
         size = self.head + sampling.AHEAD
-        where = f"entries {start} to {stop - 1}" if start < stop else "no entry"
-        said = f"sample of {count}, {where}, to be drawn by the root at {size}"
-
-        def look() -> Rule:
-            return Rule(count, start, stop, size, None)
-
-        made = self._journal.enter("audit", said, look, once)
+        made = Rule(count, start, stop, size, None)
+        if not self._readings(made):
+            raise RefusedError(
+                f"no reading {f'of {month}' if month else 'at all'} is proved here: there is "
+                "nothing to draw from",
+                rule="no-readings",
+            )
+        self._journal.enter(AUDIT, sampling.said(made, month), lambda: made, once)
         entry = await self._journal.upload()
         if entry is None or entry >= size:
             raise RefusedError(
@@ -182,7 +214,7 @@ class Inquiries(Looking):
                 rule="unreachable",
             )
         made = Rule(count, start, stop, size, entry)
-        sampling.keep_rule(self._engine, name, made)
+        sampling.keep_rule(self._engine, month, made)
         return self._sample(made, "", ())
 
     async def _root(self, size: int) -> bytes | None:
@@ -194,19 +226,13 @@ class Inquiries(Looking):
         return sampling.root_at(self._engine, size)
 
     def _sample(self, made: Rule, root: str, rows: tuple[AuditRow, ...]) -> Sample:
-        asked = (READINGS,)
-        readings = sum(1 for _ in self.store.indices(asked, start=made.start, stop=made.stop))
         return Sample(
-            made.count,
-            made.start,
-            made.stop,
-            made.size,
-            made.entry,
-            root,
-            rows,
-            self.head,
-            readings,
-        )
+            made.count, made.start, made.stop, made.size, made.entry, root, rows, self.head,
+            self._readings(made),
+        )  # fmt: skip
+
+    def _readings(self, made: Rule) -> int:
+        return self.store.count_of(READ, start=made.start, stop=made.stop)
 
 
 def _rows(found: CaseAudit) -> int:

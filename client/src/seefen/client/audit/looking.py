@@ -145,6 +145,24 @@ class Looking:
             raise UntrustedError(f"{two}: these are two persons", rule="two-persons")
         return row, () if row.search is None else row.search.sought or ()
 
+    def require_fresh(self, box: str, what: str) -> None:
+        """Check that nobody was taken out who has the keys of a mailbox of the own node.
+
+        Args:
+            box: ``audit`` or ``case``.
+            what: Is sealed to it, and taken up by its holders.
+
+        Raises:
+            RefusedError: rule ``stale-mailbox``.
+        """
+        if self._engine.directory.mailbox_stale(self._engine.node, box):
+            whose = "an auditor" if box == "audit" else "a keyholder"
+            raise RefusedError(
+                f"a device was taken out that holds the keys {what} is sealed to: {whose} renews "
+                "them by his next command, any one; then do this again",
+                rule="stale-mailbox",
+            )
+
     def is_doubted(self, device: bytes) -> bool:
         """Whether a device was revoked for another reason than that its officer left it."""
         directory = self._engine.directory

@@ -21,7 +21,6 @@ from seefen.protocol.frames import AuditPage, LogFrom
 from seefen.protocol.ledger.record import Core, decode_core
 from seefen.protocol.manifest import MOST, NETWORK, Owners, as_gaps, is_whole, must_see
 from seefen.protocol.statements import Manifest
-from seefen.protocol.suite import SUITE, new_id
 
 DAY: Final = 86_400  # seconds: each node hears at least once a day
 LAST: Final = "manifests/at"
@@ -126,24 +125,12 @@ class Publishing:
 
         def make(parcel: Parcel) -> None:
             for part in parts:
-                parcel.add(
-                    Manifest(
-                        SUITE,
-                        engine.directory.net,
-                        "manifest",
-                        new_id(),
-                        engine.node,
-                        engine.keys.device,
-                        parcel.next_device_n(),
-                        engine.directory.head(),
-                        engine.trust.head("activity"),
-                        of=part.of,
-                        start=part.start,
-                        upto=part.upto,
-                        visible=as_gaps(part.start, part.indices),
-                        closed=part.closed,
-                    )
-                )
+                visible = as_gaps(part.start, part.indices)
+                manifest = parcel.caseless(
+                    Manifest, "manifest", of=part.of, start=part.start, upto=part.upto,
+                    visible=visible, closed=part.closed,
+                )  # fmt: skip
+                parcel.add(manifest)
 
         async with engine.lock:
             taken = await self._sender.send(make)

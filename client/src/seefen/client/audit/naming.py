@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.looking import Looking, once
 from seefen.client.findings import AuditRow, NameTold
+from seefen.client.wording import stamp
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.naming import (
@@ -90,11 +91,39 @@ class Naming(Looking):
 
         Raises:
             UntrustedError: rule ``role``: no admin; ``two-persons``: one person holds both halves.
-            RefusedError: rule ``audit-file``; ``unknown-officer``; ``no-mailbox``;
-                ``stale-mailbox``: what it would be sealed to is held by a device that is gone.
+            RefusedError: rule ``name-known``: one stands there, which nobody alone can look at;
+                ``audit-file``; ``unknown-officer``; ``no-mailbox``; ``stale-mailbox``: what it
+                would be sealed to is held by a device that is gone.
         """
-        engine, own = self._engine, self._acting_as("admin")
-        register = register or Register(node=engine.node)
+        own = self._acting_as("admin")
+        if register is not None and officer in register.names:
+            raise RefusedError(
+                f"a name stands under {officer} in this register already, and it stays",
+                rule="name-known",
+            )
+        return self._written(own, officer, name, register or Register(node=self._engine.node))
+
+    async def name_anew(
+        self, officer: str, name: str, register: Register
+    ) -> tuple[Register, int | None]:
+        """Return a register with another name under a pseudonym, and the entry that says so.
+
+        It is entered, for the auditors: whoever exchanged a name unseen could lay another person
+        under what an officer did. The entry is None while it waits for the broker.
+
+        Raises:
+            UntrustedError, RefusedError: as :meth:`name_put`; rule ``unknown-officer``, too, where
+                no name stands under it; ``lease``, ``a-clock`` or ``disk``: it cannot be entered.
+        """
+        own = self._acting_as("admin")
+        if officer not in register.names:
+            raise RefusedError(f"{officer} is not in this register", rule="unknown-officer")
+        made = self._written(own, officer, name, register)
+        self._journal.enter(AUDIT, f"{_asked(officer)}, written anew", lambda: made, once)
+        return made, await self._journal.upload()
+
+    def _written(self, own: Device, officer: str, name: str, register: Register) -> Register:
+        engine = self._engine
         self._require_ours(register)
         if officer not in {one.officer for one in engine.directory.devices(engine.node)}:
             raise RefusedError(
@@ -147,7 +176,15 @@ class Naming(Looking):
         given = self._given(half)
         box = self._mailbox("audit", half.gen)
         seed = self._seed(box)
-        two = take_over(bytes.fromhex(half.sealed), _about(signed, half.entry), box, seed)
+        try:
+            two = take_over(bytes.fromhex(half.sealed), _about(signed, half.entry), box, seed)
+        except UntrustedError as err:
+            raise UntrustedError(
+                f"this half is not of the name that stands under {half.officer} in this register: "
+                f"that was written {stamp(entry.made_at)}, the half was given {stamp(given.at)}. "
+                "It was written anew, this is another copy of the register, or the file was bent",
+                rule="half-given",
+            ) from err
         name = join(self._opened(entry, "audit", entry.audit_gen), two)
         told = NameTold(half.officer, name, given, entry.made_at, self.head)
         return await self.entered(f"{_asked(half.officer)}, half of entry {half.entry}",
@@ -217,13 +254,7 @@ class Naming(Looking):
         be sealed to it, and who came after it could not open what is.
         """
         found = self._mailbox(box)
-        if self._engine.directory.mailbox_stale(self._engine.node, box):
-            whose = "an auditor" if box == "audit" else "a keyholder"
-            raise RefusedError(
-                f"a device was taken out that holds the keys a name is sealed to: {whose} renews "
-                "them by his next command, any one; then do this again",
-                rule="stale-mailbox",
-            )
+        self.require_fresh(box, "a name")
         return found
 
     def _mailbox(self, box: str, gen: int | None = None) -> Mailbox:

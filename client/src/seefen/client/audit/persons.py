@@ -17,11 +17,11 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from seefen.client.audit.facts import Facts
-from seefen.client.audit.looking import Looking
+from seefen.client.audit.looking import Looking, once
 from seefen.client.audit.rowing import row_of_entry
 from seefen.client.audit.store import Condition
 from seefen.client.engine import Engine
-from seefen.client.findings import AuditRow, PersonAnswer, PersonSeen
+from seefen.client.findings import AuditRow, PersonAnswer, PersonSeen, PersonSought
 from seefen.client.folding import fold_all
 from seefen.client.searching import LEAST, Words, query_of, renew, words_of
 from seefen.client.views import Row, ref_of, rows
@@ -94,8 +94,9 @@ class Persons(Looking):
 
         Raises:
             UntrustedError: rule ``role``: this device is no ``keyholder``.
-            RefusedError: rule ``form``: too short or too long, or found too often; ``unreachable``:
-                it is not in the log yet.
+            RefusedError: rule ``person-name``: too short or too long; ``unreachable``: it is not in
+                the log yet; ``stale-mailbox``: no auditor could
+                take it up.
         """
         engine = self._engine
         device = engine.directory.device(engine.keys.device)
@@ -103,10 +104,10 @@ class Persons(Looking):
             raise UntrustedError("a keyholder looks for the person, on his own device", rule="role")
         words = words_of(name)
         if not words:
-            raise RefusedError(f"give a name of at least {LEAST} letters", rule="form")
-
+            raise RefusedError(f"give a name of at least {LEAST} letters", rule="person-name")
         if len(name) > NAME_LIMIT:
-            raise RefusedError(f"a name has at most {NAME_LIMIT} letters", rule="form")
+            raise RefusedError(f"a name has at most {NAME_LIMIT} letters", rule="person-name")
+        self.require_fresh("audit", "the search")  # the auditor finds in it what was found
         pack = self._pack(device.officer, tuple(_found(engine, words)))
         # Nothing of it is shown before it was written down, with the hash of what was found.
         self._journal.enter(PURPOSE, f"{name}{pack.bound}", lambda: pack, _found_in)
@@ -130,6 +131,16 @@ class Persons(Looking):
             found=found,
         )  # fmt: skip
 
+    async def person_sought(self, pack: Pack) -> PersonSought:
+        """Say whom a keyholder looked for, so that an auditor can say whether it is who asks.
+
+        Raises:
+            UntrustedError, RefusedError: as :meth:`person_seen`.
+        """
+        await self.catch_up()
+        said = f"person: whom the search at entry {pack.entry} was for"
+        return await self.entered(said, lambda: self._sought(pack), once)
+
     async def person_seen(self, pack: Pack) -> PersonAnswer:
         """Say who saw what a keyholder found, as an auditor who stands beside him.
 
@@ -140,25 +151,25 @@ class Persons(Looking):
                 message of the pack.
         """
         await self.catch_up()
-        entry = self._search(pack)
+        sought = self._sought(pack)
         known = [(one, self._known(one)) for one in pack.found]
 
         def look() -> PersonAnswer:
             seen = tuple(self._seen(one, row) for one, row in known)
             return PersonAnswer(
-                entry=entry, searched=pack.searched, closed=pack.closed, seen=seen,
-                head=self.head, cosigned=self._engine.witnessed.cosigned(),
+                sought=sought, seen=seen, head=self.head,
+                cosigned=self._engine.witnessed.cosigned(),
             )  # fmt: skip
 
         said = f"person: search at entry {pack.entry} of {pack.officer}"
         return await self.entered(said, look, _seen)
 
-    def _search(self, pack: Pack) -> AuditRow:
+    def _sought(self, pack: Pack) -> PersonSought:
         row, sought = self.search_of_another(
             pack.entry, "a keyholder searches and an auditor answers"
         )
-        bound = pack.bound
-        said = [(one.results, one.query.endswith(bound)) for one in sought if one.what == PURPOSE]
+        bound, asked = pack.bound, [one for one in sought if one.what == PURPOSE]
+        said = [(one.results, one.query.endswith(bound)) for one in asked]
         # With the count alone, references could be exchanged: "nobody saw it", of what was seen.
         if row.node != self._engine.node or said != [(len(pack.found), True)]:
             raise UntrustedError(
@@ -166,7 +177,10 @@ class Persons(Looking):
                 "let the keyholder make it again",
                 rule="other-search",
             )
-        return row
+        # The name is the account's, sealed and signed: the file has none that could be another.
+        name = asked[0].query.removesuffix(bound)
+        words = tuple(word for word in name.split() if words_of(word)) or (name,)
+        return PersonSought(row, name, words, len(pack.found), pack.searched, pack.closed)
 
     def _known(self, one: Found) -> Row:
         known = rows(self._engine, "object = ?", bytes.fromhex(one.object))

@@ -1,18 +1,24 @@
-"""Samples: entries drawn by nobody. The rule is written down before its seed can be known.
+"""Samples: readings drawn by nobody. The rule is written down before its seed can be known.
 
 What is drawn is fixed in the log, as an entry of the auditor's own, together with a size that
 the log has not reached. The root at that size is the seed: it depends on entries of others that
 were not made yet. Whoever has the same entries draws the same ones.
+
+One rule of an officer waits for its seed at a time, of a period: with several he could take the
+seed that suits him. The log is asked which one waits, for it has those of his other devices too,
+and that of a command which was killed behind its entry.
 """
 
 import heapq
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 from msgspec import Struct
 
-from seefen.client.audit.filters import READINGS
+from seefen.client.audit.counting import READ
 from seefen.client.audit.store import Store
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow
@@ -23,6 +29,9 @@ AHEAD: Final = 16  # entries between the rule and its seed; the rule itself is o
 MOST: Final = 500
 _SEED: Final = b"seefen/1/audit-sample\x00"
 _SETTING: Final = "audit/sample"
+_SAID: Final = re.compile(
+    r"sample of (\d+)(?:, month (\S+))?, entries (\d+) to (\d+), to be drawn by the root at (\d+)"
+)
 
 
 class Rule(Struct, frozen=True, array_like=True):
@@ -55,15 +64,46 @@ class Sample:
     of: int
 
 
-def rule(engine: Engine, name: str) -> Rule | None:
-    """Return the rule that was made under a name, or None."""
-    value = engine.vault.get(f"{_SETTING}/{name}")
+def rule(engine: Engine, month: str, count: int) -> Rule | None:
+    """Return the last rule for so many readings of a month, of all for an empty one; or None."""
+    value = engine.vault.get(f"{_period(month)}/{count}")
     return None if value is None else decode(value, Rule)
 
 
-def keep_rule(engine: Engine, name: str, made: Rule) -> None:
+def keep_rule(engine: Engine, month: str, made: Rule) -> None:
     """Keep the rule of a sample."""
-    engine.vault.put(f"{_SETTING}/{name}", encode(made))
+    engine.vault.put(f"{_period(month)}/{made.count}", encode(made))
+
+
+def kept_rules(engine: Engine, month: str) -> list[Rule]:
+    """Return the rules that this device keeps of a month, of all for an empty one."""
+    sql = "SELECT value FROM setting WHERE name GLOB ?"
+    return [decode(value, Rule) for (value,) in engine.vault.run(sql, f"{_period(month)}/*")]
+
+
+def said(made: Rule, month: str) -> str:
+    """Return a rule in the words of its entry."""
+    of = f", month {month}" if month else ""
+    return (
+        f"sample of {made.count}{of}, entries {made.start} to {made.stop - 1}, "
+        f"to be drawn by the root at {made.size}"
+    )
+
+
+def rules_in(entries: Iterable[AuditRow], month: str) -> list[Rule]:
+    """Return the rules that entries fix for a month, of all for an empty one."""
+    found: list[Rule] = []
+    for row in entries:
+        for one in (row.search.sought or ()) if row.search else ():
+            match = _SAID.fullmatch(one.query)
+            if match is not None and (match[2] or "") == month:
+                count, start, last, size = (int(match[n]) for n in (1, 3, 4, 5))
+                found.append(Rule(count, start, last + 1, size, row.index))
+    return found
+
+
+def _period(month: str) -> str:
+    return f"{_SETTING}/{month or 'all'}"
 
 
 def root_at(engine: Engine, size: int) -> bytes | None:
@@ -86,5 +126,5 @@ def draw(store: Store, made: Rule, root: bytes) -> list[int]:
     def rank(index: int) -> bytes:
         return sha256(seed + index.to_bytes(8, "big")).digest()
 
-    found = store.indices((READINGS,), start=made.start, stop=made.stop)
+    found = store.indices(READ, start=made.start, stop=made.stop)
     return sorted(heapq.nsmallest(made.count, found, key=rank))

@@ -1,5 +1,7 @@
 """One entry whole: every field, where it stands, and who may know what of it."""
 
+from collections.abc import Iterator
+
 from seefen.client.audit.erasing import retained
 from seefen.client.audit.fetching import Fetching
 from seefen.client.audit.rowing import case_name, row_of_entry
@@ -46,7 +48,9 @@ def entry_view(engine: Engine, fetching: Fetching, index: int, entry: Entry | No
         proof=() if entry is None else tuple(one.hex() for one in entry.proof),
         root=head.root.hex(),
         head=head.size,
-        knows=() if core is None or facts.problem else tuple(_knows(engine, core, item.envelope)),
+        knows=()
+        if core is None or facts.problem
+        else tuple(_knows(engine, core, item.envelope, _owner(engine, fetching, core))),
         quorum=engine.directory.root.quorum,
         named=len(engine.directory.root.witnesses),
         by=() if witnessed is None else witnessed.by,
@@ -74,31 +78,61 @@ def _written(value: str | int | tuple[str | int, ...]) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _knows(engine: Engine, core: Core, envelope: bytes) -> list[tuple[str, str]]:
-    """Return who may know what of an entry: nodes and roles, never persons."""
+def _owner(engine: Engine, fetching: Fetching, core: Core) -> str:
+    """Return whose case an entry is about; empty: nobody's, or this device cannot know it."""
     state = engine.trust.state(bytes.fromhex(core.case)) if core.case else None
-    # Under a view nothing but the core is shown.
-    statement = opened(envelope, core.act).statement if envelope else None
-    entitled = list(dict.fromkeys(filter(None, (core.node, state.owner if state else ""))))
-    found = [
+    if state is not None or not core.case:
+        return "" if state is None else state.owner
+    if fetching.of and core.node != fetching.of:
+        return fetching.of  # a guest is shown what others did because the case is his host's
+    changes = fetching.store.each(((("case_id", core.case),), (("act", "case"),)))
+    first = next(changes, None)
+    return "" if first is None else first.node
+
+
+def _knows(engine: Engine, core: Core, envelope: bytes, owner: str) -> list[tuple[str, str]]:
+    """Return who may know what of an entry: nodes and roles, never persons."""
+    entitled = list(dict.fromkeys(filter(None, (core.node, owner))))
+    return [
         ("every node", "that there is an entry at this place, and nothing of it"),
         ("the broker", "all fields below; no reason, no query, no content"),
         *((f"auditors and admins of {node}", "all fields below") for node in entitled),
         *_viewers(engine, entitled, core.at // 1000),
+        *(_of_case(engine, core, owner) if core.case else ()),
+        *_of_reason(core, envelope, entitled),
     ]
-    if state is not None:
-        members = ", ".join(state.members)
-        found.append(
-            (f"members of {case_name(engine, core.case)} ({members})", "that a device of "
-             f"{core.node} made an entry of this kind, and not who")
-        )  # fmt: skip
-        if core.act in ("access", "release", "denied"):
-            who = f"leads and keyholders of {state.owner}, whose case it is"
-            found.append((who, "all fields below: 'seefen audit case'"))
-    if isinstance(statement, Access | Search):
-        what = "the reason" if isinstance(statement, Access) else "what was looked for"
-        sealed = list(dict.fromkeys(reason.node for reason in statement.reasons))
-        found += [(f"auditors of {node}", what) for node in sealed]
-        if not sealed:
-            found.append(("nobody", f"{what}: the node had no auditors"))
-    return found
+
+
+def _of_case(engine: Engine, core: Core, owner: str) -> Iterator[tuple[str, str]]:
+    """Yield who may know of an entry because of its case; who is no member cannot name them."""
+    state = engine.trust.state(bytes.fromhex(core.case))
+    whose = owner or "the node"
+    if not owner:
+        yield "auditors and admins of the node whose case it is", "all fields below"
+    members = f" ({', '.join(state.members)})" if state is not None else ""
+    yield (
+        f"members of {case_name(engine, core.case)}{members}",
+        f"that a device of {core.node} made an entry of this kind, and not who",
+    )
+    if core.act in ("access", "release", "denied"):
+        yield (
+            f"leads and keyholders of {whose}, whose case it is",
+            "all fields below: 'seefen audit case'",
+        )
+
+
+def _of_reason(core: Core, envelope: bytes, entitled: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield who may read why, or what for: to whom it was sealed."""
+    what = {"access": "the reason", "search": "what was looked for"}.get(core.act)
+    if what is None:
+        return
+    if not envelope:  # under a view nothing but the core is shown
+        nodes = entitled if core.act == "access" else [core.node]
+        yield from ((f"auditors of {node}", f"{what}, if it was sealed to them") for node in nodes)
+        return
+    statement = opened(envelope, core.act).statement
+    reasons = statement.reasons if isinstance(statement, Access | Search) else ()
+    sealed = list(dict.fromkeys(reason.node for reason in reasons))
+    yield from ((f"auditors of {node}", what) for node in sealed)
+    if not sealed:
+        yield "nobody", f"{what}: the node had no auditors"

@@ -158,6 +158,10 @@ def acknowledge(
     why: Annotated[str, typer.Option(help="What explains it; other auditors can read it.")],
 ) -> None:
     """Say why an alarm is none any more; it stays: seefen audit acknowledge 3f9a1c20 --why ..."""
+    if not why.strip():
+        raise UsageError(
+            "why it is no alarm any more is missing", '--why "an old backup was put back"'
+        )
     with opened(context) as session:
         kept = session.do(lambda client: client.audit.acknowledge(name, why))
         session.screen.show(kept, audits.acknowledged)

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from seefen.client import Client
 from seefen.client.bundling import Exported
 from seefen.client.cli import saving
-from seefen.client.cli.arguments import INDEX, UsageError, case_name, existing_file, new_file
+from seefen.client.cli.arguments import INDEX, Of, UsageError, case_name, existing_file, new_file
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import Painted, alarm, bold, dim, line, stack, whole
 from seefen.client.cli.screen import Screen
@@ -18,6 +19,7 @@ from seefen.client.wording import counted
 from seefen.protocol.errors import RefusedError
 
 SHOWN: Final = 20  # findings
+_TOLD: Final = ("entries", "size", "log_key", "net", "findings", "later", "cosigned", "erased")
 group = typer.Typer(help="Evidence: what the log signed against itself, kept in DIR/evidence.")
 
 
@@ -40,12 +42,22 @@ def export(
     case: Annotated[
         str | None, typer.Option(parser=case_name, metavar="CASE", help="One case alone.")
     ] = None,
+    of: Of = None,
 ) -> None:
     """Export entries with all that proves them: seefen audit export -o march.zip."""
+    if of is not None and case is not None:
+        raise UsageError("a view shows no name of a case", "leave out --case: all of it is written")
+
+    async def exported(client: Client) -> Exported:
+        if of is not None:
+            return await client.audit.export_view(of)
+        return await client.audit.export(case=case)
+
     with opened(context) as session:
-        made = session.do(lambda client: client.audit.export(case=case))
+        made = session.do(exported)
         saving.save(output, made.data)
-        session.screen.say(_summary(made, output))
+        said = {name: getattr(made, name) for name in _TOLD} | {"file": str(output)}
+        session.screen.show(said, lambda _: _summary(made, output))
     if made.findings:
         raise typer.Exit(REFUSED)
 
@@ -92,13 +104,15 @@ def save(
     with opened(context) as session:
         found = session.do(lambda client: client.audit.shown(at))
         saving.save(output, f"{json.dumps(found, indent=1)}\n".encode())
-        session.screen.say(
-            stack(
-                line(bold(f"Saved the newest heads that this device was shown to {output}.")),
-                line("Give it to a node that was shown another log; with both files it runs"),
-                line("  seefen evidence check theirs.json ours.json"),
-            )
-        )
+        session.screen.show({"file": str(output)}, _saved)
+
+
+def _saved(said: dict[str, str]) -> Painted:
+    return stack(
+        line(bold(f"Saved the newest heads that this device was shown to {said['file']}.")),
+        line("Give it to a node that was shown another log; with both files it runs"),
+        line("  seefen evidence check theirs.json ours.json"),
+    )
 
 
 def _evidence(found: dict[str, Any]) -> Painted:

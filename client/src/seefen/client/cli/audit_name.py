@@ -6,10 +6,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from seefen.client.audit.naming import FILE_LIMIT, read_half, read_register
+from seefen.client.audit.naming import FILE_LIMIT, Register, read_half, read_register
 from seefen.client.cli.arguments import UsageError, existing_file
 from seefen.client.cli.saving import save
-from seefen.client.cli.session import opened
+from seefen.client.cli.session import Session, opened
 from seefen.client.cli.views import persons
 from seefen.client.keyfile import put_file
 
@@ -30,6 +30,9 @@ def name(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="For a keyholder: his half."),
     ] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="With --is: over the name that stands there; entered.")
+    ] = False,
     half: Annotated[
         Path | None,
         typer.Option(
@@ -45,14 +48,12 @@ def name(
             "seefen audit name o-4f2a --register names.json -o half.json, "
             "then --half half.json by the auditor",
         )
-    if not names.exists() and not is_:
-        raise UsageError(f"there is no file {names}", "an admin makes it: --is NAME")
-    book = read_register(_read(names)) if names.exists() else None
+    if anew and not is_:
+        raise UsageError("--anew writes a name over another: --is is missing", "--is NAME --anew")
+    book = _book(names, new=bool(is_) and not anew)
     with opened(context) as session:
         if is_ or book is None:
-            made = session.do(lambda client: client.audit.name_put(officer, is_, book))
-            put_file(names, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
-            session.screen.show({"officer": officer, "names": len(made.names)}, persons.put)
+            _write(session, names, officer, is_, book, anew=anew)
         elif output is not None:
             given = session.do(lambda client: client.audit.name_half(officer, book))
             save(output, msgspec.json.format(msgspec.json.encode(given)) + b"\n")
@@ -63,6 +64,28 @@ def name(
                 raise UsageError(f"this is a half of {taken.officer}", "name that one")
             told = session.do(lambda client: client.audit.name_told(book, taken))
             session.screen.show(told, persons.told)
+
+
+def _book(names: Path, *, new: bool) -> Register | None:
+    """Return the register in a file; None where there is none yet, and a ``new`` one will do."""
+    if names.exists():
+        return read_register(_read(names))
+    if not new:
+        raise UsageError(f"there is no file {names}", "an admin makes it: --is NAME")
+    return None
+
+
+def _write(
+    session: Session, names: Path, officer: str, name: str, book: Register | None, *, anew: bool
+) -> None:
+    if anew and book is not None:
+        made, entry = session.do(lambda client: client.audit.name_anew(officer, name, book))
+        said, view = {"anew": True, "entry": entry}, persons.put_anew
+    else:
+        made = session.do(lambda client: client.audit.name_put(officer, name, book))
+        said, view = {}, persons.put
+    put_file(names, msgspec.json.format(msgspec.json.encode(made)) + b"\n")
+    session.screen.show({"officer": officer, "names": len(made.names), **said}, view)
 
 
 def _read(path: Path) -> bytes:

@@ -11,6 +11,7 @@ from seefen.client.cli.arguments import UsageError, existing_file, new_file
 from seefen.client.cli.saving import save
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import persons
+from seefen.protocol.errors import RefusedError
 
 
 def register(group: typer.Typer) -> None:
@@ -46,6 +47,10 @@ def person(
         data = _read(found)
         with opened(context) as session:
             pack = read_pack(data)
+            sought = session.do(lambda client: client.audit.person_sought(pack))
+            session.screen.say(persons.sought(sought))
+            if session.screen.can_ask and not session.screen.confirm("Is that who asks?"):
+                raise RefusedError("nothing was answered", rule="other-person")
             answer = session.do(lambda client: client.audit.person_seen(pack))
             session.screen.show(answer, persons.answer)
         return
@@ -54,7 +59,7 @@ def person(
     with opened(context) as session:
         made = session.do(lambda client: client.audit.person_found(name))
         save(output, msgspec.json.format(msgspec.json.encode(made)))
-        session.screen.show(made, persons.found)
+        session.screen.show(made, lambda pack: persons.found(pack, name))
 
 
 def _read(path: Path) -> bytes:

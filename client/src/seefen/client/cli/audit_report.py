@@ -59,7 +59,9 @@ def report(
             digest = session.do(lambda client: client.audit.vouch(made, output.name, data))
             save(output, data)
             save(signed, digest)
-            session.screen.say(_said(output, signed))
+            said = {"file": str(output), "signed": str(signed), "ok": made.ok,
+                    "verdict": made.verdict, "size": made.head}  # fmt: skip
+            session.screen.show(said, lambda _: _said(output, signed))
     if not made.ok:
         raise typer.Exit(REFUSED)
 
@@ -86,7 +88,7 @@ def _check(context: typer.Context, path: Path) -> None:
     with opened(context) as session:
         found = session.do(lambda client: client.audit.vouched(data, note))
         session.screen.show(found, inquiries.vouched)
-    if found.problems:
+    if found.problems or found.open:  # a script must not take for checked what was not
         raise typer.Exit(REFUSED)
 
 

@@ -34,6 +34,7 @@ _HINTS: Final = {
     "acknowledged": "somebody of your node was faster; 'seefen due' shows who took it",
     "answered": "nothing to do; another answer replaces it; 'seefen due' shows what is open",
     "assigned": "'seefen case show CASE' opens it",
+    "aware": "--aware 2026-03-14T18:00, local time: when you became aware, and not later than now",
     "broker": "this was NOT done and is not queued: run it again, or use the telephone",
     "broker-card": "'seefen-server init' writes broker.json into its data folder",
     "case-number": "'seefen channel list' and 'seefen case list' show which names are taken",
@@ -58,6 +59,8 @@ _HINTS: Final = {
     "free": "seefen case forward REF CASE",
     "for-another": "seefen watch take-over --instead takes it in his place: both are told",
     "form": "'seefen schema' lists the forms, 'seefen schema NAME' the fields of one",
+    "half": "that name was bent: its admin takes a copy from before, or writes it with --is --anew",
+    "half-given": "the keyholder gives his half again, of that file: seefen audit name ... -o FILE",
     "hidden-character": "nothing was sent: type that text anew; a file: rename it",
     "hour": "--hour 14, or a time with its offset; 'seefen action-day show REF' says from when",
     "invite": _INVITE,
@@ -83,6 +86,7 @@ _HINTS: Final = {
     "no-such-size": "--at takes the number of entries that the other node names, up to your newest",
     "no-alert": "'seefen alert list' lists them; a colleague's is opened first: "
     "seefen alert show REF",
+    "name-known": "--anew writes over it: the old name is gone then, and your auditors are told",
     "no-action-day": "'seefen action-day list' lists them",
     "no-basis": "'seefen schema purpose', 'schema basis' and 'schema offence' list the codes",
     "no-channel": "a lead opens one: seefen channel open NAME NODE...",
@@ -104,6 +108,8 @@ _HINTS: Final = {
     "not-a-viewer": "the root names who sees all (seefen root auditor), a node whom it lets in "
     "(seefen guest add)",
     "not-an-admin": "'seefen device list' shows who is an admin of your node",
+    "not-an-auditor": "'seefen audit list' for what you opened; leads and keyholders see who read "
+    "a case of your node: 'seefen audit case CASE'",
     "not-asked": "'seefen request show REF' shows who was asked",
     "not-joined": "the same 'seefen join FILE' again goes on where it stopped",
     "not-next": _AGAIN,
@@ -118,8 +124,10 @@ _HINTS: Final = {
     "onward-permission": "ask its author: seefen case forward REF CASE --ask 'what for'; "
     "if he has decided, open that first: seefen case show REF",
     "origin": "use seefen itself, not a browser",
+    "other-search": "nothing was answered from that file: make it again, and hand over the new one",
     "outsider": 'or leave the node out of "to" in the form',
     "own-case": "name the case that it is to go into",
+    "own-guest": "on that device: seefen audit; the other node's guests are let in by its admin",
     "own": "the other nodes answer it; 'seefen alert reach REF' shows how far it got",
     "pair-persons": "ask your lead, or send without persons",
     "pair-policy": "every member reads it: send it in a channel or case without that node "
@@ -145,12 +153,17 @@ _HINTS: Final = {
     "role": "a device with another role must do this: 'seefen device list' shows who",
     "roles": "ask your administrator for an invite with that role",
     "root-changed-since": "run the same command again, and look what it would change now",
-    "view-period": "--from DAY --until DAY, the later one last",
+    "view-period": "--from DAY --until DAY, the later one last, as 2026-03-31",
     "root-same": "'seefen root show' shows it",
     "root-unsigned": "'seefen root show' shows what is in force",
     "root-key": "take the keys that 'seefen found' made for this network",
     "roster": "'seefen device list' and 'seefen nodes' show who there is",
     "short": "parts of words do: seefen search passa",
+    "sample-waits": "'seefen audit sample' with that number draws it when the log is so long; a "
+    "new one then",
+    "no-readings": "another month, or none: then it is drawn from all that your node may see",
+    "other-person": "let the keyholder look again, for whom you answer, and hand over that file",
+    "person-name": "the name as the person writes it, and again in each other way he writes it",
     "second-officer": "any other officer of your node, on any device of his",
     "stale-mailbox": "'seefen device list' shows who has which role",
     "stale-generation": "the members' keys changed: run the command again",

@@ -33,6 +33,7 @@ def _collected(client: Client) -> Status:
         checkpoint_at=client.checkpoint_at,
         queued=tuple(client.queued()),
         journal=client.journal.waiting,
+        unsealed=client.journal.is_unsealed,
         alarms=client.alarms,
         watches=tuple(client.watch.list()),
         nodes=tuple(client.nodes()),

@@ -343,10 +343,18 @@ def check_entry(entry: dict[str, Any], keys: dict[str, Any]) -> None:
     if detail and commitment(detail["salt"], bytes.fromhex(detail["data"])) != record[57:]:
         wrong("the reason or its salt is not the one that the log committed to")
     envelope = base64.b64decode(entry["envelope"], validate=True)
+    if keys.get("view"):  # an export of cores alone: it says so, and claims no signature
+        if envelope or detail:
+            wrong("a view shows neither statement nor reason")
+    else:
+        _check_statement(envelope, core, keys)
+
+
+def _check_statement(envelope: bytes, core: dict[str, Any], keys: dict[str, Any]) -> None:
     if hashlib.sha256(envelope).hexdigest() != core["req"]:
         wrong("the signed statement is not the one that the text names")
     if core["device"] and core["act"] != "viewed":  # that one is the broker's own word
-        _check_author(envelope, entry["kind"], keys, core["device"])
+        _check_author(envelope, core["act"], keys, core["device"])
 
 
 def _check_author(envelope: bytes, kind: str, keys: dict[str, Any], device: str) -> None:
@@ -682,13 +690,16 @@ def cosigned(export: Export) -> str:
 
 
 def _good(export: Export) -> list[str]:
-    final = export.final
+    final, view = export.final, export.keys.get("view")
+    what = "text alone" if view else "text, reason, statement"
     lines = [
-        f"GOOD   {len(export.entries)} entries of {final.origin}: text, reason, statement",
+        f"GOOD   {len(export.entries)} entries of {final.origin}: {what}",
         f"GOOD   each stands in the tree of {final.size}, root {final.root.hex()}",
         f"GOOD   signed by the log at {when(final.time)}; {cosigned(export)}",
         *(f"GOOD   cosigned by {name}" for name in export.signed),
     ]
+    if view:
+        lines.append(f"OPEN   a view of {view}: what devices signed, and why, was not shown to it")
     if export.unchecked:
         lines.append(f"OPEN   {export.unchecked} ML-DSA-44 lines are not checked by this program")
     if export.known_net is None:
@@ -742,8 +753,8 @@ def check_evidence(paths: list[Path], key: bytes | None) -> Verdict:
     lines += [f"PROVED {sentence}" for sentence in dict.fromkeys(found)]
     if not found:
         lines.append("OPEN   the signatures here prove nothing: what is said is somebody's word")
-    known = _known(key, "the key of the log")
-    return Verdict([*lines, f"KEY    {files[0]['log_key']}: {known}"], bool(found))
+    lines.append(f"KEY    {files[0]['log_key']}: {_known(key, 'the key of the log')}")
+    return Verdict(lines, bool(found))
 
 
 def main(arguments: list[str]) -> int:

@@ -8,6 +8,17 @@
 #     sh verify.sh [HEX]      HEX is the key of the log as you know it
 set -u
 export LC_ALL=C
+usage() {
+    echo "usage: sh verify.sh [HEX]" >&2
+    echo "  HEX is the key of the log as you know it: 64 digits and letters a to f." >&2
+    echo "  It checks the folder that it lies in, and takes no name of one." >&2
+    exit 2
+}
+[ $# -le 1 ] || usage
+if [ $# -eq 1 ]; then
+    case $1 in *[!0-9a-f]*) usage ;; esac
+    [ ${#1} -eq 64 ] || usage
+fi
 cd "$(dirname "$0")" || exit 2
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT
@@ -168,6 +179,7 @@ device=$(field "$keys" exporter)
 plainly "$device" || { echo "WRONG  the exporter is no device"; exit 1; }
 exporter=$(field "$keys" "$device" | cut -c1-64)
 plainly "$exporter" && plainly "$(field "$keys" net)" || { echo "WRONG  keys.json holds no keys"; exit 1; }
+view=$(field "$keys" view | tr -cd 'A-Za-z0-9 ,:-') # cores alone, as a guest is shown them
 { bytes "ff$(printf seefen/1/sig/audit-export | xxd -p -c 99)00$(field "$keys" net)"; cat MANIFEST.sha256; } |
     signed "$exporter" "$(cat MANIFEST.sig)" || wrong "the manifest is not the one that the exporter signed"
 opened "$(cat checkpoint)" || wrong "the checkpoint is not signed by the log"
@@ -205,11 +217,16 @@ while IFS= read -r entry; do
     core=$(cat "$work/core")
     [ "$(field "$entry" kind)" = "$(field "$core" act)" ] ||
         wrong "entry $index: the text is about another act"
-    field "$entry" envelope | openssl base64 -d -A > "$work/envelope"
-    [ "$(hash < "$work/envelope")" = "$(field "$core" req)" ] ||
-        wrong "entry $index: the signed statement is not the one that the text names"
-    authored "$(field "$core" device)" "$(field "$core" act)" ||
-        wrong "entry $index: its device has not signed this statement"
+    if [ -n "$view" ]; then
+        [ -z "$(field "$entry" envelope)$detail" ] ||
+            wrong "entry $index: a view shows neither statement nor reason"
+    else
+        field "$entry" envelope | openssl base64 -d -A > "$work/envelope"
+        [ "$(hash < "$work/envelope")" = "$(field "$core" req)" ] ||
+            wrong "entry $index: the signed statement is not the one that the text names"
+        authored "$(field "$core" device)" "$(field "$core" act)" ||
+            wrong "entry $index: its device has not signed this statement"
+    fi
     proof=proofs/$index.tlog-proof
     if [ ! -f "$proof" ] || [ "$(sed -n 2p "$proof")" != "index $index" ]; then
         wrong "entry $index: its proof is missing, or is that of another entry"
@@ -225,6 +242,7 @@ done < entries.jsonl
 [ "$(find proofs -type f | wc -l)" -eq "$count" ] || wrong "there are proofs without an entry: one was removed"
 
 [ "$bad" -eq 0 ] && echo "GOOD   $count entries of $origin, each under a checkpoint that the log signed"
+[ -z "$view" ] || echo "OPEN   a view of $view: what devices signed, and why, was not shown to it"
 if [ "$needed" = 0 ]; then
     echo "OPEN   no witness is needed: the broker may have shown others another log"
 else

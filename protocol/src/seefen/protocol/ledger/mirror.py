@@ -36,12 +36,12 @@ class Kept(Part, frozen=True):
 
 def bundle_path(n: int, width: int) -> str:
     """Return the C2SP path of a bundle of entries."""
-    return tile_path(TileId(0, n), width).replace("tile/0/", "tile/entries/", 1)
+    return tile_path(TileId(0, n), width).replace("tile/0/", "tile/entries/")
 
 
 def page_path(n: int, width: int) -> str:
     """Return the path of what is too long for a bundle: the same entries, longer lengths."""
-    return tile_path(TileId(0, n), width).replace("tile/0/", "pages/", 1)
+    return tile_path(TileId(0, n), width).replace("tile/0/", "pages/")
 
 
 def decode_entries(data: bytes) -> list[bytes]:

@@ -177,8 +177,6 @@ def _require_sound(public: bytes) -> None:
         raise _unusable()
 
 
-# Loading costs as much as verifying; loaded, a key takes 8 KiB.
-@lru_cache(maxsize=64)
 def _mldsa(public: bytes) -> MLDSA65PublicKey:
     return MLDSA65PublicKey.from_public_bytes(public)
 

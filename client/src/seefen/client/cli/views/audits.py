@@ -335,7 +335,7 @@ def _sought(search: SearchView, at: int, what: str) -> Piece:
     when = f", made {stamp(search.made_at)}" if late else ""
     verb = f"cross-checked {search.count}, automated" if search.automated else what
     if search.sought is None:
-        return f"{verb} (what for: sealed to its node's auditors){when}"
+        return f"{verb} (what for: not sealed to this device){when}"
     found = [_found(one) for one in search.sought[:MOST]]
     more = [f"and {search.count - MOST} more"] if search.count > MOST else []
     return f"{verb}: {', '.join(found + more)}{when}"

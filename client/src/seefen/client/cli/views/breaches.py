@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from seefen.client.audit.admission import Admission
 from seefen.client.audit.breach import Breach, Exposed
 from seefen.client.cli import times
 from seefen.client.cli.paint import Grid, Painted, alarm, bold, dim, good, line, stack, warn
@@ -43,8 +44,9 @@ def _aware(value: Breach) -> str:
 
 
 def _until(value: Breach) -> Painted | None:
-    if value.readers or not value.roles:
+    if value.admitted is None:
         return line(f"Since    {stamp(value.since)}")
+    since = _admitted(value.admitted)
     if not value.until:
         revoke = f"'seefen device revoke {value.what.removeprefix('device ')} --lost'"
         end = (
@@ -52,9 +54,26 @@ def _until(value: Breach) -> Painted | None:
             if value.own
             else f"{value.node} alone can end it: call its admin now, who runs {revoke}"
         )
-        return alarm(f"IN FORCE since {stamp(value.since)}: {end}")
-    span = f"{stamp(value.since)} to {stamp(value.until)}"
-    return line(f"In force {span}; nothing was released to it after that")
+        return alarm(f"IN FORCE since {since}: {end}")
+    return line(f"In force since {since}, until {stamp(value.until)}; nothing was released to it "
+                "after that")  # fmt: skip
+
+
+def _admitted(value: Admission) -> str:
+    """Say when a device was let in, as near as entries around it do."""
+    after, before = stamp(value.after), stamp(value.before)
+    spans = {
+        (True, True): f"between {after} and {before}",
+        (True, False): f"after {after}",
+        (False, True): f"before {before}",
+        (False, False): "at a time that no entry known here tells",
+    }
+    when = (
+        f"at {before}"
+        if value.after and after == before
+        else spans[bool(value.after), bool(value.before)]
+    )
+    return f"its admission {when} (entry {value.entry} of the authority log)"
 
 
 def _exposed(one: Exposed) -> Painted:

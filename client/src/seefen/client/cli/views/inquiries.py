@@ -179,9 +179,9 @@ def ends(value: Processing) -> str:
 
 def sample(value: Sample, quorum: int, named: int = 0) -> Painted:
     """Return a sample, or when it can be drawn."""
-    some = value.start < value.stop
-    where = f"entries {value.start} to {value.stop - 1}" if some else "no entry"
-    fixed = f"{value.count} of {value.of} readings, {where}; the rule is entry {value.entry}"
+    some = f"{value.count} of {value.of}" if value.count < value.of else f"all {value.of}"
+    where = f"entries {value.start} to {value.stop - 1}"
+    fixed = f"{some} readings, {where}; the rule is entry {value.entry}"
     if not value.root:
         left = max(0, value.size - value.head)
         return stack(

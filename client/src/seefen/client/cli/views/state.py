@@ -25,6 +25,7 @@ class Status:
     checkpoint_at: int
     queued: tuple[Sent, ...]
     journal: int
+    unsealed: bool
     alarms: tuple[str, ...]
     watches: tuple[WatchView, ...]
     nodes: tuple[NodeView, ...]
@@ -44,6 +45,7 @@ def page(status: Status) -> Painted:
         line(f"Device {status.device}"),
         _queue(status.queued),
         _journal(status.journal),
+        _unsealed() if status.unsealed else None,
         _watches(status.watches) if status.officer else None,
         unopened(replace(status.unopened, closed=0)),
         _nodes(status.nodes),
@@ -69,6 +71,13 @@ def _journal(waiting: int) -> Painted | None:
     if not waiting:
         return None
     return dim(f"{waiting} searches of this device wait for their entry; they leave by themselves.")
+
+
+def _unsealed() -> Painted:
+    return warn(
+        "A device that holds your auditors' keys was taken out. Until an auditor's next command "
+        "renews them, reasons and searches are entered, and nobody of your node can read them."
+    )
 
 
 def _watches(watches: tuple[WatchView, ...]) -> Painted:
