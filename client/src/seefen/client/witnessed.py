@@ -17,7 +17,7 @@ from seefen.client.vault import Vault
 from seefen.client.wording import stamp
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import SeefenError, UntrustedError
-from seefen.protocol.ledger.quorum import Quorum, Witnessed, open_witnessed, quorum_of
+from seefen.protocol.ledger.quorum import Quorum, Witnessed, open_witnessed, quorum_of, witness_name
 
 LOGS: Final = ("authority", "activity")
 SLACK: Final = 60  # seconds that a clock may be wrong
@@ -68,9 +68,13 @@ class WitnessedHeads:
         """Return how far the quorum has seen the activity log: the setting alone signs nothing."""
         kept, root = self.newest("activity"), self._trust.root
         of, head = len(root.witnesses), self._trust.head("activity").size
+        names = [witness_name(root.origin, public) for public in root.witnesses]
         if kept is None:
-            return Cosigned(0, 0, of, 0, root.quorum, head)
-        return Cosigned(_size(kept), len(kept.by), of, kept.time, root.quorum, head)
+            return Cosigned(0, 0, of, 0, root.quorum, head, (), tuple(names))
+        signed = tuple(name for name, _ in kept.by)
+        silent = tuple(name for name in names if name not in signed)
+        by = len(signed)
+        return Cosigned(_size(kept), by, of, kept.time, root.quorum, head, signed, silent)
 
     def covers(self, index: int) -> bool:
         """Tell whether the quorum has seen an entry of the activity log."""
