@@ -220,7 +220,7 @@ def _blamed(core: bytes) -> bytes:
     return encode_core(replace(found, officer="o-0000")) if found.act == "access" else core
 
 
-async def test_attack_a_reading_kept_from_its_owner_is_an_alarm(place: Place) -> None:
+async def test_attack_32_a_reading_kept_from_its_owner_is_an_alarm(place: Place) -> None:
     auditor, number = await place.auditor(), place.number
     await auditor.sync()
 
