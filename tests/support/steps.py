@@ -1,12 +1,13 @@
 """Two small stores, and a real process that ends, or hears EIO, at each step of writing them.
 
-    python -m tests.support.steps STORE FAULT FOLDER
+    python -m tests.support.steps STORE FAULT FOLDER FIRST STRIDE
 
-forks a process for each step, until one comes to its end without the fault, and prints a line
-of JSON for each: how it ended, and what it told before. A step is a call that opens, writes,
-syncs, cuts, renames or deletes a file; who is killed in a write has done half of it. The product
-knows nothing of this: for files of the library the calls of ``os`` are counted, and for those of
-SQLite the calls of its VFS. Nothing is really synced: what that does cannot be seen from here.
+forks a process for each step, or each ``STRIDE``-th from the ``FIRST`` on, until one comes to
+its end without the fault, and prints a line of JSON for each: how it ended, and what it told
+before. A step is a call that opens, writes, syncs, cuts, renames or deletes a file; who is
+killed in a write has done half of it. The product knows nothing of this: for files of the
+library the calls of ``os`` are counted, and for those of SQLite the calls of its VFS. Nothing is
+really synced: what that does cannot be seen from here.
 """
 
 import errno
@@ -186,9 +187,9 @@ def _as_sqlite(steps: Steps, half: Callable[[], object] | None = None) -> None:
         raise apsw.IOError(str(err)) from None
 
 
-def main(store: str, fault: str, folder: Path) -> None:
+def main(store: str, fault: str, folder: Path, first: int, stride: int) -> None:
     """Fork a process for each step, and print how each ended."""
-    for nth in range(1, LIMIT):
+    for nth in range(first, LIMIT, stride):
         reading, writing = os.pipe()
         pid = os.fork()
         if not pid:
@@ -224,4 +225,4 @@ def _run(store: str, fault: str, folder: Path, nth: int, writing: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
