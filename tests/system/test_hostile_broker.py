@@ -171,17 +171,20 @@ async def test_attack_17_bodies_passed_from_message_to_message_open_nowhere(plac
         items = tuple(replace(i, body=moved.get(i.entry.index, i.body)) for i in page.items)
         return replace(page, items=items)
 
-    place.hostile.lie("feed", spliced, times=1)
+    place.hostile.lie("feed", spliced)
     await belgrade.sync()
     assert numbers(belgrade, place.case) == [1, 2, 3]
+    # Asked for alone, each comes as it is: only the splice is a lie.
+    place.hostile.lie("feed", lambda page: replace(page, items=()))
     for n in range(1, 4):
         with pytest.raises(SeefenError) as refused:
             await belgrade.read(f"{place.case}#{n}", **WHY)
-        assert refused.value.rule
+        assert refused.value.rule == "withheld"
+    assert {one["rule"] for one in place.evidence(BELGRADE)} == {"body"}
     place.hostile.honest()
-    await skopje.cases.send(place.case, "message 4")
     await belgrade.sync()
-    assert await said(belgrade, f"{place.case}#4") == "message 4"
+    for n in range(1, 4):
+        assert await said(belgrade, f"{place.case}#{n}") == f"message {n}"
 
 
 @pytest.mark.parametrize("field", ["core", "salt"])
@@ -394,7 +397,4 @@ async def test_attack_04_a_wrap_that_no_statement_names_is_not_opened(place: Sie
         await belgrade.read(f"{case.number}#1", **WHY)
     place.hostile.honest()
     await belgrade.sync()
-    other = await skopje.cases.open("Rifles", [BELGRADE])
-    await skopje.cases.send(other.number, "two")
-    await belgrade.sync()
-    assert (await belgrade.read(f"{other.number}#1", **WHY)).message
+    assert await said(belgrade, f"{case.number}#1") == "one"

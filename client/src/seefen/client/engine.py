@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from seefen.client import alarms
 from seefen.client.accusing import accuse
+from seefen.client.again import Again
 from seefen.client.ahead import ahead, of_entries
 from seefen.client.connection import Connection
 from seefen.client.doubts import doubt
@@ -65,6 +66,7 @@ class Engine:
         self.trust = trust
         self.connection = connection
         self.keychain = Keychain(vault, keys, trust, self.alarm)
+        self.again = Again(trust, vault, self.keychain, connection, home, self.alarm)
         self.lock = asyncio.Lock()
         self.witnessed = WitnessedHeads(vault, trust)
         self._stubs = Stubs(trust, vault, self.alarm)
@@ -101,6 +103,7 @@ class Engine:
             UntrustedError: The broker shows something that cannot be; evidence is kept.
         """
         await self.sync_authority()
+        await self.again.ask(self.change)
         count = await self._sync_feed()
         await self.fetch_witnessed()
         return count
@@ -144,9 +147,7 @@ class Engine:
             with self.vault.change():
                 for sentence in self.trust.take_page(page, signed.checkpoint):
                     self.alarm(sentence)
-                for item in page.items:
-                    if item.kind == "mailbox" and item.wraps:
-                        self.keychain.learn_seed(item)
+                self.again.learn_seeds(page)
                 self.vault.put_number("learned", page.start + len(page.items))
         except BaseException as err:
             # The vault was rolled back: what is in memory must go back with it.
@@ -278,7 +279,7 @@ class Engine:
             case Case() as opened if opened.version == 1:
                 self._keep_name(opened)
             case CaseKey() | Assign():
-                self.keychain.learn(taken.opened.statement, item.wraps)
+                self.again.learn(taken, item.wraps)
             case Object() as obj:
                 if taken.core.n != state.object_count:
                     self.alarm(f"entry {taken.index} has a wrong number in {state.number}")
@@ -287,7 +288,8 @@ class Engine:
                 data = None if found is None else found.data
                 spoiled = found is None and self.case_key(obj.case, obj.gen) is not None
                 count = state.object_count
-                store_object(self.vault, taken, obj, data, item.body, count, spoiled=spoiled)
+                body = self.again.checked(taken.index, f"{state.number}#{count}", obj, item.body)
+                store_object(self.vault, taken, obj, data, body, count, spoiled=spoiled)
                 if found is not None:
                     return replace(taken, cover=found.cover)
             case Ack() as ack:
