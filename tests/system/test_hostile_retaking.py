@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client import Client, doubts
-from seefen.protocol.frames import Item, Page
+from seefen.protocol.frames import Item, Page, Stub
+from seefen.protocol.ledger.record import decode_core
 from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, WHY, deaf
 from tests.system.siege import Siege, numbers, siege
 
@@ -98,6 +99,36 @@ async def test_attack_13_a_message_that_was_hidden_once_keeps_its_number(place: 
     await belgrade.sync()
     assert "withheld" in str(belgrade.alarm)
     assert numbers(belgrade, place.case) == [1, 2, 3]
+    await same(place, skopje, belgrade)
+
+
+async def test_attack_13_a_stub_in_another_case_keeps_nobodys_place(place: Siege) -> None:
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    other = await skopje.cases.open(OPENED, [BELGRADE])
+    await belgrade.sync()
+    state, _ = belgrade.find(f"{other.number}#1")
+    await skopje.cases.send(place.case, "two")
+    places: list[int] = []
+
+    def elsewhere(page: Page) -> Page:
+        stubs = list(page.stubs)
+        for item in page.items:
+            if item.kind == "object":
+                core = decode_core(item.entry.core)
+                device = bytes.fromhex(core.device)
+                places.append(item.entry.index)
+                stubs.append(Stub(places[-1], "ack", state.case, device, 50))
+        kept = tuple(item for item in page.items if item.kind != "object")
+        return replace(page, items=kept, stubs=tuple(stubs))
+
+    hidden = place.place.network.of(BELGRADE)
+    place.hostile.lie("feed", elsewhere, times=1, to=hidden)
+    await belgrade.sync()
+    assert places
+    assert numbers(belgrade, place.case) == [1]
+    await skopje.cases.send(place.case, "three")
+    await belgrade.sync()
     await same(place, skopje, belgrade)
 
 

@@ -7,12 +7,14 @@ by not showing it again (that would be a rewind, case by case): it is in the vau
 judged again in its place with the rest.
 """
 
+from collections.abc import Iterable
+
 from msgspec import Struct
 
 from seefen.client import doubts
 from seefen.client.engine import PAGE, Engine
 from seefen.client.trust import Taken
-from seefen.client.vault import StoredEntry
+from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol.case_chain import check_stub
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
 from seefen.protocol.frames import FeedFrom, Item, Page, Stub
@@ -107,6 +109,7 @@ def _judge(engine: Engine, case: bytes, shown: Shown) -> list[Taken]:
     with engine.change(), doubts.judging(vault, case):
         vault.run("DELETE FROM entry WHERE case_id = ?", case)
         vault.run("DELETE FROM number WHERE case_id = ?", case)
+        _drop_strays(vault, shown.items)
         # Numbers are given anew; below zero none is in the way of another.
         vault.run("UPDATE object SET n = -1 - idx WHERE case_id = ?", case)
         engine.trust.forget_all()
@@ -116,6 +119,17 @@ def _judge(engine: Engine, case: bytes, shown: Shown) -> list[Taken]:
                 taken.append(one)
         _renumber(engine, case)
     return taken
+
+
+def _drop_strays(vault: Vault, items: Iterable[int]) -> None:
+    """Let go of stubs of other cases in places that are proved to be of this one.
+
+    Nothing proves a stub. One in a wrong case would keep what really stands there out for ever.
+    """
+    for index in items:
+        for (other,) in vault.run("SELECT case_id FROM entry WHERE idx = ?", index):
+            vault.run("DELETE FROM entry WHERE idx = ? AND envelope IS NULL", index)
+            doubts.doubt(vault, other)
 
 
 def _again(engine: Engine, shown: Shown, index: int) -> Taken | None:
