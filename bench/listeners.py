@@ -131,6 +131,10 @@ class Device:
         self._me = listener
         self._mailbox = KemKey.from_secret(listener.mailbox)
 
+    def forget(self) -> None:
+        """Begin a line: the broker does not know any more what this device has seen."""
+        self._seen = Head(0, EMPTY_ROOT)
+
     def take(self, data: bytes) -> bool:
         """Verify a push; returns whether a message was opened."""
         frame = decode(data, Frame, limit=LIMIT)
@@ -315,6 +319,7 @@ class Audience:
     async def _line(self, http: aiohttp.ClientSession, place: int, *, bare: bool) -> Line:
         url, headers = f"{self._task.bare}/line", dict[str, str]()
         if not bare:
+            self._devices[place].forget()
             url = f"{self._task.url}/v1/socket"
             headers = await self._login(http, self._task.listeners[place])
         take = self._take_bare if bare else partial(self._take, place)

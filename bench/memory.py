@@ -26,6 +26,7 @@ MUST: Final = 150.0  # MiB with all devices on line
 GROWN: Final = 1.10  # of what there was after the first fifth
 SECONDS: Final = {"tiny": 1.0, "usual": 60.0, "full": 300.0}
 HOUR: Final = 3600.0
+LOGIN: Final = 480.0  # seconds after which all lines are opened anew: a login lasts ten minutes
 
 
 async def run(stage: Stage) -> list[Row]:
@@ -40,7 +41,13 @@ async def run(stage: Stage) -> list[Row]:
         await author.log_in()
         connected = resident(stage.pid)
         began, early, alerts = time.monotonic(), 0.0, 0
+        ends = began + LOGIN
         while (spent := time.monotonic() - began) < seconds:
+            if time.monotonic() > ends:
+                await listening.connect(0)
+                await listening.connect(devices)
+                await author.log_in()
+                ends = time.monotonic() + LOGIN
             await listening.time("opened", devices, author.alert)
             alerts += 1
             if not early and spent > seconds / 5:

@@ -57,6 +57,7 @@ OFFICER: Final = ("field", "keyholder", "lead")
 GROUP: Final = 1024  # bundles on their way at once
 TRIES: Final = 60  # while the database is too slow: another process has the machine
 AGAIN_SECONDS: Final = 0.5
+WATCH_SECONDS: Final = 4 * 3600
 CONNECTIONS: Final = 150  # the raw rounds take one connection for each writer
 
 _ID: Final = new_id()
@@ -130,12 +131,12 @@ class Workshop:
         return recorded
 
     async def watch(self, by: Machine, case: bytes) -> None:
-        """Let a device go on watch in a channel, for an hour.
+        """Let a device go on watch in a channel, for longer than any load lasts.
 
         A client that is opened later knows nothing of it: its own ``client.watch.on`` does
         both. This is for devices that are only sockets.
         """
-        ask = casework.access(self.network, by, case, scope="watch")
+        ask = casework.access(self.network, by, case, scope="watch", seconds=WATCH_SECONDS)
         entry = (await self.broker.ask(by.device, ask)).entry
         size = Record.decode(entry.record).authority_size
         place = Position(size, entry.index, self.network.at)

@@ -121,6 +121,15 @@ class Network:
         """Return the bundle that founds the network."""
         return Bundle((Signed("root", self.founding, b""),), (), ())
 
+    def _code(self, node: str) -> str:
+        """Return three letters that no other node of this network has."""
+        number = int.from_bytes(sha256(node.encode())[:4], "big")
+        while True:
+            code = "".join(chr(ord("A") + number // 26**place % 26) for place in range(3))
+            if self.directory.code_owner(code) in (None, node):
+                return code
+            number += 1
+
     def admit(
         self, node: str, *, code: str = "", machines: Sequence[tuple[str, ...]] = (EVERY_ROLE,)
     ) -> Bundle:
@@ -131,7 +140,7 @@ class Network:
             SUITE, self.net, "node", new_id(), 1, NO_HASH, self.directory.head(),
             node=node,
             title=node.replace("-", " ").title(),
-            code=code or _code(node),
+            code=code or self._code(node),
             admins=tuple(key.public for key in admins),
             threshold=1,
             expires=self.at + 5 * YEAR,
@@ -350,9 +359,3 @@ class _Draft:
         bundle = Bundle(tuple(self._statements), tuple(self._wraps), ())
         encode_bundle(bundle)
         return bundle
-
-
-def _code(node: str) -> str:
-    """Return three letters that tell the nodes of one test apart."""
-    number = int.from_bytes(sha256(node.encode())[:4], "big")
-    return "".join(chr(ord("A") + number // 26**place % 26) for place in range(3))
