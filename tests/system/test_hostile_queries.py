@@ -1,4 +1,4 @@
-"""A query that is put into a request behind the TLS changes neither who asks nor what is written."""
+"""A query that is put in behind the TLS changes neither who asks nor what is written."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -155,9 +155,7 @@ async def test_attack_27_a_line_at_another_process_is_cut_after_a_revocation() -
         async with WebDevice(it.all[1].url, it.ca, lost) as there, \
                 WebDevice(it.all[1].url, it.ca, it.writers[0]) as beside, \
                 WebDevice(it.all[0].url, it.ca, admin) as here:  # fmt: skip
-            line, other, own = [
-                await (await web.login()).socket() for web in (there, beside, here)
-            ]
+            line, other, own = [await (await web.login()).socket() for web in (there, beside, here)]
             await line.ask_raw("ping", b"")
             revoked = Send(encode_bundle(it.network.revoke(lost)), 0)
             await own.ask("send", revoked, Recorded)
