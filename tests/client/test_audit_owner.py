@@ -65,7 +65,7 @@ async def test_a_lead_sees_who_read_the_case_of_his_node_proved(
     assert [row.index] == [one.index for one in (await lead.audit.case(number)).rows]
 
 
-async def test_attack_a_broker_keeps_a_reading_from_the_owner(
+async def test_attack_32_a_broker_keeps_a_reading_from_the_owner(
     story: Story,
 ) -> None:
     lead, number = story.lead, story.number

@@ -2,22 +2,26 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from seefen.client import Client
+from seefen.client import Client, alarms
+from seefen.client.cli.views import audits
 from seefen.client.trust import Trust
-from seefen.client.vault import Vault
+from seefen.client.vault import StoredEntry, Vault
 from seefen.client.witnessed import WitnessedHeads
 from seefen.client.witnessing import Uncosigned, Witness, watch
+from seefen.client.wording import stamp
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import AuthorityItem, AuthorityPage, HeadToCosign, WitnessedHead
 from seefen.protocol.ledger.note import parse_note
 from seefen.protocol.ledger.record import decode_core
 from seefen.protocol.suite import WitnessKey
+from tests.client.cli.test_views import printed
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, spoil
 from tests.support.network import Network
@@ -183,6 +187,38 @@ async def test_the_newest_witnessed_head_is_kept_and_nothing_older(
         assert await device.fetch(wrong, three.at + 200) == three.at
 
 
+@pytest.mark.parametrize(
+    ("index", "off", "said"),
+    [
+        (20, -3600, ""),  # of before the first look: nobody knows better
+        (45, -3600, "entry 45 is dated before"),
+        (45, -61, "entry 45 is dated before"),
+        (45, -59, ""),
+        (45, 150, ""),
+        (45, 161, "entry 45 is dated after"),
+        (45, 3600, "entry 45 is dated after"),
+        (55, 3600, ""),  # the witnesses have not seen it
+    ],
+)
+async def test_fault_11_12_an_entry_is_dated_outside_of_what_the_witnesses_saw(
+    three: Three, tmp_path: Path, index: int, off: int, said: str
+) -> None:
+    """The log has 40 entries at one look of the witnesses, and 50 at the next, 100 s later."""
+    device = Device(three.network, tmp_path / "a")
+    at = three.at
+    await device.see(HONEST, 40, at)
+    await device.fetch(three.sign(HONEST, 40)[0], at)
+    for number, when in ((index, at + off), (47, at + 50)):
+        place = (number, "object", bytes(16), bytes(16), number)
+        device.vault.add_entry(StoredEntry(*place, 1, when, b"envelope", b"core"))
+    three.at = at + 100
+    await device.see(HONEST, 50, three.at)
+    assert alarms.unanswered(device.vault) == ()
+    await device.fetch(three.sign(HONEST, 50)[0], three.at)
+    told = alarms.unanswered(device.vault)
+    assert [said in sentence for sentence in told] == [True] * bool(said)
+
+
 # --- with a real broker ----------------------------------------------------------------------
 
 
@@ -243,6 +279,43 @@ async def test_attack_11_nothing_is_sent_until_the_quorum_has_seen_the_log(
     assert waits.queued
     assert "a-unwitnessed" in str(skopje.queued()[0].problem)
     assert skopje.alarm is None
+
+
+async def test_attack_11_no_audit_is_in_order_past_what_a_quorum_has_seen_lately(
+    place: tuple[Site, list[Witness]],
+) -> None:
+    at, (one, two, three) = place
+    _, view = at.network.view(at.network.of(SKOPJE))
+    await at.broker.take(at.network.bundle("view", view))
+    skopje = await at.client(SKOPJE)
+    for report in (await skopje.audit.verify(), await skopje.audit.verdict()):
+        assert not report.ok
+        assert report.cosigned.silent == (one.name, two.name, three.name)
+    assert "has seen this device's authority log yet" in (await skopje.audit.verify()).stale
+    await cosign(skopje, one, three)
+    for report in (await skopje.audit.verify(), await skopje.audit.verdict()):
+        assert report.ok
+        assert sorted(report.cosigned.signed) == sorted((one.name, three.name))
+        assert report.cosigned.silent == (two.name,)
+    month = f"{datetime.fromtimestamp(at.network.at, UTC):%Y-%m}"
+    (part,) = [s for s in (await skopje.audit.report(month)).sections if "Witness" in s.title]
+    assert dict(part.lines)[two.name] == "has not cosigned it"
+    last = (await skopje.audit.verify()).cosigned.at
+    shift_clock(skopje, 2 * DAY + 7200)
+    report = await skopje.audit.verify()
+    assert not report.ok
+    assert report.problems == ()
+    assert "for 50 h" in report.stale
+    assert report.cosigned.at == last
+    verdict = await skopje.audit.verdict()
+    assert not verdict.ok
+    assert report.stale in verdict.problems
+    assert (await skopje.audit.view("all").verdict()).problems == (report.stale,)
+    shown = " ".join(printed(audits.verdict(verdict)).split())
+    assert f"2 of 3 witnesses, {stamp(last)}" in shown
+    with pytest.raises(RefusedError) as caught:  # the same that keeps it from sending
+        await skopje.channels.open(CHANNEL, [BELGRADE])
+    assert report.stale in str(caught.value)
 
 
 async def test_an_alert_leaves_unwitnessed_and_the_next_good_log_names_who_was_lost_meanwhile(

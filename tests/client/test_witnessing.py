@@ -1,6 +1,7 @@
 """A witness on its own folder: what it signs, what it remembers, and what it never forgets."""
 
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from seefen.protocol.ledger.witness import Addition, Outcome, encode_addition
 from seefen.protocol.statements import Root
 from seefen.protocol.suite import PlainKey
 from tests.support.network import Network
+from tests.support.vectors import ROOT
 from tests.support.witnesses import AT, LOG, LOG_KEY, ORIGIN, Leaves
 
 TREE, FORK = Leaves.of(40), Leaves.of(40, branch=b"x")
@@ -160,24 +162,24 @@ def test_fault_41_a_head_is_stored_before_its_line_leaves(
 
 def test_fault_41_two_processes_on_one_folder_never_go_back(folder: Path, root: Root) -> None:
     """Heads N and N+K are asked for at the same moment, many times, on one stored head."""
-    signed: list[int] = []
-    start = threading.Barrier(2)
-
-    def run(steps: range) -> None:
-        witness = Witness.open(folder, root, clock=lambda: AT)
-        start.wait()
-        for size in steps:
-            old = witness.head("activity").size
-            if old < size and add(witness, old, size).status == 200:
-                signed.append(size)
-        witness.close()
-
-    threads = [threading.Thread(target=run, args=(range(part, 40, 2),)) for part in (1, 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(signed) == len(set(signed))  # none twice: the loser was told 409
+    command = [sys.executable, "-m", "tests.support.racer", str(folder)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    racers = [subprocess.Popen([*command, part], cwd=ROOT, **pipes) for part in ("1", "2")]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    signed: list[tuple[int, int]] = []
+    for racer in racers:  # both wait for this line
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    for racer in racers:
+        told = racer.communicate(timeout=60)[0].splitlines()
+        assert racer.returncode == 0
+        signed += [(int(old), int(new)) for old, new in map(str.split, told)]
+    # One row: from no head did two grow that were signed, the loser was told 409.
+    signed.sort()
+    assert [old for old, _ in signed] == [0, *(new for _, new in signed[:-1])]
     last = Witness.open(folder, root)
-    assert last.head("activity").size == max(signed)
+    assert last.head("activity").size == signed[-1][1]
     last.close()

@@ -50,6 +50,8 @@ def test_only_an_alert_leaves_on_a_log_nobody_has_seen(story: Story) -> None:
     with refused("unwitnessed", RefusedError):
         story.object(story.home, unwitnessed=True)
     story.object(story.home)
+    channel = Story("channel")
+    channel.object(channel.home, unwitnessed=True)
 
 
 def test_an_object_names_the_one_before(story: Story) -> None:
@@ -101,6 +103,17 @@ def test_whom_another_node_assigned_is_its_own_affair(story: Story) -> None:
     network.take(network.revoke(officer))
     with refused("revoked"):
         apply(story.state, word, network.directory, here(network), reader=HOME)
+
+
+def test_a_node_that_got_its_key_device_by_device_has_writers_all_the_same(story: Story) -> None:
+    network = story.network
+    officer, lost = story.add(AWAY, "field"), story.add(AWAY, "keyholder")
+    network.take(network.revoke(lost))
+    network.take(renew_key(network, story.home, story.case, "members"))
+    assert story.state.generation.statement.devices  # the mailbox is stale
+    word = open_envelope(message(network, officer, story.case).statements[0].envelope, "object")
+    taken = apply(story.state, word, network.directory, here(network), reader=HOME)
+    assert taken.last(officer.device).object_hash == word.hash
 
 
 def test_a_node_that_got_no_key_has_nobody_who_writes(story: Story) -> None:

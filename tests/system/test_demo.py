@@ -214,7 +214,7 @@ def _commands(told: str) -> list[str]:
     [
         ("status", "skopje-border"),
         (f"case show {CASE}", "Pistols in a spare wheel, Tabanovce"),
-        ("audit verify", "entries proved"),
+        ("audit verify", "entries of your node checked"),
         (f"audit list --case {CASE}", "proved"),
     ],
 )

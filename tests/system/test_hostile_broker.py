@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client import Client
+from seefen.client.doubts import FIRST_SECONDS
 from seefen.protocol.bundle import decode_bundle, encode_bundle
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.envelope import open_envelope
@@ -59,7 +60,9 @@ def heard(into: list[Any], *, pass_on: bool = True) -> Callable[[Any], Any]:
 # --- what is passed on ------------------------------------------------------------------------
 
 
-async def test_attack_13_one_message_of_nine_is_dropped(place: Siege) -> None:
+async def test_attack_13_one_message_of_nine_is_dropped(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
     skopje, belgrade = await place.story()
     deaf(belgrade)
     for n in range(1, 10):
@@ -67,20 +70,24 @@ async def test_attack_13_one_message_of_nine_is_dropped(place: Siege) -> None:
     withheld: list[int] = []
 
     def without_the_fifth(page: Page) -> Page:
-        fifth = objects(page)[4]
-        withheld.append(fifth.entry.index)
-        return replace(page, items=tuple(i for i in page.items if i is not fifth))
+        if not withheld:
+            withheld.append(objects(page)[4].entry.index)
+        kept = tuple(i for i in page.items if i.entry.index not in withheld)
+        return replace(page, items=kept)
 
-    place.hostile.lie("feed", without_the_fifth, times=1)
+    place.hostile.lie("feed", without_the_fifth)
     await belgrade.sync()
-    assert withheld
-    assert belgrade.alarm is not None
-    assert "number" in belgrade.alarm
+    assert "number" in str(belgrade.alarm)
     # What was dropped is not counted as shown, and what came after it is there to be read.
-    shown = [one.subject for one in belgrade.cases.show(place.case).objects]
+    shown = belgrade.cases.show(place.case).objects
     assert len(shown) == 8
-    last = belgrade.cases.show(place.case).objects[-1]
-    assert await said(belgrade, last.ref) == "message 9"
+    assert await said(belgrade, shown[-1].ref) == "message 9"
+    place.hostile.honest()
+    now = belgrade._engine.now()
+    monkeypatch.setattr(belgrade._engine, "now", lambda: now + FIRST_SECONDS + 1)
+    await belgrade.sync()
+    for n in (4, 5, 6, 9):
+        assert await said(belgrade, f"{place.case}#{n}") == f"message {n}"
 
 
 @pytest.mark.parametrize("kind", ["object", "case", "ack"])
@@ -175,17 +182,20 @@ async def test_attack_17_bodies_passed_from_message_to_message_open_nowhere(plac
         items = tuple(replace(i, body=moved.get(i.entry.index, i.body)) for i in page.items)
         return replace(page, items=items)
 
-    place.hostile.lie("feed", spliced, times=1)
+    place.hostile.lie("feed", spliced)
     await belgrade.sync()
     assert numbers(belgrade, place.case) == [1, 2, 3]
+    # Asked for alone, each comes as it is: only the splice is a lie.
+    place.hostile.lie("feed", lambda page: replace(page, items=()))
     for n in range(1, 4):
         with pytest.raises(SeefenError) as refused:
             await belgrade.read(f"{place.case}#{n}", **WHY)
-        assert refused.value.rule
+        assert refused.value.rule == "withheld"
+    assert {one["rule"] for one in place.evidence(BELGRADE)} == {"body"}
     place.hostile.honest()
-    await skopje.cases.send(place.case, "message 4")
     await belgrade.sync()
-    assert await said(belgrade, f"{place.case}#4") == "message 4"
+    for n in range(1, 4):
+        assert await said(belgrade, f"{place.case}#{n}") == f"message {n}"
 
 
 @pytest.mark.parametrize("field", ["core", "salt"])
@@ -372,7 +382,4 @@ async def test_attack_04_a_wrap_that_no_statement_names_is_not_opened(place: Sie
         await belgrade.read(f"{case.number}#1", **WHY)
     place.hostile.honest()
     await belgrade.sync()
-    other = await skopje.cases.open("Rifles", [BELGRADE])
-    await skopje.cases.send(other.number, "two")
-    await belgrade.sync()
-    assert (await belgrade.read(f"{other.number}#1", **WHY)).message
+    assert await said(belgrade, f"{case.number}#1") == "one"

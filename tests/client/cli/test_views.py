@@ -173,8 +173,8 @@ def test_an_empty_list_says_what_to_do_next(shown: Any, advice: str) -> None:
         audits.verdict(one(findings.Verdict, cosigned=NOBODY, ok=False)),
         audits.listed([filled(findings.AuditRow, "x")], 0),
         inquiries.page(one(findings.AuditPage, rows=(), quorum=0, named=0, own=False)),
-        audits.verified(one(findings.VerifyReport, quorum=0, named=0)),
-        audits.verified(one(findings.VerifyReport, quorum=0, named=0, problems=())),
+        audits.verified(one(findings.VerifyReport, cosigned=NOBODY)),
+        audits.verified(one(findings.VerifyReport, cosigned=NOBODY, problems=())),
         state.page(one(state.Status, quorum=0, named=0)),
     ],
 )
@@ -373,7 +373,8 @@ def test_a_revoked_device_and_this_one() -> None:
 
 
 def test_a_problem_in_the_log_is_loud() -> None:
-    report = findings.VerifyReport(("entry 7 was changed",), 48_233, 48_233, ("a hidden tail",), 0)
+    problem, unseen = ("entry 7 was changed",), ("a hidden tail",)
+    report = findings.VerifyReport(problem, 48_233, 48_233, unseen, NOBODY)
     shown = printed(audits.verified(report))
     assert "THE LOG IS NOT IN ORDER: 1 problem" in shown
     assert "entry 7 was changed" in shown

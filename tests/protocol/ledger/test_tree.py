@@ -25,7 +25,7 @@ from seefen.protocol.ledger.tree import (
 )
 from tests.support.vectors import official, own
 
-LIMIT = 257  # one more than a tile is wide
+LIMIT = 257  # one more than a tile is wide; larger ones: test_tree_sizes.py
 LEAVES = [leaf_hash(n.to_bytes(2, "big")) for n in range(1100)]
 
 

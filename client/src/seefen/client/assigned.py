@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from seefen.client import missing
 from seefen.client.engine import Engine
 from seefen.client.values import AssignedView
 from seefen.protocol.case import CaseState, Position, may_read
 from seefen.protocol.envelope import open_envelope
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.statements import Assign
 
 Holders: TypeAlias = tuple[AssignedView, ...]
@@ -90,3 +92,19 @@ def assigned_before(engine: Engine, case: bytes, device: bytes, index: int) -> b
             if named:
                 return True
     return False
+
+
+def no_key(engine: Engine, state: CaseState, number: int) -> RefusedError:
+    """Return why this device holds no key of a message, and what helps."""
+    rule = "d-no-key"
+    if missing.hides_key(engine.vault, state.case):
+        rule, why = "withheld", "the broker has withheld one, which is asked for at each sync"
+    elif is_lapsed(engine, state):
+        why = (
+            "its key was renewed since the case was assigned to you; a keyholder's client "
+            "that stays hands it on, so call a keyholder"
+        )
+    else:
+        why = "it was sent before your node or device was let in, or after it was removed"
+    name = f"{state.number}#{number}"
+    return RefusedError(f"this device holds no key of {name}: {why}", rule=rule)

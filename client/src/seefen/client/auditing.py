@@ -53,7 +53,6 @@ LIMITS: Final = (
     "the last number of a device is known only when it speaks again",
     "all times are the broker's",
 )
-NOT_OURS: Final = ("role", "not-an-auditor", "forbidden")
 
 Rows: TypeAlias = list[AuditRow]
 Sentences: TypeAlias = list[str]
@@ -118,7 +117,12 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         return await self.entered(f"list: {wanted}", look, _rows)
 
     async def export(self, *, case: str | None = None) -> Exported:
-        """Return entries as a ZIP that verifies without any of this, of one case or all."""
+        """Return entries as a ZIP that verifies without any of this, of one case or all.
+
+        Raises:
+            UntrustedError: rule ``not-an-auditor``, or the log itself is not what was signed.
+        """
+        self.require_auditor()
         with needing_the_broker():
             made = await Bundling(self._engine).make(case=case)
         if made.erased:
@@ -208,7 +212,8 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         def look() -> Verdict:
             missing = tuple(gap.sentence for gap in gaps(engine, store))
             flagged = tuple((flag.name, _sentence(flag)) for flag in self.flagged(month))
-            problems = tuple(text for text in report.problems if text not in missing)
+            found = (*report.problems, *filter(None, [report.stale]))
+            problems = tuple(text for text in found if text not in missing)
             total, wrong = store.count
             first, last = store.ends
             alarm = alarms.kept(engine.vault)
@@ -253,10 +258,14 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
     async def verify(self, progress: Progress = silent) -> VerifyReport:
         """Fetch every record and entry anew, compare with what was seen before and with the root.
 
-        A problem is a sentence that says which entry, and what is wrong with it.
+        A problem is a sentence that says which entry, and what is wrong with it. Who is no auditor
+        checks the records, which are open to every node, and asks for no entry: a request that
+        must be refused would stand in the log as an attempt.
         """
         with needing_the_broker():
             report = await self._report(anew=True, progress=progress)
+        if not self.is_auditor:
+            return report
         differs = compare(self._engine, self.store).problems
         return replace(report, problems=(*report.problems, *differs))
 
@@ -282,30 +291,43 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         limits = LIMITS[0 if quorum < INDEPENDENT else 1 :]
         if not quorum:
             limits = (without_quorum(named), *limits)
-        limits += tuple(f"cosigned: {text}" for text in engine.witnessed.cosigned().unseen)
-        head = engine.trust.head("activity").size
-        return VerifyReport(tuple(dict.fromkeys(problems)), checked, head, limits, quorum, named)
+        cosigned = engine.witnessed.cosigned()
+        limits += tuple(f"cosigned: {text}" for text in cosigned.unseen)
+        return VerifyReport(
+            problems=tuple(dict.fromkeys(problems)),
+            checked=checked,
+            head=engine.trust.head("activity").size,
+            limits=limits,
+            cosigned=cosigned,
+            entries=self.store.count[0] if self.is_auditor else None,
+            stale=self.stale,
+        )
 
     async def _entries(self, *, anew: bool, progress: Progress) -> Sentences:
         """Return what is wrong with entries, and which are missing."""
         problems: Sentences = []
-        try:
-            if anew:
-                problems += await self._fetching.whole(progress)
-            else:
-                await self._fetching.catch_up(progress)
-            missing = gaps(self._engine, self.store)
-            if missing:  # what was kept from us may be shown now
-                stops = [gap.stop for gap in missing]
-                stop = None if None in stops else max(one for one in stops if one is not None)
-                await self._fetching.again(min(gap.start for gap in missing), stop)
-            await accuse(self._engine, self._fetching)
-        except UntrustedError as err:
-            if err.rule not in NOT_OURS:
+        if self.is_auditor:
+            try:
+                problems += await self._fetched(anew=anew, progress=progress)
+            except UntrustedError as err:
                 problems.append(str(err))
-        problems += [facts.problem for facts in self.store.problems()]
-        if self.store.count[0]:
+            # Who sees single cases alone has not all numbers of a device, and none is missing.
             problems += [gap.sentence for gap in gaps(self._engine, self.store)]
+        return [*problems, *(facts.problem for facts in self.store.problems())]
+
+    async def _fetched(self, *, anew: bool, progress: Progress) -> Sentences:
+        """Fetch what is new, or all; return which entries are not shown any more."""
+        problems: Sentences = []
+        if anew:
+            problems += await self._fetching.whole(progress)
+        else:
+            await self._fetching.catch_up(progress)
+        missing = gaps(self._engine, self.store)
+        if missing:  # what was kept from us may be shown now
+            stops = [gap.stop for gap in missing]
+            stop = None if None in stops else max(one for one in stops if one is not None)
+            await self._fetching.again(min(gap.start for gap in missing), stop)
+        await accuse(self._engine, self._fetching)
         return problems
 
     def _own(self, wanted: Filter, after: int, limit: int) -> AuditPage:

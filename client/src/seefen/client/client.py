@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from seefen.client import alarms, listings, marks, mirroring, searching, unwitnessed
+from seefen.client import alarms, listings, marks, mirroring, retaking, searching, unwitnessed
 from seefen.client.amending import Amending
 from seefen.client.auditing import Audit
 from seefen.client.casework import Casework
@@ -219,7 +219,7 @@ class Client:
         engine.alarms.clear()
         try:
             async with engine.lock:
-                new = await engine.sync()
+                new = await engine.sync() + await retaking.retake(engine)
                 unwitnessed.confirm(engine)
                 await self._tags.look()
                 await self._sender.settle()  # first what an earlier process left on its way

@@ -16,8 +16,10 @@ from msgspec.structs import replace
 
 from seefen.client import alarms
 from seefen.client.accusing import accuse
+from seefen.client.again import Again
 from seefen.client.ahead import ahead, of_entries
 from seefen.client.connection import Connection
+from seefen.client.doubts import doubt
 from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
@@ -64,6 +66,7 @@ class Engine:
         self.trust = trust
         self.connection = connection
         self.keychain = Keychain(vault, keys, trust, self.alarm)
+        self.again = Again(trust, vault, self.keychain, connection, home, self.alarm)
         self.lock = asyncio.Lock()
         self.witnessed = WitnessedHeads(vault, trust)
         self._stubs = Stubs(trust, vault, self.alarm)
@@ -100,6 +103,7 @@ class Engine:
             UntrustedError: The broker shows something that cannot be; evidence is kept.
         """
         await self.sync_authority()
+        await self.again.ask(self.change)
         count = await self._sync_feed()
         await self.fetch_witnessed()
         return count
@@ -143,9 +147,7 @@ class Engine:
             with self.vault.change():
                 for sentence in self.trust.take_page(page, signed.checkpoint):
                     self.alarm(sentence)
-                for item in page.items:
-                    if item.kind == "mailbox" and item.wraps:
-                        self.keychain.learn_seed(item)
+                self.again.learn_seeds(page)
                 self.vault.put_number("learned", page.start + len(page.items))
         except BaseException as err:
             # The vault was rolled back: what is in memory must go back with it.
@@ -206,8 +208,7 @@ class Engine:
         with self.change(), ahead(merged, of_entries(self.directory)) as pieces:
             for piece in pieces:
                 if isinstance(piece, Stub):
-                    self._stubs.check(piece, self.node)
-                    self._stubs.take(piece)
+                    self.take_stub(piece)
                     continue
                 try:
                     one = self.take_item(piece, under)
@@ -243,6 +244,11 @@ class Engine:
             self.keychain.forget_all()
             raise
 
+    def take_stub(self, stub: Stub) -> None:
+        """Take a stub in; one in place of what is for this node raises an alarm."""
+        self._stubs.check(stub, self.node)
+        self._stubs.take(stub)
+
     def take_item(self, item: Item, under: Checkpoint, *, alone: bool = False) -> Taken | None:
         """Take one item in; what breaks a rule raises an alarm and has no effect.
 
@@ -262,6 +268,7 @@ class Engine:
             if alone:
                 return None
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
+            doubt(self.vault, bytes.fromhex(taken.core.case))
             self._stubs.take(_stub(taken))
             return None
         self._heads.note(taken)
@@ -272,15 +279,17 @@ class Engine:
             case Case() as opened if opened.version == 1:
                 self._keep_name(opened)
             case CaseKey() | Assign():
-                self.keychain.learn(taken.opened.statement, item.wraps)
+                self.again.learn(taken, item.wraps)
             case Object() as obj:
                 if taken.core.n != state.object_count:
                     self.alarm(f"entry {taken.index} has a wrong number in {state.number}")
+                    doubt(self.vault, obj.case)
                 found = self.keychain.open_cover(obj)
                 data = None if found is None else found.data
                 spoiled = found is None and self.case_key(obj.case, obj.gen) is not None
                 count = state.object_count
-                store_object(self.vault, taken, obj, data, item.body, count, spoiled=spoiled)
+                body = self.again.checked(taken.index, f"{state.number}#{count}", obj, item.body)
+                store_object(self.vault, taken, obj, data, body, count, spoiled=spoiled)
                 if found is not None:
                     return replace(taken, cover=found.cover)
             case Ack() as ack:
@@ -298,6 +307,7 @@ class Engine:
                 raise  # a number used twice: a cloned device (attack 36)
             # What was withheld must not take the next with it, nor be lost once it is shown.
             self.alarm(f"something was withheld beside entry {taken.index}: a number is missing")
+            doubt(self.vault, stub.case)
             return self.trust.follow(taken, reader=self.node, past_gap=True)
 
     def in_order(self, kind: str, entry: Entry, envelope: bytes) -> bool:

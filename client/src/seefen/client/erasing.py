@@ -5,7 +5,7 @@ So do its words where they were passed on, by whomever.
 One officer confirms for his node; the other devices of it erase when they hear of that.
 """
 
-from seefen.client import copies, fetched, searching, versions
+from seefen.client import copies, fetched, missing, searching, versions
 from seefen.client.engine import Engine
 from seefen.client.views import Row, recall_of, rows
 from seefen.protocol.messages import ErasureConfirm, Said
@@ -32,6 +32,7 @@ def forget(engine: Engine, row: Row) -> None:
             )
             vault.run("DELETE FROM mark WHERE object = ?", one.object)
             searching.forget(vault, one.object)
+            missing.drop(vault, "activity", one.index)
             fetched.forget(engine, one)
 
 

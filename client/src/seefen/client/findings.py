@@ -25,6 +25,8 @@ class Cosigned:
         size: Of that head, 0 while no quorum has signed one; ``head`` is what was shown here.
         by: So many ``of`` the root's witnesses signed it; ``at`` is their time, Unix seconds.
         needed: How many must sign; with 0 there is nobody to.
+        signed: The witnesses that signed it, by the names under which they sign; ``silent``:
+            those that did not. A root names keys: which node runs one, no log says.
     """
 
     size: int
@@ -33,6 +35,8 @@ class Cosigned:
     at: int
     needed: int
     head: int
+    signed: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
 
     @property
     def sentence(self) -> str:
@@ -295,6 +299,7 @@ class Verdict:
     """The audit on one page.
 
     ``alarms`` are all that this device keeps; one that nobody acknowledged stands against ``ok``.
+    ``operations`` are proved entries of the month, by operation.
     """
 
     ok: bool
@@ -308,6 +313,7 @@ class Verdict:
     disclosures: int
     refused: int
     emergency: int
+    operations: tuple[tuple[str, int], ...]
     gaps: tuple[str, ...]
     flags: tuple[tuple[str, str], ...]
     problems: tuple[str, ...]
@@ -341,11 +347,23 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What a check of the whole log found, and what nobody could see."""
+    """What a check of the whole log found, and what nobody could see.
+
+    Attributes:
+        checked: So many records lead to the signed root of ``head``.
+        entries: So many entries of the node were checked. None: that is for its auditors.
+        stale: Why the log is too old to be called in order; empty if it is not.
+    """
 
     problems: tuple[str, ...]
     checked: int
     head: int
     limits: tuple[str, ...]
-    quorum: int
-    named: int = 0
+    cosigned: Cosigned
+    entries: int | None = None
+    stale: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stands against it."""
+        return not self.problems and not self.stale

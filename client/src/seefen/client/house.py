@@ -267,7 +267,8 @@ class House:
             return
         vault = self._engine.vault
         closed = rows(self._engine, _CLOSED, state.case, self._engine.node)
-        found = [row for row in closed if vault.get(_spoiled(row)) is None]
+        # What has no body yet is asked for at each sync.
+        found = [row for row in closed if row.has_sealed and vault.get(_spoiled(row)) is None]
         if found and not remembered(self._engine, state.case)[0]:
             self._reader.remember(state.case, PURPOSE, BASIS, "")
         for row in found:

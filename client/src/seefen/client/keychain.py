@@ -16,7 +16,7 @@ from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuthorityItem
 from seefen.protocol.messages import Cover, decode_cover
 from seefen.protocol.objects import open_cover
-from seefen.protocol.statements import Assign, CaseKey, Mailbox, NodeWrap, Object, Statement
+from seefen.protocol.statements import Assign, CaseKey, Mailbox, NodeWrap, Object
 from seefen.protocol.suite import sha256
 
 
@@ -102,25 +102,43 @@ class Keychain:
         for obj in spoiled:
             unreplace(self._vault, obj)
 
-    def learn_seed(self, item: AuthorityItem) -> None:
-        """Learn the seed of a mailbox of the own node, if its wrap is for this device."""
-        mailbox = open_envelope(item.envelope, "mailbox").statement
-        if not isinstance(mailbox, Mailbox) or mailbox.node != self._node:
-            return
-        if self._trust.directory.mailbox(mailbox.node, mailbox.box, gen=mailbox.version) != mailbox:
-            return  # it broke a rule: else a broker could put its own seed in place of ours
-        mine = next((w.hash for w in mailbox.wraps if w.device == self._keys.device), None)
+    def learn_seed(self, item: AuthorityItem) -> Mailbox | None:
+        """Learn the seed of a mailbox of the own node, if its wrap is for this device.
+
+        Returns:
+            The mailbox, if its wrap for this device is missing, and no newer one leads to it.
+        """
+        found = self._handed_here(item.envelope)
+        if found is None:
+            return None
+        mailbox, mine = found
         wrapped = next((w for w in item.wraps if sha256(w) == mine), None)
         if wrapped is None:
-            return
+            seed = self.mailbox_seed(mailbox.node, mailbox.box, mailbox.version)
+            return mailbox if seed is None else None
         try:
             seed = handed.unwrap_mailbox_seed(wrapped, self._keys.kem, mailbox)
         except SeefenError as err:
             # One wrong wrap must not keep the rest of the log from this device.
             self._alarm(f"the {mailbox.box} mailbox of {self._node} does not open: {err}")
-            return
+            return None
         self.keep_seed(mailbox, seed)
         self._learn_waiting_keys()
+        return None
+
+    def _handed_here(self, envelope: bytes) -> tuple[Mailbox, bytes] | None:
+        """Return a mailbox of the own node and the hash of the wrap for this device, if any."""
+        if self._keys.device not in envelope:
+            return None  # as nearly all of a page: they are not opened once more
+        mailbox = open_envelope(envelope, "mailbox").statement
+        if not isinstance(mailbox, Mailbox):
+            return None
+        mine = next((w.hash for w in mailbox.wraps if w.device == self._keys.device), None)
+        if mine is None:
+            return None
+        if self._trust.directory.mailbox(mailbox.node, mailbox.box, gen=mailbox.version) != mailbox:
+            return None  # it broke a rule: else a broker could put its own seed in place of ours
+        return (mailbox, mine) if mailbox.node == self._node else None
 
     def _learn_waiting_keys(self) -> None:
         # Who got a mailbox after the keys that were sent to it finds them here.
@@ -132,13 +150,22 @@ class Keychain:
             casekey = state.generations[int(gen) - 1].statement
             self._learn(casekey, casekey, decode(value, tuple[bytes, ...]))
 
-    def learn(self, statement: Statement, wraps: tuple[bytes, ...]) -> None:
-        """Learn the key of a case that a statement of its chain hands over, if it is for us."""
-        if isinstance(statement, Assign):
-            state = self._trust.require_state(statement.case)
-            self._learn(statement, state.generations[statement.gen - 1].statement, wraps)
-        elif isinstance(statement, CaseKey):
-            self._learn(statement, statement, wraps)
+    def learn(self, statement: CaseKey | Assign, wraps: tuple[bytes, ...]) -> bool:
+        """Learn the key of a case that a statement of its chain hands over, if it is for us.
+
+        Returns:
+            False if the key is not here, and a wrap that was named for us did not come.
+        """
+        casekey, gen = statement, statement.gen
+        if isinstance(casekey, Assign):
+            casekey = self._trust.require_state(statement.case).generations[gen - 1].statement
+        self._learn(statement, casekey, wraps)
+        if self.case_key(casekey.case, casekey.gen) is not None:
+            return True
+        named = {w.hash for w in statement.devices if w.device == self._keys.device}
+        if isinstance(statement, CaseKey) and (ours := self._ours(statement)) is not None:
+            named.add(ours.hash)  # whether or not this device can open it: it may later
+        return named <= {sha256(wrap) for wrap in wraps}
 
     def _learn(
         self, statement: CaseKey | Assign, casekey: CaseKey, wraps: tuple[bytes, ...]
@@ -159,11 +186,8 @@ class Keychain:
         if key is not None:
             self.keep_case_key(casekey.case, casekey.gen, key)
             self._vault.run("DELETE FROM setting WHERE name = ?", waiting)
-        elif statement is casekey and (ours := self._ours(casekey)) is not None:
+        elif statement is casekey and self._ours(casekey) is not None:
             self._vault.put(waiting, encode(list(wraps)))
-            if self.mailbox_seed(self._node, state.box, ours.gen) is not None:
-                # Whatever wraps came with it: none of them is the one that was signed for.
-                self._alarm(f"the wrap of the key of {state.number} was withheld [withheld]")
 
     def _ours(self, casekey: CaseKey) -> NodeWrap | None:
         return next((w for w in casekey.mailboxes if w.node == self._node), None)

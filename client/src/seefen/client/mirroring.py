@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from seefen.client import unseen
 from seefen.client.engine import Engine
 from seefen.client.keying import fresh_at
 from seefen.client.once import verified
+from seefen.client.tags import Tags
 from seefen.client.witnessing import Uncosigned, Witness, watch
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuditItem, AuditPage, FeedFrom, Item, LogFrom, Page, RecordPage
@@ -50,6 +52,9 @@ class Logs:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._published: dict[str, Newest] = {}
+        self._tags = Tags(engine)
+        self._untold: list[str] = []
+        self._fed = 0  # up to where the last sync was told what stands in the own cases
 
     async def sync(self) -> None:
         """Fetch what is new of both logs, and check it.
@@ -71,11 +76,17 @@ class Logs:
                 signed = await engine.trust.accept(log, note, (), engine.prove)
                 found.append(Newest(log, signed.checkpoint, note, signed.time))
             await engine.sync()
+            self._fed = engine.vault.get_number("cursor")
+            await self._tags.look()
         self._published = {one.log: one for one in found}
 
     def newest(self, log: str) -> Newest | None:
         """Return the head of a log that the last sync has verified; None before the first."""
         return self._published.get(log)
+
+    def withheld(self) -> list[str]:
+        """Return a sentence about each entry of the own cases that the broker keeps back."""
+        return [*unseen.sentences(self._engine), *self._untold]
 
     def verify(self, log: str, note: str) -> Checkpoint:
         """Return the head in a note that was kept, its signature checked again.
@@ -145,9 +156,31 @@ class Logs:
         ask = LogFrom(cursor, PAGE, engine.trust.head("activity").size)
         page = await engine.connection.request("audit", ask, AuditPage)
         under = await self._under(page.checkpoint, page.consistency)
+        upto = min(page.upto, under.size, self._fed)
+        self._compare(cursor, upto, {item.entry.index for item in page.items})
         # What was erased under retention opens nothing any more, and is not kept.
         kept = [self._kept(item, (), b"", under) for item in page.items if item.entry.core]
-        return kept, min(page.upto, under.size)
+        return kept, upto
+
+    def _compare(self, start: int, stop: int, given: set[int]) -> None:
+        """Compare readings that were given with those of which the members were told (attack 32).
+
+        Members learn that a device has read, its own node and the owner of the case what it said.
+        """
+        engine = self._engine
+        sql = (
+            "SELECT idx, case_id, device FROM entry WHERE kind = 'access' AND idx >= ? AND idx < ?"
+        )
+        for index, case, device in engine.vault.run(sql, start, stop):
+            state, node = engine.trust.require_state(case), engine.directory.device(device).node
+            if index in given or engine.node not in (state.owner, node):
+                continue
+            sentence = (
+                f"entry {index} is a reading in {engine.name_of(state)} by {node}, and the broker "
+                "keeps its text from the auditors of this node"
+            )
+            engine.alarm(sentence)
+            self._untold.append(sentence)
 
     async def _under(self, note: str, proof: tuple[bytes, ...]) -> Checkpoint:
         engine = self._engine

@@ -13,7 +13,7 @@ from typing import Final
 from seefen.client import files, marks, originals, private, searching, versions
 from seefen.client.accepting import require_accepted, require_file_accepted
 from seefen.client.acknowledging import Acknowledging
-from seefen.client.assigned import is_lapsed
+from seefen.client.assigned import no_key
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.journal import Journal
@@ -55,6 +55,7 @@ PURPOSES: Final = (
     "border-control",
 )
 BASES: Final = ("pcc-see", "bilateral", "unfp", "untoc-20", "iti", "national-law", "mla")
+_WHO: Final = "its author spoiled it, or the broker what was released"
 
 
 class Reader:
@@ -106,7 +107,7 @@ class Reader:
             index = await self._open(state, row, emergency=emergency)
             row = row_of(engine, state, number)
             if row.message is None:
-                raise UntrustedError("the body was not opened", rule="body")
+                raise UntrustedError(f"the body does not open: {_WHO}", rule="body")
             original: Original | None = None
             if isinstance(row.message, Forwarded):
                 original = originals.proven(engine, row, row.message)
@@ -267,7 +268,10 @@ class Reader:
         generation_key = engine.case_key(obj.case, obj.gen)
         if generation_key is None:
             raise RefusedError("this device holds no key of this message", rule="d-no-key")
-        content_key = unwrap_content_key(obj, generation_key, wrapped)
+        try:
+            content_key = unwrap_content_key(obj, generation_key, wrapped)
+        except UntrustedError as err:  # no signature binds this key: it is not known who lied
+            raise UntrustedError(f"not the key of this message: {_WHO}", rule=err.rule) from None
         # Under a watch it is shown before it is synced: the log holds why, and the feed the rest.
         with engine.vault.soon():  # also where the body does not open: it is what was released
             engine.vault.run("UPDATE object SET wrapped = ? WHERE object = ?", wrapped, obj.object)
@@ -311,9 +315,33 @@ class Reader:
             # Already entered in the log in this shift, by an access or under a watch.
             await self._tell_read(row)
             return engine.vault.get_number(f"shown/{row.object.hex()}")
-        index, _ = await self._release(state, row, emergency=emergency)
+        index = 0
+        if row.body is None:
+            ref = f"{state.number}#{row.n}"
+            await engine.again.body(row.index, ref, row.statement, engine.change)
+            index = self._reopen(row)
+        if not index:
+            index, _ = await self._release(state, row, emergency=emergency)
         await self._tell_read(row)
         return index
+
+    def _reopen(self, row: Row) -> int:
+        """Open a message under the access that released its key, while that lasts.
+
+        One that did not open then is tried again without another entry; 0: there is none.
+        """
+        engine = self._engine
+        sql = (
+            "SELECT wrapped, access.idx, until FROM object JOIN access USING (object)"
+            " WHERE object = ? AND wrapped IS NOT NULL AND scope = 'object' AND until > ?"
+            " ORDER BY access.idx LIMIT 1"
+        )
+        found = engine.vault.one(sql, row.object, engine.now())
+        if found is None:
+            return 0
+        wrapped, index, until = found
+        self.keep_key(row, wrapped, index, until)
+        return int(index)
 
     async def _tell_read(self, row: Row) -> None:
         # The body is here and its entry stands: a broken line now is no reason to keep it
@@ -326,15 +354,7 @@ class Reader:
         obj = row.statement
         generation_key = engine.case_key(obj.case, obj.gen)
         if generation_key is None:
-            why = (
-                "its key was renewed since the case was assigned to you; a keyholder's client "
-                "that stays hands it on, so call a keyholder"
-                if is_lapsed(engine, state)
-                else "it was sent before your node or device was let in, or after it was removed"
-            )
-            raise RefusedError(
-                f"this device holds no key of {state.number}#{row.n}: {why}", rule="d-no-key"
-            )
+            raise no_key(engine, state, row.n)
         until = engine.now() + SHIFT
         taken, keys = await self.access(
             state, "object", obj.object, (obj.object,), until, emergency=emergency

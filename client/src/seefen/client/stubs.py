@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from seefen.client.doubts import doubt
 from seefen.client.trust import Trust
 from seefen.client.vault import Vault
 from seefen.protocol import case_chain
@@ -26,6 +27,7 @@ class Stubs:
             case_chain.check_stub(state, stub, self._trust.directory, node)
         except UntrustedError as err:
             self._alarm(f"entry {stub.index} of {state.number} was withheld: {err}")
+            doubt(self._vault, stub.case)
 
     def take(self, stub: Stub) -> None:
         """Take a stub in."""
@@ -33,10 +35,12 @@ class Stubs:
             # Its opening was refused or withheld. The rest of the feed must still come in.
             if not self._vault.has_entry(stub.index):
                 self._alarm(f"entry {stub.index} is in a case this device was never told of")
+                doubt(self._vault, stub.case)
                 self._trust.keep_stub(stub)
             return
         try:
             self._trust.take_stub(stub)
         except OutOfTurnError:
             self._alarm(f"something was withheld before entry {stub.index}: a number is missing")
+            doubt(self._vault, stub.case)
             self._trust.jump(stub)

@@ -3,12 +3,15 @@
 The broker can keep the next version of a case, or the next key, from one member, who would
 go on writing under the old one (attack 12). The record of each carries a tag that only holders
 of the key before can compute, and the records are what every checkpoint is signed over: to
-hide the tag, the broker must show this device another log than it shows the others.
+hide the tag, the broker must show this device another log than it shows the others. What else
+is done in a case is found in the same way, see :mod:`seefen.client.unseen`.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
+from seefen.client import unseen
 from seefen.client.engine import Engine
 from seefen.protocol.case import CaseState
 from seefen.protocol.encoding import decode, encode
@@ -20,6 +23,7 @@ from seefen.protocol.statements import Count, Part
 from seefen.protocol.suite import tag
 
 PAGE: Final = 4096
+CHUNK: Final = 1 << 16  # records whose tags are held in memory at once
 MIRRORED: Final = "mirrored"
 
 
@@ -45,9 +49,12 @@ class Tags:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._looks: Counter[int] = Counter()  # since something was found to be hidden
 
     async def look(self) -> None:
         """Compare new records with the tags of what would come next in each case.
+
+        That is the next version and key, and the next of each device of its members.
 
         Raises:
             UntrustedError: rule ``fork``: the records are not those that were signed for.
@@ -60,7 +67,13 @@ class Tags:
         tree = CompactRange() if kept is None else CompactRange.decode(kept)
         if tree.size < head.size:
             expected = self._expected()
-            found = await self._read(tree, head.size, expected)
+            found: list[tuple[int, Next]] = []
+            hidden: list[tuple[int, unseen.Unseen]] = []
+            while (start := tree.size) < head.size:
+                tags = await self._read(tree, min(start + CHUNK, head.size))
+                places = enumerate(tags, start)
+                found += [(index, expected[mark]) for index, mark in places if mark in expected]
+                hidden += await unseen.look(engine, start, tags)
             if tree.root() != head.root:
                 raise UntrustedError(
                     "the records of the activity log are not the ones that were signed",
@@ -70,24 +83,24 @@ class Tags:
                 engine.vault.put(MIRRORED, tree.encode())
                 for index, next_ in found:
                     self._judge(index, next_)
+                for index, one in hidden:
+                    unseen.note(engine, index, one)
         self._ask_again()
+        self._ask_seldom(head.size)
 
-    async def _read(
-        self, tree: CompactRange, size: int, expected: dict[bytes, Next]
-    ) -> list[tuple[int, Next]]:
-        found: list[tuple[int, Next]] = []
-        while tree.size < size:
+    async def _read(self, tree: CompactRange, stop: int) -> list[bytes]:
+        """Take records into the tree; return the tag of each."""
+        tags: list[bytes] = []
+        while tree.size < stop:
             page = await self._engine.connection.request(
-                "records", LogFrom(tree.size, PAGE, size), RecordPage
+                "records", LogFrom(tree.size, PAGE, stop), RecordPage
             )
             if page.start != tree.size or not page.records:
                 raise UntrustedError("the broker withholds records", rule="withheld")
-            for record in page.records[: size - tree.size]:
-                mark = Record.decode(record).tag
-                if mark in expected:
-                    found.append((tree.size, expected[mark]))
+            for record in page.records[: stop - tree.size]:
+                tags.append(Record.decode(record).tag)
                 tree.append(leaf_hash(record))
-        return found
+        return tags
 
     def _expected(self) -> dict[bytes, Next]:
         engine = self._engine
@@ -134,6 +147,19 @@ class Tags:
                 engine.vault.put_number("cursor", start)
             else:
                 engine.vault.run("DELETE FROM setting WHERE name = ?", name)
+
+    def _ask_seldom(self, size: int) -> None:
+        """Ask for what was not shown, at the 1st, 2nd, 4th, ... look, and not from far back.
+
+        A tag that a member planted stands for ever: it must not cost a long feed each time.
+        """
+        engine = self._engine
+        for index, _ in unseen.kept(engine):
+            self._looks[index] += 1
+            is_due = self._looks[index].bit_count() == 1
+            if is_due and size - index <= unseen.NEAR:
+                start = min(engine.vault.get_number("cursor"), index)
+                engine.vault.put_number("cursor", start)
 
 
 def require_nothing_hidden(engine: Engine, state: CaseState) -> None:

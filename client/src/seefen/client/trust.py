@@ -305,19 +305,34 @@ class Trust:
             reader: The own node, whose ``assign`` statements alone are shown here.
             past_gap: A number beside its own is missing, or this one was for a while.
         """
-        case = _case_of(taken.opened.statement)
-        position = Position(taken.record.authority_size, taken.index, taken.core.at // 1000)
-        before, device = self.state(case), bytes.fromhex(taken.core.device)
+        core = taken.core
+        position = Position(taken.record.authority_size, taken.index, core.at // 1000)
+        place = (taken.opened.kind, _case_of(taken.opened.statement), bytes.fromhex(core.device))
+        numbers = (core.case_n, position.authority_size, position.at)
+        entry = StoredEntry(taken.index, *place, *numbers, taken.opened.envelope, None)
+        return self._follow(entry, taken.opened, reader=reader, past_gap=past_gap)
+
+    def follow_again(
+        self, entry: StoredEntry, *, reader: str = "", past_gap: bool = False
+    ) -> CaseState:
+        """Do as :meth:`follow` with an entry of the vault, whose state is made anew."""
+        opened = opened_once(entry.envelope or b"", entry.kind)
+        return self._follow(entry, opened, reader=reader, past_gap=past_gap)
+
+    def _follow(
+        self, entry: StoredEntry, opened: Opened, *, reader: str, past_gap: bool
+    ) -> CaseState:
+        case, device = entry.case, entry.device
+        position = Position(entry.authority_size or 0, entry.index, entry.at or 0)
+        before = self.state(case)
         known = Last(0, None) if before is None else before.last(device)
         if past_gap and before is not None:
-            before = _counted(before, device, Last(taken.core.case_n - 1, None))
-        state = case_chain.apply(before, taken.opened, self.directory, position, reader=reader)
-        if known.case_n > taken.core.case_n:
+            before = _counted(before, device, Last(entry.case_n - 1, None))
+        state = case_chain.apply(before, opened, self.directory, position, reader=reader)
+        if known.case_n > entry.case_n:
             state = _counted(state, device, known)
         self._keep(case, state, device)
-        place = (taken.index, taken.opened.kind, case, device, taken.core.case_n)
-        size, at = position.authority_size, position.at
-        self._vault.add_entry(StoredEntry(*place, size, at, taken.opened.envelope, None))
+        self._vault.add_entry(entry)
         return state
 
     def take_stub(self, stub: Stub) -> None:

@@ -127,18 +127,34 @@ class Watch:
             UnreachableError: The next look goes on.
         """
         engine, opened = self._engine, Rows()
-        for case, until, _ in self._running():
+        for case, until, index in self._running():
             unread = [
                 row
                 for row in self._unopened(case)
                 if row.has_sealed and engine.vault.get_number(_asked(row)) != until
             ]
-            if not unread:
+            late = self._late(unread, index, until)
+            opened += late
+            if len(unread) == len(late):
                 continue
+            unread = [row for row in unread if row.object not in {one.object for one in late}]
             with suppress(OutOfTurnError, LoginError):  # the next look goes on
                 await self._ask(case, unread, until)
                 opened += self._noted(unread, until)
         return opened
+
+    def _late(self, unread: Rows, index: int, until: int) -> Rows:
+        """Open that whose key was released before its body came: that is entered already."""
+        sql = "SELECT wrapped FROM object WHERE object = ? AND wrapped IS NOT NULL"
+        for row in unread:
+            for (wrapped,) in self._engine.vault.run(sql, row.object):
+                with suppress(SeefenError):  # it is asked for as any other, and that says why
+                    self._reader.keep_key(row, wrapped, index, until)
+        return self._open(unread)
+
+    def _open(self, asked: Rows) -> Rows:
+        opened = "object = ? AND body IS NOT NULL"
+        return [one for row in asked for one in rows(self._engine, opened, row.object)]
 
     async def _ask(self, case: bytes, unread: Rows, until: int) -> None:
         state = self._engine.trust.require_state(case)
@@ -152,12 +168,12 @@ class Watch:
 
     def _noted(self, unread: Rows, until: int) -> Rows:
         """Return what is open of what was asked for, and remember the rest."""
-        engine = self._engine
-        found = [rows(engine, "object = ? AND body IS NOT NULL", row.object) for row in unread]
-        for row, now_open in zip(unread, found, strict=True):
-            if not now_open:
-                engine.vault.put_number(_asked(row), until)
-        return [row for some in found for row in some]
+        found = self._open(unread)
+        opened = {row.object for row in found}
+        for row in unread:
+            if row.object not in opened:
+                self._engine.vault.put_number(_asked(row), until)
+        return found
 
     def unopened(self) -> Unopened:
         """Return how much lies here that this device never opened.

@@ -14,11 +14,13 @@ from seefen.client import alarms
 from seefen.client.findings import Cosigned
 from seefen.client.trust import Prove, Trust
 from seefen.client.vault import Vault
+from seefen.client.wording import stamp
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import SeefenError, UntrustedError
-from seefen.protocol.ledger.quorum import Quorum, Witnessed, open_witnessed, quorum_of
+from seefen.protocol.ledger.quorum import Quorum, Witnessed, open_witnessed, quorum_of, witness_name
 
 LOGS: Final = ("authority", "activity")
+SLACK: Final = 60  # seconds that a clock may be wrong
 YOUNG: Final = 10  # seconds for which a witnessed head is new enough: a broker's round
 
 Ask = Callable[[str], Awaitable[str]]
@@ -66,9 +68,13 @@ class WitnessedHeads:
         """Return how far the quorum has seen the activity log: the setting alone signs nothing."""
         kept, root = self.newest("activity"), self._trust.root
         of, head = len(root.witnesses), self._trust.head("activity").size
+        names = [witness_name(root.origin, public) for public in root.witnesses]
         if kept is None:
-            return Cosigned(0, 0, of, 0, root.quorum, head)
-        return Cosigned(_size(kept), len(kept.by), of, kept.time, root.quorum, head)
+            return Cosigned(0, 0, of, 0, root.quorum, head, (), tuple(names))
+        signed = tuple(name for name, _ in kept.by)
+        silent = tuple(name for name in names if name not in signed)
+        by = len(signed)
+        return Cosigned(_size(kept), by, of, kept.time, root.quorum, head, signed, silent)
 
     def covers(self, index: int) -> bool:
         """Tell whether the quorum has seen an entry of the activity log."""
@@ -126,6 +132,27 @@ class WitnessedHeads:
         kept = self.newest(log)
         if kept is None or (_size(kept), kept.time) < (new.size, found.time):
             self._vault.put(f"witnessed/{log}", note.encode())
+            if log == "activity":
+                self._bound(kept, found)
+
+    def _bound(self, before: Witnessed | None, now: Witnessed) -> None:
+        """Raise an alarm about what is dated outside of what the witnesses saw (fault 11).
+
+        An entry behind a head is younger than the last look at that head, and what a head covers
+        is no younger than the last look at it.
+        """
+        start, since = (0, 0) if before is None else (_size(before), before.time)
+        sql = "SELECT min(idx), count(*) FROM entry WHERE idx >= ? AND "
+        early = self._vault.one(f"{sql} at < ?", start, since - SLACK)
+        late = self._vault.one(f"{sql} idx < ? AND at > ?", start, _size(now), now.time + SLACK)
+        for found, what in (
+            (early, f"before {stamp(since)}, when the witnesses saw the log without it"),
+            (late, f"after {stamp(now.time)}, when the witnesses had seen it"),
+        ):
+            if found is not None and found[1]:
+                more = f" and {found[1] - 1} behind it are" if found[1] > 1 else " is"
+                sentence = f"entry {found[0]}{more} dated {what}: a false date, or a wrong clock"
+                alarms.keep(self._vault, sentence)
 
     def _split(self, log: str) -> UntrustedError:
         sentence = (

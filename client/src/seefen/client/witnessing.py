@@ -25,7 +25,7 @@ import apsw
 from seefen.client import private
 from seefen.client.connection import Connection
 from seefen.client.evidence import keep_evidence
-from seefen.client.keyfile import sync_folder
+from seefen.client.keyfile import put_file, sync_folder
 from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError
 from seefen.protocol.frames import Cosignatures, Cosigned, HeadToCosign, ToCosign
 from seefen.protocol.ledger.note import cosign, parse_note
@@ -95,17 +95,16 @@ class Witness:
             return _read_key(path).public
         _opened(folder / HEADS, new=True).close()
         key = WitnessKey.generate()
+        beside = folder / f"{KEY}.new"
         try:
-            # Never over one that is there: the network may know it already.
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            put_file(beside, f"{key.secret.hex()}\n".encode("ascii"))
+            # Whole or not at all, and never over one that is there: the network may know it.
+            os.link(beside, path)
+            beside.unlink()
         except OSError as err:
             raise RefusedError(
                 f"{path} cannot be written: {err.strerror}", rule="witness-key"
             ) from None
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(key.secret.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
         sync_folder(folder)
         return key.public
 

@@ -143,7 +143,7 @@ class HighWater:
         mark = Mark(1, self._key, *first)
         for path in self._others():
             path.unlink()
-        write_durably(self.path, _encode(mark) + BLANK)
+        write_durably(self.path, BLANK + _encode(mark))  # the next is written before it
         self._let_go()
         self._own = -1
         self._flushed = self.read()

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, Alarms
+from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, WITHHELD, Alarms
 from seefen.client.agent.cosigning import Cosigner
 from seefen.client.agent.mirror import LogMirror, MirrorError
 from seefen.client.agent.openings import Openings
@@ -108,6 +108,8 @@ class Agent:
                 await self._mirror(newest)
         self._watch_own_keys()
         await self._open()
+        for sentence in self._client.logs.withheld():
+            self.alarms.ring(WITHHELD, CRITICAL, sentence)
         await self._publish()
         await self._keep_up()
         await self._compare()  # last: what comes here may be long, or not what was asked

@@ -14,7 +14,14 @@ WARNING: Final = "warning"  # something does not work, and must
 NOTICE: Final = "notice"  # as expected; for the record
 # What an entry of the log said is said once. All else ends and may begin again, also after a
 # restart: a second fork, a year after the first, must not pass for the one that was told.
-LASTING: Final = ("watching-keys", "key-changed-mine", "root-changed", "manifest-mismatch")
+WITHHELD: Final = "withheld-entry"
+LASTING: Final = (
+    "watching-keys",
+    "key-changed-mine",
+    "root-changed",
+    "manifest-mismatch",
+    WITHHELD,
+)
 
 
 class Alarm(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from typing import Final, TypedDict
 
 from seefen.client.audit.facts import AUDIT
+from seefen.client.audit.filters import OPERATIONS
 from seefen.client.audit.store import Condition, Store
 from seefen.client.once import opened
 from seefen.protocol.statements import Search
@@ -22,6 +23,7 @@ class Counts(TypedDict):
     disclosures: int
     refused: int
     emergency: int
+    operations: tuple[tuple[str, int], ...]
 
 
 def counts(store: Store, start: int = 0, stop: int | None = None) -> Counts:
@@ -40,6 +42,7 @@ def counts(store: Store, start: int = 0, stop: int | None = None) -> Counts:
         refused=count((("act", "denied"),)),
         # Not what was refused: nothing was read there, whatever it was called.
         emergency=count((("emergency", "1"),), (("act", "access"), ("act", "object"))),
+        operations=tuple((op, count((("op", op),))) for op in OPERATIONS),
     )
 
 

@@ -20,9 +20,10 @@ from seefen.client.audit.erasing import (
 from seefen.client.audit.facts import GONE, Facts, facts_of
 from seefen.client.audit.granted import tables
 from seefen.client.audit.store import OWN, Store
+from seefen.client.audit.withheld import cut, hidden_readings, known_readings, require_honest
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
-from seefen.protocol.errors import UntrustedError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.frames import AuditItem, AuditPage, CaseFrom, LogFrom, ViewFrom
 from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.receipt import Entry
@@ -101,13 +102,17 @@ class Fetching:
                     break
                 start = upto
             await engine.fetch_witnessed()
-        sql = "SELECT idx FROM entry WHERE case_id = ? AND kind = 'access' AND idx < ? ORDER BY idx"
-        known = [index for (index,) in engine.vault.run(sql, case, size)]
-        return [
-            f"entry {index} is a reading of this case, and the broker does not show it"
-            for index in known
-            if index not in shown
-        ]
+        known = known_readings(engine, case, size)
+        return hidden_readings(engine, case, [index for index in known if index not in shown])
+
+    async def hidden_of_case(self, case: bytes) -> list[str]:
+        """Return what of a case of the own node an auditor was not shown, asked for once more."""
+        known = known_readings(self._engine, case, self.store.upto)
+        missing = [index for index in known if self.store.one(index) is None]
+        if missing:
+            await self.again(missing[0], missing[-1] + 1)
+        hidden = [index for index in missing if self.store.one(index) is None]
+        return hidden_readings(self._engine, case, hidden)
 
     async def whole(self, progress: Progress = silent) -> list[str]:
         """Fetch and check everything once more; return which entries are not shown any more."""
@@ -132,7 +137,7 @@ class Fetching:
         try:
             async with engine.lock:
                 seen = engine.trust.head("activity").size
-                page = await engine.connection.request(*self._asked(index, 1, seen), AuditPage)
+                page = await self._ask(index, 1, seen)
                 signed = await engine.trust.accept(
                     "activity", page.checkpoint, page.consistency, engine.prove
                 )
@@ -161,12 +166,13 @@ class Fetching:
         """Take in one page; the engine's lock must be held."""
         engine = self._engine
         seen = engine.trust.head("activity").size
-        asked = self._asked(start, limit, seen, case)
-        page = await engine.connection.request(*asked, AuditPage)
+        page = await self._ask(start, limit, seen, case)
         signed = await engine.trust.accept(
             "activity", page.checkpoint, page.consistency, engine.prove
         )
         under = signed.checkpoint
+        if limit > 1 and page.upto <= start < under.size:
+            raise cut(engine, start, under.size)
         indices = [item.entry.index for item in page.items]
         upto = page.upto if limit > 1 else max([start, *indices]) + 1
         in_order = indices == sorted(set(indices))
@@ -183,6 +189,15 @@ class Fetching:
         tell(engine.vault, page.years, min(upto, under.size))  # after: it holds from now on
         self.store.keep(kept, min(upto, under.size) if mark else None)
         return set(indices), upto, under
+
+    async def _ask(self, start: int, limit: int, seen: int, case: bytes | None = None) -> AuditPage:
+        asked = self._asked(start, limit, seen, case)
+        try:
+            return await self._engine.connection.request(*asked, AuditPage)
+        except (UntrustedError, RefusedError, OutOfTurnError) as err:
+            if self.of is None:
+                await require_honest(self._engine, err, of_case=case is not None)
+            raise
 
     def _asked(
         self, start: int, limit: int, seen: int, case: bytes | None = None

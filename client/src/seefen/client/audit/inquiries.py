@@ -56,8 +56,9 @@ class Inquiries(Looking):
         """
         problems: list[str] = []
         if self.is_auditor:
-            await self.catch_up()
+            fresh = await self.catch_up()
             wanted = case_id(self._engine, self.store, case)
+            problems = await self._hidden(bytes.fromhex(wanted)) if fresh else []
         else:
             owned = require_owner(self._engine, case)
             problems, wanted = await self._fetching.of_case(owned), owned.hex()
@@ -81,6 +82,13 @@ class Inquiries(Looking):
             )
 
         return await self.entered(f"case {case}", look, _rows)
+
+    async def _hidden(self, case: bytes) -> list[str]:
+        """Return what is kept from the auditors of the node that opened a case."""
+        state = self._engine.trust.state(case)
+        if state is None or state.owner != self._engine.node:
+            return []  # of another's case nobody tells them all
+        return await self._fetching.hidden_of_case(case)
 
     async def register(self, month: str = "") -> tuple[Disclosed, ...]:
         """Return who disclosed to whom, node by node."""

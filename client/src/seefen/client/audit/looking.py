@@ -11,10 +11,12 @@ from seefen.client.audit.granted import settle
 from seefen.client.audit.rowing import row_of_entry
 from seefen.client.audit.store import Store
 from seefen.client.audit.whole import WholeLog
+from seefen.client.audit.withheld import AUDITORS
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.findings import AuditRow, SoughtView
 from seefen.client.journal import Journal
+from seefen.client.keying import require_fresh_log
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.statements import Revoke
 
@@ -53,7 +55,7 @@ class Looking:
     def is_auditor(self) -> bool:
         """Whether the broker shows this device what its node's auditors may see."""
         roles = self._engine.directory.device(self._engine.keys.device).roles
-        return bool({"auditor", "admin"} & set(roles))
+        return bool({*AUDITORS} & {*roles})
 
     def require_auditor(self) -> None:
         """Check that this device may look into the audit of its node.
@@ -78,6 +80,20 @@ class Looking:
     def head(self) -> int:
         """The size of the log that this device has proved."""
         return self._engine.trust.head("activity").size
+
+    @property
+    def stale(self) -> str:
+        """Why the log is too old to be called in order: what keeps this device from sending.
+
+        Empty where it is fresh, and where the root asks for no quorum: that is said anyway.
+        """
+        if not self._engine.directory.root.quorum:
+            return ""
+        try:
+            require_fresh_log(self._engine)
+        except RefusedError as err:
+            return str(err).removeprefix("(a) ")
+        return ""
 
     async def catch_up(self) -> bool:
         """Fetch what is new; tell whether the broker could be asked.

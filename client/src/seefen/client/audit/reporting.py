@@ -5,6 +5,7 @@ promises too much.
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -102,7 +103,8 @@ def statement(
         ok=verdict.ok,
         verdict=verdict.sentence,
         sections=(
-            Section("Operations, proved entries", _operations(looking, start, stop)),
+            Section("Operations, proved entries", _operations(verdict)),
+            *_witnesses(verdict.cosigned),
             Section("Counts", _counts(verdict)),
             Section("Consultations, node by node", _by_node(looking, start, stop)),
             Section("Purposes and legal bases", _why(looking, start, stop)),
@@ -127,12 +129,17 @@ def _maker(engine: Engine) -> str:
     return ", ".join(filter(None, (own.officer, f"device {own.device.hex()}")))
 
 
-def _operations(looking: Looking, start: int, stop: int | None) -> Lines:
-    found: list[tuple[str, str]] = []
-    for op, name in OPERATIONS.items():
-        asked: tuple[Condition, ...] = ((("op", op),), (("proved", "yes"),))
-        found.append((name, str(looking.store.count_of(asked, start=start, stop=stop))))
+def _operations(verdict: Verdict) -> Lines:
+    found = tuple((OPERATIONS[op], str(count)) for op, count in verdict.operations)
     return (*found, *NO_ENTRY)
+
+
+def _witnesses(value: Cosigned) -> Iterator[Section]:
+    """Say who cosigned and who did not: the number alone does not tell whom to telephone."""
+    if value.needed:
+        signed = tuple((name, f"cosigned {value.size}") for name in value.signed)
+        silent = tuple((name, "has not cosigned it") for name in value.silent)
+        yield Section("Witnesses of the newest cosigned checkpoint", (*signed, *silent))
 
 
 def _counts(verdict: Verdict) -> Lines:

@@ -166,7 +166,7 @@ class Viewing(Looking):
                 whole=whole,
                 entries=store.count[0],
                 acts=tuple(store.acts()),
-                problems=tuple(self.problems()),
+                problems=(*self.problems(), *filter(None, [self.stale])),
                 cosigned=engine.witnessed.cosigned(),
                 head=self.head,
                 at=engine.now(),

@@ -24,6 +24,7 @@ from seefen.client.cli.arguments import (
     day_start,
     node_name,
 )
+from seefen.client.cli.audit_inquiries import require_proved
 from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import safe
 from seefen.client.cli.session import opened
@@ -137,7 +138,9 @@ def list_(
         return await client.audit.page(wanted, after=after, limit=limit)
 
     with opened(context) as session:
-        session.screen.show(session.do(found), inquiries.page)
+        page = session.do(found)
+        session.screen.show(page, inquiries.page)
+    require_proved(page.rows)
 
 
 @group.command()
@@ -171,5 +174,5 @@ def verify(context: typer.Context) -> None:
         with session.screen.progress(counted=True) as progress:
             report = session.do(lambda client: client.audit.verify(progress))
         session.screen.show(report, audits.verified)
-    if report.problems:
+    if not report.ok:
         raise typer.Exit(REFUSED)

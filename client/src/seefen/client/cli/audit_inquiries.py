@@ -1,5 +1,6 @@
 """``seefen audit show, case, register, sample, flags``: what an auditor asks next."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,9 +8,10 @@ import typer
 from seefen.client import Client
 from seefen.client.audit.sampling import MOST
 from seefen.client.cli.arguments import INDEX, CaseName, Of
+from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import inquiries
-from seefen.client.findings import CaseAudit
+from seefen.client.findings import AuditRow, CaseAudit
 
 Month = Annotated[str, typer.Option("--month", metavar="2026-03", help="One month; else all.")]
 
@@ -23,6 +25,12 @@ def register(group: typer.Typer) -> None:
     group.command()(flags)
 
 
+def require_proved(rows: Sequence[AuditRow], problems: Sequence[str] = ()) -> None:
+    """End as a verdict that is not in order does, where what was shown is not proved or not all."""
+    if problems or not all(row.proved for row in rows):
+        raise typer.Exit(REFUSED)
+
+
 def show(
     context: typer.Context,
     entry: Annotated[int, typer.Argument(min=0, max=INDEX, metavar="N", help="Number.")],
@@ -34,6 +42,7 @@ def show(
             lambda client: (client.audit if of is None else client.audit.view(of)).show(entry)
         )
         session.screen.show(found, inquiries.entry)
+    require_proved([found.row])
 
 
 def case(
@@ -49,7 +58,9 @@ def case(
         return await client.audit.case(case, after=after)
 
     with opened(context) as session:
-        session.screen.show(session.do(found), inquiries.case)
+        shown = session.do(found)
+        session.screen.show(shown, inquiries.case)
+    require_proved(shown.rows, shown.problems)
 
 
 def register_(

@@ -28,6 +28,7 @@ try:
         random_bytes,
         sha256,
         tag,
+        tagger,
     )
     from seefen.protocol.suite._sealing import (
         KemKey,
@@ -88,6 +89,7 @@ __all__ = [
     "sealed_length",
     "sha256",
     "tag",
+    "tagger",
     "unseal",
     "unwrap",
     "verify",

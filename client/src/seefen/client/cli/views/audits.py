@@ -27,6 +27,7 @@ from seefen.client.cli.paint import (
 from seefen.client.compared import Compared
 from seefen.client.findings import (
     AuditRow,
+    Cosigned,
     EmergencyCase,
     Published,
     SearchView,
@@ -65,7 +66,7 @@ def verdict(value: Verdict) -> Painted:
              f"checkpoint {value.head}, {stamp(value.at)}"),
         line((good if value.ok else alarm)(value.sentence),
              f"  {value.proved} of {value.entries} entries proved"),
-        line("  ", value.cosigned.sentence) if value.cosigned.needed else None,
+        cosigned(value.cosigned),
         _compared(value.manifests),
         _counts(value),
         *map(_emergency, value.emergencies),
@@ -214,17 +215,39 @@ def behind(quorum: int, named: int) -> Painted:
 
 def verified(report: VerifyReport) -> Painted:
     """Return what a check of the whole log found."""
+    seen = counted(report.checked, "record")
     if report.problems:
         count = counted(len(report.problems), "problem")
         first = alarm(f"THE LOG IS NOT IN ORDER: {count}")
+    elif report.stale:
+        first = alarm(f"NOT FRESH  {seen} in checkpoint {report.head}")
     else:
-        first = good(f"OK  {report.checked} of {report.checked} entries proved in {report.head}")
+        first = good(f"OK  {seen} in checkpoint {report.head}")
     evidence = "Keep this device as it is, and tell the other nodes." if report.problems else None
     return stack(
-        first,
+        line(first, _entries(report.entries)),
+        alarm("  ", report.stale) if report.stale else None,
         *(alarm("  ", problem) for problem in report.problems),
         line(evidence) if evidence else None,
-        _limits(report.limits, report.quorum, report.named),
+        cosigned(report.cosigned),
+        _limits(report.limits, report.cosigned.needed, report.cosigned.of),
+    )
+
+
+def _entries(count: int | None) -> str:
+    if count is None:
+        return "; entries are for the auditors of your node to check"
+    return f"; {counted(count, 'entry', 'entries')} of your node checked"
+
+
+def cosigned(value: Cosigned) -> Painted | None:
+    """Return up to where a quorum has seen the log, and when; who signed that, and who did not."""
+    if not value.needed:
+        return None
+    return stack(
+        line("  ", value.sentence),
+        line("    signed by   ", ", ".join(value.signed)) if value.signed else None,
+        warn("    not signed  ", ", ".join(value.silent)) if value.silent else None,
     )
 
 
@@ -238,6 +261,7 @@ def _counts(value: Verdict) -> Painted:
             f"  refused {value.refused}   emergency {value.emergency}   flags {len(value.flags)}"
             f"   looks into the audit {value.audits}"
         ),
+        line("  by operation: ", "   ".join(f"{op} {count}" for op, count in value.operations)),
     )
 
 
