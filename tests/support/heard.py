@@ -7,6 +7,7 @@ has a say in them.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from seefen.protocol.ledger.tree import CompactRange, leaf_hash
 from seefen.protocol.receipt import Entry, check_entry
 from seefen.protocol.statements import Release
 from seefen.protocol.suite import PlainKey
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +162,30 @@ class Heard:
                 assert (row["kind"], row["device_id"]) == ("access", seen.device), "I3"
             entitled.add((seen.device, seen.key))
         keys: set[bytes] = {row["content_key"] for row in objects}
+        told: dict[bytes, list[bytes]] = defaultdict(list)
         for device, body in self.bodies:
-            for key in keys:
-                assert key not in body or (device, key) in entitled, "I3: a key without an entry"
+            told[device].append(body)
+        everything = {device: b"\n".join(bodies) for device, bodies in told.items()}
+        for key in keys:
+            forms = forms_of(key)
+            for device, said in everything.items():
+                entered = (device, key) in entitled
+                assert entered or not any(f in said for f in forms), "I3: a key without an entry"
+
+
+def holds(answer: bytes, key: bytes) -> bool:
+    """Tell whether a key stands in an answer, as it is or in a text."""
+    return any(form in answer for form in forms_of(key))
+
+
+def forms_of(key: bytes) -> set[bytes]:
+    """Return the bytes by which a key would be known: as it is, in hexadecimal, in base64."""
+    forms = {key, key.hex().encode(), key.hex().upper().encode()}
+    for before in range(3):  # bytes in front of it in the same text, but for threes
+        whole = b64encode(bytes(before) + key)
+        inner = whole[(0, 2, 3)[before] : (before + len(key)) * 4 // 3]
+        forms |= {inner, inner.translate(_URL_SAFE)}
+    return forms
 
 
 def check_revoked(leaves: Sequence[Any], authority: Sequence[Any]) -> None:

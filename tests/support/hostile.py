@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import unquote
 
 import aiohttp
 from aiohttp import web
@@ -71,6 +72,8 @@ class Hostile:
     def __init__(self, broker: LocalBroker) -> None:
         self.broker = broker
         self.heard: Counter[str] = Counter()
+        self.arrived: list[bytes] = []  # all that devices sent, as it came out of the TLS
+        self.fields: set[str] = set()  # the names of the headers among it
         self.kept: list[Frame] = []  # frames that were kept back
         self.asked = Frame(0, "", b"")  # what the answer is to that is changed just now
         self.requests: Callable[[Request], Request] = lambda request: request
@@ -153,12 +156,17 @@ class Hostile:
                 await runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        # What a path says is looked for as it is written, and as it is meant.
+        path = request.raw_path
+        self.arrived += [path.encode(), unquote(path).encode()]
+        self.arrived += [part for field in request.raw_headers for part in field]
+        self.fields |= {name.lower() for name in request.headers}
         if request.path == SOCKET:
             return await self._socket(request)
         headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP}
-        sent = self.requests(
-            Request(request.method, request.path_qs, headers, await request.read())
-        )
+        body = await request.read()
+        self.arrived.append(body)
+        sent = self.requests(Request(request.method, request.path_qs, headers, body))
         self.heard[f"{sent.method} {request.path}"] += 1
         async with self._http.request(
             sent.method, self._up + sent.path, headers=sent.headers, data=sent.body
@@ -189,6 +197,9 @@ class Hostile:
         down = asyncio.create_task(self._down(line))
         try:
             async for message in ws:
+                self.arrived.append(
+                    message.data if isinstance(message.data, bytes) else str(message.data).encode()
+                )
                 if message.type is aiohttp.WSMsgType.BINARY:
                     await self._ask(line, decode(message.data, Frame, limit=LIMIT))
         finally:

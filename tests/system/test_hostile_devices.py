@@ -22,6 +22,7 @@ from seefen.protocol.messages.cover import encode_cover
 from seefen.protocol.objects import parts_root, unwrap_content_key
 from seefen.protocol.statements import Member
 from seefen.protocol.suite import KemKey, new_id, sha256
+from seefen.server import denials
 from tests.client.homes import PASSPHRASE
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, WHY, alert, channel, until
 from tests.support.shadow import database
@@ -88,7 +89,15 @@ async def _opened(place: Siege, keys: list[KemKey]) -> set[int]:
     return found
 
 
-async def test_attack_36_of_a_device_and_its_copy_one_is_refused(place: Siege) -> None:
+async def test_attack_36_of_a_device_and_its_copy_one_is_refused(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarms: set[tuple[str, object]] = set()
+
+    def note(rule: str, **of: object) -> None:
+        alarms.add((rule, of.get("device")))
+
+    monkeypatch.setattr(denials, "alarm", note)
     await place.story("one")
     await place.place.open.aclose()
     home = place.place.home(place.place.network.of(BELGRADE))
@@ -101,6 +110,42 @@ async def test_attack_36_of_a_device_and_its_copy_one_is_refused(place: Siege) -
         assert sent.ref is None
         assert "[number]" in (sent.problem or "")
         assert await place.count("activity_leaf", "kind = 'object'") == before
+    device = place.place.network.of(BELGRADE).device
+    assert alarms == {("cloned-device", device)}
+
+
+async def test_attack_16_an_alert_that_expired_and_is_delivered_again_stays_expired(
+    place: Siege,
+) -> None:
+    """By a push and by the feed, to who has it and to who comes on watch after its end."""
+    await place.place.broker.take(place.place.network.enrol(BELGRADE, ("field",)))
+    skopje, belgrade = await channel(place.place), await place.place.client(BELGRADE)
+    mine, over = place.place.network.of(BELGRADE), f"{CHANNEL}#1"
+    held: list[Push] = []
+
+    def hear(push: Push) -> Push:
+        held.append(push)
+        return push
+
+    place.hostile.lie("push", hear, to=mine)
+    state, expires = skopje._casework.find(CHANNEL, "channel"), skopje._engine.now() - 1
+    await skopje._messaging.send(state, alert(), expires=expires)
+    await skopje.alerts.send(alert(), CHANNEL)  # and one that still matters
+    await until(lambda: len(held) >= 2 and _has(belgrade, 2), belgrade)
+    for push in tuple(held):
+        await place.hostile.say(Frame(0, "push", encode(push)), to=mine)
+    belgrade._engine.vault.put_number("cursor", 0)
+    await belgrade.sync()
+    async with place.place.briefly(BELGRADE, "field", nth=1) as newcomer:
+        await until(partial(_has, newcomer, 2), newcomer)
+        for client in (belgrade, newcomer):
+            assert {one.ref for one in client.alerts.list() if one.expired} == {over}
+            assert [due.ref for due in client.requests.waiting()] == [f"{CHANNEL}#2"]
+    # Nor does a watch that begins now look into it.
+    await belgrade.watch.on(**WHY)
+    opened = {one.ref for one in belgrade.alerts.list() if one.fetched}
+    assert opened == {f"{CHANNEL}#2"}
+    assert belgrade.alarm is None
 
 
 async def test_attack_16_an_outdated_alert_delivered_again_stays_outdated(place: Siege) -> None:

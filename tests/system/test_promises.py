@@ -18,9 +18,15 @@ from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import FeedFrom, Frame, Page, Push, Released
 from seefen.protocol.ledger.note import Checkpoint
 from tests.client.homes import PASSPHRASE, Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, deaf
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, deaf, until
+from tests.system.siege import siege
 
 SECRETS = ("С-84417", "Zastava", "Miloš", "zapisnik.txt", "Pištolji u točku")  # noqa: RUF001
+
+FIELDS = {
+    "accept", "accept-encoding", "authorization", "connection", "content-length", "content-type",
+    "dpop", "host", "sec-websocket-key", "sec-websocket-version", "upgrade", "user-agent",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -206,3 +212,33 @@ async def test_attack_59_the_broker_holds_none_of_the_words(place: Site, tmp_pat
     assert found.found == ()
     control = await asyncio.to_thread(search, "", (dump,), (SKOPJE, case.number))
     assert control.found == tuple(sorted((SKOPJE, case.number)))
+
+
+async def test_attack_59_nothing_that_a_device_sends_has_a_word_in_it(tmp_path: Path) -> None:
+    """Every path, header, body and frame, as the broker has them without the TLS (I5)."""
+    file = tmp_path / "zapisnik.txt"
+    file.write_text("Miloš · С-84417 · " * 10_000)  # noqa: RUF001
+    async with siege(tmp_path, SKOPJE, BELGRADE) as place:
+        skopje, belgrade = await channel(place.place, BELGRADE), await place.place.client(BELGRADE)
+        await until(belgrade.channels.list, belgrade)
+        await belgrade.watch.on(**WHY, reason="Miloš")
+        case = (await skopje.cases.open("Pištolji u točku", [BELGRADE])).number
+        words = "Zastava С-84417, Miloš"  # noqa: RUF001
+        await skopje.cases.send(case, words, [file])
+        await skopje.alerts.send(alert(), CHANNEL)
+        await until(lambda: [one.fetched for one in belgrade.alerts.list()] == [True], belgrade)
+        await until(lambda: len(belgrade.cases.show(case).objects) == 2, belgrade)
+        await belgrade.read(f"{case}#1", **WHY, reason="Miloš")
+        await belgrade.files.get(f"{case}#2", tmp_path / "out", **WHY, reason="Miloš")
+        await belgrade.alerts.answer(f"{CHANNEL}#1", "taken", "Miloš · Zastava")
+        assert belgrade.check("С-84417", **WHY).count == 1  # noqa: RUF001
+        await belgrade.sync()
+        await until(lambda: not skopje.queued() + belgrade.queued(), skopje, belgrade)
+        heard, arrived, fields = place.hostile.heard, place.hostile.arrived, place.hostile.fields
+    assert {"send", "access", "feed", "POST /v1/token"} <= heard.keys()
+    assert any(asked.startswith("PUT /v1/blobs/") and "/parts/" in asked for asked in heard)
+    assert fields == FIELDS, "what else does a header say, and to whom?"
+    dump = tmp_path / "arrived.bin"
+    dump.write_bytes(b"\n".join(arrived))
+    found = await asyncio.to_thread(search, "", (dump,), (*SECRETS, "Tabanovce", SKOPJE))
+    assert found.found == (SKOPJE,)

@@ -151,10 +151,9 @@ async def test_attack_a_body_that_was_kept_back_or_changed_once_comes_after_all(
     await belgrade.sync()
     await belgrade.sync()
     assert told.told == 2
-    sentence = {
-        emptied: f"the body of {ref} was withheld [withheld]",
-        flipped: f"the broker passed on another body of {ref} than was signed for [body]",
-    }[lie]
+    sentence = f"the broker passed on another body of {ref} than was signed for [body]"
+    if lie is emptied:
+        sentence = f"the body of {ref} was withheld [withheld]"
     assert said(belgrade) == [sentence]
     kept = place.evidence(BELGRADE)
     assert [one["rule"] for one in kept] == ([] if lie is emptied else ["body"])

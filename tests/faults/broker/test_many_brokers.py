@@ -12,6 +12,7 @@ import pytest
 
 from seefen.protocol.bundle import Bundle, encode_bundle
 from seefen.protocol.frames import Recorded, Send
+from seefen.server.web.sockets import REVOKED
 from tests.support import casework
 from tests.support.brokerpoints import POINTS
 from tests.support.brokers import NODES, Brokers, brokers
@@ -144,6 +145,25 @@ def _apart(it: Brokers, herd: Herd) -> list[Member]:
 
 def _is_stopped(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] == "T"
+
+
+async def test_attack_27_a_line_at_another_process_is_cut_after_a_revocation() -> None:
+    """Nobody writes at that process: it sees by itself what the other one has recorded."""
+    async with brokers(2, writers=1, readers=2) as it:
+        await asyncio.gather(*(one.start() for one in it.all))
+        lost, admin = it.readers[1], it.network.admin(NODES[1])
+        async with WebDevice(it.all[1].url, it.ca, lost) as there, \
+                WebDevice(it.all[1].url, it.ca, it.writers[0]) as beside, \
+                WebDevice(it.all[0].url, it.ca, admin) as here:  # fmt: skip
+            line, other, own = [await (await web.login()).socket() for web in (there, beside, here)]
+            await line.ask_raw("ping", b"")
+            revoked = Send(encode_bundle(it.network.revoke(lost)), 0)
+            await own.ask("send", revoked, Recorded)
+            async with asyncio.timeout(5):  # half a second, on a machine that does other work
+                assert await line.closed() == REVOKED
+            await other.ask_raw("ping", b"")
+    note("broker", "a device revoked at another process than its line", count=1,
+         held="the line is cut by itself")  # fmt: skip
 
 
 async def test_duplicates_and_disorder_end_as_one_entry_each() -> None:
