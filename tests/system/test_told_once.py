@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from seefen.client import again, alarms, missing
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.frames import Page, Push
+from seefen.protocol.frames import Page, Push, Released
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, deaf, until
 from tests.client.test_assigning import field
 from tests.system.siege import Siege, numbers, siege
@@ -151,10 +151,11 @@ async def test_attack_a_body_that_was_kept_back_or_changed_once_comes_after_all(
     await belgrade.sync()
     await belgrade.sync()
     assert told.told == 2
-    sentence = {
-        emptied: f"the body of {ref} was withheld [withheld]",
-        flipped: f"the broker passed on another body of {ref} than was signed for [body]",
-    }[lie]
+    sentence = (
+        f"the body of {ref} was withheld [withheld]"
+        if lie is emptied
+        else f"the broker passed on another body of {ref} than was signed for [body]"
+    )
     assert said(belgrade) == [sentence]
     kept = place.evidence(BELGRADE)
     assert [one["rule"] for one in kept] == ([] if lie is emptied else ["body"])
@@ -213,3 +214,19 @@ async def test_attack_an_alert_whose_body_was_kept_back_under_a_watch_opens_with
     assert [one.fetched for one in belgrade.alerts.list()] == [True]
     assert await place.count("activity_leaf", ACCESS) == before
     assert f"the body of {CHANNEL}#1 was withheld [withheld]" in said(belgrade)
+
+
+async def test_attack_a_released_key_that_was_changed_once_blames_nobody_for_sure(
+    place: Siege,
+) -> None:
+    _, belgrade = await place.story("one")
+
+    def changed(got: Released) -> Released:
+        return replace(got, keys=tuple(replace(k, key=flipped(k.key)) for k in got.keys))
+
+    place.hostile.lie("access", changed, times=1)
+    with pytest.raises(SeefenError):
+        await belgrade.read(f"{place.case}#1", **WHY)
+    (sentence,) = said(belgrade)
+    assert "its author spoiled it, or the broker" in sentence
+    assert await words(belgrade, f"{place.case}#1") == "one"
