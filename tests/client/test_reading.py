@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from seefen.client import Client
+from seefen.client import Client, outbox
 from seefen.client.connection import Connection
 from seefen.client.sender import Parcel
 from seefen.client.views import Row
-from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError, UntrustedError
 from seefen.protocol.messages import Note
+from seefen.protocol.objects import new_content_key, wrap_content_key
+from seefen.protocol.statements import Object
 from tests.client.homes import Site, site
 from tests.client.scenes import (
     BELGRADE,
@@ -224,6 +226,25 @@ async def test_a_spoiled_message_closes_no_other(place: Site) -> None:
     fetched = {one.ref: one.fetched for one in belgrade.alerts.list()}
     assert fetched == {REF: False, f"{CHANNEL}#2": True}
     assert "does not open" in (belgrade.alarm or "")
+
+
+async def test_a_message_that_its_author_spoiled_is_entered_once_however_often_it_is_tried(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await place.client(SKOPJE), await place.client(BELGRADE)
+    case = (await skopje.cases.open("Operation", [BELGRADE])).number
+
+    def spoiled(obj: Object, key: bytes, _content: bytes) -> bytes:
+        return wrap_content_key(obj, key, new_content_key())
+
+    with monkeypatch.context() as altered:
+        altered.setattr(outbox, "wrap_content_key", spoiled)
+        await skopje.cases.send(case, "spoiled")
+    await belgrade.sync()
+    for _ in range(3):
+        with pytest.raises(UntrustedError):
+            await belgrade.read(f"{case}#1", **WHY)
+    assert len(accesses(belgrade)) == 1
 
 
 async def test_a_file_that_finds_no_room_is_a_sentence(place: Site, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from seefen.client import again, alarms, missing
 from seefen.protocol.errors import SeefenError
-from seefen.protocol.frames import Page, Push
+from seefen.protocol.frames import Page, Push, Released
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, deaf, until
 from tests.client.test_assigning import field
 from tests.system.siege import Siege, numbers, siege
@@ -212,3 +212,19 @@ async def test_attack_an_alert_whose_body_was_kept_back_under_a_watch_opens_with
     assert [one.fetched for one in belgrade.alerts.list()] == [True]
     assert await place.count("activity_leaf", ACCESS) == before
     assert f"the body of {CHANNEL}#1 was withheld [withheld]" in said(belgrade)
+
+
+async def test_attack_a_released_key_that_was_changed_once_blames_nobody_for_sure(
+    place: Siege,
+) -> None:
+    _, belgrade = await place.story("one")
+
+    def changed(got: Released) -> Released:
+        return replace(got, keys=tuple(replace(k, key=flipped(k.key)) for k in got.keys))
+
+    place.hostile.lie("access", changed, times=1)
+    with pytest.raises(SeefenError):
+        await belgrade.read(f"{place.case}#1", **WHY)
+    (sentence,) = said(belgrade)
+    assert "its author spoiled it, or the broker" in sentence
+    assert await words(belgrade, f"{place.case}#1") == "one"
