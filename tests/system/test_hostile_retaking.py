@@ -84,6 +84,22 @@ async def test_attack_12_a_change_that_was_hidden_once_comes_in_its_place(
     await same(place, skopje, belgrade)
 
 
+async def test_attack_12_what_was_hidden_from_an_agent_once_comes_too(place: Siege) -> None:
+    """An agent with the role keyholder hands keys on: it must not stay behind its case."""
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    await belgrade.logs.sync()
+    hidden = place.place.network.of(BELGRADE)
+    lie = without(lambda item: item.kind == "casekey")
+    told = place.hostile.lie("feed", lie, times=1, to=hidden)
+    await skopje.cases.add(place.case, [PRISTINA])
+    await skopje.cases.send(place.case, "under the new key")
+    await belgrade.logs.sync()
+    assert told.told
+    assert not doubts.doubted(belgrade._engine.vault)
+    await same(place, skopje, belgrade)
+
+
 async def test_attack_13_a_message_that_was_hidden_once_keeps_its_number(place: Siege) -> None:
     skopje, belgrade = await place.story("one")
     deaf(belgrade)

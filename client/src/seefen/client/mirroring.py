@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from seefen.client import unseen
+from seefen.client import retaking, unseen
 from seefen.client.engine import Engine
 from seefen.client.keying import fresh_at
 from seefen.client.once import verified
@@ -76,6 +76,7 @@ class Logs:
                 signed = await engine.trust.accept(log, note, (), engine.prove)
                 found.append(Newest(log, signed.checkpoint, note, signed.time))
             await engine.sync()
+            await retaking.retake(engine)
             self._fed = engine.vault.get_number("cursor")
             await self._tags.look()
         self._published = {one.log: one for one in found}
