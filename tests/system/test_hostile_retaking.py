@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from seefen.client import Client, doubts
+from seefen.client import Client, doubts, retaking
 from seefen.protocol.frames import Item, Page, Stub
 from seefen.protocol.ledger.record import decode_core
 from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, WHY, deaf
@@ -118,7 +118,45 @@ async def test_attack_13_a_message_that_was_hidden_once_keeps_its_number(place: 
     await same(place, skopje, belgrade)
 
 
-async def test_attack_13_a_stub_in_another_case_keeps_nobodys_place(place: Siege) -> None:
+async def test_attack_what_came_of_an_entry_that_is_refused_now_goes_with_it(place: Siege) -> None:
+    """A removed member's key, believed while his removal was hidden, must not stay in use."""
+    _, belgrade = await place.story("one")
+    engine = belgrade._engine
+    state, _ = belgrade.find(f"{place.case}#1")
+    assert engine.case_key(state.case, 1) is not None
+    for entry in engine.vault.entries(state.case, "casekey", "object"):
+        retaking._let_go(engine, entry)
+    assert engine.case_key(state.case, 1) is None
+    assert numbers(belgrade, place.case) == []
+
+
+async def test_attack_13_a_stub_that_nothing_proves_is_let_go(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It said that this device had used its numbers up: nothing that it wrote would be next."""
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    state, _ = belgrade.find(f"{place.case}#1")
+    foreign = await place.count("activity_leaf")
+    await skopje.cases.open(OPENED, [PRISTINA])
+    mine = place.place.network.of(BELGRADE)
+
+    def used_up(page: Page) -> Page:
+        stub = Stub(foreign, "ack", state.case, mine.device, 999)
+        return replace(page, stubs=(*page.stubs, stub))
+
+    place.hostile.lie("feed", used_up, times=2, to=mine)  # once more when it is asked again
+    await belgrade.sync()
+    assert "number is missing" in str(belgrade.alarm)
+    later(belgrade, doubts.FIRST_SECONDS + 1, monkeypatch)
+    await belgrade.sync()
+    assert not doubts.doubted(belgrade._engine.vault)
+    await same(place, skopje, belgrade)
+
+
+async def test_attack_13_a_stub_in_another_case_keeps_nobodys_place(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
     skopje, belgrade = await place.story("one")
     deaf(belgrade)
     other = await skopje.cases.open(OPENED, [BELGRADE])
@@ -145,6 +183,10 @@ async def test_attack_13_a_stub_in_another_case_keeps_nobodys_place(place: Siege
     assert numbers(belgrade, place.case) == [1]
     await skopje.cases.send(place.case, "three")
     await belgrade.sync()
+    for n in (1, 5):  # the other case is looked at first, then this one
+        later(belgrade, n * (doubts.FIRST_SECONDS + 1), monkeypatch)
+        await belgrade.sync()
+    monkeypatch.undo()  # an access from minutes ahead is refused
     await same(place, skopje, belgrade)
 
 

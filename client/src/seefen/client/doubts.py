@@ -16,6 +16,7 @@ from seefen.protocol.encoding import decode, encode
 
 FIRST_SECONDS: Final = 60  # after the first try, which is at once; then four times as long
 LONGEST_SECONDS: Final = 86_400
+MOST: Final = 32  # cases in doubt: a broker that invents cases does not make this one longer
 _NAME: Final = "doubts"
 
 
@@ -37,7 +38,7 @@ def doubted(vault: Vault) -> dict[bytes, Doubt]:
 def doubt(vault: Vault, case: bytes) -> None:
     """Note that something of a case was hidden or refused."""
     kept = doubted(vault)
-    if case not in kept:
+    if case not in kept and len(kept) < MOST:
         _keep(vault, kept | {case: Doubt(case)})
 
 

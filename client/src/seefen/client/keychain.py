@@ -147,6 +147,8 @@ class Keychain:
         ):
             case, gen = name.split("/")[1:]
             state = self._trust.require_state(bytes.fromhex(case))
+            if int(gen) > len(state.generations):
+                continue  # the key it came with is believed no more
             casekey = state.generations[int(gen) - 1].statement
             self._learn(casekey, casekey, decode(value, tuple[bytes, ...]))
 
@@ -188,6 +190,14 @@ class Keychain:
             self._vault.run("DELETE FROM setting WHERE name = ?", waiting)
         elif statement is casekey and self._ours(casekey) is not None:
             self._vault.put(waiting, encode(list(wraps)))
+
+    def unlearn(self, casekey: CaseKey) -> None:
+        """Let go of the key of a generation that turned out to be another one."""
+        case, gen = casekey.case, casekey.gen
+        self._vault.run("DELETE FROM case_key WHERE case_id = ? AND gen = ?", case, gen)
+        waiting = f"wrap/{case.hex()}/{gen:05d}"
+        self._vault.run("DELETE FROM setting WHERE name = ?", waiting)
+        self.forget_all()
 
     def _ours(self, casekey: CaseKey) -> NodeWrap | None:
         return next((w for w in casekey.mailboxes if w.node == self._node), None)
