@@ -68,7 +68,7 @@ async def retake(engine: Engine) -> int:
         try:
             taken = _judge(engine, case, shown[case])
         except Exception as err:  # one case that breaks must not end the looks of all others
-            engine.alarm(f"a case could not be judged anew: {type(err).__name__}")
+            engine.alarm(f"case {case.hex()[:8]} could not be judged anew: {type(err).__name__}")
             continue
         engine.arrived(taken)
         count += len(taken)

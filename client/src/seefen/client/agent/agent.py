@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, WITHHELD, Alarms
+from seefen.client.agent.alarms import CRITICAL, MISMATCH, NOTICE, WARNING, WITHHELD, Alarms
 from seefen.client.agent.cosigning import Cosigner
 from seefen.client.agent.mirror import LogMirror, MirrorError
 from seefen.client.agent.openings import Openings
@@ -31,7 +31,6 @@ RETRY: Final = (1.0, 2.0, 5.0, 10.0, 20.0, 60.0)
 STALE_SECONDS: Final = 600
 NO_QUORUM: Final = "no-quorum"
 MISSING: Final = "missing-opening"
-MISMATCH: Final = "manifest-mismatch"
 LATE: Final = "manifest-late"
 COMPARE_SECONDS: Final = 86_400  # as often as network auditors write manifests
 CHUNK: Final = 1 << 16  # leaves that are held in memory at once

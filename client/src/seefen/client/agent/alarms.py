@@ -12,16 +12,11 @@ from msgspec import Struct
 CRITICAL: Final = "critical"  # somebody may be cheating: telephone
 WARNING: Final = "warning"  # something does not work, and must
 NOTICE: Final = "notice"  # as expected; for the record
+WITHHELD: Final = "withheld-entry"
+MISMATCH: Final = "manifest-mismatch"
 # What an entry of the log said is said once. All else ends and may begin again, also after a
 # restart: a second fork, a year after the first, must not pass for the one that was told.
-WITHHELD: Final = "withheld-entry"
-LASTING: Final = (
-    "watching-keys",
-    "key-changed-mine",
-    "root-changed",
-    "manifest-mismatch",
-    WITHHELD,
-)
+LASTING: Final = ("watching-keys", "key-changed-mine", "root-changed", MISMATCH, WITHHELD)
 
 
 class Alarm(Struct, frozen=True):
