@@ -9,7 +9,8 @@ import io
 import subprocess
 import sys
 import threading
-from collections.abc import Coroutine, Generator
+import time
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,3 +159,12 @@ def stage(folder: Path) -> Generator[Stage]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def eventually(look: Callable[[], str], *parts: str, seconds: float = 60) -> str:
+    """Return what ``look`` shows once all parts are in it."""
+    end = time.monotonic() + seconds
+    while missing := [part for part in parts if part not in (shown := look())]:
+        assert time.monotonic() < end, f"{missing} not in:\n{shown}"
+        time.sleep(0.1)
+    return shown

@@ -4,14 +4,13 @@
 import csv
 import json
 import os
-import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from tests.client.cli.hostile import obeyed_in
-from tests.client.cli.stage import PASSPHRASE, Stage, command, stage
+from tests.client.cli.stage import PASSPHRASE, Stage, command, eventually, stage
 
 pytestmark = pytest.mark.timeout(300)
 SKOPJE, BELGRADE = "skopje-border", "belgrade-ffp"
@@ -47,15 +46,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stage]:
         del os.environ["SEEFEN_PASSPHRASE"]
 
 
-def eventually(look: Callable[[], str], *parts: str) -> str:
-    """Return what ``look`` shows once all parts are in it."""
-    end = time.monotonic() + 20
-    while missing := [part for part in parts if part not in (shown := look())]:
-        assert time.monotonic() < end, f"{missing} not in:\n{shown}"
-        time.sleep(0.1)
-    return shown
-
-
 @pytest.fixture(scope="module")
 def ref(network: Stage) -> str:
     """Return a trace request that Belgrade was asked and has opened."""
@@ -65,7 +55,7 @@ def ref(network: Stage) -> str:
     form.write_text(json.dumps(REQUEST), encoding="utf-8")
     run(SKOPJE, "trace", "ask", case, "--form", form)
     run(SKOPJE, "case", "send", case, "--text", "A second one follows")
-    eventually(lambda: run(BELGRADE, "case", "show", case), "trace request", "note")
+    eventually(lambda: run(BELGRADE, "case", "show", case), "trace request", "note", seconds=20)
     run(BELGRADE, "case", "show", f"{case}#1", *WHY, "--accept")
     return f"{case}#1"
 
@@ -154,7 +144,7 @@ def test_the_number_in_another_channel_stands_with_the_message(network: Stage, r
     said = run(BELGRADE, "case", "show", ref).partition("Other channels:")[2]
     assert "BG-77/26" in said
     assert f"{case}#3, {BELGRADE}" in said
-    eventually(lambda: run(SKOPJE, "case", "show", case), "#3")
+    eventually(lambda: run(SKOPJE, "case", "show", case), "#3", seconds=20)
     assert "BG-77/26" not in run(SKOPJE, "case", "show", ref)  # its note is closed there yet
     run(SKOPJE, "case", "show", f"{case}#3", *WHY)
     assert "INTERPOL iARMS" in run(SKOPJE, "case", "show", ref)
@@ -197,7 +187,7 @@ def test_a_draft_of_a_program_leaves_when_an_officer_has_seen_it(network: Stage,
         "recorded",
     ):
         assert part in shown
-    eventually(lambda: network.ok(SKOPJE, "request", "show", ref), "answered")
+    eventually(lambda: network.ok(SKOPJE, "request", "show", ref), "answered", seconds=20)
     assert "--draft" not in network.ok(BELGRADE, "request", "show", ref)
 
 
@@ -209,7 +199,7 @@ def test_conditions_are_accepted_before_the_rest_is_shown(network: Stage, tmp_pa
         "type": "Note", "text": "The buyer.", "handling": "H3", "conditions": "Not before Monday.",
     }))  # fmt: skip
     run(SKOPJE, "case", "send", case, "--form", form)
-    eventually(lambda: run(BELGRADE, "case", "show", case), "note")
+    eventually(lambda: run(BELGRADE, "case", "show", case), "note", seconds=20)
     show = ("case", "show", f"{case}#1")
     shown = network.run(BELGRADE, *show, typed=["", "q"])
     assert shown.code == 130

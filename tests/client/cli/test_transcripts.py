@@ -15,7 +15,7 @@ import pytest
 from seefen.client import turns
 from seefen.protocol.errors import RefusedError
 from tests.client.cli.hostile import obeyed_in
-from tests.client.cli.stage import PASSPHRASE, SEEFEN, Stage, photograph, stage
+from tests.client.cli.stage import PASSPHRASE, SEEFEN, Stage, eventually, photograph, stage
 
 pytestmark = pytest.mark.timeout(300)
 SKOPJE, BELGRADE, SARAJEVO = "skopje-border", "belgrade-ffp", "sarajevo-lab"
@@ -35,18 +35,6 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stage]:
             yield made
     finally:
         del os.environ["SEEFEN_PASSPHRASE"]
-
-
-def eventually(look: Callable[[], str], *parts: str) -> str:
-    """Return what ``look`` shows once all parts are in it."""
-    end = time.monotonic() + 60
-    while True:
-        shown = look()
-        missing = [part for part in parts if part not in shown]
-        if not missing:
-            return shown
-        assert time.monotonic() < end, f"{missing} not in:\n{shown}"
-        time.sleep(0.1)
 
 
 def test_a_the_duty_officer(network: Stage, tmp_path: Path) -> None:
@@ -344,12 +332,19 @@ def test_json_everywhere(network: Stage) -> None:
 
 @contextmanager
 def tail_of(network: Stage, device: str) -> Generator[Callable[[], str]]:
-    """Let ``seefen tail`` run as a process of its own; what it has shown can be looked at."""
+    """Let ``seefen tail`` run as a process of its own; what it has shown can be looked at.
+
+    Another has the turn at first: until the vault is its own, it does not say that it is live.
+    """
     network.close(device)
     argv = [*SEEFEN, "--home", str(network.home(device)), "tail"]
     with (path := network.folder / "tail.txt").open("w") as out:
-        process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT)
+        with turns.taken(network.home(device)):
+            process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT)
+            time.sleep(2)
+            said = path.read_text()
         try:
+            assert said == ""
             yield path.read_text
         finally:
             process.send_signal(signal.SIGINT)

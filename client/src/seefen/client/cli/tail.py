@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from seefen.client import Client, ringing, turns
+from seefen.client.cli.paint import Painted
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import stay
 from seefen.client.cli.views import duty
@@ -26,10 +27,8 @@ def tail(
     ] = None,
 ) -> None:
     """Show live what arrives and who reads what: seefen tail --seconds 60."""
-    screen = Screen.of(context)
-    screen.say(duty.tailing(seconds))
-    following = _Following(screen, None if seconds is None else time.monotonic() + seconds)
-    stay(context, following.until)
+    ends = None if seconds is None else time.monotonic() + seconds
+    stay(context, _Following(Screen.of(context), duty.tailing(seconds), ends).until)
 
 
 @dataclass(slots=True)
@@ -37,6 +36,7 @@ class _Following:
     """Shows what happens; ``told`` is the newest entry it knew of when it gave way."""
 
     screen: Screen
+    first: Painted
     ends: float | None
     told: int | None = None
 
@@ -46,6 +46,8 @@ class _Following:
         Returns:
             Whether the time is over.
         """
+        if self.told is None:  # not before: what came while another had the vault is not told
+            self.screen.say(self.first)
         watcher = asyncio.create_task(self._watch(client, home))
         try:
             async for event in client.events(after=self.told):
