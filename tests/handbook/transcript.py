@@ -30,6 +30,8 @@ _MASKS: Final = tuple(
         (r"(?:recorded, not delivered yet|delivered \d\d:\d\d)$", "<reach>"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d)?", "<moment>"),
         (r"\b\d{4}-\d\d-\d\d \d\d:\d\d(?::\d\d)?Z", "<moment>"),
+        # Two entries around something stand in one minute, or on both sides of its turn.
+        (r"between <moment> and (?:<moment>|\d\d:\d\dZ)", "at <moment>"),
         (r"\b\d{4}-\d\d-\d\d\b", "<date>"),
         (r"\boverdue \d+ (?:min|h)", "<late>"),
         (r"\b(?:today|tomorrow|in \d+ (?:d|h|min)(?: \d+ (?:h|min))?)(?: \d\d:\d\d)?", "<when>"),

@@ -54,7 +54,7 @@ def _until(value: Breach) -> Painted | None:
             if value.own
             else f"{value.node} alone can end it: call its admin now, who runs {revoke}"
         )
-        return alarm(f"IN FORCE since {since}: {end}")
+        return stack(alarm(f"IN FORCE since {since}:"), alarm(end))
     return line(f"In force since {since}, until {stamp(value.until)}; nothing was released to it "
                 "after that")  # fmt: skip
 
@@ -63,7 +63,7 @@ def _admitted(value: Admission) -> str:
     """Say when a device was let in, as near as entries around it do."""
     after, before = stamp(value.after), stamp(value.before)
     spans = {
-        (True, True): f"between {after} and {before}",
+        (True, True): f"between {after} and {before.removeprefix(after[:11])}",  # of one day
         (True, False): f"after {after}",
         (False, True): f"before {before}",
         (False, False): "at a time that no entry known here tells",
