@@ -1,7 +1,10 @@
 """The lines to devices that are open now: how many each may have, and how to end all."""
 
+import gc
 from collections import defaultdict
-from typing import Protocol
+from typing import Final, Protocol
+
+COLLECT_EACH: Final = 250  # lines that have ended
 
 
 class Line(Protocol):
@@ -19,6 +22,7 @@ class Lines:
         """Allow each device ``per_device`` lines."""
         self._per_device = per_device
         self._open: dict[bytes, list[Line]] = defaultdict(list)
+        self._ended = 0
 
     def __len__(self) -> int:
         """How many lines are open."""
@@ -46,6 +50,11 @@ class Lines:
             lines.remove(line)
         if not lines:
             self._open.pop(device, None)
+        # A line ends as a knot of tasks and frames. The broker looks for such knots seldom, and
+        # devices that come anew again and again would fill its memory with them meanwhile.
+        self._ended += 1
+        if self._ended % COLLECT_EACH == 0:
+            gc.collect()
 
     def end_all(self) -> None:
         """End every line, because the broker stops."""
