@@ -27,14 +27,18 @@ def seldom() -> Iterator[None]:
     gc.enable()
 
 
+def come_and_go(lines: Lines, device: bytes) -> weakref.ref[Knot]:
+    """A line of a device that has ended; what is given back does not hold it."""
+    line = Knot()
+    lines.add(device, line)
+    lines.remove(device, line)
+    return weakref.ref(line)
+
+
 @pytest.mark.usefixtures("seldom")
 def test_lines_that_have_ended_do_not_stay_in_memory() -> None:
     lines, gone = Lines(4), list[weakref.ref[Knot]]()
     for n in range(COLLECT_EACH):
-        line = Knot()
-        gone.append(weakref.ref(line))
-        lines.add(bytes([n % 7]), line)
-        lines.remove(bytes([n % 7]), line)
-    del line
+        gone.append(come_and_go(lines, bytes([n % 7])))
     assert len(lines) == 0
     assert sum(one() is not None for one in gone) <= 1
