@@ -12,7 +12,8 @@ from statistics import median
 from bench import catchup, latency, writes
 from bench.generator import Writer
 from bench.rows import Row
-from bench.stage import Stage, stage
+from bench.stage import Stage, Workshop, stage
+from seefen.protocol.case import ROTATION_OBJECTS
 from tests.support.network import Machine
 
 MUST = 0.8
@@ -73,14 +74,27 @@ async def _site(size: int, place: Stage) -> _Site:
         network = workshop.network
         owners = {state.owner: case for case, state in network.cases.items()}
         filling = [(network.machines[w.device], owners[w.node]) for w in writers]
-        left = size - place.scale.away // 5 - workshop.network.index
-        await workshop.write(filling, max(0, left))
+        left = size - place.scale.away // 5 - network.index
+        await _fill(workshop, filling, left)
         writers = [await writes.first_object(workshop, machine, case) for machine, case in filling]
     line = await latency.set_up(place, "grown")
     number, machines = await catchup.leave(
         place, "grown-away", place.scale.rounds, place.scale.away // 5
     )
     return _Site(size, place, writers, line, number, machines)
+
+
+async def _fill(workshop: Workshop, like: list[tuple[Machine, bytes]], left: int) -> None:
+    """Record so many messages, in cases like these: a key is for a number of objects alone."""
+    network = workshop.network
+    while left > 0:
+        some = min(left, len(like) * ROTATION_OBJECTS)
+        filling: list[tuple[Machine, bytes]] = []
+        for machine, case in like:
+            partners = (node for node in network.cases[case].members if node != machine.node)
+            filling.append((machine, await workshop.open_case(machine, *partners)))
+        await workshop.write(filling, some)
+        left -= some
 
 
 def _compared_waits(name: str, ours: list[float], limits: list[float]) -> Row:

@@ -29,7 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -148,21 +148,33 @@ class Workshop:
         for n in range(min(count, len(writers))):
             await self._next(*writers[n])
         for start in range(len(writers), count, GROUP):
+            last: dict[bytes, asyncio.Task[Recorded]] = {}
             async with asyncio.TaskGroup() as group:
                 for n in range(start, min(start + GROUP, count)):
-                    group.create_task(self._next(*writers[n % len(writers)]))
+                    by, case = writers[n % len(writers)]
+                    coming = self._next(by, case, after=last.get(by.device))
+                    last[by.device] = group.create_task(coming)
 
-    def _next(self, by: Machine, case: bytes) -> Coroutine[Any, Any, Recorded]:
+    def _next(
+        self, by: Machine, case: bytes, *, after: asyncio.Task[Recorded] | None = None
+    ) -> Coroutine[Any, Any, Recorded]:
         bundle = casework.message(self.network, by, case, note(), cover=COVER)
         casework.count(self.network, by, bundle)
-        return self._submit(by.device, bundle)
+        return self._submit(by.device, bundle, after)
 
-    async def _submit(self, device: bytes, bundle: Bundle) -> Recorded:
-        """Do as a client does: the same bytes again, also those that came before their turn."""
+    async def _submit(
+        self, device: bytes, bundle: Bundle, after: asyncio.Task[Recorded] | None
+    ) -> Recorded:
+        """Do as a client does: the same bytes again; what came before its turn waits for it."""
         for _ in range(TRIES):
-            with suppress(UnreachableError, OutOfTurnError):
+            try:
                 return await self.broker.submit(device, bundle, 0)
-            await asyncio.sleep(AGAIN_SECONDS)
+            except UnreachableError:
+                await asyncio.sleep(AGAIN_SECONDS)
+            except OutOfTurnError:
+                if after is None:
+                    raise
+                await after
         return await self.broker.submit(device, bundle, 0)
 
 

@@ -1,12 +1,15 @@
 """The lines to devices: what of them stays when they have ended."""
 
+import asyncio
 import gc
 import weakref
 from collections.abc import Iterator
 
 import pytest
 
-from seefen.server.lines import COLLECT_EACH, Lines
+from seefen.server.lines import COLLECT_EACH, COLLECT_SECONDS, Lines
+from seefen.server.web.sockets import GOODBYE
+from tests.support.waiting import until
 
 
 class Knot:
@@ -27,18 +30,21 @@ def seldom() -> Iterator[None]:
     gc.enable()
 
 
-def come_and_go(lines: Lines, device: bytes) -> weakref.ref[Knot]:
-    """A line of a device that has ended; what is given back does not hold it."""
-    line = Knot()
-    lines.add(device, line)
-    lines.remove(device, line)
-    return weakref.ref(line)
+async def come_and_go(lines: Lines) -> list[weakref.ref[Knot]]:
+    """All come, and all end at once, as when a network breaks; each says goodbye first."""
+    knots = [Knot() for _ in range(COLLECT_EACH + 5)]
+    for n, line in enumerate(knots):
+        lines.add(n.to_bytes(2, "big"), line)
+    for n, line in enumerate(knots):
+        lines.remove(n.to_bytes(2, "big"), line)
+    await asyncio.sleep(GOODBYE)
+    return [weakref.ref(line) for line in knots]
 
 
 @pytest.mark.usefixtures("seldom")
-def test_lines_that_have_ended_do_not_stay_in_memory() -> None:
+async def test_lines_that_have_ended_do_not_stay_in_memory() -> None:
     lines, gone = Lines(4), list[weakref.ref[Knot]]()
-    for n in range(COLLECT_EACH):
-        gone.append(come_and_go(lines, bytes([n % 7])))
-    assert len(lines) == 0
-    assert sum(one() is not None for one in gone) <= 1
+    for _ in range(2):
+        gone.extend(await come_and_go(lines))
+        assert len(lines) == 0
+        await until(lambda: not any(one() for one in gone), seconds=COLLECT_SECONDS + 10)

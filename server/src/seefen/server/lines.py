@@ -1,10 +1,12 @@
 """The lines to devices that are open now: how many each may have, and how to end all."""
 
+import asyncio
 import gc
 from collections import defaultdict
 from typing import Final, Protocol
 
 COLLECT_EACH: Final = 250  # lines that have ended
+COLLECT_SECONDS: Final = 2.0  # after that: who said goodbye is gone, too
 
 
 class Line(Protocol):
@@ -50,11 +52,16 @@ class Lines:
             lines.remove(line)
         if not lines:
             self._open.pop(device, None)
-        # A line ends as a knot of tasks and frames. The broker looks for such knots seldom, and
-        # devices that come anew again and again would fill its memory with them meanwhile.
         self._ended += 1
-        if self._ended % COLLECT_EACH == 0:
-            gc.collect()
+        if self._ended == COLLECT_EACH:
+            asyncio.get_running_loop().call_later(COLLECT_SECONDS, self._collect)
+
+    def _collect(self) -> None:
+        # A line ends as a knot of tasks and frames. The broker looks for such knots seldom, and
+        # devices that come anew again and again would fill its memory with them meanwhile. When
+        # a network breaks, all lines end at once: none of them is garbage yet when it is removed.
+        self._ended = 0
+        gc.collect()
 
     def end_all(self) -> None:
         """End every line, because the broker stops."""
