@@ -122,7 +122,7 @@ async def test_a_busy_port_is_named(broker: RunningBroker) -> None:
 
 async def test_the_doctor_finds_a_sound_broker_sound(broker: RunningBroker) -> None:
     lines = (await run_server("doctor", "--data", broker.data)).splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert all(line.startswith("ok  ") for line in lines)
     await broker.stop()
     await run_server("doctor", "--data", broker.data)
