@@ -358,7 +358,7 @@ async def test_attack_50_a_stolen_admin_writes_so_many_records_of_keys_and_no_mo
             written += len(last.statements)
         too_many = it.network.enrol("skopje-border", ("field",))
         await refused("records", it.broker.submit(admin.device, too_many, 0))
-        # What stands is told again, a lost device is revoked, others write, and so does he tomorrow.
+        # What stands is told again, the lost are revoked, others write, and tomorrow he does too.
         assert (await it.broker.submit(admin.device, last, 0)).authority
         await it.send(admin, it.network.revoke(it.network.of("skopje-border", nth=1)))
         other = it.network.of("belgrade-ffp")

@@ -26,7 +26,7 @@ FEW = 400  # blocks of 8 KiB; the table below has three thousand
 
 
 async def test_what_is_asked_of_one_case_or_node_does_not_read_the_whole_log() -> None:
-    """A channel gets a hundred entries an alert: a question that read all would end in a time-out."""
+    """A channel gets a hundred entries an alert: a question that reads all ends in a time-out."""
     async with empty_database() as dsn, Store.open(dsn) as store:
         async with store.pool.acquire() as connection:
             await connection.execute(_LONG, ROWS, CASE, LATE)

@@ -151,7 +151,9 @@ async def listening(config: Config, services: Services) -> AsyncGenerator[None, 
             ) from None
         tasks = [
             asyncio.create_task(services.repeats.keep_telling(), name="repeats"),
-            asyncio.create_task(_keep_renewing(config, context, services.clock), name="certificate"),
+            asyncio.create_task(
+                _keep_renewing(config, context, services.clock), name="certificate"
+            ),
         ]
         try:
             yield

@@ -162,7 +162,9 @@ def _clock(sound: Soundness, config: Config, newest: int) -> Finding:
     at = time.time()
     if newest > at + CLOCK_SECONDS:
         behind = f"clock: {newest - at:.0f} s behind the newest entry of the log"
-        text = f"{behind}: it is wrong now, or was when that was made; accesses are refused till then"
+        text = (
+            f"{behind}: it is wrong now, or was when that was made; accesses are refused till then"
+        )
         return Finding(good=False, text=text)
     apart = abs(sound.clock - at)
     text = f"clock: {apart:.1f} s from the database's"

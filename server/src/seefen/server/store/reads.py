@@ -44,7 +44,9 @@ _RECORDS: Final = """
 _COUNT: Final = """
     SELECT (SELECT count(*) FROM authority_leaf), (SELECT count(*) FROM activity_leaf)
 """
-_LOST: Final = "SELECT idx, record FROM activity_leaf WHERE kind = 'lost' AND core = '' ORDER BY idx"
+_LOST: Final = (
+    "SELECT idx, record FROM activity_leaf WHERE kind = 'lost' AND core = '' ORDER BY idx"
+)
 _BODILESS: Final = """
     SELECT idx, record FROM object JOIN activity_leaf USING (idx) WHERE body = ''::bytea
 """
