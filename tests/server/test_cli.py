@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import stat
 from collections.abc import AsyncGenerator
@@ -105,6 +106,18 @@ async def test_a_second_broker_on_one_folder_is_refused(broker: RunningBroker) -
     assert "already running" in said
     assert "Traceback" not in said
     assert await alive(broker)
+
+
+async def test_it_takes_as_many_lines_as_it_may(broker: RunningBroker) -> None:
+    await broker.stop()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        await broker.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert broker.process is not None
+    assert resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE)[0] == before[1]
 
 
 async def test_a_busy_port_is_named(broker: RunningBroker) -> None:

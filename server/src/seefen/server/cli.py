@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -81,6 +82,7 @@ def serve(options: argparse.Namespace) -> int:
     stream = None if options.log is None else logs.open_file(options.log)
     logs.configure(derive(read_log_key(config).secret, "log-ids"), stream)
     tls.renew_certificate(config.data, config.host, datetime.fromtimestamp(now(), UTC))
+    _take_descriptors()
     with own_database(config) as database:
         try:
             _run(_serve(config, database))
@@ -175,6 +177,12 @@ def erase(options: argparse.Namespace) -> int:
 async def _erase(config: Config, dsn: str, *, sure: bool) -> int:
     async with open_services(config, dsn) as services:
         return await services.broker.retention.run(sure=sure)
+
+
+def _take_descriptors() -> None:
+    """Take as many lines as this process may: a shell gives a thousand, which few strangers hold."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(config: Config, database: Database) -> None:
