@@ -85,6 +85,8 @@ async def test_every_answer_carries_the_headers_and_names_no_software(
          "request"),
         (head("POST", "/v1/token", "Content-Length: 1", "Content-Length: 2"), 400, "request"),
         (head("GET", "/" + "a" * 9000), 400, "request"),
+        (head("GET", "/healthz").replace(b"HTTP/1.1", b"HTTP/1.0"), 400, "request"),
+        (head("GET", "/healthz#part"), 400, "request"),
         (head("GET", "/healthz", "X: " + "a" * 9000), 400, "request"),
         (head("GET", "/healthz", *(f"X-{n}: 1" for n in range(70))), 400, "request"),
     ],

@@ -34,7 +34,8 @@ class Window:
         """Count an event, or return how many seconds too early it is (then not counted)."""
         events = self._of(key, now)
         if len(events) >= self.most:
-            return max(1, int(events[0] + self.seconds - now) + 1)
+            oldest = events[0] if events else now  # none at all may be allowed
+            return max(1, int(oldest + self.seconds - now) + 1)
         events.append(now)
         return 0
 
