@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from seefen.protocol.bundle import Bundle, Content, Signed, decode_bundle, encode_bundle
+from seefen.protocol.encoding import STATEMENT_LIMIT
 from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.suite import new_id, random_bytes, sha256
 from seefen.server import enrolment
@@ -187,3 +188,17 @@ async def test_attack_50_a_node_has_so_many_invites_and_no_more(
     await desk.opened("device", NODE)
     with pytest.raises(UntrustedError, match="not known"):
         await desk.enrolment.open(desk.credential(first))
+
+
+async def test_a_request_begins_with_what_its_invite_is_for_and_is_short(desk: Desk) -> None:
+    admission = desk.network.admit(NEW)
+    invite = await desk.opened()
+    headless = Bundle(admission.statements[1:], admission.wraps, ())
+    for draft, rule in (
+        (encode_bundle(headless), "bundle-shape"),
+        (bytes(STATEMENT_LIMIT + 1), "too-long"),
+    ):
+        with pytest.raises(MalformedError) as caught:
+            await desk.enrolment.ask(invite, draft)
+        assert caught.value.rule == rule
+    await desk.enrolment.ask(invite, encode_bundle(admission))
