@@ -180,7 +180,7 @@ async def _erase(config: Config, dsn: str, *, sure: bool) -> int:
 
 
 def _take_descriptors() -> None:
-    """Take as many lines as this process may: a shell gives a thousand, which few strangers hold."""
+    """Take as many lines as this process may: a shell gives a thousand, which strangers hold."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
