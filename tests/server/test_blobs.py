@@ -135,6 +135,13 @@ async def test_nothing_is_taken_when_little_is_free(
     with pytest.raises(FullError) as caught:
         await blobs.start(file.root, len(file.body), file.leaves, node=NODE)
     assert caught.value.rule == "disk"
+    # Nor of a body that was begun while there was room.
+    roomy = make(pool, tmp_path)
+    await roomy.start(file.root, len(file.body), file.leaves, node=NODE)
+    with pytest.raises(FullError) as caught:
+        await put(blobs, file, 0)
+    assert caught.value.rule == "disk"
+    assert 0 in (await roomy.find(file.root)).missing
 
 
 async def test_a_node_fills_its_own_share_only(

@@ -1,5 +1,6 @@
 """What the broker takes, and what it refuses."""
 
+import pytest
 from msgspec.structs import replace
 
 from seefen.protocol.bundle import Bundle, Content, Signed
@@ -7,6 +8,7 @@ from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.ledger.record import Record
 from seefen.protocol.statements import Head, Object
 from seefen.protocol.suite import new_id, random_bytes, tag
+from seefen.server import rates
 from seefen.server.broker import Broker
 from seefen.server.store import Store
 from tests.support import casework
@@ -338,3 +340,28 @@ async def test_a_machine_of_every_role_is_enough_to_begin() -> None:
     async with served() as it:
         await it.send(None, it.network.admit("pristina-fp", machines=[EVERY_ROLE, ("field",)]))
         assert len(it.network.directory.devices("pristina-fp")) == 2
+
+
+async def test_attack_50_a_stolen_admin_writes_so_many_records_of_keys_and_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Everybody keeps each certificate for ever and checks it."""
+    monkeypatch.setattr(rates, "RECORDS", 12)
+    async with served("skopje-border", "belgrade-ffp") as it:
+        admin = it.network.of("skopje-border")
+        last = it.network.enrol("skopje-border", ("field",))
+        written = len(last.statements)
+        await it.send(admin, last)
+        while written + len(last.statements) <= 12:
+            last = it.network.enrol("skopje-border", ("field",))
+            await it.send(admin, last)
+            written += len(last.statements)
+        too_many = it.network.enrol("skopje-border", ("field",))
+        await refused("records", it.broker.submit(admin.device, too_many, 0))
+        # What stands is told again, the lost are revoked, others write, and tomorrow he does too.
+        assert (await it.broker.submit(admin.device, last, 0)).authority
+        await it.send(admin, it.network.revoke(it.network.of("skopje-border", nth=1)))
+        other = it.network.of("belgrade-ffp")
+        await it.send(other, it.network.enrol("belgrade-ffp", ("field",)))
+        it.network.at += rates.DAY + 1
+        await it.send(admin, it.network.enrol("skopje-border", ("field",)))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import stat
 from collections.abc import AsyncGenerator
@@ -107,6 +108,18 @@ async def test_a_second_broker_on_one_folder_is_refused(broker: RunningBroker) -
     assert await alive(broker)
 
 
+async def test_it_takes_as_many_lines_as_it_may(broker: RunningBroker) -> None:
+    await broker.stop()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        await broker.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert broker.process is not None
+    assert resource.prlimit(broker.process.pid, resource.RLIMIT_NOFILE)[0] == before[1]
+
+
 async def test_a_busy_port_is_named(broker: RunningBroker) -> None:
     await broker.stop()
 
@@ -122,7 +135,7 @@ async def test_a_busy_port_is_named(broker: RunningBroker) -> None:
 
 async def test_the_doctor_finds_a_sound_broker_sound(broker: RunningBroker) -> None:
     lines = (await run_server("doctor", "--data", broker.data)).splitlines()
-    assert len(lines) == 12
+    assert len(lines) == 13
     assert all(line.startswith("ok  ") for line in lines)
     await broker.stop()
     await run_server("doctor", "--data", broker.data)

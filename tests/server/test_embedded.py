@@ -132,7 +132,7 @@ def test_a_folder_that_was_left_half_made_is_made_again(folder: Path) -> None:
 
 def test_a_command_uses_the_database_of_the_running_broker(folder: Path) -> None:
     config = Config(folder.parent, "seefen", "https://127.0.0.1:1", "127.0.0.1:1")
-    with own_database(config) as own, any_database(config) as other:
+    with own_database(config, new=True) as own, any_database(config) as other:
         assert own.dsn == other.dsn
         assert other.embedded is None
     with any_database(config) as alone:

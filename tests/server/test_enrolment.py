@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from seefen.protocol.bundle import Bundle, Content, Signed, decode_bundle, encode_bundle
+from seefen.protocol.encoding import STATEMENT_LIMIT
 from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.suite import new_id, random_bytes, sha256
+from seefen.server import enrolment
 from seefen.server.enrolment import DAY, Enrolment, Invite
 from seefen.server.store.invites import InviteRows
 from tests.support.access import Clock, access_tables
@@ -163,3 +165,40 @@ async def test_an_invite_may_be_stored_again_but_not_changed(desk: Desk) -> None
         await desk.enrolment.invite_node(replace(invite, node="zagreb-ffp"))
     with pytest.raises(RefusedError):
         await desk.enrolment.invite_node(replace(invite, expires=desk.clock.now + 31 * DAY))
+
+
+async def test_attack_50_a_node_has_so_many_invites_and_no_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may hold a request of 256 KiB, and an admin makes as many as he likes."""
+    monkeypatch.setattr(enrolment, "MOST", 3)
+    first = await desk.opened("device", NODE)
+    for _ in range(2):
+        await desk.opened("device", NODE)
+    with pytest.raises(RefusedError) as caught:
+        await desk.opened("device", NODE)
+    assert caught.value.rule == "invites"
+    await desk.opened("device", OTHER)
+    desk.clock.now += 2 * DAY
+    with pytest.raises(UntrustedError, match="has ended"):
+        await desk.enrolment.open(desk.credential(first))
+    with pytest.raises(RefusedError):
+        await desk.opened("device", NODE)
+    desk.clock.now += enrolment.REMEMBERED + 1
+    await desk.opened("device", NODE)
+    with pytest.raises(UntrustedError, match="not known"):
+        await desk.enrolment.open(desk.credential(first))
+
+
+async def test_a_request_begins_with_what_its_invite_is_for_and_is_short(desk: Desk) -> None:
+    admission = desk.network.admit(NEW)
+    invite = await desk.opened()
+    headless = Bundle(admission.statements[1:], admission.wraps, ())
+    for draft, rule in (
+        (encode_bundle(headless), "bundle-shape"),
+        (bytes(STATEMENT_LIMIT + 1), "too-long"),
+    ):
+        with pytest.raises(MalformedError) as caught:
+            await desk.enrolment.ask(invite, draft)
+        assert caught.value.rule == rule
+    await desk.enrolment.ask(invite, encode_bundle(admission))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
@@ -357,3 +358,25 @@ async def test_fault_31_another_tree_than_the_marked_one_is_frozen(it: Served) -
     it.high_water.begin(other)
     await it.start()
     assert "is another than the one that was signed up to entry 1" in it.broker.frozen
+
+
+def test_attack_50_who_holds_all_descriptors_makes_nobody_believe_that_entries_are_lost(
+    mark: HighWater,
+) -> None:
+    """Agents would raise `broker-frozen` for it, and operators put backups back."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.dup(2)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held[0] + 8, before[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.dup(2))
+        with pytest.raises(UnreachableError) as caught:
+            mark.read()
+        assert not isinstance(caught.value, FrozenError)
+        assert caught.value.rule == "busy"
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert mark.read().activity == 5

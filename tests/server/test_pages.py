@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.protocol.errors import UntrustedError
-from seefen.protocol.frames import AuditPage, LogFrom, Span
+from seefen.protocol.frames import AuditPage, CaseFrom, LogFrom, Span
 from seefen.protocol.keys import unwrap_mailbox_seed
 from seefen.protocol.ledger.tree import (
     check_consistency,
@@ -15,12 +16,14 @@ from seefen.protocol.ledger.tree import (
     root_of,
 )
 from seefen.protocol.suite import KemKey, sha256
+from seefen.server import pages
+from seefen.server.rows import AuthorityRow
 from tests.support import casework
 from tests.support.network import Machine
 from tests.support.served import Served, refused, served
 from tests.support.waiting import until
 
-NODES = ("skopje-border", "belgrade-ffp")
+NODES, LATE = ("skopje-border", "belgrade-ffp"), "tirana-lab"
 ALL = LogFrom(0, 4096, 0)
 
 
@@ -124,6 +127,60 @@ async def test_pages_of_the_audit_follow_each_other() -> None:
             found += acts(page)
             start = page.upto
         assert [index for index, _ in found] == list(range(5))
+
+
+@pytest.mark.parametrize(("window", "piece"), [(1, 128), (3, 2), (1 << 17, 1)])
+async def test_an_audit_is_whole_however_little_is_looked_through_for_a_page(
+    window: int, piece: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small node has few entries among millions: what lies between is not read at once."""
+    monkeypatch.setattr(pages, "WINDOW", window)
+    monkeypatch.setattr(pages, "PIECE", piece)
+    async with served(*NODES, LATE) as it:
+        author, reader, case = await story(it)
+        late = it.network.of(LATE)
+        for machine, ask, indices in (
+            (author, LogFrom(0, 4, 0), [0, 1, 2, 3, 4]),
+            (reader, LogFrom(0, 4, 0), [3]),
+            (author, CaseFrom(case, 0, 4, 0), [3]),
+        ):
+            found: list[int] = []
+            steps = 0
+            while ask.start < 5:
+                page = await it.broker.audit(machine.device, ask)
+                assert ask.start < page.upto <= min(5, ask.start + window)
+                found += [item.entry.index for item in page.items]
+                ask, steps = replace(ask, start=page.upto), steps + 1
+            assert found == indices
+            assert steps >= 5 / window
+        leaves = await it.broker.authority(author.device, ALL)
+        assert len(leaves.items) == it.network.directory.size
+        found, cursor = list[int](), 0
+        while cursor < 5:
+            step = await it.feed(reader, cursor)
+            found += [item.entry.index for item in step.items]
+            assert cursor < step.upto <= 5
+            cursor = step.upto
+        assert found == [0, 1, 2, 4]
+        # A node in no case goes to the end at once, and one that comes late to where it came.
+        assert (await it.feed(late)).upto == 5
+        await it.send(author, casework.change_members(it.network, author, case, add=(LATE,)))
+        first = await it.feed(late)
+        assert first.upto == (7 if window > 5 else 5)
+        assert (await it.feed(late, 5)).upto == (6 if window == 1 else 7)
+
+
+async def test_no_more_is_read_than_a_page_can_hold() -> None:
+    asked: list[int] = []
+
+    async def read(start: int, limit: int) -> list[AuthorityRow]:
+        asked.append(limit)
+        return [AuthorityRow(n, "mailbox", b"", bytes(1000)) for n in range(start, start + limit)]
+
+    rows, ended = await pages.read_pieces(read, 7, 4096, 200_000)
+    assert [row.idx for row in rows] == list(range(7, 7 + 201))
+    assert not ended
+    assert asked == [pages.PIECE] * 2
 
 
 async def test_only_auditors_and_admins_open_entries() -> None:

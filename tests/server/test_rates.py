@@ -78,4 +78,15 @@ def test_the_last_half_of_an_ipv6_address_is_not_asked(rates: Rates) -> None:
 def test_what_is_remembered_is_bounded(rates: Rates) -> None:
     for number in range(12_000):
         rates.login(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
-    assert len(rates._logins._events) <= 10_000
+        rates.bad_proof(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
+    assert max(len(rates._logins._events), len(rates._proofs._events)) <= 10_000
+
+
+def test_attack_50_so_many_addresses_are_blocked_and_no_more(clock: Clock) -> None:
+    rates = Rates(Config(Path(), "seefen", "https://b:1", "b:1", bad_proofs_before_block=1), clock)
+    for number in range(12_000):
+        assert rates.bad_proof(f"2001:db8:{number:x}::1")
+    assert len(rates._blocked) == 10_000
+    with pytest.raises(TooManyError):
+        rates.require_open("2001:db8:2edf::1")
+    rates.require_open("2001:db8:1::1")

@@ -1,6 +1,8 @@
-"""The connections of the store."""
+"""The connections of the store, and what its questions read."""
 
-from seefen.server.store import SETTINGS, Store
+import json
+
+from seefen.server.store import SETTINGS, Store, feed, reads
 from tests.support.database import empty_database
 
 
@@ -16,3 +18,63 @@ async def test_a_connection_comes_back_as_it_was_and_in_no_transaction() -> None
             assert await connection.fetchval("SELECT to_regclass('left_open')") is None
             for name, value in SETTINGS.items():
                 assert await connection.fetchval("SELECT current_setting($1)", name) == value
+
+
+CASE, LATE = bytes(16), b"\1" * 16
+ROWS, DEVICES = 40_000, 7
+FEW = 400  # blocks of 8 KiB; the table below has three thousand
+
+
+async def test_what_is_asked_of_one_case_or_node_does_not_read_the_whole_log() -> None:
+    """A channel gets a hundred entries an alert: a question that reads all ends in a time-out."""
+    async with empty_database() as dsn, Store.open(dsn) as store:
+        async with store.pool.acquire() as connection:
+            await connection.execute(_LONG, ROWS, CASE, LATE)
+            await connection.execute(
+                "INSERT INTO object SELECT object_id, idx, case_id, 1, idx / 50 + 1, node, 0, '',"
+                " decode(repeat('00', 104), 'hex') FROM activity_leaf WHERE kind = 'object'"
+            )
+            await connection.execute(
+                "INSERT INTO case_member VALUES ($1, 'skopje-border', 0), ($2, 'late', $3)",
+                CASE, LATE, ROWS,
+            )  # fmt: skip
+            await connection.execute("ANALYZE")
+        near = ROWS - 100
+        for name, query, *values in (
+            ("case", reads._CASE, CASE),
+            ("devices of a case", reads._CASE_DEVICES, CASE),
+            ("feed", feed._FEED, "late", near, ROWS, 256),
+            ("audit", feed._ENTITLED, "late", near, ROWS, 256),
+            ("readings", feed._READINGS, CASE, near, ROWS, 256),
+            ("lost", reads._LOST),
+            ("blank though on hold", reads._HELD_BLANK),
+            ("handed over", reads._HANDING),
+        ):
+            async with store.pool.acquire() as connection:
+                (plan,) = await connection.fetch(
+                    f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", *values
+                )
+            top = json.loads(plan[0])[0]["Plan"]
+            blocks = top["Shared Hit Blocks"] + top["Shared Read Blocks"]
+            assert blocks < FEW, (name, blocks)
+        rows = await store.case(CASE)
+        assert rows is not None
+        assert (rows.objects, rows.last.idx) == (ROWS // 50, ROWS - 1)
+        keys = [row for row in rows.chain if row.kind == "casekey"]
+        assert [row.objects_before for row in keys] == [0, ROWS // 100]
+        assert len(rows.devices) == DEVICES
+        assert max(device.case_n for device in rows.devices) == (ROWS - 1) // DEVICES + 1
+        assert all(device.object_hash for device in rows.devices)
+
+
+# One case: opened, with a key, fifty entries for each object, and another key half way.
+_LONG = """
+    INSERT INTO activity_leaf
+    SELECT i, decode(repeat('00', 89), 'hex'), convert_to(repeat('core', 60), 'utf8'), '', NULL,
+           CASE WHEN i = 0 THEN 'case' WHEN i IN (1, $1::bigint / 2) THEN 'casekey'
+                WHEN i % 50 = 2 THEN 'object' ELSE 'access' END,
+           $2, 'skopje-border', decode(lpad(to_hex(i % 7), 32, 'a'), 'hex'), i, i / 7 + 1,
+           CASE WHEN i % 50 = 2 THEN decode(lpad(to_hex(i), 32, 'b'), 'hex') END,
+           sha256(int8send(i)), decode(repeat('22', 300), 'hex')
+      FROM generate_series(0, $1::bigint - 1) AS i WHERE $3::bytea IS NOT NULL
+"""

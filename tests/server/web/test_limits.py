@@ -3,13 +3,15 @@
 import asyncio
 import json
 import resource
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 
+from seefen.server.rates import AT_ONCE
 from seefen.server.web import connections, limits
 from tests.support.broker import LocalBroker
-from tests.support.devices import Connect, WebDevice
+from tests.support.devices import NODE, Connect, WebDevice
+from tests.support.waiting import until
 from tests.support.wire import exchange, head, wire
 
 POLICY = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -83,6 +85,8 @@ async def test_every_answer_carries_the_headers_and_names_no_software(
          "request"),
         (head("POST", "/v1/token", "Content-Length: 1", "Content-Length: 2"), 400, "request"),
         (head("GET", "/" + "a" * 9000), 400, "request"),
+        (head("GET", "/healthz").replace(b"HTTP/1.1", b"HTTP/1.0"), 400, "request"),
+        (head("GET", "/healthz#part"), 400, "request"),
         (head("GET", "/healthz", "X: " + "a" * 9000), 400, "request"),
         (head("GET", "/healthz", *(f"X-{n}: 1" for n in range(70))), 400, "request"),
     ],
@@ -234,6 +238,27 @@ async def test_each_address_has_its_limit(
     assert (status, json.loads(answer)["rule"]) == (413, "too-long")
     status, _ = await device.request(method, path, b"x" * limit, content_type=kind)
     assert status in (400, 403, 404)
+
+
+async def test_attack_50_a_device_has_so_many_requests_at_once(
+    device: WebDevice, broker: LocalBroker, connect: Connect
+) -> None:
+    """Each may hold four megabytes of the broker's memory, at a kilobyte a second."""
+    async with AsyncExitStack() as stack:
+        for _ in range(AT_ONCE):
+            fields = [f"{k}: {v}" for k, v in (await device.headers("POST", "/v1/bundles")).items()]
+            _, writer = await stack.enter_async_context(wire(broker.config.url, broker.ca))
+            kind = ("Content-Type: application/cbor", "Content-Length: 1000000")
+            writer.write(head("POST", "/v1/bundles", *kind, *fields) + bytes(1000))
+        await until(lambda: sum(broker.services.turns._taken.values()) == AT_ONCE)
+        status, answer = await device.request("GET", "/v1/log/authority/checkpoint")
+        assert (status, json.loads(answer)["rule"]) == (429, "busy")
+        assert (await device.request("GET", "/v1/nonce"))[0] == 200
+        await broker.take(broker.network.enrol(NODE, ("field",)))
+        other = await connect(broker.network.of(NODE, "field", nth=1)).login()
+        assert (await other.request("GET", "/v1/log/authority/checkpoint"))[0] == 200
+    await until(lambda: not broker.services.turns._taken)
+    assert (await device.request("GET", "/v1/log/authority/checkpoint"))[0] == 200
 
 
 async def test_the_host_field_changes_nothing(connect: Connect, broker: LocalBroker) -> None:

@@ -210,6 +210,24 @@ async def test_a_device_that_does_not_read_is_cut(
     assert (await bye(socket))[1] == sockets.SLOW
 
 
+async def test_attack_50_few_large_frames_that_nobody_reads_are_too_many(
+    device: WebDevice, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A push may have four megabytes, and 256 of them would be a gigabyte for each line."""
+    monkeypatch.setattr(sockets, "QUEUE_BYTES", 10_000)
+    socket = await device.socket()
+    await socket.ask_raw("ping", b"")
+    assert device.machine is not None
+    (line,) = broker.services.lines.of(device.machine.device)
+    large = encode(Frame(0, "alarm", bytes(20_000)))
+    line._deliver(large)  # type: ignore[attr-defined]
+    assert (await socket.pushed()).verb == "alarm", "one alone is never too large"
+    await socket.ask_raw("ping", b"")
+    for _ in range(2):  # with nothing read in between
+        line._deliver(large)  # type: ignore[attr-defined]
+    assert (await bye(socket))[1] == sockets.SLOW
+
+
 async def test_the_broker_says_goodbye_when_it_stops() -> None:
     async with local_broker(NODE) as broker:
         device = WebDevice(broker.config.url, broker.ca, broker.network.of(NODE))

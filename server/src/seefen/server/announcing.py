@@ -87,7 +87,7 @@ class Announcer:
                 group = list(self._waiting)
                 try:
                     await self._mark(group[-1].heads)
-                except (OSError, FrozenError) as err:
+                except (OSError, UnreachableError) as err:
                     self._fail(group, err)
                     await asyncio.sleep(AGAIN_SECONDS)
                     continue
@@ -99,7 +99,7 @@ class Announcer:
         if self._high_water is not None:
             await asyncio.to_thread(self._high_water.advance, heads)
 
-    def _fail(self, group: list[_Waiting], err: OSError | FrozenError) -> None:
+    def _fail(self, group: list[_Waiting], err: OSError | UnreachableError) -> None:
         """Answer those who wait. Others are told later: what is committed stands."""
         alarm("high-water", failed=type(err).__name__)
         said = err if isinstance(err, FrozenError) else _unwritten()

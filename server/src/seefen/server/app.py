@@ -2,16 +2,20 @@
 
 import asyncio
 import gc
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Final
 
+import structlog
 from aiohttp import web
 
 from seefen.protocol.directory import Directory
 from seefen.protocol.suite import PlainKey
 from seefen.server import tls
+from seefen.server.alarms import alarm
 from seefen.server.blobs import Blobs
 from seefen.server.broker import Broker
 from seefen.server.config import Config, SetupError, split_address
@@ -37,6 +41,7 @@ from seefen.server.web.services import SERVICES, Services
 Clock = Callable[[], int]
 
 STOP_SECONDS: Final = 5.0
+RENEW_SECONDS: Final = 3600.0  # between two looks at how long the certificate is good
 
 
 def now() -> int:
@@ -144,15 +149,34 @@ async def listening(config: Config, services: Services) -> AsyncGenerator[None, 
                 f"cannot listen on {config.listen}: {err.strerror or 'the port is taken'}",
                 hint="stop what uses the port, or change listen in seefen.toml",
             ) from None
-        telling = asyncio.create_task(services.repeats.keep_telling(), name="repeats")
+        tasks = [
+            asyncio.create_task(services.repeats.keep_telling(), name="repeats"),
+            asyncio.create_task(
+                _keep_renewing(config, context, services.clock), name="certificate"
+            ),
+        ]
         try:
             yield
         finally:
             server.close()
             services.lines.end_all()
-            telling.cancel()
+            for task in tasks:
+                task.cancel()
     finally:
         await runner.cleanup()
+
+
+async def _keep_renewing(config: Config, context: ssl.SSLContext, clock: Clock) -> None:
+    """Renew the certificate while the broker runs, for those who connect from then on."""
+    while True:
+        await asyncio.sleep(RENEW_SECONDS)
+        try:
+            at = datetime.fromtimestamp(clock(), UTC)
+            if tls.renew_certificate(config.data, config.host, at):
+                tls.load_certificate(context, config.data)
+                structlog.get_logger().info("certificate.renewed")
+        except Exception as err:  # a full disk: the next hour will do, there are thirty days
+            alarm("certificate", failed=type(err).__name__)
 
 
 def read_log_key(config: Config) -> PlainKey:

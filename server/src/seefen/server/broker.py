@@ -42,6 +42,7 @@ from seefen.server.newest import Newest
 from seefen.server.pages import Asked, Found, Pages, require_auditing
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
+from seefen.server.rates import Records
 from seefen.server.recovery import LedgerChangedError, check_log_key, resume
 from seefen.server.releases import Watches
 from seefen.server.retention import Retention
@@ -75,7 +76,7 @@ class Broker:
         self._log_key = log_key
         self._clock = clock
         self.denials = Denials(sequencer, clock)
-        self._looks = Looks(sequencer, clock)
+        self._looks, self._records = Looks(sequencer, clock), Records(clock)
         self.retention = Retention(storage, sequencer, clock)
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
@@ -179,8 +180,10 @@ class Broker:
         job = BundleJob(device, bundle)
         with self.denials.of(device, *job.opened):
             try:
+                self._records.require_room(device, [one.kind for one in job.opened])
                 await self._require_parts(job)
                 done = await self._sequencer.write(job)
+                self._records.wrote(device, len(done.authority))
             except UnreachableError:
                 raise
             except SeefenError as err:
@@ -267,11 +270,8 @@ class Broker:
         return AuditPage(*found, note, grown, self.retention.years)
 
     async def consistency(self, span: Span) -> Proof:
-        """Return the proof that a log grew from one size to another; empty if there is none.
-
-        There is none beyond what the database holds now: memory must not cover up for a
-        log that was rewound.
-        """
+        """Return the proof that a log grew from one size to another; empty if there is none."""
+        # There is none beyond what the database holds now: memory must not cover up for a rewind.
         heads = await self._newest()
         head = heads.authority if span.log == "authority" else heads.activity
         if span.new > head.size:

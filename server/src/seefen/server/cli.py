@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
@@ -20,6 +21,7 @@ from seefen.server.alarms import alarm
 from seefen.server.app import collect_seldom, listening, now, open_services, read_log_key
 from seefen.server.config import DATABASE_URL, Config, SetupError, read_config
 from seefen.server.database import Database, any_database, own_database
+from seefen.server.errors import UnreachableError
 from seefen.server.fsck import keep_looking
 from seefen.server.mirrors import open_mirror
 from seefen.server.retention import keep_erasing
@@ -45,6 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except (OSError, SeefenError) as err:
         _say(f"error: {err}")
+        if isinstance(err, UnreachableError) and os.environ.get(DATABASE_URL):
+            _say(f"hint: does the database run, and is it the one that {DATABASE_URL} names?")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -54,7 +58,7 @@ def init(options: argparse.Namespace) -> int:
     """Make a broker; or, with a root statement, open its network."""
     data: Path = options.data.absolute()
     if options.root is not None:
-        config = read_config(data)
+        config = _config(options)
         with own_database(config) as database:
             root = _run(setup.open_network(config, database.dsn, options.root))
         print(f"the network {root.name} is open: seefen-server serve --data {data}")  # noqa: T201
@@ -63,7 +67,7 @@ def init(options: argparse.Namespace) -> int:
         data, name=options.name, address=options.address, listen=options.listen
     )
     config = _with_environment(config)
-    with own_database(config) as database:
+    with own_database(config, new=True) as database:
         _run(_touch(config, database.dsn))
     setup.seal_settings(config)
     path = data / setup.BROKER_FILE
@@ -74,10 +78,11 @@ def init(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """Run the broker until it is told to stop."""
-    config = read_config(options.data.absolute())
+    config = _config(options)
     stream = None if options.log is None else logs.open_file(options.log)
     logs.configure(derive(read_log_key(config).secret, "log-ids"), stream)
     tls.renew_certificate(config.data, config.host, datetime.fromtimestamp(now(), UTC))
+    _take_descriptors()
     with own_database(config) as database:
         try:
             _run(_serve(config, database))
@@ -90,7 +95,7 @@ def serve(options: argparse.Namespace) -> int:
 
 def invite(options: argparse.Namespace) -> int:
     """Write the invite of a node."""
-    config = read_config(options.data.absolute())
+    config = _config(options)
     path: Path = options.out or Path(f"{options.node}.invite")
     if path.exists():
         raise SetupError(f"{path} is there already", hint="give another file with --out")
@@ -103,10 +108,13 @@ def invite(options: argparse.Namespace) -> int:
 
 def examine(options: argparse.Namespace) -> int:
     """Say what is wrong with a broker, if anything."""
-    config = read_config(options.data.absolute())
+    config = _config(options)
     findings = doctor.examine_files(config)
-    with any_database(config) as database:
-        findings += _run(doctor.examine_database(config, database.dsn))
+    try:
+        with any_database(config) as database:
+            findings += _run(doctor.examine_database(config, database.dsn))
+    except SetupError as err:  # a full disk may be why, and that was seen
+        findings.append(doctor.unusable(err))
     for finding in findings:
         print(finding)  # noqa: T201
     return 0 if all(finding.good for finding in findings) else 1
@@ -114,7 +122,7 @@ def examine(options: argparse.Namespace) -> int:
 
 def put_back(options: argparse.Namespace) -> int:
     """Put back from mirrors what an older backup lacks."""
-    config = read_config(options.data.absolute())
+    config = _config(options)
     if not options.mirrors and not options.newest:
         raise SetupError(
             "no mirror is named",
@@ -130,7 +138,7 @@ def put_back(options: argparse.Namespace) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Hash everything again, and name what differs."""
-    config = read_config(options.data.absolute())
+    config = _config(options)
     with any_database(config) as database:
         looked = _run(doctor.hash_again(database.dsn))
     for problem in looked.problems:
@@ -145,7 +153,7 @@ def check(options: argparse.Namespace) -> int:
 
 def hold(options: argparse.Namespace) -> int:
     """Put a case or a node on hold, lift it, or say what is on hold."""
-    config = read_config(options.data.absolute())
+    config = _config(options)
     with any_database(config) as database:
         for line in _run(
             holding.change_holds(database.dsn, options.subject, options.why, lift=options.lift)
@@ -156,7 +164,7 @@ def hold(options: argparse.Namespace) -> int:
 
 def erase(options: argparse.Namespace) -> int:
     """Erase what is over its time: the operator says that the clock is right."""
-    config = read_config(options.data.absolute())
+    config = _config(options)
     if not config.entries_years:
         raise SetupError("nothing has an end: entries_years is 0")
     print(f"by the clock of this machine it is {datetime.fromtimestamp(now(), UTC):%Y-%m-%d}")  # noqa: T201
@@ -171,13 +179,19 @@ async def _erase(config: Config, dsn: str, *, sure: bool) -> int:
         return await services.broker.retention.run(sure=sure)
 
 
+def _take_descriptors() -> None:
+    """Take as many lines as this process may: a shell gives a thousand, which strangers hold."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def _serve(config: Config, database: Database) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with open_services(config, database.dsn) as services:
-        setup.require_open(config, services.broker.directory.size)
+        setup.require_open(config, services.broker)
         async with watched(config, services), listening(config, services):
             watch = asyncio.create_task(_keep_running(database))
             looking = asyncio.create_task(keep_looking(services.reads))
@@ -227,6 +241,12 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(work)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
+
+
+def _config(options: argparse.Namespace) -> Config:
+    data: Path = options.data.absolute()
+    setup.require_owner(data)
+    return read_config(data)
 
 
 def _with_environment(config: Config) -> Config:

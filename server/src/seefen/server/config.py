@@ -108,7 +108,10 @@ def read_config(data: Path, environment: Mapping[str, str] | None = None) -> Con
     except UnicodeDecodeError:
         raise SetupError(f"{path} is no text in UTF-8") from None
     except OSError as err:
-        raise SetupError(f"{path} cannot be read: {err.strerror}") from None
+        raise SetupError(
+            f"{path} cannot be read: {err.strerror}",
+            hint="run the commands of a broker as its user: sudo -u USER seefen-server ...",
+        ) from None
     environment = os.environ if environment is None else environment
     return _convert(path, text, data, environment.get(DATABASE_URL))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from seefen.server.config import Config, SetupError
-from seefen.server.embedded import Embedded, running_dsn
+from seefen.server.embedded import Embedded, is_made, running_dsn
 from seefen.server.lock import is_held, only_one
 
 STARTING: Final = 60  # seconds in which a broker that begins has its database up
@@ -22,16 +22,27 @@ class Database:
 
 
 @contextmanager
-def own_database(config: Config) -> Generator[Database, None, None]:
+def own_database(config: Config, *, new: bool = False) -> Generator[Database, None, None]:
     """Hold the data folder and run the embedded database, unless another one is named.
 
+    Args:
+        config: Of the broker.
+        new: Make the database if there is none. A broker that has had one never does: an empty
+            one in its place would look like a network that was never opened.
+
     Raises:
-        SetupError: A broker runs on this folder, or the database does not start.
+        SetupError: A broker runs on this folder, there is no database, or it does not start.
     """
     with only_one(config.data):
         if config.database is not None:
             yield Database(config.database)
             return
+        if not new and not is_made(config.postgres):
+            raise SetupError(
+                f"the database of this broker is not in {config.postgres}",
+                hint="is its disk mounted? If the database is an outside one: SEEFEN_DATABASE_URL "
+                "is not set here",
+            )
         embedded = Embedded(config.postgres)
         try:
             embedded.start()

@@ -1,6 +1,7 @@
 """What can be wrong with a broker, looked at one by one."""
 
 import asyncio
+import ctypes
 import shutil
 import time
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from seefen.protocol.suite import KemKey, SigningKey, new_id, random_bytes, veri
 from seefen.server import tls
 from seefen.server.app import now, read_log_key
 from seefen.server.bodies import is_whole, place
-from seefen.server.config import Config
+from seefen.server.config import Config, SetupError
 from seefen.server.errors import FrozenError, UnreachableError
 from seefen.server.files import write_durably
 from seefen.server.fsck import Fsck, Looked
@@ -28,6 +29,8 @@ from seefen.server.store.soundness import Soundness, ask_soundness
 CLOCK_SECONDS: Final = 5.0
 WARN_DAYS: Final = 21
 NAMED: Final = 10  # entries that are named one by one
+TIMEX: Final = 512  # bytes, more than struct timex of linux/timex.h has: zeros only ask
+TIME_ERROR: Final = 5  # of the same: not synchronized
 BLOCK: Final = 512  # bytes, whatever the file system's own blocks have
 
 
@@ -52,6 +55,7 @@ def examine_files(config: Config) -> list[Finding]:
         _certificates,
         _disk,
         _blobs,
+        _high_water,
     )
     return [_guarded(check, config) for check in checks]
 
@@ -62,7 +66,7 @@ async def examine_database(config: Config, dsn: str) -> list[Finding]:
         async with Store.open(dsn) as store:
             sound = await ask_soundness(dsn)
             return [
-                _clock(sound),
+                _clock(sound, config, (await store.heads()).at // 1000),
                 _settings(sound),
                 *await _ledger(store, config),
                 await _texts(store),
@@ -70,6 +74,12 @@ async def examine_database(config: Config, dsn: str) -> list[Finding]:
             ]
     except UnreachableError as err:
         return [Finding(good=False, text=f"database: {err}")]
+
+
+def unusable(err: SetupError) -> Finding:
+    """Say why there is no database to look at; what the files have shown stands before it."""
+    hint = f": {err.hint}" if err.hint else ""
+    return Finding(good=False, text=f"database: {err}{hint}")
 
 
 def _suite(_: Config) -> Finding:
@@ -80,9 +90,15 @@ def _suite(_: Config) -> Finding:
 
 
 def _folder(config: Config) -> Finding:
-    mode = config.data.stat().st_mode & 0o777
-    good = mode & 0o066 == 0
-    return Finding(good, f"data folder: {config.data} has mode {mode:o}")
+    status = config.data.stat()
+    mode = status.st_mode & 0o777
+    text = f"data folder: {config.data} has mode {mode:o}"
+    # `postgres` alone is lent to nobody, where root runs the broker.
+    marks = config.high_water_file.parent.glob(f"{config.high_water_file.name}*")
+    others = {p.name for p in (*config.data.iterdir(), *marks) if p.stat().st_uid != status.st_uid}
+    if foreign := sorted(others - {config.postgres.name, "lost+found"}):
+        text += f"; another user's, so that the broker may not read it: {', '.join(foreign)}"
+    return Finding(mode & 0o066 == 0 and not foreign, text)
 
 
 def _keys(config: Config) -> Finding:
@@ -124,9 +140,45 @@ def _blobs(config: Config) -> Finding:
     )
 
 
-def _clock(sound: Soundness) -> Finding:
-    apart = abs(sound.clock - time.time())
-    return Finding(apart < CLOCK_SECONDS, f"clock: {apart:.1f} s from the database's")
+def _high_water(config: Config) -> Finding:
+    """Look whether the mark can be written: without that nothing is answered."""
+    folder = config.high_water_file.parent
+    path = folder / f"doctor-{new_id().hex()}"
+    try:
+        write_durably(path, random_bytes(BLOCK))
+    finally:
+        path.unlink(missing_ok=True)
+    return Finding(good=True, text=f"folder of the high-water mark: {folder} takes what is written")
+
+
+def _clock(sound: Soundness, config: Config, newest: int) -> Finding:
+    """Compare the clock with all that stands beside it.
+
+    Args:
+        sound: For the clock of the database.
+        config: An embedded database has our own.
+        newest: When the newest entry was made (unix seconds).
+    """
+    at = time.time()
+    if newest > at + CLOCK_SECONDS:
+        behind = f"clock: {newest - at:.0f} s behind the newest entry of the log"
+        text = (
+            f"{behind}: it is wrong now, or was when that was made; accesses are refused till then"
+        )
+        return Finding(good=False, text=text)
+    apart = abs(sound.clock - at)
+    text = f"clock: {apart:.1f} s from the database's"
+    text += "" if config.database else ", which is the same one"
+    return Finding(apart < CLOCK_SECONDS, text if _is_kept() else f"{text}; no NTP keeps it right")
+
+
+def _is_kept() -> bool:
+    """Tell whether something keeps the clock of this machine right, as the kernel knows."""
+    try:
+        state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(TIMEX))
+    except (OSError, AttributeError):
+        return True  # not to be known here
+    return state != TIME_ERROR
 
 
 def _settings(sound: Soundness) -> Finding:

@@ -224,6 +224,11 @@ class Embedded:
             raise SetupError(f"{program} failed: {done.stderr.strip()}")
 
 
+def is_made(folder: Path) -> bool:
+    """Tell whether there is a database in ``folder``."""
+    return (folder / "data").exists()
+
+
 def running_dsn(folder: Path) -> str | None:
     """Return what to connect to, when a server runs on ``folder`` and takes connections."""
     if running_process(folder) is None:

@@ -24,6 +24,10 @@ DAY: Final = 86_400  # seconds
 LONGEST: Final = 30 * DAY
 # Who asked in time is not sent back to the start because the answer took a weekend.
 WAITING: Final = 7 * DAY
+# For so long who comes late hears that his invite has ended, and not that there was none.
+REMEMBERED: Final = 7 * DAY
+# Of one node, those that have ended too: each may hold a request of 256 KiB.
+MOST: Final = 1024
 
 _CREDENTIAL: Final = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})", re.ASCII)
 # A node's first auditor makes its audit mailbox in his own request.
@@ -46,8 +50,11 @@ class Invite:
 class InviteTable(Protocol):
     """Where invites are kept."""
 
-    def add(self, invite: Invite) -> Awaitable[Invite]:
-        """Store an invite unless its id is taken; returns the one that stands there."""
+    def add(self, invite: Invite, *, ended: int, most: int) -> Awaitable[Invite | None]:
+        """Store an invite unless its id is taken; returns the one that stands there.
+
+        Those that ended before ``ended`` are forgotten; None: the node has ``most`` already.
+        """
         ...
 
     def find(self, invite_id: bytes) -> Awaitable[Invite | None]:
@@ -155,7 +162,13 @@ class Enrolment:
     async def _add(self, invite: Invite) -> None:
         if invite.expires > self._clock() + LONGEST:
             raise RefusedError("an invite lives 30 days at most", rule="invite-long")
-        stands = await self._table.add(invite)
+        ended = self._clock() - REMEMBERED
+        stands = await self._table.add(invite, ended=ended, most=MOST)
+        if stands is None:
+            raise RefusedError(
+                f"your node has {MOST} invites of the last days: wait until some have ended",
+                rule="invites",
+            )
         if replace(stands, draft=None) != invite:
             raise OutOfTurnError("another invite has this id", rule="other-bytes")
 

@@ -14,6 +14,7 @@ from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
 from seefen.protocol.frames import Item, Stub
 from seefen.protocol.statements import Device
+from seefen.server import pages
 from seefen.server.parcels import CARRIED, Parcel, parcel_of, stub_of
 from seefen.server.proofs import Prover
 from seefen.server.rows import LeafRow, Storage
@@ -103,7 +104,7 @@ class Feed:
 
     async def parcels(self, rows: Iterable[LeafRow], directory: Directory) -> list[Parcel]:
         """Return the parcels of those entries that go to somebody."""
-        carried = [row for row in rows if row.kind in CARRIED]
+        carried = [row for row in rows if row.kind in CARRIED and row.envelope]
         acked = {row.object for row in carried if row.kind == "ack" and row.object is not None}
         objects = await self._storage.objects(acked) if acked else {}
         found: list[Parcel] = []
@@ -120,8 +121,17 @@ class Feed:
         self, node: str, cursor: int, size: int, limit: int
     ) -> tuple[list[tuple[int, LeafRow]], int]:
         """Return entries with the index at which each is due, and where the page ends."""
-        rows = await self._storage.feed(node, cursor, size, limit)
-        upto = rows[-1].idx + 1 if len(rows) == limit else max(size, cursor)
+
+        async def read(at: int, most: int) -> Sequence[LeafRow]:
+            return await self._storage.feed(node, at, stop, most)
+
+        stop = min(size, cursor + pages.WINDOW)
+        rows, ended = await pages.read_pieces(read, cursor, limit, PAGE_BYTES)
+        upto = max(stop, cursor) if ended else rows[-1].idx + 1
+        if not rows and upto < size:
+            # Before its first case there is nothing for a node, and that may be years of a log.
+            first = await self._storage.joined(node, 0, size)
+            upto = max(upto, first[0][1] if first else size)
         due = [(row.idx, row) for row in rows]
         for case, joined in await self._storage.joined(node, cursor, upto):
             due += [(joined, row) for row in await self._storage.backlog(case, joined)]

@@ -25,7 +25,9 @@ from seefen.server.metrics import WHOLE_FSCK
 from seefen.server.rebuilding import LOST
 from seefen.server.rows import AuthorityRow, LeafRow, LogHead, Reads
 
-AT_ONCE: Final = 4096  # rows: a multiple of the width of a tile
+# Rows: a multiple of the width of a tile. Each may have 256 KiB: more of them at once and one
+# node that writes nothing else would end the broker each night.
+AT_ONCE: Final = 512
 HOUR: Final = 3600
 NIGHT: Final = 2  # the hour, UTC, in which all is looked at
 NAMED: Final = 50  # problems that are named; a broken table has as many as rows

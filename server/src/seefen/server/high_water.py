@@ -15,6 +15,7 @@ held by a lock as long as they run; what counts is the highest of all. With one 
 a process that was stopped while it wrote would hold the others up until it went on.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -34,6 +35,7 @@ from seefen.server.rows import Heads, LogHead
 PLACE: Final = 512  # bytes
 BLANK: Final = bytes(PLACE)
 SETTLED_NS: Final = 1_000_000_000  # a folder that did not change for so long was seen whole
+NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 PROCESSES: Final = 64  # of one broker that may hold a file each
 MAGIC: Final = "seefen-high-water/1"
 RECOVER: Final = "see `seefen-server doctor`, then `seefen-server recover`"
@@ -99,10 +101,17 @@ class HighWater:
 
         Raises:
             FrozenError: rule ``high-water``: it is missing, spoiled, or of another log.
+            UnreachableError: rule ``busy``: this process has no descriptor for it now.
         """
-        raw = {self.path: _bytes_of(self.path)}
-        for path in self._others():
-            raw[path] = _bytes_of(path).ljust(2 * PLACE, b"\0")
+        try:
+            raw = {self.path: _bytes_of(self.path)}
+            for path in self._others():
+                raw[path] = _bytes_of(path).ljust(2 * PLACE, b"\0")
+        except OSError as err:
+            if err.errno not in NO_DESCRIPTOR:
+                raise
+            # Whoever holds thousands of lines must not make the broker say that it lost entries.
+            raise UnreachableError("too many lines are open: ask again", rule="busy") from None
         if raw == self._raw and self._read is not None:
             return self._read
         marks = [self._newest(self.path, raw[self.path])]
@@ -222,6 +231,8 @@ def _bytes_of(path: Path) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as err:
+        if err.errno in NO_DESCRIPTOR:
+            raise
         raise _lost(path, f"cannot be read ({err.strerror})") from None
 
 

@@ -10,11 +10,14 @@ from seefen.server.view import Known, Needs
 async def load(known: Known, needs: Needs, reads: Reads) -> None:
     """Load what is missing into what is known.
 
-    What another commit has taught meanwhile is newer, and stays.
+    What another commit has taught meanwhile is newer, and stays. Where it was taught and
+    forgotten again, what was read is older than that, and whoever needs it reads once more:
+    else a message could be judged by members of before.
     """
     for case in needs.cases:
-        rows = await reads.case(case)
-        if known.missing(Needs(cases=frozenset((case,)))):
+        with known.reading() as reader:
+            rows = await reads.case(case)
+        if case not in reader.outdated:
             known.learn_case(case, None if rows is None else rebuild_case(case, rows))
     if needs.devices:
         numbers = await reads.device_numbers(needs.devices)

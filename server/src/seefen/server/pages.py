@@ -4,7 +4,7 @@ If somebody alters a row, the page shows the altered row under the signed checkp
 every reader finds that they do not fit together. Hiding that would be the broker's lie.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from msgspec.structs import replace
@@ -21,10 +21,17 @@ from seefen.server.proofs import Prover
 from seefen.server.rows import AuthorityRow, LeafRow, Storage
 
 PAGE_BYTES: Final = 4 * 1024 * 1024
+# Rows that are read at once: each may have 256 KiB, and a page of thousands would be read whole
+# before it is cut, for each of many who ask at the same time.
+PIECE: Final = 128
+# Leaves that are looked through for one page. Who has few entries among many millions would else
+# wait for all of them to be read, and the database gives up before.
+WINDOW: Final = 1 << 17
 
 Asked: TypeAlias = LogFrom | CaseFrom | ViewFrom
 Found: TypeAlias = tuple[tuple[AuditItem, ...], int]
 R = TypeVar("R", AuthorityRow, LeafRow)
+Reading: TypeAlias = Callable[[int, int], Awaitable[Sequence[R]]]  # from an index on, how many
 
 
 class Pages:
@@ -38,7 +45,11 @@ class Pages:
         self, device: bytes | None, *, start: int, stop: int
     ) -> tuple[AuthorityItem, ...]:
         """Return leaves of the authority log, with the wraps for ``device``."""
-        rows = _fit(await self._storage.authority(start, stop))
+
+        async def read(at: int, limit: int) -> Sequence[AuthorityRow]:
+            return await self._storage.authority(at, stop, limit)
+
+        rows, _ = await read_pieces(read, start, stop - start)
         named = [_wraps_for(row, device) for row in rows]
         wanted = {hash_ for hashes in named for hash_ in hashes}
         wraps = await self._storage.wraps(wanted) if wanted else {}
@@ -57,14 +68,15 @@ class Pages:
         """
         if isinstance(who, View) and isinstance(ask, ViewFrom):
             return await self.viewed(who, ask, size)
-        start, limit = ask.start, ask.limit
-        if isinstance(ask, CaseFrom):
-            rows = await self._storage.readings(ask.case, start, size, limit)
-        else:
-            rows = await self._storage.entitled(str(who), start, size, limit)
-        fit = _fit(rows)
-        ended = len(fit) == len(rows) < limit
-        return await self._items(fit, size), max(size, start) if ended else fit[-1].idx + 1
+        start, stop = ask.start, min(size, ask.start + WINDOW)
+
+        async def read(at: int, limit: int) -> Sequence[LeafRow]:
+            if isinstance(ask, CaseFrom):
+                return await self._storage.readings(ask.case, at, stop, limit)
+            return await self._storage.entitled(str(who), at, stop, limit)
+
+        rows, ended = await read_pieces(read, start, ask.limit)
+        return await self._items(rows, size), _upto(rows, stop, start, ended=ended)
 
     async def viewed(self, view: View, ask: ViewFrom, size: int) -> Found:
         """Return the cores that a view shows, without statements, and up to where these are all.
@@ -74,14 +86,16 @@ class Pages:
         first = await self._since(view.since, size)
         last = await self._since(view.upto, size) if view.upto else size
         start = max(ask.start, first)
-        if view.of:
-            rows = await self._storage.entitled(view.of, start, last, ask.limit)
-        else:
-            rows = await self._storage.activity(start, min(last, start + ask.limit))
-        fit = _fit(rows)
-        ended = len(fit) == len(rows) < ask.limit
-        upto = max(size, start) if ended else fit[-1].idx + 1
-        return await self._items([replace(row, envelope=b"") for row in fit], size), upto
+        stop = min(last, start + WINDOW)
+
+        async def read(at: int, limit: int) -> Sequence[LeafRow]:
+            if view.of:
+                return await self._storage.entitled(view.of, at, stop, limit)
+            return await self._storage.activity(at, stop, limit)
+
+        rows, ended = await read_pieces(read, start, ask.limit)
+        upto = _upto(rows, size if stop == last else stop, start, ended=ended)
+        return await self._items([replace(row, envelope=b"") for row in rows], size), upto
 
     async def _since(self, at: int, size: int) -> int:
         """Return the first index of the log whose entry was made at ``at`` (unix s) or later."""
@@ -136,13 +150,33 @@ def require_auditing(
     return node
 
 
-def _fit(rows: Sequence[R]) -> Sequence[R]:
-    total = 0
-    for place, row in enumerate(rows):
-        total += len(row.envelope) + len(row.core if isinstance(row, LeafRow) else b"")
-        if total > PAGE_BYTES:
-            return rows[: place + 1]
-    return rows
+async def read_pieces(
+    read: Reading[R], start: int, limit: int, most: int = PAGE_BYTES
+) -> tuple[list[R], bool]:
+    """Read rows from an index on, until there are ``limit`` of them or about ``most`` bytes.
+
+    Returns:
+        They, and whether these are all that there are.
+    """
+    rows: list[R] = []
+    size = 0
+    while len(rows) < limit:
+        wanted = min(PIECE, limit - len(rows))
+        piece = await read(start, wanted)
+        for row in piece:
+            rows.append(row)
+            size += len(row.envelope) + (len(row.core) if isinstance(row, LeafRow) else 0)
+            if size > most:
+                return rows, False
+        if len(piece) < wanted:
+            return rows, True
+        start = piece[-1].idx + 1
+    return rows, False
+
+
+def _upto(rows: Sequence[LeafRow], stop: int, start: int, *, ended: bool) -> int:
+    """Return up to where a page shows everything; what was read reached to ``stop`` at most."""
+    return max(stop, start) if ended else rows[-1].idx + 1
 
 
 def _wraps_for(row: AuthorityRow, device: bytes | None) -> tuple[bytes, ...]:

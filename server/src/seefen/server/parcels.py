@@ -62,8 +62,8 @@ def parcel_of(
         directory: For what a generation covers.
         author_node: Of an ack: the node that wrote the object.
     """
-    if row.kind not in CARRIED:
-        return None
+    if row.kind not in CARRIED or not row.envelope:
+        return None  # it came before whoever joined later, and is counted
     statement = open_envelope(row.envelope, row.kind).statement
     return Parcel(row, statement, _nodes(statement, state, directory, author_node))
 

@@ -5,13 +5,19 @@ so nobody can be locked out by somebody else's bad logins (attack 57).
 """
 
 import ipaddress
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
+from seefen.protocol.errors import RefusedError
+from seefen.protocol.statements import AUTHORITY_KINDS
 from seefen.server.config import Config
 from seefen.server.errors import TooManyError
 
+DAY: Final = 86_400  # seconds
+RECORDS: Final = 5000  # of keys, by one device in a day; a node of a thousand joins within one
+AT_ONCE: Final = 16  # requests of one caller; our own client has four at most
 _KEYS: Final = 10_000  # remembered at once; the oldest is forgotten first
 
 
@@ -28,9 +34,14 @@ class Window:
         """Count an event, or return how many seconds too early it is (then not counted)."""
         events = self._of(key, now)
         if len(events) >= self.most:
-            return max(1, int(events[0] + self.seconds - now) + 1)
+            oldest = events[0] if events else now  # none at all may be allowed
+            return max(1, int(oldest + self.seconds - now) + 1)
         events.append(now)
         return 0
+
+    def left(self, key: object, now: float) -> int:
+        """Return how many events of a key are allowed now."""
+        return self.most - len(self._of(key, now))
 
     def give_back(self, key: object) -> None:
         """Take the last event of a key back."""
@@ -46,6 +57,68 @@ class Window:
         if len(self._events) > _KEYS:
             self._events.popitem(last=False)
         return events
+
+
+class Records:
+    """How many records of keys each device has written within a day.
+
+    Every device of the network keeps them all and checks each signature, for ever: with one
+    stolen admin's device, certificates by the hundred thousand would be everybody's burden.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Know of none; ``clock`` gives seconds."""
+        self._clock = clock
+        self._written = Window(RECORDS, DAY)
+
+    def require_room(self, device: bytes | None, kinds: Sequence[str]) -> None:
+        """Refuse what would be too many; a device that is lost can be revoked all the same.
+
+        Raises:
+            RefusedError: rule ``records``.
+        """
+        count = sum(kind in AUTHORITY_KINDS for kind in kinds)
+        if device is None or set(kinds) <= {"revoke"}:
+            return
+        if count > self._written.left(device, self._clock()):
+            raise RefusedError(
+                f"this device has written {RECORDS} records of keys within a day", rule="records"
+            )
+
+    def wrote(self, device: bytes | None, count: int) -> None:
+        """Count records that were committed."""
+        for _ in range(count):
+            self._written.take(device, self._clock())
+
+
+class Turns:
+    """How many requests of one caller are worked on at once.
+
+    Each may bring four megabytes, or take eight, at a kilobyte a second: a device with a thousand
+    of them would need more memory than the broker has.
+    """
+
+    def __init__(self, most: int = AT_ONCE) -> None:
+        """Let each caller have ``most``."""
+        self._most = most
+        self._taken: Counter[bytes] = Counter()
+
+    @contextmanager
+    def of(self, caller: bytes) -> Generator[None, None, None]:
+        """Take a turn of a device, or of whoever holds an invite.
+
+        Raises:
+            TooManyError: rule ``busy``.
+        """
+        if self._taken[caller] >= self._most:
+            raise _too_many(f"{self._most} requests of yours are worked on", "busy", 1)
+        self._taken[caller] += 1
+        try:
+            yield
+        finally:
+            self._taken[caller] -= 1
+            if not self._taken[caller]:
+                del self._taken[caller]
 
 
 class Rates:

@@ -192,12 +192,14 @@ class Reads(Protocol):
         """Return the head row as it stands in the database now."""
         ...
 
-    async def authority(self, start: int, stop: int) -> list[AuthorityRow]:
-        """Return the leaves ``start <= idx < stop`` of the authority log."""
+    async def authority(
+        self, start: int, stop: int, limit: int | None = None
+    ) -> list[AuthorityRow]:
+        """Return the leaves ``start <= idx < stop`` of the authority log, ``limit`` at most."""
         ...
 
-    async def activity(self, start: int, stop: int) -> list[LeafRow]:
-        """Return the leaves ``start <= idx < stop`` of the activity log."""
+    async def activity(self, start: int, stop: int, limit: int | None = None) -> list[LeafRow]:
+        """Return the leaves ``start <= idx < stop`` of the activity log, ``limit`` at most."""
         ...
 
     async def records(self, start: int, stop: int) -> list[bytes]:

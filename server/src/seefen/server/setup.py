@@ -20,12 +20,14 @@ from seefen.protocol.statements import NodeName, Root
 from seefen.protocol.suite import PlainKey, new_id, random_bytes, sha256
 from seefen.server import tls
 from seefen.server.app import now, open_services, read_log_key
+from seefen.server.broker import Broker
 from seefen.server.config import FILE, Config, SetupError, check_name, split_address, write_config
 from seefen.server.enrolment import Invite
 from seefen.server.files import make_folder, write_durably
 
 BROKER_FILE: Final = "broker.json"
 HOUR: Final = 3600  # seconds
+MOUNTS: Final = ("lost+found", "postgres", "blobs")  # disks of their own may be there before us
 
 
 def make_broker(data: Path, *, name: str, address: str, listen: str | None) -> Config:
@@ -40,6 +42,8 @@ def make_broker(data: Path, *, name: str, address: str, listen: str | None) -> C
         )
     split_address(address)
     split_address(listen or address)
+    require_owner(data)
+    _require_own_folder(data)
     config = Config(data, check_name(name), f"https://{address}", listen or address)
     make_folder(data)
     # As root, PostgreSQL runs as nobody, who must pass through; what is inside stays closed.
@@ -53,6 +57,25 @@ def make_broker(data: Path, *, name: str, address: str, listen: str | None) -> C
     make_folder(config.blobs)
     write_durably(data / BROKER_FILE, broker_json(config, address).encode(), mode=0o644)
     return config
+
+
+def require_owner(data: Path) -> None:
+    """Refuse to work as root in a folder that is another user's, or to make one in such a folder.
+
+    What root makes there its broker cannot read: a mark of an invite that was made so would
+    freeze the one that runs, and the database would be lent to nobody.
+
+    Raises:
+        SetupError: It is; the hint is the same command as the right user.
+    """
+    there = next(path for path in (data, *data.parents) if path.exists())
+    owner = there.stat().st_uid
+    if os.geteuid() == 0 != owner:
+        name = _user(owner)
+        raise SetupError(
+            f"{there} belongs to {name}, and what root makes there {name} cannot read",
+            hint=f"sudo -u {name} seefen-server ...",
+        )
 
 
 def seal_settings(config: Config) -> None:
@@ -111,8 +134,7 @@ async def invite_node(config: Config, dsn: str, node: str, *, hours: int) -> dic
     expires = now() + hours * HOUR
     async with open_services(config, dsn) as services:
         directory = services.broker.directory
-        if directory.size == 0:
-            raise SetupError("the network is not open yet", hint=_next_step(config))
+        require_open(config, services.broker)
         if services.broker.frozen:
             raise SetupError(f"the broker is frozen: {services.broker.frozen}")
         invite = Invite(invite_id, sha256(secret), "node", node, (), expires)
@@ -150,14 +172,45 @@ def write_invite(path: Path, content: dict[str, object]) -> None:
         raise SetupError(f"{path} cannot be written: {err.strerror}") from None
 
 
-def require_open(config: Config, size: int) -> None:
-    """Refuse to serve before the network has a root.
+def require_open(config: Config, broker: Broker) -> None:
+    """Refuse to go on before the network has a root.
 
     Raises:
-        SetupError: It has none; the hint is the next step.
+        SetupError: It has none; the hint is the next step. Where the mark says that there was
+            one, this is another database, and opening a network in it would be the wrong step.
     """
-    if size == 0:
-        raise SetupError("the network is not open yet", hint=_next_step(config))
+    if broker.directory.size:
+        return
+    if broker.frozen:
+        raise SetupError(
+            f"there is no network in this database, and there was one: {broker.frozen}",
+            hint="is it the right one? Look at SEEFEN_DATABASE_URL, and at what was put back",
+        )
+    raise SetupError("the network is not open yet", hint=_next_step(config))
+
+
+def _require_own_folder(data: Path) -> None:
+    """Refuse a folder that holds other things: its mode is changed, and keys are laid into it.
+
+    Raises:
+        SetupError: It does. What an ``init`` that was cut off has left there is no hindrance.
+    """
+    if not data.is_dir() or (data / "log.key").exists():
+        return
+    if others := sorted(path.name for path in data.iterdir() if path.name not in MOUNTS):
+        raise SetupError(
+            f"{data} holds other things already: {others[0]}{', ...' if others[1:] else ''}",
+            hint=f"name a folder of the broker's own: --data {data / 'broker'}",
+        )
+
+
+def _user(number: int) -> str:
+    import pwd  # not there on every system
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"#{number}"
 
 
 def _next_step(config: Config) -> str:

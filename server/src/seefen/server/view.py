@@ -6,7 +6,8 @@ dropped with its layer and has changed nothing.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -19,6 +20,9 @@ from seefen.server.rows import Changes, Heads, ObjectFacts
 
 CASES_KEPT: Final = 4096
 OBJECTS_KEPT: Final = 65_536
+DEVICES_KEPT: Final = 65_536
+NUMBERS_KEPT: Final = 4096
+MANIFESTS_KEPT: Final = 4096
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -40,7 +44,11 @@ class Needs(Struct, frozen=True):
 
 
 class _Recent(Generic[K, V]):
-    """The entries used last; absent is something else than known to be nothing."""
+    """The entries used last; absent is something else than known to be nothing.
+
+    Bounded at each entry, and not only when something is committed: whoever asks for ids that
+    nobody gave, night after night, would fill the memory of the broker with what there is not.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -59,13 +67,21 @@ class _Recent(Generic[K, V]):
     def put(self, key: K, value: V) -> None:
         self._entries[key] = value
         self._entries.move_to_end(key)
+        if len(self._entries) > self._limit:
+            self._entries.popitem(last=False)
 
     def drop(self, key: K) -> None:
         self._entries.pop(key, None)
 
-    def trim(self) -> None:
-        while len(self._entries) > self._limit:
-            self._entries.popitem(last=False)
+    def clear(self) -> None:
+        self._entries.clear()
+
+
+class _Reader:
+    """Somebody who reads the database: what is committed meanwhile is newer than what he gets."""
+
+    def __init__(self) -> None:
+        self.outdated: set[bytes] = set()
 
 
 class Known:
@@ -79,9 +95,10 @@ class Known:
         self.directory = directory
         self._cases: _Recent[bytes, CaseState | None] = _Recent(CASES_KEPT)
         self._objects: _Recent[bytes, ObjectFacts | None] = _Recent(OBJECTS_KEPT)
-        self._device_ns: dict[bytes, int] = {}
-        self._numbers: dict[tuple[str, str], bool] = {}
-        self._manifests: dict[tuple[bytes, str], int] = {}
+        self._device_ns: _Recent[bytes, int] = _Recent(DEVICES_KEPT)
+        self._numbers: _Recent[tuple[str, str], bool] = _Recent(NUMBERS_KEPT)
+        self._manifests: _Recent[tuple[bytes, str], int] = _Recent(MANIFESTS_KEPT)
+        self._readers: list[_Reader] = []
 
     @property
     def activity_size(self) -> int:
@@ -103,7 +120,7 @@ class Known:
 
     def has_number(self, device: bytes, number: int) -> bool:
         """Tell whether a device is known to have used a number."""
-        return number <= self._device_ns.get(device, 0)
+        return number <= (self._device_ns.get(device) or 0)
 
     def object(self, object_: bytes) -> ObjectFacts | None:
         """Return what is known of an object, None if there is none or nobody asked."""
@@ -121,11 +138,21 @@ class Known:
         """Return what of ``needs`` must be loaded first."""
         return Needs(
             frozenset(c for c in needs.cases if c not in self._cases),
-            needs.devices - self._device_ns.keys(),
+            frozenset(d for d in needs.devices if d not in self._device_ns),
             frozenset(o for o in needs.objects if o not in self._objects),
-            needs.numbers - self._numbers.keys(),
-            needs.manifests - self._manifests.keys(),
+            frozenset(n for n in needs.numbers if n not in self._numbers),
+            frozenset(m for m in needs.manifests if m not in self._manifests),
         )
+
+    @contextmanager
+    def reading(self) -> Generator["_Reader", None, None]:
+        """Note which cases are changed while somebody reads the database."""
+        reader = _Reader()
+        self._readers.append(reader)
+        try:
+            yield reader
+        finally:
+            self._readers.remove(reader)
 
     def learn_case(self, case: bytes, state: CaseState | None) -> None:
         """Keep the state of a case that was loaded."""
@@ -137,20 +164,21 @@ class Known:
 
     def learn_device(self, device: bytes, number: int) -> None:
         """Keep the last number of a device."""
-        self._device_ns[device] = number
+        self._device_ns.put(device, number)
 
     def learn_number(self, owner: str, number: str, *, taken: bool) -> None:
         """Keep whether a case number was given."""
-        self._numbers[owner, number] = taken
+        self._numbers.put((owner, number), taken)
 
     def learn_manifest(self, device: bytes, of: str, upto: int) -> None:
         """Keep up to where the manifests of a device about a node reach."""
-        self._manifests[device, of] = upto
+        self._manifests.put((device, of), upto)
 
     def forget(self, cases: Iterable[bytes], objects: Iterable[bytes]) -> None:
         """Drop what another process has changed."""
         for case in cases:
             self._cases.drop(case)
+            self._changed(case)
         for object_ in objects:
             self._objects.drop(object_)
         self._numbers.clear()
@@ -162,13 +190,18 @@ class Known:
         self.directory = layer.directory
         for case, state in layer.cases.items():
             self._cases.put(case, state)
+            self._changed(case)
         for object_, facts in layer.objects.items():
             self._objects.put(object_, facts)
-        self._device_ns |= layer.device_ns
-        self._manifests |= layer.manifests
+        for device, number in layer.device_ns.items():
+            self._device_ns.put(device, number)
+        for about, upto in layer.manifests.items():
+            self._manifests.put(about, upto)
         self._numbers.clear()
-        self._cases.trim()
-        self._objects.trim()
+
+    def _changed(self, case: bytes) -> None:
+        for reader in self._readers:
+            reader.outdated.add(case)
 
 
 class Layer(Struct):

@@ -26,6 +26,7 @@ from seefen.server.metrics import WITNESSED_SECONDS
 from seefen.server.proofs import Prover
 from seefen.server.rows import CosignatureRow, Cosignatures, Heads, LogHead, RoundRow
 from seefen.server.sequencer import Sequencer
+from seefen.server.view import Needs
 
 LOGS: Final = ("authority", "activity")
 ROUND_SECONDS: Final = 10  # for which all are shown the same head, if too few have signed it
@@ -147,7 +148,10 @@ class Witnesses:
         """Tell whether nothing of a case may be released ahead now."""
         if not self.closed:
             return False
-        state = self._sequencer.known.case(case)
+        known = self._sequencer.known
+        if known.missing(Needs(cases=frozenset((case,)))):
+            return True  # what is not at hand is not looked up here: its readers ask by themselves
+        state = known.case(case)
         return state is None or state.form == "case"
 
     async def look(self) -> None:

@@ -18,7 +18,7 @@ from seefen.server.store.cosignatures import CosignatureRows
 from seefen.server.store.erasures import ErasureRows
 from seefen.server.store.feed import FeedReads
 from seefen.server.store.migrations import migrate
-from seefen.server.store.outage import AWAY, away
+from seefen.server.store.outage import AWAY, UNUSABLE, away, unusable
 from seefen.server.store.reads import LedgerReads, Pool, Proxy
 from seefen.server.store.writes import LedgerWriting
 
@@ -54,6 +54,7 @@ class Store(FeedReads):
 
         Raises:
             UnreachableError: The database does not answer.
+            SetupError: It lets nobody in who comes so, or does not let him make tables.
         """
         try:
             pool = await asyncpg.create_pool(
@@ -64,15 +65,30 @@ class Store(FeedReads):
                 server_settings=SETTINGS,
                 reset=_keep,
             )
+        except UNUSABLE as err:
+            raise unusable(err) from None
         except AWAY as err:
             raise away(err) from err
         store = cls(pool)
         try:
-            async with pool.acquire() as connection:
-                await migrate(connection)
+            await store.prepare()
             yield store
         finally:
             await store.close()
+
+    async def prepare(self) -> None:
+        """Bring the tables up to date.
+
+        Raises:
+            SetupError: The role may not, or the database holds no UTF-8.
+        """
+        try:
+            async with self.pool.acquire() as connection:
+                await migrate(connection)
+        except UNUSABLE as err:
+            raise unusable(err) from None
+        except AWAY as err:
+            raise away(err) from err
 
     async def close(self) -> None:
         """Give every connection back and end."""

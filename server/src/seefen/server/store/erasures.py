@@ -4,7 +4,9 @@ from typing import Final
 
 from seefen.server.erasures import LIFTED
 from seefen.server.store.outage import translated
-from seefen.server.store.reads import HOLDERS, Pool
+from seefen.server.store.reads import HOLDERS, Pool, Row
+
+PATIENCE: Final = 600  # seconds
 
 _OVER: Final = f"""
     idx >= $1 AND idx < $2 AND kind IN ('access', 'search', 'release', 'denied') AND core <> ''
@@ -91,13 +93,20 @@ class ErasureRows:
     @translated
     async def known(self, subject: str) -> bool:
         """Tell whether the ledger has such a case, or a node that takes part in any."""
-        return bool(await self._pool.fetchval(_KNOWN, subject))
+        row = await self._patiently(_KNOWN, subject)
+        return row is not None and bool(row[0])
 
     @translated
     async def covered(self, subject: str) -> tuple[int, int]:
         """Return how many readings of a case or a node have their text, and how many have none."""
-        row = await self._pool.fetchrow(_COVERED, subject)
+        row = await self._patiently(_COVERED, subject)
         return (0, 0) if row is None else (row["kept"], row["gone"])
+
+    async def _patiently(self, query: str, subject: str) -> "Row | None":
+        """Ask what reads all of the log: an operator waits for it, and nobody else."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(f"SET LOCAL statement_timeout = '{PATIENCE}s'")
+            return await connection.fetchrow(query, subject, timeout=PATIENCE)
 
     @translated
     async def holds(self) -> list[tuple[str, int, str]]:

@@ -10,8 +10,11 @@ from seefen.server.store.reads import Pool
 
 # DO NOTHING and then read: what stands there first counts, for every number of processes.
 _ADD: Final = """
+    WITH ended AS (DELETE FROM invite WHERE open_until < $7)
     INSERT INTO invite (id, secret_hash, kind, node, roles, expires, open_until)
-    VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (id) DO NOTHING
+    SELECT $1, $2, $3, $4, $5::text[], $6::bigint, $6
+     WHERE (SELECT count(*) FROM invite WHERE node = $4 AND open_until >= $7) < $8
+    ON CONFLICT (id) DO NOTHING
 """
 _FIND: Final = "SELECT * FROM invite WHERE id = $1"
 _LEAVE: Final = """
@@ -29,8 +32,11 @@ class InviteRows:
         self._pool = pool
 
     @translated
-    async def add(self, invite: Invite) -> Invite:
-        """Store an invite unless its id is taken; returns the one that stands there."""
+    async def add(self, invite: Invite, *, ended: int, most: int) -> Invite | None:
+        """Store an invite unless its id is taken; returns the one that stands there.
+
+        Those that ended before ``ended`` are forgotten; None: the node has ``most`` already.
+        """
         await self._pool.execute(
             _ADD,
             invite.id,
@@ -39,8 +45,11 @@ class InviteRows:
             invite.node,
             list(invite.roles),
             invite.expires,
+            ended,
+            most,
         )
-        return _invite(await self._pool.fetchrow(_FIND, invite.id), "expires")
+        found = await self._pool.fetchrow(_FIND, invite.id)
+        return None if found is None else _invite(found, "expires")
 
     @translated
     async def find(self, invite_id: bytes) -> Invite | None:
@@ -55,9 +64,7 @@ class InviteRows:
         return bytes(await self._pool.fetchval(_DRAFT, invite_id))
 
 
-def _invite(row: "asyncpg.Record | None", ends: str) -> Invite:
-    if row is None:
-        raise LookupError("the invite was taken away while it was written")
+def _invite(row: "asyncpg.Record", ends: str) -> Invite:
     return Invite(
         id=row["id"],
         secret_hash=row["secret_hash"],

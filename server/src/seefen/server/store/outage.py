@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar, cast
 
 import asyncpg
 
+from seefen.server.config import DATABASE_URL, SetupError
 from seefen.server.errors import UnreachableError
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
@@ -23,6 +24,24 @@ AWAY: Final[tuple[type[BaseException], ...]] = (
     OSError,
     TimeoutError,
 )
+
+
+# What waiting does not mend: the operator has to. It comes before AWAY, which has some of it.
+UNUSABLE: Final[tuple[type[BaseException], ...]] = (
+    asyncpg.ClientConfigurationError,  # what SEEFEN_DATABASE_URL says
+    asyncpg.InvalidAuthorizationSpecificationError,  # wrong password, no such role, pg_hba.conf
+    asyncpg.InvalidCatalogNameError,  # no such database
+    asyncpg.InsufficientPrivilegeError,
+    ValueError,  # a port that is no number, among others
+)
+
+
+def unusable(error: BaseException) -> SetupError:
+    """Return what the operator is told of a database that this broker cannot use."""
+    return SetupError(
+        f"the database cannot be used: {error}",
+        hint=f"look at {DATABASE_URL}: postgresql://ROLE:PASSWORD@HOST/DATABASE",
+    )
 
 
 def away(error: BaseException) -> UnreachableError:

@@ -32,17 +32,21 @@ _HEADS: Final = """
 """
 _AUTHORITY: Final = """
     SELECT idx, kind, hash, envelope FROM authority_leaf
-     WHERE idx >= $1 AND idx < $2 ORDER BY idx
+     WHERE idx >= $1 AND idx < $2 ORDER BY idx LIMIT $3
 """
 # The columns of activity_leaf are those of LeafRow, in the same order.
-_ACTIVITY: Final = "SELECT * FROM activity_leaf WHERE idx >= $1 AND idx < $2 ORDER BY idx"
+_ACTIVITY: Final = """
+    SELECT * FROM activity_leaf WHERE idx >= $1 AND idx < $2 ORDER BY idx LIMIT $3
+"""
 _RECORDS: Final = """
     SELECT record FROM activity_leaf WHERE idx >= $1 AND idx < $2 ORDER BY idx
 """
 _COUNT: Final = """
     SELECT (SELECT count(*) FROM authority_leaf), (SELECT count(*) FROM activity_leaf)
 """
-_LOST: Final = "SELECT idx, record FROM activity_leaf WHERE kind = 'lost' ORDER BY idx"
+_LOST: Final = (
+    "SELECT idx, record FROM activity_leaf WHERE kind = 'lost' AND core = '' ORDER BY idx"
+)
 _BODILESS: Final = """
     SELECT idx, record FROM object JOIN activity_leaf USING (idx) WHERE body = ''::bytea
 """
@@ -60,20 +64,38 @@ _TILES: Final = """
     SELECT level, n, data FROM log_tile
      WHERE (level, n) IN (SELECT * FROM unnest($1::smallint[], $2::bigint[]))
 """
-# Chain statements, and the newest statement of all; how many objects came before each.
+# Chain statements, and the newest statement of all; behind a key, and at the end, how many objects
+# came before: the number of the last one. No part of it reads all of a case.
 _CASE: Final = """
-    SELECT * FROM (
-        SELECT idx, kind, hash, envelope, record, core,
-               count(*) FILTER (WHERE kind = 'object') OVER (ORDER BY idx) AS objects,
-               lead(idx) OVER (ORDER BY idx) IS NULL AS newest
-          FROM activity_leaf WHERE case_id = $1 AND kind NOT IN ('release', 'denied')
-    ) AS statement
-     WHERE newest OR kind IN ('case', 'casekey', 'assign') ORDER BY idx
+    WITH newest AS (
+        SELECT * FROM activity_leaf
+         WHERE case_id = $1 AND kind NOT IN ('release', 'denied') ORDER BY idx DESC LIMIT 1
+    ), statement AS (
+        SELECT * FROM activity_leaf WHERE case_id = $1 AND kind IN ('case', 'casekey', 'assign')
+         UNION ALL
+        SELECT * FROM newest WHERE kind NOT IN ('case', 'casekey', 'assign')
+    )
+    SELECT idx, kind, hash, envelope, record, core,
+           CASE WHEN kind = 'casekey' OR idx = (SELECT idx FROM newest) THEN coalesce((
+               SELECT object.n FROM activity_leaf AS leaf JOIN object USING (object_id)
+                WHERE leaf.case_id = $1 AND leaf.idx <= statement.idx AND leaf.kind = 'object'
+                ORDER BY leaf.idx DESC LIMIT 1), 0) ELSE 0 END AS objects
+      FROM statement ORDER BY idx
 """
+# From one device to the next through the index of its numbers, and not through all entries.
 _CASE_DEVICES: Final = """
-    SELECT device_id, max(case_n) AS case_n,
-           (array_agg(hash ORDER BY case_n DESC) FILTER (WHERE kind = 'object'))[1] AS object_hash
-      FROM activity_leaf WHERE case_id = $1 AND case_n IS NOT NULL GROUP BY device_id
+    WITH RECURSIVE device (id) AS (
+        SELECT min(device_id) FROM activity_leaf WHERE case_id = $1 AND case_n IS NOT NULL
+         UNION ALL
+        SELECT (SELECT min(device_id) FROM activity_leaf
+                 WHERE case_id = $1 AND device_id > device.id AND case_n IS NOT NULL)
+          FROM device WHERE device.id IS NOT NULL
+    )
+    SELECT id,
+           (SELECT max(case_n) FROM activity_leaf WHERE case_id = $1 AND device_id = id),
+           (SELECT hash FROM activity_leaf
+             WHERE case_id = $1 AND device_id = id AND kind = 'object' ORDER BY case_n DESC LIMIT 1)
+      FROM device WHERE id IS NOT NULL
 """
 _DEVICE_NUMBERS: Final = """
     SELECT device.id, coalesce(
@@ -111,14 +133,18 @@ class LedgerReads:
         return heads_in(await self._database.fetchrow(_HEADS))
 
     @translated
-    async def authority(self, start: int, stop: int) -> list[AuthorityRow]:
-        """Return the leaves ``start <= idx < stop`` of the authority log."""
-        return [AuthorityRow(*row) for row in await self._database.fetch(_AUTHORITY, start, stop)]
+    async def authority(
+        self, start: int, stop: int, limit: int | None = None
+    ) -> list[AuthorityRow]:
+        """Return the leaves ``start <= idx < stop`` of the authority log, ``limit`` at most."""
+        rows = await self._database.fetch(_AUTHORITY, start, stop, limit)
+        return [AuthorityRow(*row) for row in rows]
 
     @translated
-    async def activity(self, start: int, stop: int) -> list[LeafRow]:
-        """Return the leaves ``start <= idx < stop`` of the activity log."""
-        return [LeafRow(*row) for row in await self._database.fetch(_ACTIVITY, start, stop)]
+    async def activity(self, start: int, stop: int, limit: int | None = None) -> list[LeafRow]:
+        """Return the leaves ``start <= idx < stop`` of the activity log, ``limit`` at most."""
+        rows = await self._database.fetch(_ACTIVITY, start, stop, limit)
+        return [LeafRow(*row) for row in rows]
 
     @translated
     async def records(self, start: int, stop: int) -> list[bytes]:

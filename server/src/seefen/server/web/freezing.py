@@ -10,7 +10,7 @@ from seefen.server.web.services import SERVICES
 
 # Tiles and entries are what they are, and the mirrors may want to compare them. A checkpoint
 # would have to be signed: the broker refuses that by itself.
-OPEN: Final = ("/healthz", "/v1/openapi.json", "/v1/log/", "/log/")
+OPEN: Final = ("/healthz", "/v1/openapi.json", "/v1/log/")
 
 
 @web.middleware
@@ -18,7 +18,7 @@ async def frozen(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse whatever could depend on entries that are missing.
 
     Raises:
-        FrozenError: The broker is frozen; the title says why and what its operator does.
+        FrozenError: The broker is frozen.
     """
     why = request.app[SERVICES].broker.frozen
     if why and not request.path.startswith(OPEN):

@@ -15,12 +15,16 @@ from aiohttp.typedefs import Handler
 
 from seefen.protocol.errors import SeefenError
 from seefen.server import logs
-from seefen.server.errors import TooManyError, UnreachableError
+from seefen.server.errors import FrozenError, TooManyError, UnreachableError
 from seefen.server.metrics import REFUSED
 from seefen.server.web.services import SERVICES
 
 CONTENT_TYPE: Final = "application/problem+json"
 AGAIN_SECONDS: Final = "2"
+FROZEN: Final = (
+    "the broker lacks what it had signed, and gives nothing out until its operator has run "
+    "`seefen-server doctor`: wait, nothing of yours is lost"
+)
 UNEXPECTED: Final = (500, "unexpected", "something went wrong at the broker")
 
 _HTTP: Final = {
@@ -70,7 +74,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except ProblemError as err:
         answer, rule = response(err.status, err.rule, err.title, err.headers), err.rule
     except SeefenError as err:
-        answer, rule = of_error(err), err.rule
+        answer, rule = _of_error(request, err), err.rule
     except web.HTTPException as err:
         answer, rule = _of_http(err), "http"
     except Exception as err:
@@ -89,15 +93,24 @@ def _write(request: web.Request, status: int, rule: str) -> None:
         log.info("refused", route=route, status=status, rule=rule, times=times)
 
 
-def of_error(err: SeefenError) -> web.Response:
-    """Return the answer to an error that the protocol or the broker raised."""
+def said(err: SeefenError) -> str:
+    """Return the sentence that leaves the broker.
+
+    Why it is frozen is for its operator: how long the logs are and where its files lie is
+    nobody's business who knocks at the port.
+    """
+    return FROZEN if isinstance(err, FrozenError) else str(err)
+
+
+def _of_error(request: web.Request, err: SeefenError) -> web.Response:
     headers: dict[str, str] = {}
     if isinstance(err, TooManyError):
         headers = {"Retry-After": str(err.seconds)}
     elif isinstance(err, UnreachableError):
-        structlog.get_logger().error("database.away", rule=err.rule)
+        if times := request.app[SERVICES].repeats.due("database.away", rule=err.rule):
+            structlog.get_logger().error("database.away", rule=err.rule, times=times)
         headers = {"Retry-After": AGAIN_SECONDS}
-    return response(err.status, err.rule or err.kind, str(err), headers)
+    return response(err.status, err.rule or err.kind, said(err), headers)
 
 
 def log_unexpected(place: str, err: BaseException) -> None:

@@ -6,6 +6,7 @@ names neither: those keys go over the socket alone (:mod:`seefen.server.web.verb
 """
 
 import json
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from aiohttp import web
@@ -142,9 +143,16 @@ def add_routes(app: web.Application) -> None:
 def _endpoint(route: Route) -> Handler:
     async def endpoint(request: web.Request) -> web.StreamResponse:
         call = await identify(request, route.caller)
-        return _respond(route, await route.handler(call))
+        with _turn(route, call):
+            return _respond(route, await route.handler(call))
 
     return endpoint
+
+
+def _turn(route: Route, call: Call) -> AbstractContextManager[None]:
+    if not call.caller or issubclass(route.answer, web.WebSocketResponse):
+        return nullcontext()  # nobody, who brings little; or a line, which has a limit of its own
+    return call.services.turns.of(call.caller)
 
 
 def _respond(route: Route, answer: object) -> web.StreamResponse:

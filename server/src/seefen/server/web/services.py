@@ -12,7 +12,7 @@ from seefen.server.broker import Broker
 from seefen.server.enrolment import Enrolment, Invite
 from seefen.server.lines import Lines
 from seefen.server.logs import Repeats
-from seefen.server.rates import Rates
+from seefen.server.rates import Rates, Turns
 from seefen.server.rows import Reads
 from seefen.server.tokens import TokenRow, Tokens
 
@@ -37,6 +37,7 @@ class Services:
     is_ready: Callable[[], Awaitable[bool]]
     connections: Callable[[], tuple[int, int]]
     repeats: Repeats = field(default_factory=Repeats)
+    turns: Turns = field(default_factory=Turns)
 
 
 SERVICES: Final = web.AppKey("services", Services)
@@ -61,6 +62,13 @@ class Call:
         if self.token is None:
             raise UntrustedError("this needs a login", rule="login")
         return self.token.device
+
+    @property
+    def caller(self) -> bytes:
+        """Who calls, by the id of a device or an invite; nothing of who showed neither."""
+        if self.token is not None:
+            return self.token.device
+        return b"" if self.invite is None else self.invite.id
 
     @property
     def node(self) -> str:

@@ -18,12 +18,13 @@ from seefen.protocol.errors import MalformedError, SeefenError, UntrustedError
 from seefen.protocol.frames import Frame, Problem, Renew
 from seefen.server.metrics import REFUSED
 from seefen.server.web import verbs
-from seefen.server.web.problems import UNEXPECTED, ProblemError, log_unexpected
+from seefen.server.web.problems import UNEXPECTED, ProblemError, log_unexpected, said
 from seefen.server.web.services import Call
 
 FRAME_LIMIT: Final = 64 * 1024  # bytes of a frame from a device; longer bundles go by HTTP
 HEARTBEAT: Final = 20.0  # seconds
 QUEUE: Final = 256  # frames that wait for a device to read
+QUEUE_BYTES: Final = 8 * 1024 * 1024  # bytes of them, where more than one waits
 GOODBYE: Final = 0.8  # seconds for the last word; then the line is cut
 UNASKED: Final = 0
 
@@ -65,6 +66,7 @@ class _Line:
         self._socket = socket
         self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
         self._waiting = 0  # frames put in the queue and not yet handed to the connection
+        self._bytes = 0  # of these
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[_Ending] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
@@ -104,11 +106,24 @@ class _Line:
             self._ending.set_result(_Ending(code, rule, title))
 
     def _deliver(self, frame: bytes) -> None:
+        # A frame may have megabytes, and each line its own: few lines that nobody reads would
+        # fill the memory of the broker long before they have 256.
+        if self._waiting and self._bytes + len(frame) > QUEUE_BYTES:
+            self._too_slow()
+        else:
+            self._put(frame)
+
+    def _put(self, frame: bytes) -> None:
         try:
             self._queue.put_nowait(frame)
-            self._waiting += 1
         except asyncio.QueueFull:
-            self.end(SLOW, "slow", "this device does not read what is sent to it")
+            self._too_slow()
+            return
+        self._waiting += 1
+        self._bytes += len(frame)
+
+    def _too_slow(self) -> None:
+        self.end(SLOW, "slow", "this device does not read what is sent to it")
 
     def _revoked(self) -> None:
         self.end(REVOKED, "revoked", "this device was revoked")
@@ -119,6 +134,7 @@ class _Line:
             if not await self._send(frame):
                 return
             self._waiting -= 1
+            self._bytes -= len(frame)
             self._queue.task_done()
 
     async def _reply(self, frame: bytes) -> None:
@@ -128,7 +144,7 @@ class _Line:
         reading would fill the memory of the broker.
         """
         if self._waiting:
-            self._deliver(frame)  # behind what was pushed before it
+            self._put(frame)  # behind what was pushed before it; there is one at a time
             await self._queue.join()
         else:
             # What the same commit pushes leaves first: its author only waits for a receipt.
@@ -165,7 +181,7 @@ class _Line:
             else:
                 body = await verbs.run(self._services.broker, self._device, frame.verb, frame.body)
         except SeefenError as err:
-            return _refusal(frame.id, err.status, err.rule or err.kind, str(err))
+            return _refusal(frame.id, err.status, err.rule or err.kind, said(err))
         except Exception as err:
             log_unexpected(f"socket {frame.verb if frame.verb in verbs.VERBS else '?'}", err)
             return _refusal(frame.id, *UNEXPECTED)
