@@ -61,10 +61,12 @@ def verdict(
     if context.invoked_subcommand is not None:
         return
     if of is not None:
+        if month:
+            raise UsageError("a view is judged whole", "leave out --month: its period is shown")
         _viewed(context, of)
         return
     chosen = month or this_month(int(times.now().timestamp()))
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         found = session.do(lambda client: client.audit.verdict(chosen))
         session.screen.show(found, audits.verdict)
     if not found.ok:
@@ -72,10 +74,10 @@ def verdict(
 
 
 def _viewed(context: typer.Context, of: str) -> None:
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         found = session.do(lambda client: client.audit.view(of).verdict())
         session.screen.show(found, audits.viewed)
-    if found.problems:
+    if not found.ok:
         raise typer.Exit(REFUSED)
 
 
@@ -137,7 +139,7 @@ def list_(
             return await client.audit.view(of).page(wanted, after=after, limit=limit)
         return await client.audit.page(wanted, after=after, limit=limit)
 
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         page = session.do(found)
         session.screen.show(page, inquiries.page)
     require_proved(page.rows)
@@ -162,7 +164,7 @@ def acknowledge(
         raise UsageError(
             "why it is no alarm any more is missing", '--why "an old backup was put back"'
         )
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         kept = session.do(lambda client: client.audit.acknowledge(name, why))
         session.screen.show(kept, audits.acknowledged)
 
@@ -170,7 +172,7 @@ def acknowledge(
 @group.command()
 def verify(context: typer.Context) -> None:
     """Check every entry of the log against its checkpoint: seefen audit verify."""
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         with session.screen.progress(counted=True) as progress:
             report = session.do(lambda client: client.audit.verify(progress))
         session.screen.show(report, audits.verified)

@@ -192,6 +192,7 @@ def sample(value: Sample, quorum: int, named: int = 0) -> Painted:
     return stack(
         line("Drawn: ", fixed),
         whole(f"Seed: the root at {value.size}, {value.root}"),
+        whole(f"      and the number in the rule, {value.nonce}, which the broker could not read"),
         listed(value.rows, quorum, named)
         if value.rows
         else line("There was no reading to draw from."),
