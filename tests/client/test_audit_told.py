@@ -136,8 +136,9 @@ async def test_attack_a_breach_names_what_was_opened_by_its_id_and_not_by_a_numb
         assert found.exposed[0].opened == (REF,), what
 
 
+@pytest.mark.parametrize("garbled", [False, True])
 async def test_attack_a_broker_that_changes_whose_a_reading_is_hides_it_from_no_filter(
-    place: Site,
+    place: Site, garbled: bool
 ) -> None:
     """What is not proved fits every filter: its text is nobody's word."""
     skopje, belgrade = await story(place)
@@ -155,7 +156,7 @@ async def test_attack_a_broker_that_changes_whose_a_reading_is_hides_it_from_no_
             replace(core, officer=skopje.officer, node=SKOPJE, device=skopje.device_hex,
                     case="11" * 16, object="22" * 16, basis="bilateral")
         )  # fmt: skip
-        return replace(item, entry=replace(item.entry, core=text))
+        return replace(item, entry=replace(item.entry, core=b"{}" if garbled else text))
 
     spoil(skopje, "audit", blame, once=False)
     await skopje.audit.verify()

@@ -74,6 +74,9 @@ def test_a_guest_and_a_network_auditor(made: Stage, tmp_path: Path) -> None:
     assert "each proved in checkpoint" in run(BOARD, *taken)
     one = ("--case", "SF-2026-SKP-00001", "-o", tmp_path / "case.zip")
     assert "no name of a case" in made.run(BOARD, *taken[:4], *one).err
+    for name in ("--officer", "--device", "--basis", "--outcome"):
+        said = made.run(BOARD, "audit", "list", name, " ")
+        assert (said.code, "a filter is empty" in said.err) == (2, True), name
     assert "a view is judged whole" in made.run(BOARD, *taken[:1], *of, "--month", "2026-03").err
     made.wait(rung(made.clients[BOARD]))  # what this device was told stands against it, too
     said = made.run(BOARD, "audit", *of, "--json")

@@ -89,6 +89,13 @@ def _operation(text: str) -> str:
     return text
 
 
+def _some(text: str) -> str:
+    """Refuse nothing at all: a variable of a script that is empty would list everything."""
+    if not text.strip():
+        raise UsageError("a filter is empty", "leave the option out, or say what is wanted")
+    return text.strip()
+
+
 @group.command("list")
 def list_(
     context: typer.Context,
@@ -108,14 +115,24 @@ def list_(
     node: Annotated[
         str | None, typer.Option(parser=node_name, metavar="NODE", help="Readers of one node.")
     ] = None,
-    officer: Annotated[str | None, typer.Option(help="One officer, o-7f31.")] = None,
-    device: Annotated[str | None, typer.Option(help="One device: the beginning of its id.")] = None,
+    officer: Annotated[
+        str | None, typer.Option(parser=_some, metavar="OFFICER", help="One officer, o-7f31.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(parser=_some, metavar="ID", help="One device: the beginning of its id."),
+    ] = None,
     op: Annotated[
         str | None,
         typer.Option(parser=_operation, metavar="OP", help="consult, disclose, ..., or all."),
     ] = None,
-    outcome: Annotated[str, typer.Option(help="ok, denied, or the rule that refused.")] = "",
-    basis: Annotated[str, typer.Option(help="A legal basis, by its code.")] = "",
+    outcome: Annotated[
+        str | None,
+        typer.Option(parser=_some, metavar="RULE", help="ok, denied, or the rule that refused."),
+    ] = None,
+    basis: Annotated[
+        str | None, typer.Option(parser=_some, metavar="CODE", help="A legal basis, by its code.")
+    ] = None,
     to: Annotated[
         str | None, typer.Option(parser=node_name, metavar="NODE", help="A node that received.")
     ] = None,
@@ -130,8 +147,8 @@ def list_(
     wanted = Filter(
         since=None if since is None else int(since.timestamp()),
         until=None if until is None else int(until.timestamp()),
-        node=node, officer=officer, device=device, case=case, op=op or "", outcome=outcome,
-        basis=basis, to=to, emergency=emergency,
+        node=node, officer=officer, device=device, case=case, op=op or "", outcome=outcome or "",
+        basis=basis or "", to=to, emergency=emergency,
     )  # fmt: skip
 
     async def found(client: Client) -> AuditPage:

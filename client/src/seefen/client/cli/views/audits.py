@@ -148,7 +148,7 @@ def listed(rows: Sequence[AuditRow], quorum: int, named: int = 0, *, within: str
             f"#{row.index}",
             times.entered(row.at, now),
             " ".join(filter(None, (row.officer or row.device[:8], row.node))),
-            _did(row, within),
+            did(row, within),
             _why(row),
             _proof(row),
         )
@@ -296,7 +296,8 @@ def _limits(limits: Sequence[str], quorum: int, named: int) -> Painted:
     return stack(line("What this cannot show:"), *(warn("  ", text) for text in said))
 
 
-def _did(row: AuditRow, within: str) -> Piece:
+def did(row: AuditRow, within: str = "") -> Piece:
+    """Return what was done, to what, and whether it was refused; of a search what for."""
     if row.search is not None:
         sought = _sought(row.search, row.at, row.what)
         return sought if row.outcome == "ok" else line(sought, _refused(row.outcome))
