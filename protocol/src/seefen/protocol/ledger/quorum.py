@@ -66,12 +66,7 @@ class Witnessed:
 
 def witness_name(origin: str, public: bytes) -> str:
     """Return the name under which a witness signs: of the network, the key, and no log."""
-    return f"{origin}/witness/{witness_id(public)}"
-
-
-def witness_id(public: bytes) -> str:
-    """Return the end of that name, which is of the key alone."""
-    return sha256(public).hex()[:16]
+    return f"{origin}/witness/{sha256(public).hex()[:16]}"
 
 
 @lru_cache(maxsize=8)
