@@ -12,12 +12,25 @@ from seefen.protocol.envelope import open_envelope
 from seefen.protocol.frames import AuthorityItem, AuthorityPage, Item, Stub
 from seefen.protocol.ledger.record import Core, Record, encode_core
 from seefen.protocol.receipt import Entry
-from seefen.protocol.statements import ACTIVITY_KINDS, Access, Ack, Activity, Object
+from seefen.protocol.statements import (
+    ACTIVITY_KINDS,
+    Access,
+    Ack,
+    Activity,
+    Assign,
+    Case,
+    Object,
+)
 from seefen.protocol.suite import commit, random_bytes
+from seefen.server.entries import OPERATIONS
 from tests.support.network import Network
 from tests.support.trees import Log
 
-_OPS = {"object": "disclose", "access": "consult", "ack": "consult"}
+
+def _to(statement: Activity) -> tuple[str, ...]:
+    if isinstance(statement, Case):
+        return tuple(sorted(member.node for member in statement.members))
+    return (statement.node,) if isinstance(statement, Assign) else ()
 
 
 @dataclass
@@ -79,7 +92,7 @@ class LogBook:
         core = Core(
             act=signed.kind,
             at=self.at * 1000,
-            op=_OPS.get(signed.kind, "alter"),
+            op=OPERATIONS[signed.kind],
             node=statement.node,
             device=statement.device.hex(),
             officer=self.network.machines[statement.device].officer,
@@ -88,13 +101,13 @@ class LogBook:
             device_n=statement.device_n,
             object=(about or b"").hex(),
             n=n,
-            to=(),
+            to=_to(statement),
             purpose=why[0],
             basis=why[1],
             emergency=0,
             req=opened.hash.hex(),
             under=(),
-            outcome="",
+            outcome="ok",
         )
         contents = {c.object: c.body for c in bundle.contents}
         return self.write(signed, core, bundle.wraps, contents.get(about or b"", b""))

@@ -122,8 +122,8 @@ async def test_attack_halves_of_two_names_open_neither(story: Story) -> None:
         replace(half, sealed=other.sealed),
         replace(half, officer=two),
         replace(half, entry=other.entry),
-        replace(half, entry=0),
-        replace(half, sealed="00" + half.sealed[2:]),
+        replace(half, entry=max(half.entry, other.entry) + 1),
+        replace(half, sealed=f"{int(half.sealed[:2], 16) ^ 1:02x}{half.sealed[2:]}"),
     ]
     for bad in swapped:
         with pytest.raises(SeefenError):

@@ -6,13 +6,18 @@ from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.client.audit.filters import this_month
+from seefen.client.audit.sampling import NONCE, Rule, draw
 from seefen.client.cli.complaints import explain
 from seefen.protocol.errors import RefusedError
+from seefen.protocol.frames import AuditItem, AuditPage
+from seefen.protocol.ledger.record import decode_core, encode_core
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, honest, spoil, until
+from tests.client.test_audit_withheld import run
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REF = f"{CHANNEL}#1"
@@ -77,6 +82,52 @@ async def test_attack_looks_of_the_auditor_do_not_thin_a_sample(story: Story) ->
     assert len(drawn.rows) == drawn.of == 2
 
 
+async def test_attack_a_broker_that_chooses_the_root_does_not_choose_the_sample(
+    story: Story,
+) -> None:
+    """It draws the salt of the last entry anew until it likes the root; the rest it cannot read."""
+    audit, month = story.skopje.audit, this_month(story.skopje._engine.now())
+    fixed = await audit.sample(1, month)
+    assert fixed.nonce == "", "nobody is shown it before the root is known"
+    assert fixed.entry is not None
+    await drawn_later(story.skopje, 1, month)
+    drawn = await audit.sample(1, month)
+    assert len(bytes.fromhex(drawn.nonce)) == NONCE
+    item = audit.store.item(fixed.entry)
+    assert item is not None
+    known = b"".join((item.entry.core, item.entry.record, item.entry.salt, item.envelope))
+    assert drawn.nonce.encode() not in known
+    assert bytes.fromhex(drawn.nonce) not in known
+    made = Rule(drawn.count, drawn.start, drawn.stop, drawn.size, drawn.entry, drawn.nonce)
+    root = bytes.fromhex(drawn.root)
+    assert draw(audit.store, made, root) == [row.index for row in drawn.rows]
+    others = [replace(made, nonce=bytes([n]).hex() * NONCE) for n in range(64)]
+    assert len({draw(audit.store, one, root)[0] for one in others}) == drawn.of == 2
+
+
+async def test_what_is_not_proved_is_left_out_of_no_sample_in_silence(story: Story) -> None:
+    skopje, month = story.skopje, this_month(story.skopje._engine.now())
+    await drawn_later(skopje, 1, month)
+    (one, *_) = [row.index for row in await skopje.audit.list() if row.what == "opened"]
+
+    def blamed(page: AuditPage) -> AuditPage:
+        return replace(page, items=tuple(map(bent, page.items)))
+
+    def bent(item: AuditItem) -> AuditItem:
+        core = decode_core(item.entry.core)
+        text = encode_core(replace(core, purpose="trace")) if item.entry.index == one else None
+        return item if text is None else replace(item, entry=replace(item.entry, core=text))
+
+    spoil(skopje, "audit", blamed, once=False)
+    await skopje.audit.verify()
+    said = await run(skopje, "audit", "sample", 1, "--month", month)
+    assert (said.code, "1 entry is NOT PROVED, and counted nowhere" in said.out) == (1, True)
+    assert "Drawn: all 1 readings" in said.out
+    honest(skopje)
+    said = await run(skopje, "audit", "sample", 1, "--month", month)
+    assert (said.code, "NOT PROVED" in said.out) == (0, False)
+
+
 async def test_attack_nobody_chooses_among_seeds_of_several_samples(story: Story) -> None:
     skopje, place = story.skopje, story.place
     waits = await skopje.audit.sample(1)
@@ -86,7 +137,7 @@ async def test_attack_nobody_chooses_among_seeds_of_several_samples(story: Story
         assert caught.value.rule == "sample-waits"
         assert "with that number draws it" in explain(caught.value).hint
     # Nor from a vault that lost the rule: a command that was killed behind its entry.
-    skopje._engine.vault.run("DELETE FROM setting WHERE name GLOB 'audit/sample/*'")
+    skopje._engine.vault.run("DELETE FROM setting WHERE name GLOB 'audit/sample-rule/*'")
     with pytest.raises(RefusedError):
         await skopje.audit.sample(2)
     assert (await skopje.audit.sample(1, anew=True)).size == waits.size
@@ -99,6 +150,11 @@ async def test_attack_nobody_chooses_among_seeds_of_several_samples(story: Story
         assert (await other.audit.sample(1)).size == waits.size
     month = this_month(skopje._engine.now())
     assert (await skopje.audit.sample(2, month)).root == ""
+    # A month has one spelling: with another it would be another question, and another seed.
+    spelt = f"{month[:5]}{int(month[5:])}" if month[5] == "0" else month.replace("20", "２０", 1)  # noqa: RUF001
+    with pytest.raises(RefusedError) as other_month:
+        await skopje.audit.sample(2, spelt)
+    assert other_month.value.rule == "month"
     await drawn_later(skopje, 1)
     assert (await skopje.audit.sample(2, "")).size > waits.size
 

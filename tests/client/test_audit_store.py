@@ -191,7 +191,7 @@ def test_what_is_checked_anew_changes_no_bitmap_that_still_fits() -> None:
 
 def test_a_sample_depends_on_the_seed_alone(filled: tuple[Store, list[Facts]]) -> None:
     store, _ = filled
-    rule = Rule(20, 100, END - 100, END, 5)
+    rule = Rule(20, 100, END - 100, END, 5, "00" * 16)
     one, other = draw(store, rule, bytes(32)), draw(store, rule, b"\x01" + bytes(31))
     assert one == draw(store, rule, bytes(32)) == sorted(one)
     assert len(one) == len(set(one)) == 20

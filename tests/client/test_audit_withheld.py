@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -189,7 +190,7 @@ async def test_attack_a_broker_ends_the_audit_before_the_log_does(place: Place) 
     assert (await auditor.audit.verify()).ok
 
 
-async def test_what_is_not_proved_ends_as_a_verdict_does(place: Place) -> None:
+async def test_what_is_not_proved_ends_as_a_verdict_does(place: Place, tmp_path: Path) -> None:
     auditor = await place.auditor()
     await auditor.sync()
     number = place.number
@@ -207,11 +208,22 @@ async def test_what_is_not_proved_ends_as_a_verdict_does(place: Place) -> None:
         said = await run(auditor, "audit", *words)
         assert "NOT PROVED" in said.out, words
         assert said.code == 1, words
+    file = tmp_path / "person.json"
+    assert (await run(place.lead, "audit", "person", "Nobody Here", "-o", file)).code == 0
+    counted: tuple[tuple[object, ...], ...] = (
+        ("audit", "register"), ("audit", "register", "--processing"), ("audit", "flags"),
+        ("breach", number), ("audit", "person", "--found", file),
+    )  # fmt: skip
+    for argv in counted:  # who counts what is proved says what is not
+        said = await run(auditor, *argv)
+        assert "1 entry is NOT PROVED, and counted nowhere here" in said.out, argv
+        assert said.code == 1, argv
     place.hostile.honest()
-    for words in (("list",), ("case", number), ("show", row.index)):
-        said = await run(auditor, "audit", *words)
-        assert "NOT PROVED" not in said.out, words
-        assert said.code == 0, words
+    every = (("audit", "list"), ("audit", "case", number), ("audit", "show", row.index), *counted)
+    for argv in every:
+        said = await run(auditor, *argv)
+        assert "NOT PROVED" not in said.out, argv
+        assert said.code == 0, argv
 
 
 def _blamed(core: bytes) -> bytes:

@@ -77,7 +77,11 @@ class Siege:
         kind = like["kind"]
         opened = open_envelope(envelope, kind)
         statement: Any = opened.statement
-        numbers = {"device_n": statement.device_n, "case_n": statement.case_n}
+        numbers = {
+            name: getattr(statement, name)
+            for name in ("device_n", "case_n")
+            if hasattr(statement, name)
+        }
         old = decode_core(like["core"])
         core = encode_core(
             replace(

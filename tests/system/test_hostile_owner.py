@@ -1,6 +1,7 @@
 """Who owns the database writes into it what no broker would: it grants nothing, and it shows."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from seefen.protocol.keys import (
     unwrap_case_key,
     wrap_mailbox_seed,
 )
+from seefen.protocol.ledger.record import decode_core, encode_core
 from seefen.protocol.statements import Access, DeviceWrap, Mailbox, Node
 from seefen.protocol.suite import (
     KemKey,
@@ -38,6 +40,9 @@ from tests.support.waiting import until
 from tests.system.siege import Siege, numbers, siege
 
 GHOSTS = "ghost-office"
+UNIQUE = """
+    SELECT conname FROM pg_constraint WHERE conrelid = 'activity_leaf'::regclass AND contype = 'u'
+"""
 
 
 @pytest.fixture
@@ -240,6 +245,41 @@ async def _invent(place: Siege, victim: Client) -> int:
     last = victim._engine.trust.require_state(access.case).last(access.device).case_n
     forged = replace(access, nonce=new_id(), device_n=number, case_n=last + 1)
     return await place.plant_entry(row, sign(forged, SigningKey.generate()))
+
+
+async def test_fault_20_what_a_device_signed_once_is_not_entered_twice(place: Siege) -> None:
+    """He read once; a broker that enters it again, at night, makes no second reading of it."""
+    skopje, belgrade = await place.story("one")
+    await belgrade.read(f"{place.case}#1", **WHY)
+    belgrade.search("Zastava", **WHY)
+    await belgrade.journal.upload()
+    assert (await skopje.audit.verdict()).ok
+    assert (await belgrade.audit.verdict()).ok
+    for kind, auditor in (("access", skopje), ("search", belgrade)):
+        async with database(place.place.broker.dsn) as connection:
+            row = await connection.fetchrow(
+                "SELECT * FROM activity_leaf WHERE kind = $1 ORDER BY idx LIMIT 1", kind
+            )
+            for (name,) in await connection.fetch(UNIQUE):  # whoever owns it is bound by none
+                await connection.execute(f"ALTER TABLE activity_leaf DROP CONSTRAINT {name}")
+        now = replace(decode_core(row["core"]), at=int(time.time() * 1000))
+        again = {**dict(row), "core": encode_core(now)}
+        index = await place.plant_entry(again, row["envelope"])
+        verdict = await auditor.audit.verdict()
+        said = [one for one in verdict.problems if one.startswith(f"entry {index}: ")]
+        assert said == [
+            f"entry {index}: its device gave the number {row['device_n']} once, and entry "
+            f"{row['idx']} has it"
+        ]
+        rows = {one.index: one.proved for one in await auditor.audit.list()}
+        assert (rows[row["idx"]], rows[index]) == (True, False)
+    # Who exports is told what no reader of the file can know.
+    assert (await skopje.audit.verdict()).readings == 1
+    exported = await skopje.audit.export()
+    assert any("once, and entry" in finding for finding in exported.findings)
+    for look in (skopje.audit.verify, skopje.audit.verdict):
+        skopje.audit.store.clear()  # also when both come at once
+        assert [one for one in (await look()).problems if "once, and entry" in one]
 
 
 @pytest.mark.parametrize("backdated", [False, True])

@@ -20,6 +20,7 @@ from seefen.client.witnessing import FOLDER, HEADS, Uncosigned, Witness
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.frames import HeadToCosign
 from seefen.protocol.ledger.note import decode_checkpoint, parse_note, sign_checkpoint
+from seefen.protocol.ledger.quorum import witness_name
 from seefen.protocol.suite import sha256
 from seefen.server import witnesses
 from tests.client.agent.test_agent import agent_of
@@ -85,7 +86,9 @@ async def post(tmp_path: Path) -> AsyncIterator[Post]:
     secret.write_text(PASSPHRASE + "\n")
     made = Post(tmp_path, secret)
     for node in NODES:
-        assert said(tmp_path / node, "witness").code == 0
+        shown = said(tmp_path / node, "witness")
+        name = witness_name("", Witness.create(tmp_path / node / FOLDER))
+        assert (shown.code, f"{name}: let it be written down" in shown.out) == (0, True)
     publics = tuple(Witness.create(tmp_path / node / FOLDER) for node in NODES)
     async with site(tmp_path, *NODES, clock=made.clock, witnesses=publics, quorum=2) as place:
         made.site = place

@@ -195,6 +195,17 @@ def test_a_filter_that_finds_nothing_says_so_and_not_that_nobody_opened_anything
     assert "Nobody has opened anything" in printed(inquiries.page(none))
 
 
+def test_an_alarm_stands_against_what_a_guest_is_shown() -> None:
+    fork = Kept("two roots at one size", 1_773_452_829)
+    page = one(findings.ViewVerdict, problems=(), alarms=(fork,))
+    assert (page.ok, page.sentence) == (False, "NOT IN ORDER: 1 alarm")
+    shown = printed(audits.viewed(page))
+    assert "NOT IN ORDER: 1 alarm" in shown
+    assert f"{fork.name}, 2026-03-14 01:47Z: two roots at one size" in shown
+    explained = Kept(fork.sentence, fork.at, acknowledged=fork.at, why="a backup", entry=7)
+    assert one(findings.ViewVerdict, problems=(), alarms=(explained,)).ok
+
+
 def test_an_alarm_stands_on_the_page_with_its_date_and_its_answer() -> None:
     rung = Kept("the log was rewound", 1_795_718_626)
     page = one(findings.Verdict, ok=False, alarms=(rung,), problems=(), gaps=())

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from seefen.client import Client
+from seefen.protocol.suite import sha256
 from tests.client.cli.stage import PASSPHRASE, Stage, stage
 
 pytestmark = pytest.mark.timeout(300)
@@ -29,6 +31,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stage]:
         made.ok(ADMIN, "officer", "add", "--role", "auditor", "-o", folder / "auditor.invite")
         made.join({BOARD: folder / "auditor.invite"}, by=ADMIN)
         yield made
+
+
+async def rung(client: Client) -> None:
+    """Raise an alarm on a device."""
+    client._engine.alarm("two roots at one size")
 
 
 def test_a_guest_and_a_network_auditor(made: Stage, tmp_path: Path) -> None:
@@ -62,10 +69,21 @@ def test_a_guest_and_a_network_auditor(made: Stage, tmp_path: Path) -> None:
     page = json.loads(run(BOARD, "audit", "list", "--of", SKOPJE, "--op", "all", "--json"))
     shown = run(BOARD, "audit", "show", page["rows"][0]["index"], "--of", SKOPJE)
     assert f"{made.clients[BOARD].officer} of {BOARD}, guest" in shown
-    taken = ("audit", "export", "--of", SKOPJE, "-o", tmp_path / "skopje.zip")
+    of = ("--of", SKOPJE)
+    taken = ("audit", "export", *of, "-o", tmp_path / "skopje.zip")
     assert "each proved in checkpoint" in run(BOARD, *taken)
     one = ("--case", "SF-2026-SKP-00001", "-o", tmp_path / "case.zip")
     assert "no name of a case" in made.run(BOARD, *taken[:4], *one).err
+    for name in ("--officer", "--device", "--basis", "--outcome"):
+        said = made.run(BOARD, "audit", "list", name, " ")
+        assert (said.code, "a filter is empty" in said.err) == (2, True), name
+    assert "a view is judged whole" in made.run(BOARD, *taken[:1], *of, "--month", "2026-03").err
+    made.wait(rung(made.clients[BOARD]))  # what this device was told stands against it, too
+    said = made.run(BOARD, "audit", *of, "--json")
+    assert said.code == 1
+    alarm = json.loads(said.out)["alarms"][-1]
+    run(BOARD, "audit", "acknowledge", sha256(alarm["sentence"].encode()).hex()[:8], "--why", "x")
+    assert "IN ORDER" in run(BOARD, "audit", *of)
     assert "no more, from now on" in run(SKOPJE, "guest", "remove", guest)
     made.wait(made.clients[BOARD].sync())
     assert made.run(BOARD, "audit", "list", "--of", SKOPJE).code == 1
@@ -123,6 +141,8 @@ def test_a_name_is_written_over_when_that_is_asked_for(made: Stage, tmp_path: Pa
     assert (said.code, "it stays" in said.err, "--anew" in said.err) == (1, True, True)
     assert book.read_bytes() == before
     made.ok(ADMIN, *name, "-o", half)
+    said = made.run(ADMIN, *name, "-o", half)  # before it is entered, not after
+    assert (said.code, "exists already" in said.err) == (2, True)
     assert (
         "the name that stood there is gone"
         in made.ok(ADMIN, *name, "--is", "New Name", "--anew").lower()

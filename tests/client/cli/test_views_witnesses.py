@@ -88,5 +88,6 @@ def test_an_alert_that_left_unwitnessed_says_so_before_its_words() -> None:
 
 
 def test_a_witness_is_told_where_its_card_goes() -> None:
-    shown = printed(joining.witness({"card": "w/witness.json"}))
+    shown = printed(joining.witness({"card": "w/witness.json", "id": "74a5ed138db56325"}))
+    assert ".../witness/74a5ed138db56325" in shown
     assert "--witness w/witness.json" in shown

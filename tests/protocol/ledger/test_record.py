@@ -68,7 +68,9 @@ def test_a_core_of_the_largest_case_can_be_written() -> None:
     "change",
     [{"act": "read"}, {"op": "delete"}, {"node": "Belgrade"}, {"device": "0a"}, {"req": ""},
      {"emergency": 2}, {"at": -1}, {"n": 2**53}, {"officer": "Petar"},
-     {"purpose": "two words"}, {"v": 2}, {"outcome": "ok\n"}, {"to": ("a",) * 257}],
+     {"purpose": "two words"}, {"v": 2}, {"outcome": "ok\n"}, {"to": ("a",) * 257},
+     {"op": "collect"}, {"op": "disclose"}, {"outcome": "role"}, {"outcome": ""},
+     {"act": "denied"}, {"act": "object"}, {"act": "erased"}],
     ids=str,
 )  # fmt: skip
 def test_a_core_that_breaks_a_rule_is_not_written(change: dict[str, Any]) -> None:

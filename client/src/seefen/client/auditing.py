@@ -44,7 +44,7 @@ from seefen.client.engine import Engine
 from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport, without_quorum
 from seefen.client.journal import Journal
 from seefen.client.sender import Sender
-from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.errors import MalformedError, RefusedError, UntrustedError
 from seefen.protocol.ledger.quorum import INDEPENDENT
 from seefen.protocol.manifest import NETWORK
 
@@ -53,6 +53,8 @@ LIMITS: Final = (
     "the last number of a device is known only when it speaks again",
     "all times are the broker's",
 )
+
+LIES: Final = (UntrustedError, MalformedError)  # what no honest broker shows
 
 Rows: TypeAlias = list[AuditRow]
 Sentences: TypeAlias = list[str]
@@ -125,9 +127,10 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         self.require_auditor()
         with needing_the_broker():
             made = await Bundling(self._engine).make(case=case)
-        if made.erased:
             await self._fetching.catch_up()
-            made = _with(made, _not_erased(self.store, made.erased))
+        # Who exports knows more than the file can show: whether a device was in force, say.
+        wrong = (facts.problem for facts in self.store.problems())
+        made = _with(made, (*wrong, *_not_erased(self.store, made.erased)))
         return await self.entered(f"export {case or ''}".strip(), lambda: made, _exported)
 
     async def export_view(self, of: str) -> Exported:
@@ -277,12 +280,12 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
             # One lie must not keep the other checks from being made.
             try:
                 await engine.sync()
-            except UntrustedError as err:
+            except LIES as err:
                 problems.append(str(err))
             try:
                 checked, found = await self._whole.compare(progress, anew=anew)
                 problems += found
-            except UntrustedError as err:
+            except LIES as err:
                 problems.append(str(err))
             await settle(engine, whole=not problems)
         problems += await self._entries(anew=anew, progress=progress)
@@ -309,7 +312,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         if self.is_auditor:
             try:
                 problems += await self._fetched(anew=anew, progress=progress)
-            except UntrustedError as err:
+            except LIES as err:
                 problems.append(str(err))
             # Who sees single cases alone has not all numbers of a device, and none is missing.
             problems += [gap.sentence for gap in gaps(self._engine, self.store)]

@@ -27,11 +27,11 @@ from seefen.protocol.envelope import open_envelope, signing_message
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.frames import AuditItem, AuditPage, LogFrom, ViewFrom
 from seefen.protocol.ledger.note import COSIGNATURE, LOG, VerifierKey
-from seefen.protocol.ledger.record import Core, decode_core
+from seefen.protocol.ledger.record import Core, Record, decode_core
 from seefen.protocol.ledger.tree import Proof
 from seefen.protocol.search import open_committed as open_account
 from seefen.protocol.statements import Access, Root, Search, View
-from seefen.protocol.suite import sha256
+from seefen.protocol.suite import commit, sha256
 
 PAGE: Final = 200
 LOGS: Final = ("authority", "activity")
@@ -188,7 +188,7 @@ class Bundling:
 
     def _is_of(self, item: AuditItem, case: str) -> bool:
         core = _core(item)
-        if core is None:
+        if core is None or not _is_committed(item):
             return True  # it cannot be told whose it is: left out it would be hidden
         state = self._engine.trust.state(bytes.fromhex(core.case)) if core.case else None
         return case in (core.case, "" if state is None else self._engine.name_of(state))
@@ -332,6 +332,11 @@ def _lines(proof: Proof) -> list[str]:
 def _by_index(entry: Fields) -> int:
     index: int = entry["index"]
     return index
+
+
+def _is_committed(item: AuditItem) -> bool:
+    entry = item.entry
+    return commit(entry.salt, entry.core) == Record.decode(entry.record).core_commitment
 
 
 def _core(item: AuditItem) -> Core | None:

@@ -10,10 +10,13 @@ from seefen.protocol.statements import (
     Access,
     Ack,
     Activity,
+    Assign,
+    Case,
     Caseless,
     Denied,
     Manifest,
     Object,
+    Release,
     Search,
     Statement,
     Viewed,
@@ -28,8 +31,10 @@ def agrees(core: Core, statement: Statement) -> bool:
         return _refuses(core, statement)
     if isinstance(statement, Viewed):
         return _shows(core, statement)
+    if isinstance(statement, Release):
+        return _releases(core, statement)
     if not isinstance(statement, Activity):
-        return True  # a release has no signature of its own: the broker makes both
+        return True  # what is erased is judged by its own rule
     about = statement.object if isinstance(statement, Object | Access | Ack) else None
     why = ("", "", 0)
     if isinstance(statement, Access):
@@ -43,6 +48,33 @@ def agrees(core: Core, statement: Statement) -> bool:
         and core.case == statement.case.hex()
         and (core.case_n, core.device_n) == (statement.case_n, statement.device_n)
         and core.object == (about or b"").hex()
+        and _is_addressed(core, statement)
+    )
+
+
+def _is_addressed(core: Core, statement: Activity) -> bool:
+    """Tell whether a core names the recipients that its statement names, as far as it does.
+
+    The nodes that can read an object, or a key, follow from its case: auditors compare them.
+    """
+    match statement:
+        case Access():
+            return core.to == ()
+        case Assign():
+            return core.to == (statement.node,)
+        case Case():
+            return core.to == tuple(sorted({member.node for member in statement.members}))
+        case _:
+            return True
+
+
+def _releases(core: Core, release: Release) -> bool:
+    """Tell whether a core says of a release what the broker wrote: to whom, which, and why."""
+    return (
+        (core.node, core.to, core.under) == (release.node, (release.node,), release.under)
+        and (core.case, core.object) == (release.case.hex(), release.object.hex())
+        and (core.device, core.officer, core.purpose, core.basis) == ("", "", "", "")
+        and (core.case_n, core.device_n, core.emergency) == (0, 0, 0)
     )
 
 

@@ -17,6 +17,13 @@ def without_quorum(named: int) -> str:
     return f"{counted(named, 'witness', 'witnesses')} named, none required: split views possible"
 
 
+def in_order(alarms: tuple[Kept, ...], *found: tuple[int, str]) -> str:
+    """Return ``IN ORDER``, or how many of what stand against it; alarms until acknowledged."""
+    unanswered = sum(not one.acknowledged for one in alarms)
+    against = [counted(count, name) for count, name in ((unanswered, "alarm"), *found) if count]
+    return f"NOT IN ORDER: {', '.join(against)}" if against else "IN ORDER"
+
+
 @dataclass(frozen=True, slots=True)
 class Cosigned:
     """How far the witnesses have seen the log: what the newest head with their names on it says.
@@ -266,6 +273,7 @@ class ViewVerdict:
         acts: How many entries of each kind; ``gone`` were erased.
         whole: Whether every entry of the log must be shown.
         problems: What is wrong with single entries, and which have no opening.
+        alarms: All that this device keeps: one that nobody acknowledged stands against it, too.
     """
 
     of: str
@@ -280,6 +288,17 @@ class ViewVerdict:
     head: int
     at: int
     limits: tuple[str, ...]
+    alarms: tuple[Kept, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stands against it."""
+        return not self.problems and all(one.acknowledged for one in self.alarms)
+
+    @property
+    def sentence(self) -> str:
+        """``IN ORDER``, or what stands against it."""
+        return in_order(self.alarms, (len(self.problems), "problem"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,17 +351,10 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """``IN ORDER``, or what stands against it."""
-        return "IN ORDER" if self.ok else f"NOT IN ORDER: {self._against()}"
-
-    def _against(self) -> str:
-        unanswered = sum(not one.acknowledged for one in self.alarms)
-        found = (
-            (unanswered, "alarm"),
-            (len(self.problems), "problem"),
-            (len(self.gaps), "gap"),
+        return in_order(
+            self.alarms, (len(self.problems), "problem"), (len(self.gaps), "gap"),
             (len(self.manifests.problems), "difference"),
-        )
-        return ", ".join(counted(count, name) for count, name in found if count)
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

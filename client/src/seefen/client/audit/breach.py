@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from seefen.client.audit.admission import Admission, admission
+from seefen.client.audit.facts import Facts
 from seefen.client.audit.filters import case_id
 from seefen.client.audit.looking import Looking
 from seefen.client.audit.rowing import case_name
@@ -111,6 +112,7 @@ class Breaches(Looking):
 
         Raises:
             UntrustedError: No auditor, or the log itself is not what was signed.
+                ``unknown-case``: entries are about it, and this device knows no more.
             RefusedError: rule ``unknown-breach``: neither is known here; ``several-officers``;
                 ``aware``: the time is to come, or before 1970.
         """
@@ -136,7 +138,9 @@ class Breaches(Looking):
         """Return the case a text means, or the devices, all of one officer."""
         engine = self._engine
         try:
-            return case_id(engine, self.store, what), ()
+            case = case_id(engine, self.store, what)
+            engine.trust.require_state(bytes.fromhex(case))  # before a legal clock starts
+            return case, ()
         except RefusedError:
             found = tuple(_devices(engine, what))
         if not found:
@@ -222,11 +226,18 @@ class Breaches(Looking):
             if facts.act == "release" and id_ not in self._pushed(facts.idx):
                 continue
             names, whole = found.get(facts.case_id, ([], False))
-            name = f"{case_name(self._engine, facts.case_id)}#{facts.n}" if facts.object else ""
+            name = self._named(facts) if facts.object else ""
             if name and name not in names:
                 names.append(name)
             found[facts.case_id] = names, whole or not facts.object
         return {case: (tuple(names), whole) for case, (names, whole) in found.items()}
+
+    def _named(self, facts: Facts) -> str:
+        """Return the reference of what was opened; by its id, for its number is the broker's."""
+        sql = "SELECT n FROM object WHERE object = ?"
+        row = self._engine.vault.one(sql, bytes.fromhex(facts.object))
+        number = facts.n if row is None else row[0]
+        return f"{case_name(self._engine, facts.case_id)}#{number}"
 
     def _pushed(self, index: int) -> tuple[bytes, ...]:
         item = self.store.item(index)
@@ -262,7 +273,7 @@ class Breaches(Looking):
                 times, _ = readers.get((facts.node, officer), (0, 0))
                 readers[facts.node, officer] = times + 1, facts.at // 1000
             if facts.object:
-                names[f"{engine.name_of(state)}#{facts.n}"] = None
+                names[self._named(facts)] = None
         exposed = self._exposed(state, tuple(names), whole=False, stop=self.head, renewed=False)
         known = tuple(Reader(*who, *count) for who, count in sorted(readers.items()))
         return Breach(

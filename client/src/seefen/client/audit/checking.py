@@ -7,7 +7,7 @@ from seefen.client.audit.erasing import erasure_of
 from seefen.client.engine import Engine
 from seefen.client.trust import Taken
 from seefen.protocol.access import open_reason
-from seefen.protocol.case import Position
+from seefen.protocol.case import CaseState, Position
 from seefen.protocol.envelope import Opened, check_signed_by, open_envelope
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import AuditItem
@@ -20,9 +20,11 @@ from seefen.protocol.retention import READING_KINDS, check_erased
 from seefen.protocol.search import Account, check_search, open_account
 from seefen.protocol.statements import (
     Access,
+    CaseKey,
     Denied,
     Erased,
     Manifest,
+    Object,
     Release,
     Search,
     Viewed,
@@ -89,10 +91,11 @@ def _check_statement(engine: Engine, taken: Taken, latest: int) -> None:
             check_erased(erased, taken.core, taken.index, latest)
         case Viewed() as viewed:
             _check_viewed(engine, taken, viewed)
-        case Release():
-            pass  # the broker's own word, and the checkpoint over it
+        case Release() as release:
+            _check_released(engine, taken, release)
         case _:
             _check_author(engine, taken)
+            _check_recipients(engine, taken)
 
 
 def _check_author(engine: Engine, taken: Taken) -> None:
@@ -111,6 +114,35 @@ def _check_author(engine: Engine, taken: Taken) -> None:
             check_manifest(taken.opened, directory, Position(size, taken.index, at))
         case _:
             pass
+
+
+def _check_recipients(engine: Engine, taken: Taken) -> None:
+    """Check to whom an entry says that something went: else the register could leave a node out.
+
+    The officer signed for a generation of the key; who can read that, its case says.
+    """
+    match taken.opened.statement:
+        case CaseKey() as key:
+            readers = CaseState.covered_by(key, engine.directory)
+        case Object() as sent:
+            state = engine.trust.state(sent.case)
+            keys = () if state is None else state.generations
+            found = next((one.statement for one in keys if one.gen == sent.gen), None)
+            if found is None:
+                return  # a case that this device does not know, or not so far
+            readers = CaseState.covered_by(found, engine.directory)
+        case _:
+            return
+    if taken.core.to != tuple(sorted(readers)):
+        raise UntrustedError("it names other nodes than those that can read it", rule="core")
+
+
+def _check_released(engine: Engine, taken: Taken, release: Release) -> None:
+    """Check a release, the broker's own word: it went to devices of that node, in force then."""
+    size, at = taken.record.authority_size, taken.core.at // 1000
+    for id_ in release.devices:
+        if engine.directory.require_active(id_, size=size, at=at).node != release.node:
+            raise UntrustedError("it was released to a device of another node", rule="core")
 
 
 def _check_asked(engine: Engine, taken: Taken, denied: Denied) -> None:
@@ -145,19 +177,22 @@ def officers_of(engine: Engine, core: Core, statement: object) -> tuple[str, ...
     return tuple(dict.fromkeys(filter(None, found)))
 
 
-def reason_of(engine: Engine, statement: object) -> str | None:
-    """Return the reason of an access, None when it is sealed to others or there is none to seal."""
+def reason_of(engine: Engine, statement: object) -> tuple[str | None, str]:
+    """Return the reason of an access, and what is wrong with it.
+
+    (None, "") when it is sealed to others, or there is none to seal.
+    """
     if not isinstance(statement, Access):
-        return None
+        return None, ""
     for sealed in statement.reasons:
         mailbox = engine.directory.mailbox(sealed.node, "audit", gen=sealed.gen)
         seed = engine.mailbox_seed(sealed.node, "audit", sealed.gen)
         if mailbox is not None and seed is not None:
             try:
-                return open_reason(statement, mailbox, seed)
+                return open_reason(statement, mailbox, seed), ""
             except SeefenError as err:
-                return f"[{err}]"
-    return None
+                return None, str(err)
+    return None, ""
 
 
 def account_of(engine: Engine, search: Search) -> tuple[Account | None, str | None]:

@@ -2,7 +2,6 @@
 
 from typing import Final, TypedDict
 
-from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.filters import OPERATIONS
 from seefen.client.audit.store import Condition, Store
 from seefen.client.once import opened
@@ -55,5 +54,5 @@ def _searches(store: Store, start: int, stop: int | None) -> tuple[int, int, int
             continue
         search = opened(item.envelope, item.kind).statement
         if isinstance(search, Search):
-            found[2 if facts.purpose == AUDIT else int(search.automated)] += search.count
+            found[2 if facts.is_look else int(search.automated)] += search.count
     return found[0], found[1], found[2]

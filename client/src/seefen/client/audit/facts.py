@@ -47,6 +47,11 @@ class Facts(Struct, frozen=True):
     size: int
     problem: str
 
+    @property
+    def is_look(self) -> bool:
+        """Whether it is a look into the audit: a body that is opened with that purpose is none."""
+        return self.act == "search" and self.purpose == AUDIT
+
     def terms(self) -> Terms:
         """Yield each field and value that a filter finds it by."""
         single = (
@@ -87,7 +92,8 @@ def facts_of(engine: Engine, one: Checked, size: int) -> Facts:
         core.basis,
         " ".join(core.to),
         core.emergency,
-        reason_number(reason_of(engine, statement)),
+        # What does not fit its commitment is none: whoever seals rubbish has not said why.
+        reason_number(reason_of(engine, statement)[0]),
         size,
         one.problem,
     )

@@ -143,12 +143,12 @@ class Fetching:
                 )
         except UnreachableError:
             return None
-        entries = [item.entry for item in page.items if item.entry.index == index]
-        if not entries:
+        found = next((item for item in page.items if item.entry.index == index), None)
+        if found is None:
             return None
-        if self._check(page.items[0], signed).problem:
+        if self._check(found, signed).problem:
             await self.again(index, index + 1)  # what is shown now is what will be listed
-        return entries[0]
+        return found.entry
 
     async def _through(
         self, start: int, stop: int | None, progress: Progress, *, mark: bool
@@ -286,7 +286,27 @@ class Fetching:
                 late = (newest - facts.at) // 1000
                 problem = f"entry {facts.idx}: it is dated {late} s before the one before it"
                 facts = replace(facts, problem=problem)
+            facts = self._alone(facts, kept)
             if not facts.problem:
                 newest = facts.at
             kept.append((facts, item))
         return kept
+
+    def _alone(self, facts: Facts, before: Kept) -> Facts:
+        """Return an entry with what is wrong, if another one has its number (fault 20).
+
+        A broker has what a device signed, and could enter it again: he read once, it says twice.
+        """
+        if facts.problem or not facts.device_n:
+            return facts
+        number = (facts.device, facts.device_n)
+        sql = "SELECT idx FROM audited WHERE device = ? AND device_n = ? AND problem = ''"
+        there = {row[0] for row in self.store.run(sql, *number)}
+        there |= {
+            one.idx for one, _ in before if not one.problem and (one.device, one.device_n) == number
+        }
+        if not there - {facts.idx}:
+            return facts
+        other = min(there - {facts.idx})
+        said = f"its device gave the number {facts.device_n} once, and entry {other} has it"
+        return replace(facts, problem=f"entry {facts.idx}: {said}")

@@ -11,9 +11,10 @@ from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import TABLES
 
 # What is listed where no operation is asked for: who looked at what, and what is not proved.
+_UNPROVED: Final = ("proved", "no")
 READINGS: Final[Condition] = (
     ("act", "access"), ("act", "release"), ("act", "search"), ("act", "denied"), ("act", "gone"),
-    ("act", "erased"), ("act", "manifest"), ("act", "viewed"), ("proved", "no"),
+    ("act", "erased"), ("act", "manifest"), ("act", "viewed"), _UNPROVED,
 )  # fmt: skip
 # What an attempt may have lacked (`docs/spec/ledger.md`, 5).
 RULES: Final = (
@@ -68,7 +69,7 @@ class Filter:
 
 
 def conditions(engine: Engine, store: Store, wanted: Filter) -> list[Condition]:
-    """Return the conditions a filter stands for.
+    """Return the conditions a filter stands for; see :func:`or_unproved`.
 
     Raises:
         RefusedError: rule ``unknown-case``, ``unknown-device``, ``unknown-officer``,
@@ -84,7 +85,16 @@ def conditions(engine: Engine, store: Store, wanted: Filter) -> list[Condition]:
         found.append(tuple(("device", one) for one in devices(engine, wanted.device)))
     if wanted.outcome:
         found.append(tuple(("outcome", one) for one in outcomes(store, wanted.outcome)))
-    return [*found, *_operation(wanted.op)]
+    return [or_unproved(one) for one in (*found, *_operation(wanted.op))]
+
+
+def or_unproved(condition: Condition) -> Condition:
+    """Return a condition that what is not proved fulfils, too.
+
+    Whose it is, and what about, is nobody's word: else a broker that changes the case or the
+    officer in the text of a reading hides it from whoever asks for that case or officer.
+    """
+    return condition if _UNPROVED in condition else (*condition, _UNPROVED)
 
 
 def _check(engine: Engine, store: Store, wanted: Filter) -> None:
@@ -185,6 +195,9 @@ def month(text: str, engine_now: int) -> tuple[int, int]:
         first = datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC)
     except ValueError:
         raise RefusedError("a month is written 2026-03", rule="month") from None
+    if text != f"{first.year:04}-{first.month:02}":
+        # A month has one spelling: with two, two samples of it could wait for their seeds.
+        raise RefusedError("a month is written 2026-03", rule="month")
     if first.timestamp() > engine_now:
         raise RefusedError(f"{text} has not begun", rule="month")
     after = (first.replace(day=28) + timedelta(days=4)).replace(day=1)

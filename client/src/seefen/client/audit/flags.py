@@ -11,7 +11,7 @@ from statistics import median
 from typing import Final, Protocol, TypeAlias
 
 from seefen.client.assigned import assigned_before
-from seefen.client.audit.facts import AUDIT, Facts
+from seefen.client.audit.facts import Facts
 from seefen.client.engine import Engine
 from seefen.client.wording import counted, day
 
@@ -78,7 +78,7 @@ def flags(
 
 def _reads(one: Facts) -> bool:
     """Tell whether an officer did it himself: what is pushed to a watch comes by itself."""
-    return one.act == "access" or (one.act == "search" and one.purpose == AUDIT)
+    return one.act == "access" or one.is_look
 
 
 def _day(one: Facts) -> int:
@@ -112,7 +112,7 @@ class _Volume:
     def see(self, one: Facts, officer: str, *, counts: bool) -> None:
         if not _reads(one) or not officer:
             return
-        key, date = (officer, one.purpose == AUDIT), _day(one)
+        key, date = (officer, one.is_look), _day(one)
         self._days[key][date] += 1
         if counts:
             self._entries[(*key, date)].add(one.idx)

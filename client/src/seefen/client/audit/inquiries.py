@@ -1,10 +1,12 @@
 """Inquiries: one entry, one case, the register, a sample, flags. Each is entered itself."""
 
+from msgspec.structs import replace
+
 from seefen.client.audit import flags as rules
 from seefen.client.audit import sampling
 from seefen.client.audit.counting import READ
 from seefen.client.audit.facts import AUDIT, Facts
-from seefen.client.audit.filters import case_id
+from seefen.client.audit.filters import case_id, or_unproved
 from seefen.client.audit.filters import month as months
 from seefen.client.audit.looking import Looking, needing_the_broker, once
 from seefen.client.audit.own import require_owner
@@ -15,6 +17,7 @@ from seefen.client.audit.showing import entry_view, proof_of
 from seefen.client.audit.store import Condition
 from seefen.client.findings import AuditRow, CaseAudit, EntryView
 from seefen.protocol.errors import RefusedError
+from seefen.protocol.suite import random_bytes
 
 CASE_ROWS = 1000
 # Who saw what when, and who was given the means to: no acknowledgements, which say less.
@@ -62,7 +65,7 @@ class Inquiries(Looking):
         else:
             owned = require_owner(self._engine, case)
             problems, wanted = await self._fetching.of_case(owned), owned.hex()
-        conditions: tuple[Condition, ...] = ((("case_id", wanted),), _SEEN)
+        conditions = (or_unproved((("case_id", wanted),)), or_unproved(_SEEN))
 
         def look() -> CaseAudit:
             found, more = self.store.find(conditions, start=after + 1, limit=limit)
@@ -198,7 +201,7 @@ class Inquiries(Looking):
         start, stop = self.span(month)
         stop = self.head if stop is None else stop
         size = self.head + sampling.AHEAD
-        made = Rule(count, start, stop, size, None)
+        made = Rule(count, start, stop, size, None, random_bytes(sampling.NONCE).hex())
         if not self._readings(made):
             raise RefusedError(
                 f"no reading {f'of {month}' if month else 'at all'} is proved here: there is "
@@ -213,7 +216,7 @@ class Inquiries(Looking):
                 "try again when the broker is back",
                 rule="unreachable",
             )
-        made = Rule(count, start, stop, size, entry)
+        made = replace(made, entry=entry)
         sampling.keep_rule(self._engine, month, made)
         return self._sample(made, "", ())
 
@@ -228,7 +231,7 @@ class Inquiries(Looking):
     def _sample(self, made: Rule, root: str, rows: tuple[AuditRow, ...]) -> Sample:
         return Sample(
             made.count, made.start, made.stop, made.size, made.entry, root, rows, self.head,
-            self._readings(made),
+            self._readings(made), made.nonce if root else "",
         )  # fmt: skip
 
     def _readings(self, made: Rule) -> int:
@@ -243,7 +246,7 @@ def _readers(found: list[Facts]) -> tuple[tuple[str, str, int], ...]:
     """Return node, officer and number of readings; what was pushed counts for each on watch."""
     counted: dict[tuple[str, str], int] = {}
     for one in found:
-        if one.act in ("access", "release"):
+        if one.act in ("access", "release") and not one.problem:
             for officer in one.officer.split() or [""]:
                 counted[one.node, officer] = counted.get((one.node, officer), 0) + 1
     return tuple((node, officer, n) for (node, officer), n in sorted(counted.items()))

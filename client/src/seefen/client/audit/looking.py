@@ -77,6 +77,11 @@ class Looking:
         return self._fetching.store
 
     @property
+    def unproved(self) -> int:
+        """How many entries here are not proved: none of them is counted anywhere."""
+        return self.store.wrong
+
+    @property
     def head(self) -> int:
         """The size of the log that this device has proved."""
         return self._engine.trust.head("activity").size

@@ -4,7 +4,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
-from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.rowing import case_name
 from seefen.client.audit.store import Condition, Store
 from seefen.client.engine import Engine
@@ -137,7 +136,7 @@ def processing(engine: Engine, store: Store, start: int = 0, stop: int | None = 
     bases: dict[str, int] = defaultdict(int)
     own: tuple[Condition, ...] = (*_READ, (("node", engine.node),))
     for facts in store.each(own, start=start, stop=stop):
-        if facts.act in ("access", "search") and facts.purpose != AUDIT:
+        if facts.act in ("access", "search") and not facts.is_look:
             purposes[facts.purpose] += 1
             bases[facts.basis] += 1
     states = [engine.trust.require_state(case) for case in engine.vault.cases()]

@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 
 from seefen.client.alarms import Kept
 from seefen.client.audit.erasing import YEARS, erasures
-from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.filters import month as months
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.looking import Looking
@@ -173,7 +172,7 @@ def _why(looking: Looking, start: int, stop: int | None) -> Lines:
         (("act", "access"), ("act", "search")), (("proved", "yes"),),
     )  # fmt: skip
     for facts in looking.store.each(asked, start=start, stop=stop):
-        if facts.purpose != AUDIT:
+        if not facts.is_look:
             stated[facts.purpose, facts.basis] += 1
     found = sorted(stated.items(), key=_most)
     return tuple((f"{why} · {basis}", str(n)) for (why, basis), n in found) or (("none", "0"),)

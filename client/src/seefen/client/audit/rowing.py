@@ -57,13 +57,13 @@ def row_of_entry(engine: Engine, store: Store, facts: Facts, head: int) -> Audit
         node=facts.node,
         officer=", ".join(facts.officer.split()),
         device=facts.device,
-        what=_what(engine, facts),
+        what=_what(engine, facts, account),
         ref=_ref(number, facts, row),
         case=number,
         type=cover.type if cover else "",
         purpose=facts.purpose,
         basis=facts.basis,
-        reason=reason_of(engine, statement) if account is None else account.reason,
+        reason=_reason(engine, statement) if account is None else account.reason,
         emergency=bool(facts.emergency),
         proved=not facts.problem,
         size=head,
@@ -84,8 +84,19 @@ def row_of_entry(engine: Engine, store: Store, facts: Facts, head: int) -> Audit
     )
 
 
-def _what(engine: Engine, facts: Facts) -> str:
-    if facts.purpose == AUDIT:
+def _reason(engine: Engine, statement: object) -> str | None:
+    reason, problem = reason_of(engine, statement)
+    return f"[{problem}]" if problem else reason
+
+
+def _what(engine: Engine, facts: Facts, account: SearchView | None) -> str:
+    """Say what was done; what is opened or sought with the purpose ``audit`` is no look into it."""
+    if account is None:
+        is_look = facts.is_look  # under a view, say: no more is shown there
+    else:
+        sought = account.sought or ()
+        is_look = facts.purpose == AUDIT and all(one.what == AUDIT for one in sought)
+    if is_look:
         return "looked into the audit"
     if facts.act != GONE:
         return WHAT.get(facts.act, facts.act)
@@ -175,7 +186,8 @@ def reads_reason(engine: Engine, store: Store, facts: Facts) -> bool:
     statement = _statement(store, facts)
     if isinstance(statement, Search):
         return account_of(engine, statement)[0] is not None
-    return reason_of(engine, statement) is not None
+    reason, problem = reason_of(engine, statement)
+    return reason is not None or bool(problem)
 
 
 def rows_of(engine: Engine, store: Store, found: list[Facts], head: int) -> Iterator[AuditRow]:

@@ -1,8 +1,10 @@
 """Samples: readings drawn by nobody. The rule is written down before its seed can be known.
 
 What is drawn is fixed in the log, as an entry of the auditor's own, together with a size that
-the log has not reached. The root at that size is the seed: it depends on entries of others that
-were not made yet. Whoever has the same entries draws the same ones.
+the log has not reached. The seed is made of two things that nobody knows both of before: the root
+at that size, for it depends on entries of others that were not made yet; and a number that stands
+in the rule, sealed to the auditors. By the root alone the broker could choose: it draws the salt
+of the last entry, as often as it likes. Whoever has the same entries draws the same ones.
 
 One rule of an officer waits for its seed at a time, of a period: with several he could take the
 seed that suits him. The log is asked which one waits, for it has those of his other devices too,
@@ -27,21 +29,27 @@ from seefen.protocol.ledger.tree import CompactRange, leaf_hash
 
 AHEAD: Final = 16  # entries between the rule and its seed; the rule itself is one of them
 MOST: Final = 500
+NONCE: Final = 16  # bytes
 _SEED: Final = b"seefen/1/audit-sample\x00"
-_SETTING: Final = "audit/sample"
+_SETTING: Final = "audit/sample-rule"
 _SAID: Final = re.compile(
-    r"sample of (\d+)(?:, month (\S+))?, entries (\d+) to (\d+), to be drawn by the root at (\d+)"
+    r"sample of (\d+)(?:, month (\S+))?, entries (\d+) to (\d+), to be drawn by the root at (\d+) "
+    r"and the number ([0-9a-f]{32})"
 )
 
 
 class Rule(Struct, frozen=True, array_like=True):
-    """What is drawn: ``count`` readings with ``start <= index < stop``, by the root at ``size``."""
+    """What is drawn: ``count`` readings with ``start <= index < stop``, by the root at ``size``.
+
+    ``nonce`` (hex) is what the broker does not know.
+    """
 
     count: int
     start: int
     stop: int
     size: int
     entry: int | None
+    nonce: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +58,7 @@ class Sample:
 
     Attributes:
         entry: Where in the log the rule stands; None while it waits for the broker.
-        root: The seed, in hex; empty while it is not known.
+        root: The seed, in hex, with ``nonce``; both are empty while it is not known.
     """
 
     count: int
@@ -62,6 +70,7 @@ class Sample:
     rows: tuple[AuditRow, ...]
     head: int
     of: int
+    nonce: str = ""
 
 
 def rule(engine: Engine, month: str, count: int) -> Rule | None:
@@ -86,7 +95,7 @@ def said(made: Rule, month: str) -> str:
     of = f", month {month}" if month else ""
     return (
         f"sample of {made.count}{of}, entries {made.start} to {made.stop - 1}, "
-        f"to be drawn by the root at {made.size}"
+        f"to be drawn by the root at {made.size} and the number {made.nonce}"
     )
 
 
@@ -98,7 +107,7 @@ def rules_in(entries: Iterable[AuditRow], month: str) -> list[Rule]:
             match = _SAID.fullmatch(one.query)
             if match is not None and (match[2] or "") == month:
                 count, start, last, size = (int(match[n]) for n in (1, 3, 4, 5))
-                found.append(Rule(count, start, last + 1, size, row.index))
+                found.append(Rule(count, start, last + 1, size, row.index, match[6]))
     return found
 
 
@@ -121,7 +130,7 @@ def root_at(engine: Engine, size: int) -> bytes | None:
 
 def draw(store: Store, made: Rule, root: bytes) -> list[int]:
     """Return the indices of a sample in order: those with the smallest hashes of seed and index."""
-    seed = _SEED + root + made.size.to_bytes(8, "big")
+    seed = _SEED + root + made.size.to_bytes(8, "big") + bytes.fromhex(made.nonce)
 
     def rank(index: int) -> bytes:
         return sha256(seed + index.to_bytes(8, "big")).digest()

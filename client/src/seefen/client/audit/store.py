@@ -100,9 +100,14 @@ class Store:
     @property
     def count(self) -> tuple[int, int]:
         """How many entries are here, and how many of them are not proved."""
-        wrong = self.run("SELECT count(*) FROM audited WHERE problem <> ''")[0][0]
+        wrong = self.wrong
         # By the bitmaps: counted one by one, ten million rows would be read for it.
         return self.count_of(((("proved", "yes"),),)) + wrong, wrong
+
+    @property
+    def wrong(self) -> int:
+        """How many entries that are here are not proved."""
+        return int(self.run("SELECT count(*) FROM audited WHERE problem <> ''")[0][0])
 
     @property
     def ends(self) -> tuple[int, int]:

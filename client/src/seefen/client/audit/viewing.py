@@ -126,6 +126,7 @@ class Viewing(Looking):
                 rows, rows[-1].index if more else None, self.head,
                 self._engine.directory.root.quorum,
                 fresh=fresh, asked=str(wanted), behind=after, of=self.of,
+                named=len(self._engine.directory.root.witnesses),
             )  # fmt: skip
 
         return await self.entered(f"list of {self.of or ALL}: {wanted}", look, _rows)
@@ -171,6 +172,7 @@ class Viewing(Looking):
                 head=self.head,
                 at=engine.now(),
                 limits=LIMITS if whole else (*LIMITS, PART),
+                alarms=alarms.kept(engine.vault),
             )
 
         return await self.entered(f"verdict of {self.of or ALL}", look, once)

@@ -61,10 +61,12 @@ def verdict(
     if context.invoked_subcommand is not None:
         return
     if of is not None:
+        if month:
+            raise UsageError("a view is judged whole", "leave out --month: its period is shown")
         _viewed(context, of)
         return
     chosen = month or this_month(int(times.now().timestamp()))
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         found = session.do(lambda client: client.audit.verdict(chosen))
         session.screen.show(found, audits.verdict)
     if not found.ok:
@@ -72,10 +74,10 @@ def verdict(
 
 
 def _viewed(context: typer.Context, of: str) -> None:
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         found = session.do(lambda client: client.audit.view(of).verdict())
         session.screen.show(found, audits.viewed)
-    if found.problems:
+    if not found.ok:
         raise typer.Exit(REFUSED)
 
 
@@ -85,6 +87,13 @@ def _operation(text: str) -> str:
             f"'{safe(text)}' is not an operation", f"one of: {', '.join(OPERATIONS)}, all"
         )
     return text
+
+
+def _some(text: str) -> str:
+    """Refuse nothing at all: a variable of a script that is empty would list everything."""
+    if not text.strip():
+        raise UsageError("a filter is empty", "leave the option out, or say what is wanted")
+    return text.strip()
 
 
 @group.command("list")
@@ -106,14 +115,24 @@ def list_(
     node: Annotated[
         str | None, typer.Option(parser=node_name, metavar="NODE", help="Readers of one node.")
     ] = None,
-    officer: Annotated[str | None, typer.Option(help="One officer, o-7f31.")] = None,
-    device: Annotated[str | None, typer.Option(help="One device: the beginning of its id.")] = None,
+    officer: Annotated[
+        str | None, typer.Option(parser=_some, metavar="OFFICER", help="One officer, o-7f31.")
+    ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(parser=_some, metavar="ID", help="One device: the beginning of its id."),
+    ] = None,
     op: Annotated[
         str | None,
         typer.Option(parser=_operation, metavar="OP", help="consult, disclose, ..., or all."),
     ] = None,
-    outcome: Annotated[str, typer.Option(help="ok, denied, or the rule that refused.")] = "",
-    basis: Annotated[str, typer.Option(help="A legal basis, by its code.")] = "",
+    outcome: Annotated[
+        str | None,
+        typer.Option(parser=_some, metavar="RULE", help="ok, denied, or the rule that refused."),
+    ] = None,
+    basis: Annotated[
+        str | None, typer.Option(parser=_some, metavar="CODE", help="A legal basis, by its code.")
+    ] = None,
     to: Annotated[
         str | None, typer.Option(parser=node_name, metavar="NODE", help="A node that received.")
     ] = None,
@@ -128,8 +147,8 @@ def list_(
     wanted = Filter(
         since=None if since is None else int(since.timestamp()),
         until=None if until is None else int(until.timestamp()),
-        node=node, officer=officer, device=device, case=case, op=op or "", outcome=outcome,
-        basis=basis, to=to, emergency=emergency,
+        node=node, officer=officer, device=device, case=case, op=op or "", outcome=outcome or "",
+        basis=basis or "", to=to, emergency=emergency,
     )  # fmt: skip
 
     async def found(client: Client) -> AuditPage:
@@ -137,7 +156,7 @@ def list_(
             return await client.audit.view(of).page(wanted, after=after, limit=limit)
         return await client.audit.page(wanted, after=after, limit=limit)
 
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         page = session.do(found)
         session.screen.show(page, inquiries.page)
     require_proved(page.rows)
@@ -162,7 +181,7 @@ def acknowledge(
         raise UsageError(
             "why it is no alarm any more is missing", '--why "an old backup was put back"'
         )
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         kept = session.do(lambda client: client.audit.acknowledge(name, why))
         session.screen.show(kept, audits.acknowledged)
 
@@ -170,7 +189,7 @@ def acknowledge(
 @group.command()
 def verify(context: typer.Context) -> None:
     """Check every entry of the log against its checkpoint: seefen audit verify."""
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         with session.screen.progress(counted=True) as progress:
             report = session.do(lambda client: client.audit.verify(progress))
         session.screen.show(report, audits.verified)

@@ -8,6 +8,7 @@ import typer
 
 from seefen.client.audit.persons import PACK_LIMIT, read_pack
 from seefen.client.cli.arguments import UsageError, existing_file, new_file
+from seefen.client.cli.audit_inquiries import require_whole
 from seefen.client.cli.saving import save
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import persons
@@ -53,6 +54,7 @@ def person(
                 raise RefusedError("nothing was answered", rule="other-person")
             answer = session.do(lambda client: client.audit.person_seen(pack))
             session.screen.show(answer, persons.answer)
+            require_whole(session)
         return
     if output is None:
         raise UsageError("where the references go is missing", "-o person.json")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from seefen.client.cli.arguments import UsageError
+from seefen.client.cli.audit_inquiries import require_whole
 from seefen.client.cli.paint import safe
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import breaches
@@ -45,6 +46,7 @@ def breach(
     if not what.strip():
         raise UsageError("whose breach is missing", "seefen breach o-2b9f, or a case")
     since = None if aware is None else int(aware.timestamp())
-    with opened(context) as session:
+    with opened(context, doubting=True) as session:
         found = session.do(lambda client: client.audit.breach(what.strip(), since))
         session.screen.show(found, breaches.breaches)
+        require_whole(session)

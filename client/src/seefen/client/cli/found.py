@@ -13,6 +13,7 @@ from seefen.client.cli import passphrases
 from seefen.client.cli.arguments import UsageError, existing_file, folder
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views import joining as views
+from seefen.protocol.ledger.quorum import witness_name
 
 MOST_KEYS = 16
 MOST_WITNESSES = 32
@@ -33,7 +34,9 @@ def witness(
 ) -> None:
     """Make the key of a witness, on the machine that will run it: seefen witness -o witness."""
     card = founding.make_witness(out or context.obj.home / witnessing.FOLDER)
-    Screen.of(context).show({"card": str(card)}, views.witness)
+    name = witness_name("", founding.read_witness(card))  # of which network is not known yet
+    said = {"card": str(card), "id": name.rpartition("/")[2]}
+    Screen.of(context).show(said, views.witness)
 
 
 def found(

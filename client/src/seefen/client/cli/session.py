@@ -34,7 +34,7 @@ from seefen.client.cli.settings import settings
 from seefen.client.cli.unlock import kept_keys, require_device
 from seefen.client.keyfile import NAME, DeviceKeys, read_key_file
 from seefen.client.patience import GLANCE
-from seefen.protocol.errors import RefusedError
+from seefen.protocol.errors import MalformedError, RefusedError, UntrustedError
 
 T = TypeVar("T")
 _LOOK: Final = 0.2  # seconds
@@ -88,18 +88,19 @@ def host(client: Client | None, loop: asyncio.AbstractEventLoop | None) -> None:
 
 @contextmanager
 def opened(
-    context: typer.Context, *, synced: bool = True, glance: bool = False
+    context: typer.Context, *, synced: bool = True, glance: bool = False, doubting: bool = False
 ) -> Generator[Session]:
     """Open the client of this machine for a command, and close it again.
 
     Args:
         synced: Fetch what is new first. Without the broker a command works on the vault.
         glance: It looks at the own vault: a line that hangs is not waited for.
+        doubting: It looks whether the log is in order: that it is not must not be its end.
     """
     screen = Screen.of(context)
     if _lent.client is not None and _lent.loop is not None:
         session = Session(_lent.client, _lent.loop, screen)
-        _prepare(session, synced=synced)
+        _prepare(session, synced=synced, doubting=doubting)
         yield session
         return
     home = settings(context).home
@@ -108,7 +109,7 @@ def opened(
     with turns.taken(home), _living(_when_free(home, keys, patience)) as living:
         session = Session(living.client, living.loop, screen)
         # Opening has fetched what is new, unless the broker did not let it.
-        _prepare(session, synced=synced and not living.client.online)
+        _prepare(session, synced=synced and not living.client.online, doubting=doubting)
         yield session
 
 
@@ -183,9 +184,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def _prepare(session: Session, *, synced: bool) -> None:
-    if synced:
-        session.do(lambda client: client.sync())
+def _prepare(session: Session, *, synced: bool, doubting: bool = False) -> None:
+    doubt = _doubt(session, doubting=doubting) if synced else ""
     alarms, online = session.do(lambda client: (client.alarms, client.online))
     if online:
         session.do(lambda client: client.house.prepare())
@@ -194,8 +194,25 @@ def _prepare(session: Session, *, synced: bool) -> None:
         session.screen.say(alarm("ALARM  ", alarms[-1]))
         if len(alarms) > 1:
             session.screen.say(alarm(f"and {len(alarms) - 1} more: seefen status"))
-    if not online:
+    if doubt:
+        session.screen.say(alarm("NOT BELIEVED  ", doubt))
+    elif not online:
         session.screen.say(dim("The broker cannot be reached: this is what the vault holds."))
+
+
+def _doubt(session: Session, *, doubting: bool) -> str:
+    """Fetch what is new; return what of it is not believed, where that is no end of the command.
+
+    An alarm is raised where it is found, and nothing of it was stored. Else one entry that was
+    spoilt would keep an auditor from the very page that names it.
+    """
+    try:
+        session.do(lambda client: client.sync())
+    except (UntrustedError, MalformedError) as err:
+        if not doubting:
+            raise
+        return str(err)
+    return ""
 
 
 def _keys(context: typer.Context, screen: Screen, home: Path) -> DeviceKeys:

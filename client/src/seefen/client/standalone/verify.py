@@ -29,6 +29,7 @@ import signal
 import sys
 import zipfile
 from datetime import datetime, timezone
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -109,8 +110,7 @@ def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
 def _signers(message: bytes, signatures: Any, keys: Any) -> int:
     """Return how many of the keys have signed, by their Ed25519 halves."""
     ids = {hashlib.sha256(key).digest(): key[:32] for key in keys}
-    good = {id_ for id_, one in signatures if id_ in ids and ed25519(ids[id_], message, one[:64])}
-    return len(good)
+    return len({i for i, one in signatures if i in ids and ed25519(ids[i], message, one[:64])})
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -204,7 +204,7 @@ def _right(here: int, last: int) -> tuple[int, int]:
 def check_inclusion(leaf: bytes, index: int, head: Head, proof: list[bytes]) -> None:
     """Check that a leaf stands in a tree (RFC 9162, section 2.1.3.2)."""
     here, last, found = index, head.size - 1, leaf
-    good = 0 <= index < head.size and {len(one) for one in (leaf, head.root, *proof)} == {32}
+    good = 0 <= index < head.size and {*map(len, (leaf, head.root, *proof))} == {32}
     for one in proof if good else ():
         good = good and last > 0
         if here & 1 or here == last:
@@ -266,8 +266,7 @@ def as_csv(entries: list[dict[str, Any]]) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    for entry in entries:
-        cells = _cells(entry)
+    for cells in map(_cells, entries):
         writer.writerow([_FORMULA.sub("'", str(cells.get(name, ""))) for name in COLUMNS])
     return ("\ufeff" + out.getvalue()).encode()  # spreadsheets read no UTF-8 without that mark
 
@@ -307,8 +306,8 @@ def _item(data: bytes, at: int) -> tuple[Any, int]:
     if number >= 24:
         more = 1 << (number - 24)
         number, at = int.from_bytes(data[at : at + more], "big"), at + more
-    if kind == 0 or (kind, number) == (7, 22):
-        return (None if kind else number), at
+    if kind == 0 or (kind == 7 and 20 <= number <= 22):
+        return (number if kind == 0 else (False, True, None)[number - 20]), at
     if kind in (2, 3):
         piece = data[at : at + number]
         return (piece if kind == 2 else piece.decode()), at + number
@@ -339,6 +338,9 @@ def check_entry(entry: dict[str, Any], keys: dict[str, Any]) -> None:
     core = json.loads(text)
     if as_text(core) != entry["core"] or core["act"] != entry["kind"]:
         wrong("the text has another spelling, or is about another act")
+    follows = DOES.get(core["act"], "consult"), core["act"] != "denied"
+    if (core["op"], core["outcome"] == "ok") != follows:
+        wrong("the text says of its act what does not follow from it")
     detail = entry.get("detail")
     if detail and commitment(detail["salt"], bytes.fromhex(detail["data"])) != record[57:]:
         wrong("the reason or its salt is not the one that the log committed to")
@@ -350,9 +352,27 @@ def check_entry(entry: dict[str, Any], keys: dict[str, Any]) -> None:
         _check_statement(envelope, core, keys)
 
 
+_CASE = {"case": 4, "node": 5, "device": 6, "device_n": 7, "case_n": 8}
+_NO_CASE = {"node": 4, "device": 5, "device_n": 6}
+SAYS: dict[str, dict[str, int]] = {  # where a statement holds what the text says of it
+    "access": {**_CASE, "object": 12, "purpose": 15, "basis": 16, "emergency": 17},
+    "search": {**_NO_CASE, "purpose": 12, "basis": 13}, "manifest": _NO_CASE,
+    "object": {**_CASE, "object": 11}, "ack": {**_CASE, "object": 11}, "erased": {},
+    "denied": {"node": 4, "device": 5, "outcome": 7, "case": 8, "object": 9},
+    "release": {"case": 4, "object": 5, "node": 6}, "viewed": {"node": 5, "device": 6},
+}  # fmt: skip
+DOES = {"ack": "collect", "case": "alter", "erased": "erase", "object": "disclose",
+        "casekey": "disclose", "assign": "disclose", "release": "disclose"}  # fmt: skip
+
+
 def _check_statement(envelope: bytes, core: dict[str, Any], keys: dict[str, Any]) -> None:
     if hashlib.sha256(envelope).hexdigest() != core["req"]:
         wrong("the signed statement is not the one that the text names")
+    said = cbor(cbor(envelope)[0])
+    for name, place in SAYS.get(core["act"], _CASE).items():
+        value = "" if said[place] is None else said[place]
+        if core[name] != (value.hex() if isinstance(value, bytes) else value):
+            wrong(f"the text has another {name} than the signed statement")
     if core["device"] and core["act"] != "viewed":  # that one is the broker's own word
         _check_author(envelope, core["act"], keys, core["device"])
 
@@ -382,18 +402,15 @@ class Export:
     def __init__(
         self, files: dict[str, bytes], log_key: bytes | None, net: bytes | None = None
     ) -> None:
-        self.files = files
-        self.log_key = log_key
-        self.known_net = net
-        self.net = b""  # as the root statements here give it
+        self.files, self.log_key, self.known_net = files, log_key, net
         self.findings: list[str] = []
         self.keys: dict[str, Any] = {}
         self.entries: list[dict[str, Any]] = []
-        self.origin, self.public = "", b""
+        self.origin, self.public, self.exporter = "", b"", ""
+        self.net = b""  # as the root statements here give it
         self.witnesses: list[tuple[str, int, bytes]] = []
         self.quorum, self.unchecked = 0, 0
         self.signed: list[str] = []  # names of witnesses
-        self.exporter = ""
         self.heads: dict[str, Head] = {}
         self.final = Head("", 0, b"", 0)
 
@@ -427,10 +444,8 @@ class Export:
         return self.files[name]
 
     def _manifest(self) -> None:
-        listed: dict[str, str] = {}
-        for line in self._file("MANIFEST.sha256").decode().splitlines():
-            value, _, name = line.partition("  ")
-            listed[name] = value
+        lines = self._file("MANIFEST.sha256").decode().splitlines()
+        listed = {name: value for value, _, name in (line.partition("  ") for line in lines)}
         for name in sorted({*listed, *self.files} - {"MANIFEST.sha256", "MANIFEST.sig"}):
             if name not in self.files:
                 self.findings.append(f"{name} is missing: the manifest names it")
@@ -470,7 +485,9 @@ class Export:
         # Whoever holds the log's key can make up a root, and witnesses of his own with it.
         if self.known_net not in (None, net):
             wrong(f"this is of the network {net.hex()}, not of the one you know")
-        named = [f"{root[8]}/activity", root[11], _witnesses(root), root[14]]
+        ids = [(hashlib.sha256(public).hexdigest()[:16], public[:32]) for public in root[13]]
+        witnesses = [(f"{root[8]}/witness/{id_}", key) for id_, key in ids]  # spec, section 7
+        named = [f"{root[8]}/activity", root[11], witnesses, root[14]]
         if named != [self.origin, self.public, [one[::2] for one in self.witnesses], self.quorum]:
             wrong("the policy is not the one of the root statement")
 
@@ -500,8 +517,7 @@ class Export:
                 signed_by(note, name, kind, public)
                 self.signed.append(name)
                 self.unchecked += lines - 1
-        count = len(self.signed)
-        if count < self.quorum:
+        if (count := len(self.signed)) < self.quorum:
             wrong(f"{count} witnesses cosigned the checkpoint, and {self.quorum} are needed")
 
     def _head(self, note: str) -> Head:
@@ -544,29 +560,21 @@ class Export:
         """The broker writes the times: along the log they never go back, nor past its head."""
         before = 0
         for entry in self.entries:
-            at = json.loads(entry["core"])["at"] // 1000
+            at, where = json.loads(entry["core"])["at"] // 1000, f"entry {entry['index']}: "
             if at < before:
-                said = "it is dated before the one it follows"
-                self.findings.append(f"entry {entry['index']}: {said}")
+                self.findings.append(f"{where}it is dated before the one it follows")
             if at > self.final.time + SLACK:
-                self.findings.append(f"entry {entry['index']}: it is dated after the checkpoint")
+                self.findings.append(f"{where}it is dated after the checkpoint")
             before = max(at, before)
 
     def _whole(self) -> None:
         wanted = {f"proofs/{entry['index']}.tlog-proof" for entry in self.entries}
-        for name in sorted(name for name in self.files if name.startswith("proofs/")):
-            if name not in wanted:
-                self.findings.append(f"{name} is there, and its entry is not: it was removed")
+        alone = sorted({name for name in self.files if name.startswith("proofs/")} - wanted)
+        self.findings += [f"{one} is there, and its entry is not: it was removed" for one in alone]
 
     def _table(self) -> None:
         if as_csv(self.entries) != self._file("entries.csv"):
             wrong("the table does not say what the entries say")
-
-
-def _witnesses(root: list[Any]) -> list[tuple[str, bytes]]:
-    """Return name and Ed25519 key of each witness of a root statement (spec, section 7)."""
-    ids = [(hashlib.sha256(public).hexdigest()[:16], public[:32]) for public in root[13]]
-    return [(f"{root[8]}/witness/{id_}", key) for id_, key in ids]
 
 
 def read_files(path: Path) -> dict[str, bytes]:
@@ -622,8 +630,7 @@ def _two_roots(roots: list[Head]) -> list[str]:
     return [
         f"FORK: the key of {one.origin} signed two logs: over {one.size} entries one has the root "
         f"{one.root.hex()}, the other {two.root.hex()}; one log has one root at each size"
-        for place, one in enumerate(roots)
-        for two in roots[place + 1 :]
+        for one, two in combinations(roots, 2)
         if one[:2] == two[:2] and one.root != two.root
     ]
 
@@ -633,40 +640,33 @@ def _two_times(heads: list[Head]) -> list[str]:
         f"REWIND: the key of {one.origin} signed {one.size} entries at {when(one.time)}, and at "
         f"{when(two.time)} that its newest head has {two.size}: it got shorter, or one of these "
         "times is false"
-        for place, one in enumerate(heads)
-        for two in heads[place + 1 :]
+        for one, two in combinations(heads, 2)
         if one.origin == two.origin and one.time + APART < two.time and one.size > two.size
     ]
 
 
 def _two_records(shown: list[tuple[int, bytes, Head]]) -> list[str]:
-    found: list[str] = []
-    for place, (index, record, head) in enumerate(shown):
-        for other, changed, under in shown[place + 1 :]:
-            if (index, head.origin) == (other, under.origin) and record != changed:
-                found.append(
-                    f"CHANGED ENTRY: entry {index} of {head.origin} stands as {record.hex()} "
-                    f"under its signed head of {head.size}, and as {changed.hex()} under its "
-                    f"signed head of {under.size}"
-                )
-    return found
+    return [
+        f"CHANGED ENTRY: entry {index} of {head.origin} stands as {record.hex()} under its signed "
+        f"head of {head.size}, and as {changed.hex()} under its signed head of {under.size}"
+        for (index, record, head), (other, changed, under) in combinations(shown, 2)
+        if (index, head.origin) == (other, under.origin) and record != changed
+    ]
 
 
 def _withheld(shown: list[tuple[int, bytes, Head]], heads: list[Head]) -> list[str]:
     """A record says how long the authority log was: no later head of that log is shorter."""
-    found: list[str] = []
-    for index, record, head in shown:
-        if not head.origin.endswith("/activity") or len(record) != 89:
-            continue
-        needed, other = int.from_bytes(record[1:9], "big"), head.origin[:-8] + "authority"
-        found += [
-            f"WITHHELD: entry {index} of {head.origin}, signed at {when(head.time)}, was judged "
-            f"by {needed} statements of keys; at {when(late.time)} the same key signed that "
-            f"{other} has {late.size}: what lies between (a revocation, say) was withheld"
-            for late in heads
-            if late.origin == other and late.time > head.time + APART and late.size < needed
-        ]
-    return found
+    return [
+        f"WITHHELD: entry {index} of {head.origin}, signed at {when(head.time)}, was judged by "
+        f"{needed} statements of keys; at {when(late.time)} the same key signed that {late.origin} "
+        f"has {late.size}: what lies between (a revocation, say) was withheld"
+        for index, record, head in shown
+        if head.origin.endswith("/activity") and len(record) == 89
+        for needed in [int.from_bytes(record[1:9], "big")]
+        for late in heads
+        if late.origin == head.origin[:-8] + "authority"
+        if late.time > head.time + APART and late.size < needed
+    ]
 
 
 # --- the command -----------------------------------------------------------------------------
@@ -685,8 +685,8 @@ def cosigned(export: Export) -> str:
     """Say how many witnesses cosigned the checkpoint."""
     if not export.quorum:
         return "no witness is needed: the broker may have shown others another log"
-    of = f"{len(export.witnesses)} witnesses, {export.quorum} needed"
-    return f"cosigned by {len(export.signed)} of {of} (Ed25519)"
+    signed, of = len(export.signed), len(export.witnesses)
+    return f"cosigned by {signed} of {of} witnesses, {export.quorum} needed (Ed25519)"
 
 
 def _good(export: Export) -> list[str]:
@@ -717,8 +717,7 @@ def check_export(path: Path, key: bytes | None, net: bytes | None = None) -> Ver
             f"WHO    device {export.exporter} made this export, and may have left entries out; "
             f"its key begins with {export.keys['devices'][export.exporter][:16]}"
         )
-    if not findings:
-        lines += _good(export)
+    lines += [] if findings else _good(export)
     lines.append(f"NET    {export.net.hex()}: {_known(net, 'the id of its network')}")
     lines.append(f"KEY    {export.public.hex()}: {_known(key, 'the key of the log')}")
     return Verdict(lines, not findings)
@@ -744,11 +743,8 @@ def _evidence(path: Path, key: bytes | None) -> dict[str, Any]:
 
 def check_evidence(paths: list[Path], key: bytes | None) -> Verdict:
     """Check files of evidence together: what they prove, and what they only say."""
-    try:
-        files = [_evidence(path, key) for path in paths]
-        found = proved(files)
-    except ODD as err:
-        wrong(f"these files are no evidence together ({type(err).__name__}: {err})")
+    files = [_evidence(path, key) for path in paths]
+    found = proved(files)  # each was read by itself: together nothing of it is odd
     lines = [f"SAID   {one.get('what', '')}" for one in files]
     lines += [f"PROVED {sentence}" for sentence in dict.fromkeys(found)]
     if not found:
@@ -760,7 +756,7 @@ def check_evidence(paths: list[Path], key: bytes | None) -> Verdict:
 def main(arguments: list[str]) -> int:
     """Check what is named; return the exit code."""
     named, paths = _read_words(arguments)
-    if not _is_question(named, paths):
+    if not paths:
         print(__doc__)
         return 2
     for word, value in named.items():
@@ -768,11 +764,9 @@ def main(arguments: list[str]) -> int:
             print(f"WRONG  {word} takes 64 digits of hex")
             return 2
     key, net = (bytes.fromhex(named[word]) if word in named else None for word in WORDS)
+    evidence = paths[0].suffix == ".json"
     try:
-        if paths[0].suffix == ".json":
-            verdict = check_evidence(paths, key)
-        else:
-            verdict = check_export(paths[0], key, net)
+        verdict = check_evidence(paths, key) if evidence else check_export(paths[0], key, net)
     except WrongError as err:
         verdict = Verdict([f"WRONG  {err}"], good=False)
     except OSError as err:
@@ -783,16 +777,8 @@ def main(arguments: list[str]) -> int:
     return 0 if verdict.good else 1
 
 
-def _is_question(named: dict[str, str], paths: list[Path]) -> bool:
-    """Tell whether all that is named is looked at: what is not would pass for good."""
-    evidence = [path for path in paths if path.suffix == ".json"]
-    if evidence:
-        return evidence == paths and "--net" not in named
-    return len(paths) == 1
-
-
 def _read_words(words: list[str]) -> tuple[dict[str, str], list[Path]]:
-    """Return what is known and the paths; no path when a word is one that is not known."""
+    """Return what is known and the paths; no path when something named would not be looked at."""
     named, paths, rest = dict[str, str](), list[Path](), iter(words)
     for word in rest:
         name, _, value = word.partition("=")
@@ -802,7 +788,9 @@ def _read_words(words: list[str]) -> tuple[dict[str, str], list[Path]]:
             return {}, []
         else:
             paths.append(Path(word))
-    return named, paths
+    evidence = [path for path in paths if path.suffix == ".json"]
+    whole = evidence == paths and "--net" not in named if evidence else len(paths) == 1
+    return named, paths if whole else []  # what is not looked at would pass for good
 
 
 if __name__ == "__main__":

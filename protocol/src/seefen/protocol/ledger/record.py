@@ -28,10 +28,11 @@ _NAMES: Final = re.compile(rf"(?:{_NAME}(?:\n{_NAME})*)?")
 _ID: Final = "(?:[0-9a-f]{32})?"
 _CODE: Final = "(?:[a-z0-9][a-z0-9._-]*)?"
 # All texts of a core at once, one a line: a dozen patterns are most of what reading it costs.
-# None of them takes a line break, so one that holds a break makes a line too many.
+# None of them takes a line break, so one that holds a break makes a line too many. The operation
+# follows from the act: a broker that called a reading something else would hide it from a filter.
 _TEXTS: Final = re.compile(
-    "(?:object|access|ack|case|casekey|assign|search|manifest|release|denied|erased|viewed)\n"
-    "(?:collect|consult|disclose|alter|erase)\n"
+    "(?:(?:access|search|manifest|denied|viewed)\nconsult|(?:object|casekey|assign|release)\n"
+    "disclose|ack\ncollect|case\nalter|erased\nerase)\n"
     rf"(?:{_NAME})?\n"
     "(?:o-[0-9a-f]{4,8})?\n"
     rf"{_ID}\n{_ID}\n{_ID}\n{_CODE}\n{_CODE}\n{_CODE}\n[0-9a-f]{{64}}"
@@ -149,3 +150,6 @@ def _check_texts(core: Core) -> None:
     who = (core.act, core.op, core.node, core.officer, core.device, core.case, core.object)
     if not _TEXTS.fullmatch("\n".join((*who, core.purpose, core.basis, core.outcome, core.req))):
         raise ValueError("a text is not what its field takes")
+    if (core.outcome == "ok") == (core.act == "denied"):
+        # Else a broker could call a reading refused, and an attempt a reading.
+        raise ValueError("only what is denied was refused")

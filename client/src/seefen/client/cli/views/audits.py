@@ -86,9 +86,7 @@ def viewed(value: ViewVerdict) -> Painted:
     """Return what a guest or a network auditor is shown, on one page."""
     whose = value.of or "the whole network"
     when = "" if value.whole else f", {day(value.since)} to {day(value.upto - 1)}"
-    order = good("IN ORDER") if not value.problems else alarm(
-        f"NOT IN ORDER: {counted(len(value.problems), 'problem')}"
-    )  # fmt: skip
+    order = (good if value.ok else alarm)(value.sentence)
     counts = "   ".join(f"{act} {count}" for act, count in value.acts) or "nothing"
     every = " · every entry of the log is shown" if value.whole else ""
     return stack(
@@ -97,6 +95,7 @@ def viewed(value: ViewVerdict) -> Painted:
         line(order, f"  {counted(value.entries, 'entry', 'entries')}{every}"),
         line("  ", value.cosigned.sentence) if value.cosigned.needed else None,
         line("  ", counts),
+        *map(_alarm, value.alarms),
         *(alarm("  PROBLEM  ", problem) for problem in value.problems),
         _limits(value.limits, value.cosigned.needed, value.cosigned.of),
         dim(f"Each one: 'seefen audit list --of {value.of or 'all'}'."),
@@ -149,7 +148,7 @@ def listed(rows: Sequence[AuditRow], quorum: int, named: int = 0, *, within: str
             f"#{row.index}",
             times.entered(row.at, now),
             " ".join(filter(None, (row.officer or row.device[:8], row.node))),
-            _did(row, within),
+            did(row, within),
             _why(row),
             _proof(row),
         )
@@ -158,6 +157,14 @@ def listed(rows: Sequence[AuditRow], quorum: int, named: int = 0, *, within: str
     total = f"{proved} of {len(rows)} proved{nobody}"
     what = "PROVED IN: the checkpoint, and how many witnesses cosigned it (0: none yet)."
     return stack(grid, line(total), dim(what) if quorum else None, _limits((), quorum, named))
+
+
+def left_out(count: int) -> Painted:
+    """Return that entries which are not proved stand nowhere in what was shown."""
+    which = "entry is" if count == 1 else "entries are"
+    return alarm(
+        f"{count} {which} NOT PROVED, and counted nowhere here: 'seefen audit' names the first."
+    )
 
 
 def none_fits(asked: str, behind: int, head: int, of: str | None = None) -> Painted:
@@ -289,7 +296,8 @@ def _limits(limits: Sequence[str], quorum: int, named: int) -> Painted:
     return stack(line("What this cannot show:"), *(warn("  ", text) for text in said))
 
 
-def _did(row: AuditRow, within: str) -> Piece:
+def did(row: AuditRow, within: str = "") -> Piece:
+    """Return what was done, to what, and whether it was refused; of a search what for."""
     if row.search is not None:
         sought = _sought(row.search, row.at, row.what)
         return sought if row.outcome == "ok" else line(sought, _refused(row.outcome))

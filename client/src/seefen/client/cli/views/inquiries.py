@@ -22,7 +22,7 @@ from seefen.client.cli.paint import (
     warn,
     whole,
 )
-from seefen.client.cli.views.audits import behind, listed, none_fits, proof
+from seefen.client.cli.views.audits import behind, did, listed, none_fits, proof
 from seefen.client.findings import AuditPage, CaseAudit, EntryView
 from seefen.client.wording import counted, day, stamp
 
@@ -84,7 +84,7 @@ def entry(value: EntryView) -> Painted:
     when = stamp(row.at, seconds=True) if row.at else ""
     return stack(
         line(bold(f"#{row.index}"), f"  {when}  {row.officer or row.device[:8]} {row.node}"),
-        line(f"{row.what} {row.ref}") if row.ref else line(row.what),
+        line(did(row)),
         line(f'Reason: "{row.reason}"') if row.reason else None,
         proof(row),
         line(f"Its text is kept until {stamp(value.kept_until)}.") if value.kept_until else None,
@@ -192,6 +192,7 @@ def sample(value: Sample, quorum: int, named: int = 0) -> Painted:
     return stack(
         line("Drawn: ", fixed),
         whole(f"Seed: the root at {value.size}, {value.root}"),
+        whole(f"      and the number in the rule, {value.nonce}, which the broker could not read"),
         listed(value.rows, quorum, named)
         if value.rows
         else line("There was no reading to draw from."),

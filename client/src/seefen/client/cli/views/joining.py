@@ -123,6 +123,8 @@ def witness(made: Mapping[str, object]) -> Painted:
     """Return where the card of a witness is, and where the key stays."""
     return stack(
         line("Card of this witness: ", bold(str(made["card"]))),
+        line(f"It signs as .../witness/{made['id']}: let it be written down whose that is; the"),
+        line("root names keys, and pages of the audit say no more."),
         line(f"Who founds the network runs: seefen found broker.json --witness {made['card']}"),
         line(f"In one that is founded: seefen root change --witness {made['card']}"),
         dim("The key beside it stays on this machine, alone. Never put an older copy back."),
