@@ -198,8 +198,10 @@ class Pushes:
         if engine.follows(push.item.kind, push.item.entry, push.item.envelope):
             with engine.soon():
                 taken = engine.take_item(push.item, signed.checkpoint, alone=True)
-            if taken is not None:
-                self._arrived((taken,))
+                arrived = () if taken is None else (taken,)
+                engine.look_for_crowded_out(arrived)
+            if arrived:
+                self._arrived(arrived)
         if not engine.vault.has_entry(push.item.entry.index):
             await engine.sync()
         row = self._watch.take_release(push, signed.checkpoint)
