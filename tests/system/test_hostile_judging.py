@@ -16,7 +16,7 @@ from seefen.protocol import keys as handed
 from seefen.protocol.bundle import decode_bundle
 from seefen.protocol.encoding import decode
 from seefen.protocol.envelope import open_envelope
-from seefen.protocol.frames import Item, Recorded, Send
+from seefen.protocol.frames import Item, Page, Recorded, Send
 from seefen.protocol.ledger.record import decode_core
 from seefen.protocol.messages import Note
 from seefen.protocol.receipt import Entry
@@ -329,3 +329,38 @@ async def test_attack_an_opening_put_before_the_known_one_opens_nothing(
     await belgrade.sync()
     assert numbers(belgrade, place.case) == [1, 2, 3]
     assert belgrade._engine.trust.require_state(case).owner == SKOPJE
+
+
+async def test_fault_a_line_that_breaks_while_a_case_is_read_again_is_no_attempt(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a bad line would make a case wait for a day, though the broker was never asked."""
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    own = (await belgrade.cases.send(place.case, "two")).ref
+    for client in (skopje, belgrade):
+        await client.sync()
+    hidden = await place.count("activity_leaf")
+    for text in ("three", "four"):
+        await skopje.cases.send(place.case, text)
+    first = list[Page]()
+
+    async def cut(page: Page) -> Page | None:
+        if not first:
+            first.append(page)
+            return replace(page, items=tuple(i for i in page.items if i.entry.index != hidden))
+        await place.hostile.cut()
+        return None
+
+    told = place.hostile.lie("feed", cut, to=place.place.network.of(BELGRADE))
+    await belgrade.sync()
+    assert told.told == 2
+    (one,) = doubts.doubted(belgrade._engine.vault).values()
+    assert one.tries == 0
+    place.hostile.honest()
+    later(belgrade, doubts.FIRST_SECONDS + 1, monkeypatch)
+    await belgrade.sync()
+    assert numbers(belgrade, place.case) == [1, 2, 3, 4]
+    # How far the own message got stands in receipts, which are judged anew, too.
+    shown = {one.ref: one.state for one in belgrade.cases.show(place.case).objects}
+    assert shown[str(own)] == "delivered"
