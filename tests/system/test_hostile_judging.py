@@ -2,6 +2,7 @@
 anew with what was hidden: keys, openings, clones, ids, and the officer's own words.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -329,6 +330,30 @@ async def test_attack_an_opening_put_before_the_known_one_opens_nothing(
     await belgrade.sync()
     assert numbers(belgrade, place.case) == [1, 2, 3]
     assert belgrade._engine.trust.require_state(case).owner == SKOPJE
+
+
+async def test_attack_what_was_hidden_is_told_of_though_another_process_fetched_it(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who follows knows of all up to a later entry; he gave way to a command, which fetched it."""
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    hidden = await place.count("activity_leaf")
+    for text in ("two", "three"):
+        await skopje.cases.send(place.case, text)
+    hide(place, hidden)
+    await belgrade.sync()
+    after = belgrade.end_events()
+    place.hostile.honest()
+    later(belgrade, doubts.FIRST_SECONDS + 1, monkeypatch)
+    await belgrade.sync()
+    monkeypatch.undo()
+    await place.place.open.aclose()
+    belgrade = await place.place.client(BELGRADE)
+    for told in ([f"{place.case}#2"], []):
+        asyncio.get_running_loop().call_soon(belgrade.end_events)
+        events = [one.ref async for one in belgrade.events(after=after) if one.what == "arrived"]
+        assert [ref for ref in events if ref == f"{place.case}#2"] == told
 
 
 async def test_fault_a_line_that_breaks_while_a_case_is_read_again_is_no_attempt(

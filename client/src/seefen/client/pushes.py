@@ -33,9 +33,12 @@ ENDS: Final = {"Correction": "corrected", "Recall": "took back"}
 LONGEST: Final = 10_000  # events that wait for somebody to read them
 _END: Final = Event(0, "end", "", "", "")  # after it nobody is told anything
 _SINCE: Final = (
-    "SELECT kind, envelope FROM entry WHERE idx > ? AND device <> ? AND envelope IS NOT NULL"
+    "SELECT kind, envelope FROM entry WHERE (idx > ? OR idx IN"
+    " (SELECT CAST(substr(name, 6) AS INTEGER) FROM setting WHERE name GLOB 'late/*'))"
+    " AND device <> ? AND envelope IS NOT NULL"
     " AND kind IN ('object', 'ack', 'assign') ORDER BY idx"
 )
+_TOLD: Final = "DELETE FROM setting WHERE name GLOB 'late/*'"
 
 
 class Pushes:
@@ -134,6 +137,7 @@ class Pushes:
                 self._tell_ack(statement)
             elif isinstance(statement, Assign):
                 self._tell_assigned(statement)
+        engine.vault.run(_TOLD)
 
     async def open_waiting(self) -> None:
         """Open what came while nothing ran, under a watch that runs; the lock must be held.
@@ -219,6 +223,8 @@ class Pushes:
         sql = "SELECT object, n FROM object WHERE idx BETWEEN ? AND ?"
         numbers = dict(engine.vault.run(sql, min(indices), max(indices))) if indices else {}
         self._stir()
+        if self.followed:
+            engine.vault.run(_TOLD)
         if numbers:
             self.news.set()
         names: dict[bytes, str] = {}

@@ -307,6 +307,7 @@ def _settle(engine: Engine, taken: Sequence[Taken]) -> None:
     vault = engine.vault
     engine.look_for_crowded_out(taken)
     for one in taken:
+        vault.put(f"late/{one.index}", b"")  # for who was told of all up to a later entry
         obj = one.opened.statement
         if not isinstance(obj, Object):
             continue
