@@ -172,7 +172,7 @@ async def test_attack_what_a_removed_node_wrote_goes_once_its_removal_is_shown(
 
 
 async def test_attack_a_clone_that_was_believed_gives_way_to_what_it_was_a_clone_of(
-    place: Siege,
+    place: Siege, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A copy of the machine signs another message with the number of one that is hidden."""
     skopje, belgrade = await place.story("one")
@@ -187,7 +187,9 @@ async def test_attack_a_clone_that_was_believed_gives_way_to_what_it_was_a_clone
     assert len(numbers(belgrade, place.case)) == 2
     place.hostile.honest()
     await skopje.cases.send(place.case, "three")
+    later(belgrade, doubts.FIRST_SECONDS + 1, monkeypatch)
     await belgrade.sync()
+    monkeypatch.undo()
     assert f"entry {index} was believed, and is refused now" in " ".join(belgrade.alarms)
     assert numbers(belgrade, place.case) == [1, 2, 3]
     for n, text in enumerate(("one", "two", "three"), 1):

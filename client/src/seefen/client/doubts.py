@@ -20,11 +20,18 @@ MOST: Final = 32  # in doubt together with cases that nobody opened: a broker ca
 
 
 class Doubt(Struct, frozen=True, array_like=True):
-    """A case in doubt: how often it was asked for again, and from when on it is next."""
+    """A case in doubt.
+
+    Attributes:
+        tries: How often it was asked for again.
+        next_at: From when on it is next.
+        late: Something came out of its place: it is judged anew though nothing is news.
+    """
 
     case: bytes
     tries: int = 0
     next_at: int = 0
+    late: bool = False
 
 
 def doubted(vault: Vault) -> dict[bytes, Doubt]:
@@ -44,21 +51,21 @@ def doubt(vault: Vault, case: bytes) -> None:
 
 
 def came_late(vault: Vault, case: bytes) -> None:
-    """Note that a change of a case came behind what followed it in the log: it is due at once."""
+    """Note that something of a case came behind what followed it in the log: it is due at once."""
     one = _get(vault, case) or Doubt(case)
-    _keep(vault, Doubt(case, one.tries))
+    _keep(vault, Doubt(case, one.tries, late=True))
 
 
 def tried(vault: Vault, case: bytes, now: int) -> None:
     """Note that a case was asked for again, and is as much in doubt as before."""
     one = _get(vault, case) or Doubt(case)
     wait = min(FIRST_SECONDS * 4**one.tries, LONGEST_SECONDS)
-    _keep(vault, Doubt(case, one.tries + 1, now + wait))
+    _keep(vault, Doubt(case, one.tries + 1, now + wait, one.late))
 
 
 def put_off(vault: Vault, one: Doubt, now: int) -> None:
     """Note that a case could not be asked for: that is no try, and it is next in a minute."""
-    _keep(vault, Doubt(one.case, one.tries, now + FIRST_SECONDS))
+    _keep(vault, Doubt(one.case, one.tries, now + FIRST_SECONDS, one.late))
 
 
 @contextmanager
@@ -68,7 +75,7 @@ def judging(vault: Vault, case: bytes) -> Generator[None]:
     vault.run("DELETE FROM setting WHERE name = ?", _name(case))
     yield
     if _get(vault, case) is not None:
-        _keep(vault, before)  # as often tried as before
+        _keep(vault, Doubt(case, before.tries, before.next_at))  # as often tried as before
 
 
 def _is_known(vault: Vault, case: bytes) -> bool:

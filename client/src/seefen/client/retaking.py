@@ -96,7 +96,7 @@ async def _retake(engine: Engine, due: list[Doubt]) -> int:
     for one in due:
         async with engine.lock:
             try:
-                taken = _judge(engine, one.case, shown[one.case], upto)
+                taken = _judge(engine, one, shown[one.case], upto)
             except Exception as err:  # one case that breaks must not end the looks of all others
                 name = one.case.hex()[:8]
                 engine.alarm(f"case {name} could not be judged anew: {type(err).__name__}")
@@ -159,10 +159,12 @@ def _keep_item(engine: Engine, shown: dict[bytes, Shown], item: Item, under: Che
         engine.alarm(f"entry {index} is not to be believed: {err}")
 
 
-def _judge(engine: Engine, case: bytes, shown: Shown, upto: int) -> list[Taken]:
-    """Judge a case anew; return what is news."""
-    vault, taken = engine.vault, list[Taken]()
+def _judge(engine: Engine, one: Doubt, shown: Shown, upto: int) -> list[Taken]:
+    """Judge a case anew if what is shown of it is not what was known; return what is news."""
+    vault, case, taken = engine.vault, one.case, list[Taken]()
     anew = _places(vault, case, shown, upto)
+    if not anew.items and anew.stubs == anew.told and not one.late:
+        return taken
     with engine.change(), judging(vault, case):
         _begin(engine, case)
         for index in sorted({*anew.believed, *anew.items, *anew.stubs}):

@@ -12,12 +12,12 @@ STRUCTURE: Final = ("case", "casekey", "assign")
 
 
 def comes_late(vault: Vault, state: CaseState | None, kind: str, index: int) -> bool:
-    """Tell whether a change of members or key comes behind what it would have changed.
+    """Tell whether a change of members or key, or a message, comes behind what it changes.
 
-    What a removed node wrote after it, or a key of its own, was believed meanwhile. Readings
-    and receipts, which may overtake a change, are judged the same without it.
+    What a removed node wrote after it, or a key of its own, was believed meanwhile; a message
+    behind it has its number. Readings and receipts may overtake: they are judged the same.
     """
-    if state is None or kind not in ("case", "casekey") or index > state.position.index:
+    if state is None or kind not in ("case", "casekey", "object") or index > state.position.index:
         return False
     sql = (
         "SELECT 1 FROM entry WHERE case_id = ? AND idx > ? AND envelope IS NOT NULL"
