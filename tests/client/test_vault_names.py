@@ -15,7 +15,7 @@ USES = (
         r"\b(?:CHECKED|MIRRORED|PROVED|OFF|OWN|LAST|VIEWED|_KEPT|_SENT|_SETTING)"
         r": Final = \"([a-z][a-z-]*)"
     ),
-    re.compile(r"_NAME: Final = \"(alarms|doubts)\""),
+    re.compile(r"_NAME: Final = \"(alarms)\""),
 )
 
 

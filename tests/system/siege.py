@@ -1,21 +1,23 @@
 """What the tests of a lying broker have in common: devices that know no other address."""
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.protocol.envelope import open_envelope
+from seefen.protocol.frames import Item, Page
 from seefen.protocol.ledger.record import Record, decode_core, encode_core
 from seefen.protocol.ledger.tree import CompactRange, leaf_hash
 from seefen.protocol.suite import commit, random_bytes
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, SKOPJE
+from tests.client.scenes import BELGRADE, SKOPJE, WHY
 from tests.support.broker import free_port
 from tests.support.hostile import Hostile
 from tests.support.shadow import Shadow, database
@@ -65,10 +67,17 @@ class Siege:
                 *(tree.size, tree.root(), tree.encode()),
             )
 
-    async def plant_entry(
-        self, like: Any, envelope: bytes, *, authority_size: int | None = None, officer: str = ""
-    ) -> int:
-        """Put a statement into the activity log as the owner of the database can.
+    def made(
+        self,
+        like: Any,
+        envelope: bytes,
+        *,
+        authority_size: int | None = None,
+        officer: str = "",
+        tag: bytes = b"",
+        n: int | None = None,
+    ) -> dict[str, Any]:
+        """Return the row of an entry as the owner of the database and of the log can make it.
 
         Args:
             like: The row of an entry of the same kind, for all that the statement leaves open.
@@ -87,22 +96,28 @@ class Siege:
             replace(
                 old, **numbers, req=opened.hash.hex(), node=statement.node,
                 device=statement.device.hex(), officer=officer or old.officer,
+                case=statement.case.hex(), n=old.n if n is None else n,
                 object=old.object if like["object_id"] is None else like["object_id"].hex(),
             )
         )  # fmt: skip
         salt, before = random_bytes(32), Record.decode(like["record"])
         size = before.authority_size if authority_size is None else authority_size
         record = Record(
-            size, random_bytes(16), commit(salt, core), before.detail_commitment
+            size, tag or random_bytes(16), commit(salt, core), before.detail_commitment
         ).encode()
+        return {
+            **dict(like), **numbers, "record": record, "core": core, "salt": salt,
+            "hash": opened.hash, "envelope": envelope,
+        }  # fmt: skip
+
+    async def plant_entry(self, like: Any, envelope: bytes, **said: Any) -> int:
+        """Put a statement into the activity log as the owner of the database can: :meth:`made`."""
+        values = self.made(like, envelope, **said)
         async with database(self.place.broker.dsn) as connection:
             head = await connection.fetchrow("SELECT * FROM ledger_head")
             tree = CompactRange.decode(head["activity_range"])
-            tree.append(leaf_hash(record))
-            values = {
-                **dict(like), **numbers, "idx": head["activity_size"], "record": record,
-                "core": core, "salt": salt, "hash": opened.hash, "envelope": envelope,
-            }  # fmt: skip
+            tree.append(leaf_hash(values["record"]))
+            values["idx"] = head["activity_size"]
             places = ", ".join(f"${n}" for n in range(1, len(values) + 1))
             await connection.execute(
                 f"INSERT INTO activity_leaf ({', '.join(values)}) VALUES ({places})",
@@ -141,3 +156,41 @@ async def siege(folder: Path, *nodes: str, **options: Any) -> AsyncGenerator[Sie
 def numbers(client: Client, case: str) -> list[int]:
     """Return the numbers of what a client shows of a case, in its order."""
     return [one.number for one in client.cases.show(case).objects]
+
+
+def without(hidden: Callable[[Item], bool]) -> Callable[[Page], Page]:
+    """Return the lie that leaves out some items of a page."""
+
+    def lie(page: Page) -> Page:
+        kept = tuple(item for item in page.items if not hidden(item))
+        return page if len(kept) == len(page.items) else replace(page, items=kept)
+
+    return lie
+
+
+def later(client: Client, seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = client._engine.now()
+    monkeypatch.setattr(client._engine, "now", lambda: now + seconds)
+
+
+async def same(place: Siege, one: Client, other: Client) -> None:
+    """Check that two members know the same case, call its messages the same and go on."""
+    for client in (one, other):
+        await client.sync()
+    states = [client.find(f"{place.case}#1")[0] for client in (one, other)]
+    assert states[0].generation.gen == states[1].generation.gen
+    assert states[0].versions == states[1].versions
+    shown = numbers(one, place.case)
+    assert shown == numbers(other, place.case)
+    for n in shown:
+        texts = [
+            getattr((await client.read(f"{place.case}#{n}", **WHY)).message, "text", "")
+            for client in (one, other)
+        ]
+        assert texts[0] == texts[1], n
+    for writer, reader in ((one, other), (other, one)):
+        sent = await writer.cases.send(place.case, "and on")
+        assert sent.ref is not None, sent.problem
+        await reader.sync()
+        assert sent.ref == f"{place.case}#{numbers(reader, place.case)[-1]}"
+        assert (await reader.read(sent.ref, **WHY)).message is not None

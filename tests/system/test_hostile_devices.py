@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.client import Client
-from seefen.client.drafts import Draft
+from seefen.client.drafts import Draft, keep
 from seefen.protocol.encoding import encode
 from seefen.protocol.envelope import open_envelope, sign
 from seefen.protocol.errors import RefusedError, SeefenError
@@ -240,7 +240,7 @@ async def _send_on(client: Client, message: Message, target: str) -> None:
         encode_cover(message.cover()), sealed, unwrap_content_key(obj, generation, wrapped),
         len(sealed), parts_root([leaf_hash(sealed)]), encode_message(message),
     )  # fmt: skip
-    outbox._keep(draft)
+    keep(engine.vault, draft)
     await until(lambda: not client.queued(), client)
 
 

@@ -1,16 +1,20 @@
 """A broker hides something once and is honest again: what it hid comes, in its place."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from seefen.client import Client, doubts, retaking
-from seefen.protocol.frames import Item, Page, Stub
+from seefen.client import alarms, doubts, retaking
+from seefen.protocol.encoding import decode
+from seefen.protocol.frames import FeedFrom, Page, Stub
 from seefen.protocol.ledger.record import decode_core
+from seefen.protocol.suite import new_id
 from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, WHY, deaf
-from tests.system.siege import Siege, numbers, siege
+from tests.support.waiting import until
+from tests.system.siege import Siege, later, numbers, same, siege, without
 
 OPENED = "Rifles"
 
@@ -19,44 +23,6 @@ OPENED = "Rifles"
 async def place(tmp_path: Path) -> AsyncIterator[Siege]:
     async with siege(tmp_path, SKOPJE, BELGRADE, PRISTINA) as place:
         yield place
-
-
-def without(hidden: Callable[[Item], bool]) -> Callable[[Page], Page]:
-    """Return the lie that leaves out some items of a page."""
-
-    def lie(page: Page) -> Page:
-        kept = tuple(item for item in page.items if not hidden(item))
-        return page if len(kept) == len(page.items) else replace(page, items=kept)
-
-    return lie
-
-
-def later(client: Client, seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = client._engine.now()
-    monkeypatch.setattr(client._engine, "now", lambda: now + seconds)
-
-
-async def same(place: Siege, one: Client, other: Client) -> None:
-    """Check that two members know the same case, call its messages the same and go on."""
-    for client in (one, other):
-        await client.sync()
-    states = [client.find(f"{place.case}#1")[0] for client in (one, other)]
-    assert states[0].generation.gen == states[1].generation.gen
-    assert states[0].versions == states[1].versions
-    shown = numbers(one, place.case)
-    assert shown == numbers(other, place.case)
-    for n in shown:
-        texts = [
-            getattr((await client.read(f"{place.case}#{n}", **WHY)).message, "text", "")
-            for client in (one, other)
-        ]
-        assert texts[0] == texts[1], n
-    for writer, reader in ((one, other), (other, one)):
-        sent = await writer.cases.send(place.case, "and on")
-        assert sent.ref is not None, sent.problem
-        await reader.sync()
-        assert sent.ref == f"{place.case}#{numbers(reader, place.case)[-1]}"
-        assert (await reader.read(sent.ref, **WHY)).message is not None
 
 
 @pytest.mark.parametrize("kind", ["casekey", "case"])
@@ -81,6 +47,22 @@ async def test_attack_12_a_change_that_was_hidden_once_comes_in_its_place(
     await belgrade.sync()
     assert not belgrade.queued()  # what waited has left, under the new key
     assert not doubts.doubted(belgrade._engine.vault)
+    await same(place, skopje, belgrade)
+
+
+async def test_attack_12_a_change_is_shown_before_its_key(place: Siege) -> None:
+    """Nothing says a second time that the key is hidden, and nothing comes behind it."""
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    for kinds in (("case", "casekey"), ("casekey",)):
+        place.hostile.honest()
+        lie = without(lambda item, kinds=kinds: item.kind in kinds)  # type: ignore[misc]
+        place.hostile.lie("feed", lie, to=place.place.network.of(BELGRADE))
+        if len(kinds) == 2:
+            await skopje.cases.add(place.case, [PRISTINA])
+        await belgrade.sync()
+    place.hostile.honest()
+    await belgrade.sync()
     await same(place, skopje, belgrade)
 
 
@@ -116,18 +98,6 @@ async def test_attack_13_a_message_that_was_hidden_once_keeps_its_number(place: 
     assert "withheld" in str(belgrade.alarm)
     assert numbers(belgrade, place.case) == [1, 2, 3]
     await same(place, skopje, belgrade)
-
-
-async def test_attack_what_came_of_an_entry_that_is_refused_now_goes_with_it(place: Siege) -> None:
-    """A removed member's key, believed while his removal was hidden, must not stay in use."""
-    _, belgrade = await place.story("one")
-    engine = belgrade._engine
-    state, _ = belgrade.find(f"{place.case}#1")
-    assert engine.case_key(state.case, 1) is not None
-    for entry in engine.vault.entries(state.case, "casekey", "object"):
-        retaking._let_go(engine, entry)
-    assert engine.case_key(state.case, 1) is None
-    assert numbers(belgrade, place.case) == []
 
 
 async def test_attack_13_a_stub_that_nothing_proves_is_let_go(
@@ -252,3 +222,175 @@ async def test_attack_a_case_that_stays_in_doubt_is_asked_for_more_and_more_seld
     # Other cases go on.
     other = await belgrade.cases.open("Other", [SKOPJE])
     assert (await belgrade.cases.send(other.number, "elsewhere")).ref
+
+
+async def test_attack_13_a_stub_that_was_changed_in_its_place_is_let_go(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something of the case does stand there, but nothing of this device, which had the number."""
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    await skopje.cases.add(place.case, [PRISTINA])
+    ref = (await skopje.cases.send(place.case, "two")).ref
+    assert ref is not None
+    pristina = await place.place.client(PRISTINA)
+    await pristina.read(ref, **WHY)
+    mine = place.place.network.of(BELGRADE)
+
+    def used_up(page: Page) -> Page:
+        def lie(stub: Stub) -> Stub:
+            return replace(stub, device=mine.device, case_n=999)
+
+        stubs = tuple(lie(stub) if stub.kind == "access" else stub for stub in page.stubs)
+        return page if stubs == page.stubs else replace(page, stubs=stubs)
+
+    told = place.hostile.lie("feed", used_up, times=2, to=mine)  # once more when it is asked again
+    await belgrade.sync()
+    assert told.told == 2
+    assert "number is missing" in str(belgrade.alarm)
+    later(belgrade, doubts.FIRST_SECONDS + 1, monkeypatch)
+    await belgrade.sync()
+    assert not doubts.doubted(belgrade._engine.vault)
+    monkeypatch.undo()
+    await same(place, skopje, belgrade)
+
+
+async def test_attack_cases_that_nobody_opened_take_no_place_from_one_that_is_known(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker names cases that there are not, until no more may be in doubt, and hides then."""
+    monkeypatch.setattr(doubts, "MOST", 1)
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    foreign = await place.count("activity_leaf")
+    await skopje.cases.open(OPENED, [PRISTINA])
+    hidden = await place.count("activity_leaf")
+    for text in ("two", "three"):
+        await skopje.cases.send(place.case, text)
+    mine, theirs = place.place.network.of(BELGRADE), place.place.network.of(SKOPJE)
+
+    def full(page: Page) -> Page:
+        items = tuple(item for item in page.items if item.entry.index != hidden)
+        stubs = tuple(Stub(foreign + n, "ack", new_id(), theirs.device, 1) for n in range(2))
+        return replace(page, items=items, stubs=(*page.stubs, *stubs))
+
+    place.hostile.lie("feed", full, times=1, to=mine)
+    await belgrade.sync()
+    assert numbers(belgrade, place.case) == [1, 2, 3]
+    assert not doubts.doubted(belgrade._engine.vault)
+    await same(place, skopje, belgrade)
+
+
+async def test_attack_an_alarm_that_was_explained_is_not_opened_by_asking_again(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is refused behind a gap stays refused, and the gap was told of."""
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    hidden = await place.count("activity_leaf")
+    lie = without(lambda item: item.kind == "casekey" or item.entry.index == hidden)
+    told = place.hostile.lie("feed", lie, to=place.place.network.of(BELGRADE))
+    await skopje.cases.send(place.case, "hidden")
+    await skopje.cases.add(place.case, [PRISTINA])
+    await skopje.cases.send(place.case, "refused")
+    await belgrade.sync()
+    vault = belgrade._engine.vault
+    assert [one for one in alarms.unanswered(vault) if "was refused" in one]
+    for one in alarms.kept(vault):
+        alarms.acknowledge(vault, one.name, 1, "the broker is being asked", None)
+    asked = told.told
+    later(belgrade, doubts.FIRST_SECONDS + 1, monkeypatch)
+    await belgrade.sync()
+    assert told.told > asked
+    assert alarms.unanswered(vault) == ()
+
+
+def again(change: Callable[[Page], Page | None]) -> Callable[[Page], Page | None]:
+    """Return the lie about a page that a device asks for again, after the first one."""
+    first = list[Page]()
+
+    def lie(page: Page) -> Page | None:
+        if first:
+            return change(page)
+        first.append(page)
+        return page
+
+    return lie
+
+
+async def test_an_officer_sends_while_a_case_is_read_again(place: Siege) -> None:
+    """The broker takes its time over a page of the case; the alert does not wait for it."""
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    mine = place.place.network.of(BELGRADE)
+    hidden = await place.count("activity_leaf")
+    for text in ("two", "three"):
+        await skopje.cases.send(place.case, text)
+    lie = without(lambda item: item.entry.index == hidden)
+    place.hostile.lie("feed", lie, times=1, to=mine)
+    place.hostile.lie("feed", again(lambda _: None), times=1, to=mine)
+    syncing = asyncio.create_task(belgrade.sync())
+    await until(lambda: place.hostile.kept)
+    async with asyncio.timeout(10):
+        sent = await belgrade.cases.send(place.case, "meanwhile")
+    assert sent.ref is not None
+    await skopje.sync()
+    await skopje.read(f"{place.case}#4", **WHY)  # of which Belgrade is shown the number alone
+    async with belgrade._engine.lock:
+        await belgrade._engine.sync()
+    assert not syncing.done()
+    (page,) = place.hostile.kept
+    await place.hostile.say(page, to=mine)
+    await syncing
+    assert numbers(belgrade, place.case) == [1, 2, 3, 4]
+    assert not doubts.doubted(belgrade._engine.vault)  # what came meanwhile was no lie
+    await same(place, skopje, belgrade)
+
+
+async def test_attack_12_a_broker_that_takes_its_time_is_not_written_to_under_an_old_key(
+    place: Siege,
+) -> None:
+    """It keeps back the page that the device asks for again, to be sent to meanwhile."""
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    mine = place.place.network.of(BELGRADE)
+    hidden = await place.count("activity_leaf")
+    for text in ("two", "three"):
+        await skopje.cases.send(place.case, text)
+    await skopje.cases.add(place.case, [PRISTINA])
+    lie = without(lambda item: item.entry.index == hidden or item.kind in ("case", "casekey"))
+    place.hostile.lie("feed", lie, times=1, to=mine)
+    place.hostile.lie("feed", again(lambda _: None), times=1, to=mine)
+    syncing = asyncio.create_task(belgrade.sync())
+    await until(lambda: place.hostile.kept)
+    async with asyncio.timeout(10):
+        sent = await belgrade.cases.send(place.case, "under the old key")
+    assert sent.ref is None
+    assert "withholds" in str(sent.problem)
+    (page,) = place.hostile.kept
+    await place.hostile.say(page, to=mine)
+    await syncing
+    await same(place, skopje, belgrade)
+
+
+async def test_attack_a_case_that_is_shown_in_crumbs_ends_no_sync(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retaking, "CRUMBS", 2)
+    skopje, belgrade = await place.story("one")
+    deaf(belgrade)
+    mine = place.place.network.of(BELGRADE)
+    hidden = await place.count("activity_leaf")
+    for text in ("two", "three"):
+        await skopje.cases.send(place.case, text)
+    lie = without(lambda item: item.entry.index == hidden)
+    place.hostile.lie("feed", lie, times=1, to=mine)
+
+    def crumb(page: Page) -> Page:
+        cursor = decode(place.hostile.asked.body, FeedFrom).cursor
+        return replace(page, items=(), stubs=(), upto=cursor + 1)
+
+    place.hostile.lie("feed", again(crumb), to=mine)
+    await belgrade.sync()
+    assert "in crumbs" in " ".join(belgrade.alarms)
+    assert (await belgrade.cases.send(place.case, "and on")).ref

@@ -26,7 +26,7 @@ STORING = [
     *_both("connection", "Connection._upgrade", "Connection._exchange"),
 ]
 SENDING = [
-    *_both("outbox", "Outbox._keep", "Outbox._seal_file", "Outbox._upload", "Outbox._finish"),
+    *_both("outbox", "keep", "Outbox._seal_file", "Outbox._upload", "Outbox._finish"),
     *_both("files", "os.fsync", "seal_file", "discard"),
     *_both("keyfile", "Path.replace", "sync_folder"),
     *_both("sender", "Sender._put_pending", "Sender._send_pending", "Sender._take_recorded"),
@@ -55,6 +55,7 @@ LEARNING = [
     *_both("keychain", "Keychain.learn", "Keychain.keep_case_key", "Keychain.open_cover"),
     *_both("engine", "Engine._keep_name"),
 ]
+RETAKING = _both("retaking", "_keep_page", "_judge", "_begin", "_judge_again", "_let_go", "_settle")
 MAKING_KEYS = [
     *_both("joining", "write_key_file"),
     *_both("keyfile", "os.open", "os.fsync", "Path.replace", "sync_folder"),
@@ -69,7 +70,7 @@ ADMITTED = [
     _point("joining", "_wait", "after"),
     _point("joining", "_joined", "before"),
 ]
-STEPS = (STORING, SENDING, READING, SEARCHING, LEARNING, MAKING_KEYS, JOINING, ADMITTED)
+STEPS = (STORING, SENDING, READING, SEARCHING, LEARNING, RETAKING, MAKING_KEYS, JOINING, ADMITTED)
 EVERY = list(dict.fromkeys(point for points in STEPS for point in points))
 BY_NAME = {point.name: point for point in EVERY}
 OFTEN = ("Vault.change", "Vault.put_head", "Vault.add_entry", "Connection._exchange",

@@ -218,10 +218,9 @@ class Client:
         engine = self._engine
         engine.alarms.clear()
         try:
+            new = await retaking.catch_up(engine, self._tags.look)
             async with engine.lock:
-                new = await engine.sync() + await retaking.retake(engine)
                 unwitnessed.confirm(engine)
-                await self._tags.look()
                 await self._sender.settle()  # first what an earlier process left on its way
                 self.audit.drop_ended()
                 await self.house.look()  # what leaves now leaves under the papers of now

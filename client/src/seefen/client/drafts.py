@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
+from seefen.client.vault import Vault
+from seefen.protocol.encoding import encode
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.messages import FileNote, encode_message
 from seefen.protocol.statements import Count, Hash, Id, Part
@@ -33,6 +35,12 @@ class Draft(Part, frozen=True):
     body_root: Hash
     plain: bytes
     expires: Count = 0
+
+
+def keep(vault: Vault, draft: Draft) -> int:
+    """Let a draft wait in the outbox; return its number."""
+    sql = "INSERT INTO draft (case_id, made_at, fields) VALUES (?, ?, ?) RETURNING id"
+    return int(vault.run(sql, draft.case, draft.created_at, encode(draft))[0][0])
 
 
 class Attach(NamedTuple):

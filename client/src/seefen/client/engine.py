@@ -19,14 +19,14 @@ from seefen.client.accusing import accuse
 from seefen.client.again import Again
 from seefen.client.ahead import ahead, of_entries
 from seefen.client.connection import Connection
-from seefen.client.doubts import doubt
+from seefen.client.doubts import came_late, doubt
 from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.once import opened
-from seefen.client.states import STRUCTURE
-from seefen.client.storing import store_object, store_step
-from seefen.client.stubs import Stubs
+from seefen.client.states import STRUCTURE, comes_late
+from seefen.client.storing import crowded, crowded_out, store_object, store_step
+from seefen.client.stubs import Stubs, stub_of
 from seefen.client.trust import Taken, Trust
 from seefen.client.vault import Vault
 from seefen.client.witnessed import WitnessedHeads
@@ -218,6 +218,7 @@ class Engine:
                     continue
                 if one is not None:
                     taken.append(one)
+            self.look_for_crowded_out(taken)
             if keep and wrong is None:
                 self.vault.put_number("cursor", page.upto)
         return taken, wrong
@@ -244,6 +245,11 @@ class Engine:
             self.keychain.forget_all()
             raise
 
+    def look_for_crowded_out(self, taken: Sequence[Taken]) -> None:
+        """Raise an alarm about what was taken in and could not be kept."""
+        for index in crowded_out(self.vault, taken):
+            self.alarm(crowded(index))
+
     def take_stub(self, stub: Stub) -> None:
         """Take a stub in; one in place of what is for this node raises an alarm."""
         self._stubs.check(stub, self.node)
@@ -262,15 +268,19 @@ class Engine:
         if self.vault.has_entry(item.entry.index):
             return None
         taken = self.trust.take_entry(item.kind, item.entry, item.envelope, under)
+        case = bytes.fromhex(taken.core.case)
+        late = comes_late(self.vault, self.trust.state(case), item.kind, taken.index)
         try:
             state = self._follow(taken)
         except SeefenError as err:
             if alone:
                 return None
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
-            doubt(self.vault, bytes.fromhex(taken.core.case))
-            self._stubs.take(_stub(taken))
+            doubt(self.vault, case)
+            self._stubs.take(stub_of(taken))
             return None
+        if late:
+            came_late(self.vault, case)
         self._heads.note(taken)
         return self._store(taken, state, item)
 
@@ -293,7 +303,7 @@ class Engine:
                 if found is not None:
                     return replace(taken, cover=found.cover)
             case Ack() as ack:
-                store_step(self.vault, taken, ack)
+                store_step(self.vault, ack, taken.core.at // 1000, taken.core.officer)
             case _:
                 pass
         return taken
@@ -302,13 +312,14 @@ class Engine:
         try:
             return self.trust.follow(taken, reader=self.node)
         except OutOfTurnError as err:
-            stub = _stub(taken)
+            stub = stub_of(taken)
             if err.rule != "number" or self.vault.has_number(stub.case, stub.device, stub.case_n):
                 raise  # a number used twice: a cloned device (attack 36)
             # What was withheld must not take the next with it, nor be lost once it is shown.
+            state = self.trust.follow(taken, reader=self.node, past_gap=True)
             self.alarm(f"something was withheld beside entry {taken.index}: a number is missing")
             doubt(self.vault, stub.case)
-            return self.trust.follow(taken, reader=self.node, past_gap=True)
+            return state
 
     def in_order(self, kind: str, entry: Entry, envelope: bytes) -> bool:
         """Tell whether what an entry must not overtake is known.
@@ -385,14 +396,3 @@ class Engine:
 
 def _index(piece: Item | Stub) -> int:
     return piece.index if isinstance(piece, Stub) else piece.entry.index
-
-
-def _stub(taken: Taken) -> Stub:
-    core = taken.core
-    return Stub(
-        taken.index,
-        taken.opened.kind,
-        bytes.fromhex(core.case),
-        bytes.fromhex(core.device),
-        core.case_n,
-    )

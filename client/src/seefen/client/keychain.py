@@ -162,7 +162,7 @@ class Keychain:
         if isinstance(casekey, Assign):
             casekey = self._trust.require_state(statement.case).generations[gen - 1].statement
         self._learn(statement, casekey, wraps)
-        if self.case_key(casekey.case, casekey.gen) is not None:
+        if self._is_here(casekey):
             return True
         named = {w.hash for w in statement.devices if w.device == self._keys.device}
         if isinstance(statement, CaseKey) and (ours := self._ours(statement)) is not None:
@@ -172,7 +172,7 @@ class Keychain:
     def _learn(
         self, statement: CaseKey | Assign, casekey: CaseKey, wraps: tuple[bytes, ...]
     ) -> None:
-        if self.case_key(casekey.case, casekey.gen) is not None:
+        if self._is_here(casekey):
             return
         state = self._trust.require_state(casekey.case)
         waiting = f"wrap/{casekey.case.hex()}/{casekey.gen:05d}"
@@ -191,12 +191,26 @@ class Keychain:
         elif statement is casekey and self._ours(casekey) is not None:
             self._vault.put(waiting, encode(list(wraps)))
 
-    def unlearn(self, casekey: CaseKey) -> None:
-        """Let go of the key of a generation that turned out to be another one."""
+    def _is_here(self, casekey: CaseKey) -> bool:
+        """Tell whether the key of this very generation is here; another under its number goes.
+
+        That one was believed while this generation was hidden.
+        """
         case, gen = casekey.case, casekey.gen
-        self._vault.run("DELETE FROM case_key WHERE case_id = ? AND gen = ?", case, gen)
-        waiting = f"wrap/{case.hex()}/{gen:05d}"
-        self._vault.run("DELETE FROM setting WHERE name = ?", waiting)
+        key = self.case_key(case, gen)
+        if key is None:
+            return False
+        try:
+            handed.check_case_key(key, casekey)
+        except UntrustedError:
+            self._vault.run("DELETE FROM case_key WHERE case_id = ? AND gen = ?", case, gen)
+            self.forget_all()
+            return False
+        return True
+
+    def keep_only(self, case: bytes, gens: int) -> None:
+        """Let go of the keys of a case behind its newest generation."""
+        self._vault.run("DELETE FROM case_key WHERE case_id = ? AND gen > ?", case, gens)
         self.forget_all()
 
     def _ours(self, casekey: CaseKey) -> NodeWrap | None:

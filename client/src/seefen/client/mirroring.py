@@ -75,11 +75,12 @@ class Logs:
                 note = data.decode("utf-8", "replace")
                 signed = await engine.trust.accept(log, note, (), engine.prove)
                 found.append(Newest(log, signed.checkpoint, note, signed.time))
-            await engine.sync()
-            await retaking.retake(engine)
-            self._fed = engine.vault.get_number("cursor")
-            await self._tags.look()
+        await retaking.catch_up(engine, self._look)
         self._published = {one.log: one for one in found}
+
+    async def _look(self) -> None:
+        self._fed = self._engine.vault.get_number("cursor")
+        await self._tags.look()
 
     def newest(self, log: str) -> Newest | None:
         """Return the head of a log that the last sync has verified; None before the first."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace as replaced
 
 from seefen.client import describing, files, keying, marks, photos, previews, private, searching
 from seefen.client.answers import FullError, UnreachableError
-from seefen.client.drafts import Attached, Attachment, Draft, check_name, in_order
+from seefen.client.drafts import Attached, Attachment, Draft, check_name, in_order, keep
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
 from seefen.client.unwitnessed import may_leave
@@ -116,7 +116,7 @@ class Outbox:
                 place = os.fsencode(path.absolute())
                 kept = Attachment(case, bare.object, message.handling, place, original, role, small)
                 vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
-            return self._keep(draft)
+            return keep(vault, draft)
 
     @property
     def files_wait(self) -> bool:
@@ -165,7 +165,7 @@ class Outbox:
     def _sealed(self, id_: int, draft: Draft | None) -> None:
         with self._engine.vault.change():
             if draft is not None:
-                self._keep(draft)
+                keep(self._engine.vault, draft)
             self._engine.vault.run("DELETE FROM attachment WHERE id = ?", id_)
 
     async def _upload(self, draft: Draft, progress: Progress) -> None:
@@ -340,16 +340,6 @@ class Outbox:
             bytes(32),
             unwitnessed=False,
         )
-
-    def _keep(self, draft: Draft) -> int:
-        self._engine.vault.run(
-            "INSERT INTO draft (case_id, made_at, fields) VALUES (?, ?, ?)",
-            draft.case,
-            draft.created_at,
-            encode(draft),
-        )
-        row = self._engine.vault.one("SELECT max(id) FROM draft")
-        return 0 if row is None else int(row[0])
 
 
 def _add_object(engine: Engine, parcel: Parcel, draft: Draft, mark: bool) -> None:

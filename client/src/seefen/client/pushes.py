@@ -33,9 +33,12 @@ ENDS: Final = {"Correction": "corrected", "Recall": "took back"}
 LONGEST: Final = 10_000  # events that wait for somebody to read them
 _END: Final = Event(0, "end", "", "", "")  # after it nobody is told anything
 _SINCE: Final = (
-    "SELECT kind, envelope FROM entry WHERE idx > ? AND device <> ? AND envelope IS NOT NULL"
+    "SELECT kind, envelope FROM entry WHERE (idx > ? OR idx IN"
+    " (SELECT CAST(substr(name, 6) AS INTEGER) FROM setting WHERE name GLOB 'late/*'))"
+    " AND device <> ? AND envelope IS NOT NULL"
     " AND kind IN ('object', 'ack', 'assign') ORDER BY idx"
 )
+_TOLD: Final = "DELETE FROM setting WHERE name GLOB 'late/*'"
 
 
 class Pushes:
@@ -134,6 +137,7 @@ class Pushes:
                 self._tell_ack(statement)
             elif isinstance(statement, Assign):
                 self._tell_assigned(statement)
+        engine.vault.run(_TOLD)
 
     async def open_waiting(self) -> None:
         """Open what came while nothing ran, under a watch that runs; the lock must be held.
@@ -198,8 +202,10 @@ class Pushes:
         if engine.follows(push.item.kind, push.item.entry, push.item.envelope):
             with engine.soon():
                 taken = engine.take_item(push.item, signed.checkpoint, alone=True)
-            if taken is not None:
-                self._arrived((taken,))
+                arrived = () if taken is None else (taken,)
+                engine.look_for_crowded_out(arrived)
+            if arrived:
+                self._arrived(arrived)
         if not engine.vault.has_entry(push.item.entry.index):
             await engine.sync()
         row = self._watch.take_release(push, signed.checkpoint)
@@ -217,6 +223,8 @@ class Pushes:
         sql = "SELECT object, n FROM object WHERE idx BETWEEN ? AND ?"
         numbers = dict(engine.vault.run(sql, min(indices), max(indices))) if indices else {}
         self._stir()
+        if self.followed:
+            engine.vault.run(_TOLD)
         if numbers:
             self.news.set()
         names: dict[bytes, str] = {}

@@ -11,6 +11,21 @@ from seefen.protocol.suite import sha256
 STRUCTURE: Final = ("case", "casekey", "assign")
 
 
+def comes_late(vault: Vault, state: CaseState | None, kind: str, index: int) -> bool:
+    """Tell whether a change of members or key, or a message, comes behind what it changes.
+
+    What a removed node wrote after it, or a key of its own, was believed meanwhile; a message
+    behind it has its number. Readings and receipts may overtake: they are judged the same.
+    """
+    if state is None or kind not in ("case", "casekey", "object") or index > state.position.index:
+        return False
+    sql = (
+        "SELECT 1 FROM entry WHERE case_id = ? AND idx > ? AND envelope IS NOT NULL"
+        " AND kind IN ('case', 'casekey', 'assign', 'object')"
+    )
+    return vault.one(sql, state.case, index) is not None
+
+
 def restore(vault: Vault, case: bytes) -> CaseState | None:
     """Return the state of a case as its entries in the vault make it; None without any."""
     # The statements were verified when they were taken in; the vault is ours.

@@ -1,12 +1,32 @@
 """What is stored of objects and of how far they got, once their entries were checked."""
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final
 
 from seefen.client.once import opened
 from seefen.client.trust import Taken
 from seefen.client.vault import Vault
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.statements import Ack, Object
+
+# The first in the log is the message, whatever came first: a later one of its case under the same
+# id, believed while the first was hidden, gives way. What was opened of the same bytes stays.
+_STORE: Final = (
+    "INSERT OR IGNORE INTO object"
+    " (object, case_id, n, idx, at, envelope, cover, sealed, node, reply_to, file)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (object) DO UPDATE SET n = excluded.n, idx = excluded.idx, at = excluded.at,"
+    " envelope = excluded.envelope, node = excluded.node, reply_to = excluded.reply_to,"
+    " file = excluded.file, cover = excluded.cover,"
+    " sealed = ifnull(excluded.sealed, iif(envelope = excluded.envelope, sealed, NULL)),"
+    " wrapped = iif(envelope = excluded.envelope, wrapped, NULL),"
+    " body = iif(envelope = excluded.envelope, body, NULL),"
+    " message_id = iif(envelope = excluded.envelope, message_id, NULL),"
+    " shown_until = iif(envelope = excluded.envelope, shown_until, 0),"
+    " superseded_by = iif(envelope = excluded.envelope, superseded_by, NULL)"
+    " WHERE case_id = excluded.case_id AND idx > excluded.idx"
+)
 
 
 @lru_cache(maxsize=4096)
@@ -37,9 +57,7 @@ def store_object(
             or a device without the key could take back what its node said.
     """
     vault.later(
-        "INSERT OR IGNORE INTO object"
-        " (object, case_id, n, idx, at, envelope, cover, sealed, node, reply_to, file)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _STORE,
         obj.object,
         obj.case,
         n,
@@ -56,6 +74,24 @@ def store_object(
         _supersede(vault, obj, obj.supersedes)
 
 
+def crowded(index: int) -> str:
+    """Return what is said of an object that could not be kept."""
+    return f"entry {index} has the id or number of another message: it is not shown"
+
+
+def crowded_out(vault: Vault, taken: Sequence[Taken]) -> list[int]:
+    """Return the entries of objects that could not be kept: another has their id, or number.
+
+    A member who knows the id of a message can sign another one under it, and the broker can
+    let that pass: one of them would go unseen.
+    """
+    indices = {one.index for one in taken if isinstance(one.opened.statement, Object)}
+    if not indices:
+        return []
+    sql = "SELECT idx FROM object WHERE idx BETWEEN ? AND ?"
+    return sorted(indices - {index for (index,) in vault.run(sql, min(indices), max(indices))})
+
+
 def unreplace(vault: Vault, obj: Object) -> None:
     """Let stand what an object replaced, whose cover its key turned out not to open."""
     if obj.supersedes is None:
@@ -69,16 +105,10 @@ def unreplace(vault: Vault, obj: Object) -> None:
             _supersede(vault, object_of(envelope), obj.supersedes)
 
 
-def store_step(vault: Vault, taken: Taken, ack: Ack) -> None:
+def store_step(vault: Vault, ack: Ack, at: int, officer: str) -> None:
     """Keep how far an object got at a node; the first one counts."""
-    vault.later(
-        "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?)",
-        ack.object,
-        ack.node,
-        ack.step,
-        taken.core.at // 1000,
-        taken.core.officer,
-    )
+    sql = "INSERT OR IGNORE INTO step VALUES (?, ?, ?, ?, ?)"
+    vault.later(sql, ack.object, ack.node, ack.step, at, officer)
 
 
 def _supersede(vault: Vault, obj: Object, older: bytes) -> None:

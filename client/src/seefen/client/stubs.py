@@ -3,11 +3,23 @@
 from collections.abc import Callable
 
 from seefen.client.doubts import doubt
-from seefen.client.trust import Trust
+from seefen.client.trust import Taken, Trust
 from seefen.client.vault import Vault
 from seefen.protocol import case_chain
 from seefen.protocol.errors import OutOfTurnError, UntrustedError
 from seefen.protocol.frames import Stub
+
+
+def stub_of(taken: Taken) -> Stub:
+    """Return what others are shown of an entry: its number, as its core proves it."""
+    core = taken.core
+    return Stub(
+        taken.index,
+        taken.opened.kind,
+        bytes.fromhex(core.case),
+        bytes.fromhex(core.device),
+        core.case_n,
+    )
 
 
 class Stubs:

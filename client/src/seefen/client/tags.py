@@ -13,7 +13,7 @@ from typing import Final
 
 from seefen.client import unseen
 from seefen.client.engine import Engine
-from seefen.protocol.case import CaseState
+from seefen.protocol.case import CaseState, Generation
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import LogFrom, RecordPage
@@ -66,7 +66,7 @@ class Tags:
         kept = engine.vault.get(MIRRORED)
         tree = CompactRange() if kept is None else CompactRange.decode(kept)
         if tree.size < head.size:
-            expected = self._expected()
+            expected = self._expected(tree.size)
             found: list[tuple[int, Next]] = []
             hidden: list[tuple[int, unseen.Unseen]] = []
             while (start := tree.size) < head.size:
@@ -102,18 +102,21 @@ class Tags:
                 tree.append(leaf_hash(record))
         return tags
 
-    def _expected(self) -> dict[bytes, Next]:
+    def _expected(self, start: int) -> dict[bytes, Next]:
         engine = self._engine
         expected: dict[bytes, Next] = {}
         for case in engine.vault.cases():
             state = engine.trust.require_state(case)
             if not state.generations or engine.node not in state.members:
                 continue
-            key = engine.case_key(case, state.generation.gen)
-            if key is None:
-                continue
-            for kind, number in _next(state):
-                expected[tag(key, kind, case, b"", number)] = Next(case, kind, number)
+            # Also under the key that was the newest at the first of these records: a removed
+            # member, who renews it while his removal is hidden, would else hide its tag, too.
+            for generation in in_use_since(state, start):
+                key = engine.case_key(case, generation.gen)
+                if key is None:
+                    continue
+                for kind, number in (("case", state.version + 1), ("casekey", generation.gen + 1)):
+                    expected[tag(key, kind, case, b"", number)] = Next(case, kind, number)
         return expected
 
     def _judge(self, index: int, next_: Next) -> None:
@@ -122,6 +125,8 @@ class Tags:
         shown = engine.vault.one(
             "SELECT kind FROM entry WHERE idx = ? AND envelope IS NOT NULL", index
         )
+        if shown == (next_.kind,):
+            return  # the key that came meanwhile, under the one before it
         if shown is not None:
             # Any member could plant it: that must not keep the others from writing.
             engine.alarm(f"entry {index} carries the tag of the next {next_.kind} of {name}")
@@ -142,6 +147,10 @@ class Tags:
         ):
             state = engine.trust.require_state(bytes.fromhex(name.partition("/")[2]))
             hidden = decode(value, Hidden)
+            if state.generation.statement.case_version != state.version:
+                # A change came whose key was in one bundle with it: that is hidden now.
+                hidden = Hidden("casekey", state.generation.gen + 1, hidden.index)
+                engine.vault.put(name, encode(hidden))
             if (hidden.kind, hidden.number) in _next(state):
                 start = min(engine.vault.get_number("cursor"), hidden.index)
                 engine.vault.put_number("cursor", start)
@@ -160,6 +169,13 @@ class Tags:
             if is_due and size - index <= unseen.NEAR:
                 start = min(engine.vault.get_number("cursor"), index)
                 engine.vault.put_number("cursor", start)
+
+
+def in_use_since(state: CaseState, start: int) -> tuple[Generation, ...]:
+    """Return the generations under which something may stand from an entry on."""
+    newer = (*state.generations[1:], None)
+    pairs = zip(state.generations, newer, strict=True)
+    return tuple(one for one, after in pairs if after is None or after.position.index >= start)
 
 
 def require_nothing_hidden(engine: Engine, state: CaseState) -> None:
