@@ -6,7 +6,7 @@ The sentence comes from where it happened; the advice is here, by the name of th
 from dataclasses import dataclass
 from typing import Final
 
-from typer import TyperException
+from typer import Abort, TyperException
 
 from seefen.client.cli.arguments import UsageError
 from seefen.client.connection import UnreachableError
@@ -78,7 +78,9 @@ _HINTS: Final = {
     "fetched": "or --keep WHY: it stays, closed, as evidence",
     "unread": "seefen case show REF; its entry says why",
     "keeper": "the passphrase opens as ever; 'seefen lock', then 'seefen unlock' begins anew",
+    "long": "one or two words of it do",
     "last-holder": "let another keyholder in first: seefen officer add --role keyholder",
+    "mark": "letters and digits as read; ? for a character nobody can read, * for several",
     "members": "'seefen case show CASE' lists the members",
     "month": "by UTC, and one that has begun: 2026-03",
     "missing": "fill it in; docs/cli.md has an example",
@@ -201,6 +203,14 @@ class Complaint:
     code: int
 
 
+class StoppedError(Exception):
+    """Somebody pressed Ctrl-C, or left a question with ``q``."""
+
+
+class EndedError(Exception):
+    """A question was put, and what answers it has ended: Ctrl-D, an empty pipe."""
+
+
 def explain(error: BaseException) -> Complaint:
     """Return what to print about an error."""
     if isinstance(error, SeefenError):
@@ -210,7 +220,9 @@ def explain(error: BaseException) -> Complaint:
         return Complaint(error.message, error.hint, USAGE)
     if isinstance(error, TyperException):
         return Complaint(error.format_message(), _help_for(error), error.exit_code)
-    if isinstance(error, EOFError):
+    if isinstance(error, StoppedError | KeyboardInterrupt | Abort):
+        return Complaint("stopped", "'seefen status' shows what waits to be sent", STOPPED)
+    if isinstance(error, EOFError | EndedError):
         return Complaint(
             "an answer is needed, and nobody is there to give it",
             "give it as an option; '--help' lists them",
