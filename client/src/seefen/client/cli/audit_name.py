@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from seefen.client.audit.naming import FILE_LIMIT, Register, read_half, read_register
-from seefen.client.cli.arguments import UsageError, existing_file
+from seefen.client.cli.arguments import UsageError, existing_file, new_file
 from seefen.client.cli.saving import save
 from seefen.client.cli.session import Session, opened
 from seefen.client.cli.views import persons
@@ -28,7 +28,10 @@ def name(
     is_: Annotated[str, typer.Option("--is", metavar="NAME", help="For an admin: who it is.")] = "",
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="For a keyholder: his half."),
+        # Asked for before his half is entered: nobody else gives it again.
+        typer.Option(
+            "-o", "--output", parser=new_file, metavar="FILE", help="For a keyholder: his half."
+        ),
     ] = None,
     anew: Annotated[
         bool, typer.Option("--anew", help="With --is: over the name that stands there; entered.")

@@ -4,7 +4,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
+from seefen.client.cli.paint import (
+    Grid,
+    Painted,
+    Piece,
+    alarm,
+    bold,
+    dim,
+    good,
+    line,
+    stack,
+    warn,
+    whole,
+)
 from seefen.client.cli.views.duty import unopened
 from seefen.client.values import NodeView, Sent, Unopened, WatchView
 
@@ -41,8 +53,10 @@ def page(status: Status) -> Painted:
         *(alarm("ALARM  ", one) for one in reversed(status.alarms)),
         line(bold(status.node), f" · {status.officer or 'agent'} · {roles} · ", broker),
         line(f"Network {status.network} · ", *_log(status, now)),
-        line(f"Network id {status.net}"),
-        line(f"Device {status.device}"),
+        line("Network id"),
+        whole(f"  {status.net}"),
+        whole(f"Device {status.device}"),
+        dim(f"Times are those of this machine ({times.zone(now)}); the audit's are UTC."),
         _queue(status.queued),
         _journal(status.journal),
         _unsealed() if status.unsealed else None,
