@@ -1,7 +1,7 @@
 import pytest
 
 from seefen.client.cli.arguments import UsageError
-from seefen.client.cli.complaints import explain
+from seefen.client.cli.complaints import EndedError, StoppedError, explain
 from seefen.client.connection import UnreachableError
 from seefen.protocol.errors import (
     MalformedError,
@@ -25,6 +25,10 @@ from seefen.protocol.errors import (
         (RefusedError("no alert", rule="no-alert"), 1, "seefen alert show REF"),
         (RefusedError("not open", rule="not-opened"), 1, "seefen alert show REF"),
         (RefusedError("short", rule="short"), 1, "parts of words"),
+        (RefusedError("long", rule="long"), 1, "one or two words"),
+        (RefusedError("as read", rule="mark"), 1, "? for a character"),
+        (StoppedError(), 130, "seefen status"),
+        (EndedError(), 2, "option"),
         (UntrustedError("no house", rule="no-house"), 1, "device list"),
         (RefusedError("U+202E", rule="hidden-character"), 1, "rename"),
         (RefusedError("no such file", rule="file"), 1, "path"),

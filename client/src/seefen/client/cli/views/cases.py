@@ -152,7 +152,7 @@ def _objects(view: CaseView, lang: str) -> Painted:
     if not view.objects:
         return line("Nothing in it yet.")
     now = times.now()
-    rows = Grid("", "", "", "", "", "", keep=(0,))
+    rows = Grid("", "", "", "", "", "", keep=(0, 1, 3))
     for group in _groups(view.objects):
         if len(group) > SHOWN:
             rows.row(*_many(group, lang))
