@@ -1,7 +1,7 @@
 import pytest
 
 from seefen.client.cli.arguments import UsageError
-from seefen.client.cli.complaints import EndedError, StoppedError, explain
+from seefen.client.cli.complaints import EndedError, StoppedError, explain, kept_back
 from seefen.client.connection import UnreachableError
 from seefen.protocol.errors import (
     MalformedError,
@@ -56,3 +56,12 @@ def test_each_error_has_a_code_and_says_what_to_do(
     assert complaint.message
     assert complaint.code == code
     assert hint in complaint.hint
+
+
+def test_what_is_kept_back_says_why_in_words_and_what_to_do() -> None:
+    said = kept_back("(d) this device holds no key of SF-2026-SKP-00001 [d-no-key]")
+    assert said.message == "this device holds no key of SF-2026-SKP-00001"
+    assert "case assign" in said.hint
+    assert kept_back("the broker does not answer").message == "the broker does not answer"
+    assert explain(RefusedError("(d) no key", rule="d-no-key")).message == "no key"
+    assert "ask for a new one" in explain(OutOfTurnError("left", rule="other-bytes")).hint

@@ -3,6 +3,7 @@
 The sentence comes from where it happened; the advice is here, by the name of the rule.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -127,6 +128,7 @@ _HINTS: Final = {
     "if he has decided, open that first: seefen case show REF",
     "origin": "use seefen itself, not a browser",
     "other-search": "nothing was answered from that file: make it again, and hand over the new one",
+    "other-bytes": _INVITE,
     "outsider": 'or leave the node out of "to" in the form',
     "own-case": "name the case that it is to go into",
     "own-guest": "on that device: seefen audit; the other node's guests are let in by its admin",
@@ -193,6 +195,9 @@ _HINTS: Final = {
     "zone": "a city of the zone: Europe/Belgrade, Europe/Kyiv",
 }
 
+_RULE_D: Final = "(d) "  # of the protocol's own list of who may read: a letter that tells nobody
+_KEPT: Final = re.compile(rf"(?:{re.escape(_RULE_D)})?(.*) \[([a-z0-9-]+)\]", re.DOTALL)
+
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
@@ -211,11 +216,20 @@ class EndedError(Exception):
     """A question was put, and what answers it has ended: Ctrl-D, an empty pipe."""
 
 
+def kept_back(problem: str) -> Complaint:
+    """Return what to print about what waits in the outbox, from the problem kept with it."""
+    found = _KEPT.fullmatch(problem)
+    message, rule = (problem, "") if found is None else (found[1], found[2])
+    return Complaint(message, _HINTS.get(rule, ""), REFUSED)
+
+
 def explain(error: BaseException) -> Complaint:
     """Return what to print about an error."""
     if isinstance(error, SeefenError):
         code = QUEUED if isinstance(error, UnreachableError) else REFUSED
-        return Complaint(str(error), _HINTS.get(error.rule) or _by_kind(error), code)
+        return Complaint(
+            str(error).removeprefix(_RULE_D), _HINTS.get(error.rule) or _by_kind(error), code
+        )
     if isinstance(error, UsageError):
         return Complaint(error.message, error.hint, USAGE)
     if isinstance(error, TyperException):

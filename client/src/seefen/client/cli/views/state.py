@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from seefen.client.cli import codes, times
+from seefen.client.cli.complaints import kept_back
 from seefen.client.cli.paint import (
     Grid,
     Painted,
@@ -76,7 +77,10 @@ def _log(status: Status, now: datetime) -> tuple[Piece, ...]:
 def _queue(queued: tuple[Sent, ...]) -> Painted | None:
     if not queued:
         return None
-    rows = (line("  ", times.size(one.size), "  ", one.problem or "waits") for one in queued)
+    rows = (
+        line("  ", times.size(one.size), "  ", kept_back(one.problem or "waits").message)
+        for one in queued
+    )
     return stack(warn(f"{len(queued)} queued, leaving when the broker takes it:"), *rows)
 
 
