@@ -142,7 +142,7 @@ async def test_what_cannot_be_looked_for_is_no_search(line: Line) -> None:
     with pytest.raises(RefusedError) as caught:
         skopje.check("C-84417")
     assert caught.value.rule == "purpose-needed"
-    for text, rule in (("ab", "short"), ("x" * (QUERY_LIMIT + 1), "form")):
+    for text, rule in (("ab", "short"), ("x" * (QUERY_LIMIT + 1), "long")):
         with pytest.raises(RefusedError) as caught:
             skopje.search(text, **WHY)
         assert caught.value.rule == rule

@@ -204,6 +204,56 @@ def _accesses(client: Client) -> list[int]:
     return [row[0] for row in client._engine.vault.run("SELECT idx FROM access ORDER BY idx")]
 
 
+async def test_the_end_of_a_watch_is_told_before_and_after(place: Site) -> None:
+    _, belgrade = await on_watch(place)
+    engine = belgrade._engine
+    assert list(belgrade.watch.ending()) == []
+
+    engine.vault.run("UPDATE access SET until = ?", engine.now() + 600)
+    (soon,) = belgrade.watch.ending()
+    assert f"your watch in {CHANNEL} ends in 10 min" in soon
+    assert list(belgrade.watch.ending()) == []
+
+    engine.vault.run("UPDATE access SET until = ?", engine.now() - 1)
+    (over,) = belgrade.watch.ending()
+    assert f"your watch in {CHANNEL} has ended" in over
+    assert list(belgrade.watch.ending()) == []
+
+    await belgrade.watch.on(**WHY)
+    assert list(belgrade.watch.ending()) == []
+    engine.vault.run("UPDATE access SET until = ?", engine.now() + 600)
+    belgrade.watch.off()
+    assert list(belgrade.watch.ending()) == [], "who went off watch waits for nothing"
+
+
+async def test_who_follows_is_told_when_the_broker_is_back(place: Site) -> None:
+    _, belgrade = await on_watch(place)
+    heard = list[str]()
+
+    async def follow() -> None:
+        heard.extend([event.what async for event in belgrade.events()])
+
+    following = asyncio.create_task(follow())
+    await asyncio.sleep(0)
+    for line in place.broker.services.lines.of(belgrade._engine.keys.device):
+        line.end(1001, "stopping", "the broker stops")
+    await waiting.until(lambda: not belgrade.online)
+    await waiting.until(lambda: belgrade.online)
+    belgrade.end_events()
+    await following
+    assert heard.index("bye") < heard.index("closed") < heard.index("back")
+
+
+async def test_a_device_that_opens_no_alerts_is_on_no_watch(place: Site) -> None:
+    await channel(place, BELGRADE)
+    await place.broker.take(place.network.enrol(BELGRADE, ("auditor",)))
+    auditor = await place.client(BELGRADE, "auditor", nth=1)
+    with pytest.raises(RefusedError, match="opens no alerts") as caught:
+        await auditor.watch.on(**WHY)
+    assert caught.value.rule == "roles"
+    assert auditor.watch.list() == []
+
+
 async def _events(client: Client) -> list[tuple[str, str]]:
     client.end_events()
     return [(event.what, event.ref) async for event in client.events()]

@@ -37,7 +37,7 @@ _LOOKS: Final = {
     ("case", "show"), ("case", "list"), ("request", "show"), ("request", "list"),
     ("device", "list"),
 }  # fmt: skip
-MORNING, DAY = 9 * 3600, 86_400  # seconds
+HOUR, MORNING, DAY = 3600, 9 * 3600, 86_400  # seconds
 SETTLED, SETTLING = 1.5, 30  # seconds
 PATIENCE: Final = 300  # seconds a command may take while other tests use the cores
 
@@ -148,14 +148,15 @@ async def cast() -> AsyncGenerator[Cast]:
 
 
 def zone(now: int) -> str:
-    """Return the time zone, after POSIX, in which this moment is nine in the morning.
+    """Return the time zone, after POSIX, in which this moment is in the hour after nine.
 
-    So no shift ends after midnight: a date beside a time makes a column wider, and a page that
-    was written in the morning would not come out in the evening.
+    In whole hours, as zones are, for it stands beside times. So no shift ends after midnight: a
+    date beside a time makes a column wider, and a page that was written in the morning would not
+    come out in the evening.
     """
-    ahead = (MORNING - now % DAY) // 60  # minutes, less than a day to either side
+    ahead = (MORNING - now % DAY + HOUR - 1) // HOUR  # less than a day to either side
     sign = "-" if ahead >= 0 else "+"  # after POSIX a zone east of Greenwich has a minus
-    return f"<SEE>{sign}{abs(ahead) // 60}:{abs(ahead) % 60:02}"
+    return f"<SEE>{sign}{abs(ahead)}:00"
 
 
 async def _terminals(stage: Stage, folder: Path) -> dict[str, Prompt]:

@@ -1,7 +1,7 @@
 import pytest
 
 from seefen.client.cli.arguments import UsageError
-from seefen.client.cli.complaints import explain
+from seefen.client.cli.complaints import EndedError, StoppedError, explain, kept_back
 from seefen.client.connection import UnreachableError
 from seefen.protocol.errors import (
     MalformedError,
@@ -25,6 +25,10 @@ from seefen.protocol.errors import (
         (RefusedError("no alert", rule="no-alert"), 1, "seefen alert show REF"),
         (RefusedError("not open", rule="not-opened"), 1, "seefen alert show REF"),
         (RefusedError("short", rule="short"), 1, "parts of words"),
+        (RefusedError("long", rule="long"), 1, "one or two words"),
+        (RefusedError("as read", rule="mark"), 1, "? for a character"),
+        (StoppedError(), 130, "seefen status"),
+        (EndedError(), 2, "option"),
         (UntrustedError("no house", rule="no-house"), 1, "device list"),
         (RefusedError("U+202E", rule="hidden-character"), 1, "rename"),
         (RefusedError("no such file", rule="file"), 1, "path"),
@@ -52,3 +56,12 @@ def test_each_error_has_a_code_and_says_what_to_do(
     assert complaint.message
     assert complaint.code == code
     assert hint in complaint.hint
+
+
+def test_what_is_kept_back_says_why_in_words_and_what_to_do() -> None:
+    said = kept_back("(d) this device holds no key of SF-2026-SKP-00001 [d-no-key]")
+    assert said.message == "this device holds no key of SF-2026-SKP-00001"
+    assert "case assign" in said.hint
+    assert kept_back("the broker does not answer").message == "the broker does not answer"
+    assert explain(RefusedError("(d) no key", rule="d-no-key")).message == "no key"
+    assert "ask for a new one" in explain(OutOfTurnError("left", rule="other-bytes")).hint

@@ -3,7 +3,18 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from seefen.client.cli.times import date, deadline, due, entered, local, moment, size, span, utc
+from seefen.client.cli.times import (
+    date,
+    deadline,
+    due,
+    entered,
+    local,
+    moment,
+    size,
+    span,
+    utc,
+    written,
+)
 
 NOW = datetime(2026, 3, 14, 12, 0).astimezone()
 
@@ -91,3 +102,9 @@ def test_a_deadline_is_said_here_and_in_utc(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.undo()
         time.tzset()
     assert said == "2026-11-26 18:43Z, here 2026-11-26 19:43 (UTC+01:00)"
+
+
+def test_what_was_recorded_much_later_says_both() -> None:
+    at = int(NOW.timestamp())
+    assert written(at, at + 299, NOW) == moment(NOW, NOW)
+    assert written(at, at + 300, NOW) == f"{moment(NOW, NOW)}, recorded {moment(at + 300, NOW)}"

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -251,6 +252,7 @@ def test_a_message_is_forwarded_by_leave_of_its_author(network: Stage) -> None:
     pasted = run(SARAJEVO, "export", f"{theirs}#1", "--as", "text")
     assert f"{SKOPJE}, forwarded by {BELGRADE}" in pasted
     assert "Ask before arrest." in pasted
+    assert re.search(r"SENT: +\d{4}-\d\d-\d\d \d\d:\d\dZ", pasted)  # read elsewhere, another day
 
 
 def test_a_pair_that_has_no_row(network: Stage, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_the_passphrase_once_and_then_nothing(home: Path, terminal: Typist) -> N
     assert "among the first" in terminal.answer("(6 digits or more): ", PIN)
     terminal.answer("The same again: ", PIN)
     assert PIN not in terminal.until("Unlocked until")
-    terminal.answer("before you leave the desk", "watch list")
+    terminal.answer("before you leave the machine", "watch list")
     assert "PIN" not in terminal.until("Off watch").partition("watch list")[2]
     terminal.type("unlock")
     terminal.until("Unlocked already, until")

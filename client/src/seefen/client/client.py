@@ -244,6 +244,7 @@ class Client:
         except UnreachableError:
             self._online = False
             return Synced(0, tuple(engine.alarms))
+        self._pushes.reached(before=self._online)
         self._online = True
         engine.vault.put("session", engine.connection.session())
         return Synced(new, tuple(engine.alarms))
@@ -373,10 +374,7 @@ class Client:
                     await self.journal.owed()
 
     def _remind(self) -> None:
-        if not self._pushes.followed:
-            return  # whoever reads the events next is told: a reminder counts once it is heard
-        for text, ref in listings.reminders(self.requests):
-            self._pushes.tell("reminder", text, "", ref)
+        self._pushes.remind(listings.reminders(self.requests, self.watch))
 
     async def _keep_connected(self) -> None:
         tries, synced = 0, time.monotonic()

@@ -380,8 +380,8 @@ class Connection:
                 if isinstance(data, str):
                     continue
                 self._hand_out(decode(data, Frame, limit=ANSWER_LIMIT))
-        except (ConnectionClosed, MalformedError) as err:
-            reason = str(err)
+        except (ConnectionClosed, MalformedError) as err:  # the first one speaks in codes
+            reason = str(err) if isinstance(err, MalformedError) else reason
         if socket.close_code == REVOKED:
             reason = CUT_OFF
             self._token_ends = 0.0

@@ -108,7 +108,7 @@ class Journal:
                 could not be written down, and nothing is shown.
         """
         if len(query) > QUERY_LIMIT:
-            raise RefusedError(f"a search has at most {QUERY_LIMIT} characters", rule="form")
+            raise RefusedError(f"a search has at most {QUERY_LIMIT} characters", rule="long")
         with self._engine.vault.soon():  # synced with the line that follows
             remember(self._engine, NO_CASE, (why[0] or "", why[1] or "", why[2]))
         purpose, basis, reason = remembered(self._engine, NO_CASE)

@@ -7,11 +7,12 @@ from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox
 from seefen.client.requests import Requests
 from seefen.client.values import NodeView, Sent
+from seefen.client.watching import Watch
 
 _REMINDERS: Final = {
     50: "half of the time is used",
-    80: "four fifths of the time are used: the duty desk looks after it",
-    100: "overdue: the head of the node is told",
+    80: "four fifths of the time are used: who is on watch looks after it",
+    100: "overdue: tell the head of your node",
 }
 
 
@@ -42,8 +43,9 @@ def queued(outbox: Outbox) -> list[Sent]:
     return drafts + to_seal
 
 
-def reminders(requests: Requests) -> Iterator[tuple[str, str]]:
-    """Yield what somebody is reminded of now, and of which request; each once."""
+def reminders(requests: Requests, watch: Watch) -> Iterator[tuple[str, str]]:
+    """Yield what somebody is reminded of now, and of which request, if of one; each once."""
     for level, due in requests.reminders():
         whose = "" if due.waits_for_us else f" at {due.node}"
         yield f"{_REMINDERS[level]}{whose}: {due.subject}", due.ref
+    yield from ((text, "") for text in watch.ending())

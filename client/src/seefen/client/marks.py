@@ -201,7 +201,7 @@ def check(engine: Engine, text: str) -> CheckResult:
         RefusedError: Nothing to look for.
     """
     if not strong_key(text):
-        raise RefusedError("give a serial number, plate or headstamp as read", rule="form")
+        raise RefusedError("give a serial number, plate or headstamp as read", rule="mark")
     found: dict[Exactness, list[Hit]] = {exactness: [] for exactness in Exactness}
     # Keys hold letters, digits, ? and *: as a pattern, the weak key finds what can fit, and
     # what was read with gaps, or compares in its own way, is looked at one by one.

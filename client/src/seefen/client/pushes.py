@@ -6,7 +6,7 @@ fetch what it missed. Every arrival from another node is acknowledged as deliver
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from seefen.client import copies, erasing, originals
@@ -23,7 +23,7 @@ from seefen.client.views import Row, object_view, ref_of, rows
 from seefen.client.watching import Watch
 from seefen.protocol.encoding import decode
 from seefen.protocol.errors import RefusedError, SeefenError
-from seefen.protocol.frames import Frame, Push
+from seefen.protocol.frames import Frame, Problem, Push
 from seefen.protocol.messages import Cover
 from seefen.protocol.messages.cover import EXERCISE
 from seefen.protocol.statements import Ack, Assign, Object
@@ -90,6 +90,16 @@ class Pushes:
     def tell(self, what: str, text: str, case: str = "", ref: str = "") -> None:
         """Put an event into the queue; the oldest goes when nobody reads it."""
         self._put(Event(self._engine.now(), what, case, ref, text))
+
+    def remind(self, reminders: Iterable[tuple[str, str]]) -> None:
+        """Tell what somebody is reminded of; without a listener it stays due for the next one."""
+        for text, ref in reminders if self.followed else ():
+            self.tell("reminder", text, "", ref)
+
+    def reached(self, *, before: bool) -> None:
+        """Tell who follows that the broker answers again, if it did not ``before``."""
+        if self.followed and not before:
+            self.tell("back", "the broker is reachable")
 
     def _put(self, event: Event) -> None:
         if self.queue.full():
@@ -190,7 +200,8 @@ class Pushes:
         elif frame.verb == "push":
             await self._take_push(decode(frame.body, Push, limit=LIMIT))
         elif frame.verb in ("alarm", "bye"):
-            self.tell(frame.verb, "the broker says good-bye")
+            said = decode(frame.body, Problem)
+            self.tell(frame.verb, f"the broker says: {said.title or said.rule}")
 
     async def _take_push(self, push: Push) -> None:
         engine = self._engine

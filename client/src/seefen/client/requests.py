@@ -43,7 +43,16 @@ from seefen.client.views import (
 )
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import OutOfTurnError, RefusedError
-from seefen.protocol.messages import Answer, Closing, Cover, Extension, Message, Note, saying
+from seefen.protocol.messages import (
+    TABLES,
+    Answer,
+    Closing,
+    Cover,
+    Extension,
+    Message,
+    Note,
+    saying,
+)
 from seefen.protocol.requests import RUNNING, Act, Request, Side, State
 
 Find: TypeAlias = Callable[[str], tuple[CaseState, int]]
@@ -121,7 +130,8 @@ class Requests:
         row = self._row(ref)
         said, by, _ = answer_of(self._engine, row, self._engine.node)
         if said == answer:  # two keys pressed, or two officers of a node
-            raise OutOfTurnError(f"{by} has answered so already: {answer}", rule="answered")
+            word = TABLES["answer"].get(answer, answer)
+            raise OutOfTurnError(f"{by} has answered so already: {word}", rule="answered")
         message = Answer(
             answer=answer, of=row.object, cause=cause, refusal_ground=ground, **terms_of(row)
         )

@@ -4,7 +4,7 @@ What came while no process of this device ran opens at the next look: an access 
 for what waits in a channel. What lies here and is not open is counted: no search looks into it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final, TypeAlias, TypeVar
@@ -18,6 +18,7 @@ from seefen.client.reading import Reader
 from seefen.client.stating import NO_CASE, SHIFT, remember, remembered
 from seefen.client.values import CheckResult, Found, Unopened, WatchView
 from seefen.client.views import Row, recall_of, ref_of, rows
+from seefen.protocol.directory import BOX_ROLES
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import (
     OutOfTurnError,
@@ -35,6 +36,8 @@ Watches: TypeAlias = list[WatchView]
 Rows: TypeAlias = list[Row]
 Open: TypeAlias = list[tuple[bytes, int, int]]  # case, until, entry
 F = TypeVar("F", CheckResult, Found)
+HOLDERS: Final = BOX_ROLES["alert"]
+_SOON: Final = 1800  # seconds before its end in which a watch is spoken of
 _MOST: Final = 200  # that are asked for at once
 _ALERT: Final = b"SeizureAlert"
 _WAITING: Final = "case_id = ? AND body IS NULL AND cover IS NOT NULL AND NOT file"
@@ -51,6 +54,10 @@ _COUNT: Final = (
 _NEWEST: Final = (
     f"SELECT object FROM object WHERE {_UNOPENED} AND (instr(cover, ?) > 0) = ?"  # noqa: S608
     " ORDER BY idx DESC LIMIT ?"
+)
+_LAST: Final = (
+    "SELECT case_id, max(until) FROM access WHERE scope = 'watch' GROUP BY case_id"
+    " HAVING max(until) > ? ORDER BY case_id"
 )
 # Of the newest version a recall is the reply; a correction goes with what it puts right.
 _BACK: Final = (
@@ -79,6 +86,11 @@ class Watch:
             RefusedError: No such channel, or this device is no holder of alerts.
         """
         engine = self._engine
+        if HOLDERS.isdisjoint(engine.directory.device(engine.keys.device).roles):
+            raise RefusedError(
+                "this device opens no alerts: it is no field, keyholder or lead device",
+                rule="roles",
+            )
         async with engine.lock:
             states = (
                 [self._casework.find(name, "channel") for name in channels]
@@ -116,6 +128,29 @@ class Watch:
             name = engine.name_of(engine.trust.require_state(case))
             views.append(WatchView(name, until, index, purpose, basis))
         return sorted(views, key=lambda view: view.channel)
+
+    def ending(self) -> Iterator[str]:
+        """Yield which watches end soon, and which have ended since they ran; each once.
+
+        Else whoever lets the live view run past his shift waits for alerts that do not ring.
+        """
+        engine = self._engine
+        if engine.vault.get(OFF) is not None:
+            return
+        for case, until in engine.vault.run(_LAST, engine.now() - SHIFT):
+            left = until - engine.now()
+            what = "ending" if left > 0 else "ended"
+            told = f"{what}/{case.hex()}"
+            if left > _SOON or engine.vault.get_number(told) == until:
+                continue
+            engine.vault.put_number(told, until)
+            name = engine.name_of(engine.trust.require_state(case))
+            yield (
+                f"your watch in {name} ends in {-(-left // 60)} min: 'seefen watch on' goes on"
+                if left > 0
+                else f"your watch in {name} has ended: no alert opens by itself there, and none "
+                "rings; 'seefen watch on' begins one"
+            )
 
     async def look(self) -> Rows:
         """Open what waits under the watches that run, and return it; the lock must be held.

@@ -112,16 +112,21 @@ def show(
     ] = None,
 ) -> None:
     """Show hours and sums, node by node: seefen action-day show jad-2026#1."""
+    if output is not None and not csv:
+        raise UsageError("what is written to a file is a table", "--csv -o FILE")
     with opened(context, glance=True) as session:
-        view = session.do(lambda client: client.duty.action_days.show(str(ref)))
-        if not csv:
-            lang = session.screen.lang
-            session.screen.show(view, lambda value: actions.shown(value, lang))
+        view, screen = (
+            session.do(lambda client: client.duty.action_days.show(str(ref))),
+            session.screen,
+        )
+        if output is None and (screen.machine or not csv):
+            screen.show(view, lambda value: actions.shown(value, screen.lang))
             return
     if output is None:
         sys.stdout.write(actions.table(view))
     else:
         save(output, ("\ufeff" + actions.table(view)).encode())
+        screen.answer({"file": str(output), "hours": len(view.hours)})
     Screen(machine=True).say(actions.exported(view, output))
 
 

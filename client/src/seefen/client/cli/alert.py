@@ -165,9 +165,13 @@ def _asked(session: Session, now: Unsent) -> None:
 
     keep(begun.said)
     beside = views.beside(into, begun.files, begun.until, original=begun.original)
-    alert = dialogue.compose(screen, begun.said, times.now(), keep, fill, beside)
+    alert = None
+    try:
+        alert = dialogue.compose(screen, begun.said, times.now(), keep, fill, beside)
+    finally:  # also at Ctrl-C, and where the terminal goes away
+        if alert is None:
+            screen.say(views.kept(empty=kept[-1].is_empty))
     if alert is None:
-        screen.say(views.kept(empty=kept[-1].is_empty))
         return
     _send(session, alert, begun, into)
     session.do(lambda client: client.forget_draft(DRAFT))

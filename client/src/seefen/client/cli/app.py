@@ -6,9 +6,10 @@ import traceback
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from seefen.client import codelists
 from seefen.client.cli import (
@@ -42,7 +43,7 @@ from seefen.client.cli import (
     work,
 )
 from seefen.client.cli.arguments import existing_file, folder
-from seefen.client.cli.complaints import STOPPED, explain
+from seefen.client.cli.complaints import EndedError, StoppedError, explain
 from seefen.client.cli.screen import complain, make_printable
 from seefen.client.cli.settings import Settings, hoisted, home_folder, language
 from seefen.protocol.messages import learn
@@ -53,8 +54,23 @@ _GROUPS: Final = (
     status, tail, nodes, schema,
 )  # fmt: skip
 
+
+class _Commands(TyperGroup):
+    """All commands: a parser that ends one at Ctrl-C, or where nobody answers, says nothing."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise StoppedError from None
+        except EOFError:
+            raise EndedError from None
+
+
 app = typer.Typer(
     name="seefen",
+    cls=_Commands,
     help="Sealed cases and alerts between the nodes of the network, each reading on record.",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -112,19 +128,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = hoisted(sys.argv[1:] if argv is None else argv)
         code = app(words or ["--help"], prog_name="seefen", standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except (KeyboardInterrupt, typer.Abort):
-        complain("stopped", "what was queued stays queued; a draft is kept")
-        return STOPPED
     except SystemExit as stop:  # the parser's own answer to a closed pipe
         return stop.code if isinstance(stop.code, int) else 1
     except BrokenPipeError:
         # The reader of our output went away (a pager that was closed): no error of ours.
         return 0
-    except Exception as error:  # the last resort of a program: a sentence, never a traceback
+    # The last resort of a program: a sentence, never a traceback.
+    except (Exception, KeyboardInterrupt) as error:
         return _failed(error)
 
 
-def _failed(error: Exception) -> int:
+def _failed(error: BaseException) -> int:
     if os.environ.get("SEEFEN_DEBUG"):
         traceback.print_exception(error, file=sys.stderr)
     complaint = explain(error)

@@ -28,6 +28,7 @@ def name(
     is_: Annotated[str, typer.Option("--is", metavar="NAME", help="For an admin: who it is.")] = "",
     output: Annotated[
         Path | None,
+        # Asked for before his half is entered: nobody else gives it again.
         typer.Option(
             "-o", "--output", parser=new_file, metavar="FILE", help="For a keyholder: his half."
         ),

@@ -40,7 +40,7 @@ TYPES: Final = {
     "IncidentReport": "incident report",
     "InfoReply": "information reply",
     "InfoRequest": "information request",
-    "NodeStatus": "desk status",
+    "NodeStatus": "node card",
     "Note": "note",
     "OnwardDecision": "decision on forwarding",
     "OnwardRequest": "request to forward",

@@ -3,10 +3,11 @@
 The sentence comes from where it happened; the advice is here, by the name of the rule.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
-from typer import TyperException
+from typer import Abort, TyperException
 
 from seefen.client.cli.arguments import UsageError
 from seefen.client.connection import UnreachableError
@@ -78,7 +79,9 @@ _HINTS: Final = {
     "fetched": "or --keep WHY: it stays, closed, as evidence",
     "unread": "seefen case show REF; its entry says why",
     "keeper": "the passphrase opens as ever; 'seefen lock', then 'seefen unlock' begins anew",
+    "long": "one or two words of it do",
     "last-holder": "let another keyholder in first: seefen officer add --role keyholder",
+    "mark": "letters and digits as read; ? for a character nobody can read, * for several",
     "members": "'seefen case show CASE' lists the members",
     "month": "by UTC, and one that has begun: 2026-03",
     "missing": "fill it in; docs/cli.md has an example",
@@ -125,6 +128,7 @@ _HINTS: Final = {
     "if he has decided, open that first: seefen case show REF",
     "origin": "use seefen itself, not a browser",
     "other-search": "nothing was answered from that file: make it again, and hand over the new one",
+    "other-bytes": _INVITE,
     "outsider": 'or leave the node out of "to" in the form',
     "own-case": "name the case that it is to go into",
     "own-guest": "on that device: seefen audit; the other node's guests are let in by its admin",
@@ -191,6 +195,9 @@ _HINTS: Final = {
     "zone": "a city of the zone: Europe/Belgrade, Europe/Kyiv",
 }
 
+_RULE_D: Final = "(d) "  # of the protocol's own list of who may read: a letter that tells nobody
+_KEPT: Final = re.compile(rf"(?:{re.escape(_RULE_D)})?(.*) \[([a-z0-9-]+)\]", re.DOTALL)
+
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
@@ -201,16 +208,35 @@ class Complaint:
     code: int
 
 
+class StoppedError(Exception):
+    """Somebody pressed Ctrl-C, or left a question with ``q``."""
+
+
+class EndedError(Exception):
+    """A question was put, and what answers it has ended: Ctrl-D, an empty pipe."""
+
+
+def kept_back(problem: str) -> Complaint:
+    """Return what to print about what waits in the outbox, from the problem kept with it."""
+    found = _KEPT.fullmatch(problem)
+    message, rule = (problem, "") if found is None else (found[1], found[2])
+    return Complaint(message, _HINTS.get(rule, ""), REFUSED)
+
+
 def explain(error: BaseException) -> Complaint:
     """Return what to print about an error."""
     if isinstance(error, SeefenError):
         code = QUEUED if isinstance(error, UnreachableError) else REFUSED
-        return Complaint(str(error), _HINTS.get(error.rule) or _by_kind(error), code)
+        return Complaint(
+            str(error).removeprefix(_RULE_D), _HINTS.get(error.rule) or _by_kind(error), code
+        )
     if isinstance(error, UsageError):
         return Complaint(error.message, error.hint, USAGE)
     if isinstance(error, TyperException):
         return Complaint(error.format_message(), _help_for(error), error.exit_code)
-    if isinstance(error, EOFError):
+    if isinstance(error, StoppedError | KeyboardInterrupt | Abort):
+        return Complaint("stopped", "'seefen status' shows what waits to be sent", STOPPED)
+    if isinstance(error, EOFError | EndedError):
         return Complaint(
             "an answer is needed, and nobody is there to give it",
             "give it as an option; '--help' lists them",

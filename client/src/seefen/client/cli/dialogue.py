@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from seefen.client.cli import answers, forms, guesses, lexicon, numbers, terms
 from seefen.client.cli.arguments import UsageError
-from seefen.client.cli.paint import Painted
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.views import alerts
+from seefen.client.cli.views.unsent import Beside
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.matching import scripts
 from seefen.protocol.messages import SeizureAlert
@@ -280,7 +280,7 @@ def compose(
     at: datetime,
     keep: Callable[[Answers], None],
     fill: Callable[[SeizureAlert], SeizureAlert] = _as_it_is,
-    beside: Painted | None = None,
+    beside: Beside = (),
 ) -> SeizureAlert | None:
     """Ask until the officer sends (the alert) or keeps the draft (None).
 
@@ -315,7 +315,7 @@ def _understood(
     said: Answers,
     at: datetime,
     fill: Callable[[SeizureAlert], SeizureAlert],
-    beside: Painted | None,
+    beside: Beside,
 ) -> SeizureAlert | None:
     try:
         alert = fill(alert_of(said, at))

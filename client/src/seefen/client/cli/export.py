@@ -53,9 +53,12 @@ def export(
             parser=_case_or_object, metavar="CASE[#n]", help="A case, a channel, or one message."
         ),
     ],
-    kind: Annotated[
-        str, typer.Option("--as", parser=_kind, metavar="csv|json|text", help="Text: one message.")
-    ] = "csv",
+    as_: Annotated[
+        str | None,
+        typer.Option(
+            "--as", parser=_kind, metavar="csv|json|text", help="Text: one message [csv]."
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -71,6 +74,10 @@ def export(
     accept: Accept = False,
 ) -> None:
     """Export what was opened here: seefen export SF-2026-SKP-00418 --as csv -o case.csv."""
+    screen = Screen.of(context)
+    if screen.machine and output is None and as_ not in (None, "json"):
+        raise UsageError(f"--json prints JSON, and --as {as_} does not", "leave one of them out")
+    kind = as_ or ("json" if screen.machine and output is None else "csv")
     if kind == "text" and not what.number:
         raise UsageError("as text one message is exported", "write CASE#number --as text")
     name = str(what) if what.number else what.case
@@ -94,6 +101,7 @@ def export(
         sys.stdout.write(written)
     else:
         save(output, ((_MARK if kind == "csv" else "") + written).encode())
+        screen.answer(_told(made, output))
     # What was exported may go through a pipe: what is to be known of it never does.
     Screen(machine=True).say(_summary(made, output))
 
@@ -120,6 +128,16 @@ def _written(made: Export, kind: str) -> str:
 def _corrected(made: Export) -> Painted | None:
     wrong = [one.ref for one in made.messages if one.corrections]
     return warn(f"  corrected by their authors: {', '.join(wrong)}") if wrong else None
+
+
+def _told(made: Export, output: Path) -> dict[str, object]:
+    """Return for a program what was written, and what not."""
+    counts = {
+        "open": len(made.messages),
+        "covers": len(made.covers),
+        "left_out": len(made.left_out),
+    }
+    return {"file": str(output), **counts}
 
 
 def _summary(made: Export, output: Path | None) -> Painted:

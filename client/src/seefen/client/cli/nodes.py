@@ -1,4 +1,4 @@
-"""``seefen nodes`` and ``card``: whom to call, and what others see of your own duty desk."""
+"""``seefen nodes`` and ``card``: whom to call, and what others see of your own node."""
 
 from typing import Annotated
 
@@ -26,7 +26,9 @@ def nodes(context: typer.Context) -> None:
 
 def card(
     context: typer.Context,
-    telephone: Annotated[str, typer.Option(metavar="NUMBER", help="Of the duty desk.")],
+    telephone: Annotated[
+        str, typer.Option(metavar="NUMBER", help="Where your officer on duty answers.")
+    ],
     hours: Annotated[str, typer.Option(metavar="TEXT", help="When it is staffed [00-24].")] = "",
     language: Annotated[
         list[str] | None,

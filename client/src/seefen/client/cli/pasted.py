@@ -81,7 +81,7 @@ def _about(one: ExportedMessage, said: dict[str, Any]) -> Iterator[str]:
     rows = {
         "THEIR OWN REFERENCE": said.get("national_ref"),
         "ANSWERS": one.reply_to,
-        "SENT": times.moment(one.created_at, times.now()),
+        "SENT": times.deadline(one.created_at),  # read elsewhere, on another day, in another zone
         "URGENCY": f"{coded.get('urgency', '')}: {said.get('urgency', '')}",
         "REASON FOR URGENCY": said.get("urgency_reason"),
         "PURPOSE": said.get("purpose"),

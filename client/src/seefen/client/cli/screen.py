@@ -54,6 +54,11 @@ class Screen:
         else:
             _print(sys.stdout, view(value))
 
+    def answer(self, value: object) -> None:
+        """Print a value as JSON, where that was asked for, and else nothing."""
+        if self.machine:
+            print(encode_json(value), file=sys.stdout, flush=True)
+
     def stream(self, value: T, view: Callable[[T], Painted]) -> None:
         """Print one of many values: a line of JSON for each."""
         if self.machine:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from seefen.client import Client, ringing, turns
-from seefen.client.cli.paint import Painted
+from seefen.client.cli.complaints import STOPPED
 from seefen.client.cli.screen import Screen
 from seefen.client.cli.session import stay
 from seefen.client.cli.views import duty
@@ -28,7 +28,11 @@ def tail(
 ) -> None:
     """Show live what arrives and who reads what: seefen tail --seconds 60."""
     ends = None if seconds is None else time.monotonic() + seconds
-    stay(context, _Following(Screen.of(context), duty.tailing(seconds), ends).until)
+    following = _Following(Screen.of(context), seconds, ends)
+    try:
+        stay(context, following.until)
+    except KeyboardInterrupt:  # as it was told at the beginning: that is no error
+        raise typer.Exit(STOPPED) from None
 
 
 @dataclass(slots=True)
@@ -36,7 +40,7 @@ class _Following:
     """Shows what happens; ``told`` is the newest entry it knew of when it gave way."""
 
     screen: Screen
-    first: Painted
+    seconds: float | None
     ends: float | None
     told: int | None = None
 
@@ -47,7 +51,7 @@ class _Following:
             Whether the time is over.
         """
         if self.told is None:  # not before: what came while another had the vault is not told
-            self.screen.say(self.first)
+            self.screen.say(duty.tailing(self.seconds, client.watch.list(), client.roles))
         watcher = asyncio.create_task(self._watch(client, home))
         try:
             async for event in client.events(after=self.told):

@@ -21,6 +21,7 @@ M = TypeVar("M", bound=Message)
 QUESTION: Final = "Handling code, TLP, evaluation, what differs  (H1 AMBER B2):"
 CONDITIONS: Final = "Conditions, in words:"
 _CHOICE: Final = "[Enter] send   [e] edit   [q] stop"
+_CHOICE_AGAIN: Final = "[Enter] send   [e] edit this line   [a] answers again   [q] stop"
 _HINT: Final = "H0 to H3; CLEAR to RED; A1 to X4; a purpose or a legal basis, by its code"
 _EVALUATION: Final = re.compile(r"([ABCX])([1-4])")
 
@@ -64,10 +65,21 @@ def _field(word: str) -> dict[str, str]:
 
 def confirmed(screen: Screen, message: M) -> M:
     """Return a message that was shown, once its writer lets it go; he may change the line."""
+    return _confirmed(screen, message, _CHOICE) or message
+
+
+def confirmed_or_again(screen: Screen, message: M) -> M | None:
+    """Return the same; or None, where he wants to answer the questions again."""
+    return _confirmed(screen, message, _CHOICE_AGAIN)
+
+
+def _confirmed(screen: Screen, message: M, question: str) -> M | None:
     while True:
-        choice = screen.ask(_CHOICE).lower()
+        choice = screen.ask(question).lower()
         if choice.startswith("q"):
             raise KeyboardInterrupt
+        if choice.startswith("a") and question == _CHOICE_AGAIN:
+            return None
         if not choice.startswith("e"):
             return message
         message = _edited(screen, message)

@@ -23,6 +23,7 @@ _MONTHS: Final = (
     "Dec",
 )
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_LATE: Final = 300  # seconds between writing and recording that are worth a word
 
 
 def local(at: int | datetime) -> datetime:
@@ -58,6 +59,13 @@ def date(at: int | datetime, now: datetime) -> str:
     return f"{when.day} {_MONTHS[when.month - 1]}{year}"
 
 
+def written(at: int, recorded_at: int, now: datetime) -> str:
+    """Return when something was written, and when it was recorded if that was much later."""
+    said = moment(at, now)
+    late = abs(recorded_at - at) >= _LATE
+    return f"{said}, recorded {moment(recorded_at, now)}" if late else said
+
+
 def entered(at: int, now: datetime) -> str:
     """Return ``26 Nov 18:42`` by UTC, for a column that says so; with the year if not this one."""
     when = wording.utc(at)
@@ -70,10 +78,11 @@ def deadline(at: int) -> str:
     here = local(at)
     if not here.utcoffset():
         return wording.stamp(at)
-    return f"{wording.stamp(at)}, here {here.strftime('%Y-%m-%d %H:%M')} ({_zone(here)})"
+    return f"{wording.stamp(at)}, here {here.strftime('%Y-%m-%d %H:%M')} ({zone(here)})"
 
 
-def _zone(when: datetime) -> str:
+def zone(when: datetime) -> str:
+    """Return the zone of a local time: ``UTC+01:00``."""
     shift = when.strftime("%z")
     return f"UTC{shift[:3]}:{shift[3:5]}"
 

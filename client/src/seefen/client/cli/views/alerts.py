@@ -5,7 +5,18 @@ from datetime import datetime
 from typing import Final
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
+from seefen.client.cli.paint import (
+    Grid,
+    Ledger,
+    Painted,
+    Piece,
+    alarm,
+    bold,
+    dim,
+    line,
+    stack,
+    warn,
+)
 from seefen.client.cli.scripts import remark
 from seefen.client.cli.views import messages
 from seefen.client.cli.views.objects import covered, draft, name_of
@@ -25,18 +36,18 @@ def listed(views: Sequence[ObjectView], lang: str = ENGLISH) -> Painted:
             dim("'seefen tail' waits for one; 'seefen alert send' sends one."),
         )
     now = times.now()
-    rows = Grid("REF", "WHEN", "FROM", "URGENCY", "YOURS", "COVER", keep=(0, 1))
+    rows = Ledger("REF", "WHEN", "FROM", "URGENCY", "YOURS", "COVER")
     for view in views:
         rows.row(
             bold(view.ref),
-            times.moment(view.created_at, now),
+            times.moment(view.recorded_at, now),
             view.sender,
             _urgency(view),
             _state(view),
             f"{covered(view, lang) or name_of(view)} · {codes.short_handling(view.handling)}",
         )
     return stack(
-        rows.painted(),
+        rows,
         draft(lang),
         dim("'seefen alert show REF' opens one: that leaves an entry."),
     )
@@ -61,7 +72,7 @@ def _urgency(view: ObjectView) -> Piece:
 
 
 def before_sending(
-    alert: SeizureAlert, guesses: Iterable[str] = (), beside: Painted | None = None
+    alert: SeizureAlert, guesses: Iterable[str] = (), beside: Iterable[tuple[str, str]] = ()
 ) -> Painted:
     """Return what is about to be sent, what was guessed, what goes ``beside`` it, and remarks."""
     numbers = [item.serial_as_read for item in alert.items if item.serial_as_read]
@@ -70,9 +81,7 @@ def before_sending(
         line(""),
         alarm("EXERCISE: nothing of this is real.") if alert.exercise else None,
         bold(alert.cover().subject or "alert"),
-        messages.body(alert),
-        None if alert.moving else line("  moving  no"),
-        beside,
+        messages.body(alert, beside=(*(() if alert.moving else (("moving", "no"),)), *beside)),
         *map(guessed, guesses),
         *remarks,
         line("  conditions: ", alert.conditions) if alert.conditions else None,
@@ -101,8 +110,10 @@ def not_yet(reason: str) -> Painted:
     return warn("Not yet: ", reason)
 
 
-def how_to_answer(*, kept: bool) -> Painted:
-    """Return what Enter does, how an answer is emptied, and how one leaves."""
+def how_to_answer(*, kept: bool, leaves: bool = True) -> Painted:
+    """Return what Enter does, how an answer is emptied, and how one ``leaves`` with a draft."""
+    if not leaves:
+        return dim("Enter keeps what stands there; - empties it.")
     if kept:
         return dim("Enter keeps what stands there; - empties it; q keeps the draft and leaves.")
     return dim("Enter skips a question; q keeps a draft and leaves.")
@@ -188,5 +199,7 @@ def _call(reach: Reach) -> Piece:
     if reach.delivered_at is not None or not (late or reach.left_out):
         return ""
     return (
-        f"call {reach.phone}" if reach.phone else dim("call its duty desk (number on your paper)")
+        f"call {reach.phone}"
+        if reach.phone
+        else dim("call its officer on duty (number on your paper)")
     )

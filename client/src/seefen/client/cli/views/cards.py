@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seefen.client.cards import NodeCard
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
+from seefen.client.cli.paint import Ledger, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.views.objects import draft
 from seefen.client.labels import ENGLISH, label
 from seefen.client.values import Sent
@@ -14,7 +14,7 @@ ON_PAPER = "no card opened here: telephone on paper"
 
 def listed(cards: Sequence[NodeCard], lang: str = ENGLISH) -> Painted:
     """Return the nodes with their cards."""
-    rows = Grid("NODE", "TELEPHONE", "HOURS", "LANGUAGES", "DESK", "SAID", keep=(0,))
+    rows = Ledger("NODE", "TELEPHONE", "HOURS", "LANGUAGES", "ANSWERS", "SAID")
     for card in cards:
         rows.row(
             bold(card.node),
@@ -25,7 +25,7 @@ def listed(cards: Sequence[NodeCard], lang: str = ENGLISH) -> Painted:
             _said(card),
         )
     return stack(
-        rows.painted(),
+        rows,
         *(line(f"  {card.node}: ", card.text) for card in cards if card.text),
         draft(lang),
         dim("Cards open under a watch. 'seefen card --telephone NUMBER' publishes yours (a lead)."),

@@ -66,10 +66,10 @@ def channel_list(views: Sequence[CaseView]) -> Painted:
             line("No channel yet."),
             dim("A lead opens one: 'seefen channel open NAME NODE...'"),
         )
-    rows = Grid("CHANNEL", "OWNER", "ALERTS", "MEMBERS", right=(2,), keep=(0,))
+    rows = Ledger("CHANNEL", "OWNER", "ALERTS", "MEMBERS", right=(2,))
     for view in views:
         rows.row(bold(view.number), view.owner, view.object_count, ", ".join(view.members))
-    return stack(rows.painted(), *map(_left_out, views))
+    return stack(rows, *map(_left_out, views))
 
 
 def whole(view: CaseView, lang: str = ENGLISH) -> Painted:
@@ -152,7 +152,7 @@ def _objects(view: CaseView, lang: str) -> Painted:
     if not view.objects:
         return line("Nothing in it yet.")
     now = times.now()
-    rows = Grid("", "", "", "", "", "", keep=(0,))
+    rows = Grid("", "", "", "", "", "", keep=(0, 1, 3))
     for group in _groups(view.objects):
         if len(group) > SHOWN:
             rows.row(*_many(group, lang))
@@ -160,7 +160,7 @@ def _objects(view: CaseView, lang: str) -> Painted:
         for item in group:
             rows.row(
                 f"  #{item.number}",
-                times.moment(item.created_at, now),
+                times.moment(item.recorded_at, now),
                 name_of(item),
                 item.sender,
                 _details(item, lang),
@@ -187,7 +187,7 @@ def _many(files: Sequence[ObjectView], lang: str) -> tuple[str, ...]:
         state.append(f"{wrong} with a wrong MD5 list")
     return (
         f"  #{first.number}-{last.number}",
-        times.moment(first.created_at, times.now()),
+        times.moment(first.recorded_at, times.now()),
         f"{len(files)} files of {first.reply_to}" if first.reply_to else f"{len(files)} files",
         first.sender,
         size_of(files),

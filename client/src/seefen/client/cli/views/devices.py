@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from seefen.client.cli import times
-from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
+from seefen.client.cli.paint import Ledger, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.values import DeviceView
 
 SHOWN = 8  # characters of an id: enough to tell the devices of a node apart
@@ -25,7 +25,7 @@ def listed(views: Sequence[DeviceView]) -> Painted:
     """Return the devices of a node."""
     if not views:
         return stack(line("No device."), dim("'seefen officer add --role field' invites one."))
-    rows = Grid("DEVICE", "OFFICER", "ROLES", "CERTIFICATE", "", keep=(0,))
+    rows = Ledger("DEVICE", "OFFICER", "ROLES", "CERTIFICATE", "")
     for view in views:
         rows.row(
             bold(view.device[:SHOWN]),
@@ -34,7 +34,7 @@ def listed(views: Sequence[DeviceView]) -> Painted:
             f"until {times.date(view.expires, times.now())}",
             _state(view),
         )
-    return rows.painted()
+    return stack(rows)
 
 
 def _state(view: DeviceView) -> Piece:

@@ -1,10 +1,21 @@
 """On duty: the watch, what is due, what a serial number says, what happens now."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from seefen.client import ringing
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
+from seefen.client.cli.paint import (
+    Grid,
+    Ledger,
+    Painted,
+    Piece,
+    alarm,
+    bold,
+    dim,
+    line,
+    stack,
+    warn,
+)
 from seefen.client.cli.scripts import remark
 from seefen.client.cli.views.objects import closed, later, name_of
 from seefen.client.values import (
@@ -17,6 +28,7 @@ from seefen.client.values import (
     Unopened,
     WatchView,
 )
+from seefen.client.watching import HOLDERS
 from seefen.protocol.messages.cover import EXERCISE
 
 
@@ -138,19 +150,19 @@ def found(result: Found) -> Painted:
     if not result.count:
         return stack(line("Nothing found."), covered, closed, _entered(result.entry))
     now = times.now()
-    grid = Grid("REF", "WHEN", "FROM", "WHAT", "COVER", keep=(0,))
+    grid = Ledger("REF", "WHEN", "FROM", "WHAT", "COVER")
     for case in result.cases:
         grid.row(bold(case.number), "", case.owner, "case", case.title)
     for view in result.views:
         grid.row(
             bold(view.ref),
-            times.moment(view.created_at, now),
+            times.moment(view.recorded_at, now),
             view.sender,
             name_of(view),
             f"{view.subject} · {codes.short_handling(view.handling)}",
         )
     more = warn("There is more: give another word.") if result.more else None
-    return stack(grid.painted(), more, covered, closed, _entered(result.entry))
+    return stack(grid, more, covered, closed, _entered(result.entry))
 
 
 def unopened(lies: Unopened) -> Painted | None:
@@ -199,10 +211,16 @@ def _hits(title: str, hits: Sequence[Hit]) -> Painted:
     return stack(bold(f"{title}:"), rows.painted(), closed(hits))
 
 
-def tailing(seconds: float | None) -> Painted:
-    """Return that live view begins."""
+def tailing(seconds: float | None, watches: Sequence[WatchView], roles: Collection[str]) -> Painted:
+    """Return that live view begins, and that nothing rings where no watch runs."""
     how = "Ctrl-C ends it" if seconds is None else f"for {times.span(seconds)}"
-    return dim(f"Live: what arrives and who reads what ({how}).")
+    deaf = not watches and not HOLDERS.isdisjoint(roles)
+    return stack(
+        dim(f"Live: what arrives and who reads what ({how})."),
+        warn("Off watch: no alert opens by itself, and none rings. 'seefen watch on' begins one.")
+        if deaf
+        else None,
+    )
 
 
 def event(value: Event) -> Painted:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from seefen.client.admitting import Request
 from seefen.client.cli import codes, times
@@ -11,8 +10,7 @@ from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
 from seefen.client.findings import without_quorum
 from seefen.client.founding import Founded
 from seefen.client.joining import JoinedView
-
-_WATCHES: Final = frozenset(("field", "keyholder", "lead"))  # those that hold the alert mailbox
+from seefen.client.watching import HOLDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def joined(view: JoinedView) -> Painted:
 def _next(view: JoinedView) -> str:
     if not view.officer:
         return "'seefen agent run', or its unit (docs/operating.md)"
-    if _WATCHES.isdisjoint(view.roles):
+    if HOLDERS.isdisjoint(view.roles):
         return "'seefen audit'" if "auditor" in view.roles else "'seefen device list'"
     return "'seefen watch on' once a shift"
 

@@ -47,14 +47,19 @@ _Silent: TypeAlias = frozenset[tuple[str, str]]
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d.*")
 
 
-def body(message: Form, lang: str = ENGLISH) -> Painted:
-    """Return the fields that were filled in, coded values in a language."""
+def body(message: Form, lang: str = ENGLISH, *, beside: Iterable[tuple[str, str]] = ()) -> Painted:
+    """Return the fields that were filled in, coded values in a language.
+
+    ``beside`` are rows below them that stand in no field.
+    """
     rows = Grid("", "")
     written = _with_ratio(_written(message, lang))
     silent = frozenset((name, label(lang, table, code)) for name, table, code in _SILENT)
     for name in _ordered(written):
         for place, text in enumerate(_lines(written[name], silent)):
             rows.row("" if place else dim(f"  {_label(name)}"), text)
+    for name, text in beside:
+        rows.row(dim(f"  {name}") if name else "", text)
     return stack(rows.painted(), _unknown(message.extra))
 
 
@@ -145,7 +150,8 @@ def _lines(value: Any, silent: _Silent) -> Iterator[str]:
             number = cast("dict[str, Any]", part).get("n") if isinstance(part, dict) else 0
             yield f"{number or place}. {_flat(part, silent)}"
     elif isinstance(value, str) and _MOMENT.fullmatch(value):
-        yield times.moment(datetime.fromisoformat(value), times.now())
+        at = datetime.fromisoformat(value)
+        yield f"{times.moment(at, times.now())} ({times.zone(times.local(at))})"
     elif isinstance(value, str):
         yield from value.splitlines() or [""]
     else:

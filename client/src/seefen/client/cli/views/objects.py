@@ -237,7 +237,7 @@ def _file(view: ObjectView) -> str:
 
 
 def _title(view: ObjectView, *, ours: bool) -> Painted:
-    when = times.moment(view.created_at, times.now())
+    when = times.written(view.created_at, view.recorded_at, times.now())
     sent = line(f"  from {view.sender}", f" ({view.officer})" if view.officer else "", f", {when}")
     return line(bold(view.ref), "  ", name_of(view), sent, "" if ours else _due(view))
 

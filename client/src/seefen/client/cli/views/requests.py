@@ -1,20 +1,35 @@
 """A request with its clocks, one for each node that is asked, and the list of all."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
+from seefen.client.cli.paint import (
+    Grid,
+    Ledger,
+    Painted,
+    Piece,
+    alarm,
+    bold,
+    dim,
+    line,
+    stack,
+    warn,
+)
 from seefen.client.values import LifeView, RequestView, WordView
+from seefen.protocol.messages import Recall, SeizureAlert
 
 # What comes next, by who looks at it and how it stands.
 _HOLDER: dict[str, str] = {
-    "asked": "take, answer, query, extend, pass-on, not-ours, reject, refuse",
-    "taken": "answer, interim, query, extend, pass-on, refuse",
-    "passed_on": "answer, interim, query, extend, refuse",
-    "unclear": "answer, refuse",
-    "answered": "answer (adds to it)",
+    "asked": "take|answer|query|extend|pass-on|not-ours|reject|refuse",
+    "taken": "answer|interim|query|extend|pass-on|refuse",
+    "passed_on": "answer|interim|query|extend|refuse",
+    "unclear": "answer|refuse",
+    "answered": "answer",
     "refused": "answer",
 }
+_ASKER: Final = "clarify|withdraw|close"
+_ALERT: Final = "taken|passed-on|not-ours|rejected"
 
 
 def listed(views: Sequence[RequestView]) -> Painted:
@@ -25,7 +40,7 @@ def listed(views: Sequence[RequestView]) -> Painted:
             dim("'seefen request ask CASE --form FILE.json' or 'seefen trace ask CASE' asks."),
         )
     now = times.now()
-    grid = Grid("REF", "WHEN", "FROM", "WHAT", "STATE", "COVER", keep=(0,))
+    grid = Ledger("REF", "WHEN", "FROM", "WHAT", "STATE", "COVER")
     for view in views:
         grid.row(
             bold(view.ref),
@@ -35,7 +50,7 @@ def listed(views: Sequence[RequestView]) -> Painted:
             _states(view),
             f"{view.subject} · {codes.short_handling(view.handling)}",
         )
-    return grid.painted()
+    return stack(grid)
 
 
 def shown(view: RequestView, *, node: str) -> Painted:
@@ -98,9 +113,12 @@ def _at(said: str, at: int) -> str:
 
 
 def _next(view: RequestView, node: str) -> Painted | None:
-    if view.ours:
-        moves = "clarify, withdraw, close"
-    else:
-        own = next((life for life in view.lives if life.node == node), None)
-        moves = "" if own is None else _HOLDER.get(own.state, "")
-    return dim(f"seefen request {moves}  {view.ref}") if moves else None
+    """Return what whoever looks can do now, as it is typed."""
+    if view.type == SeizureAlert.TYPE:
+        command = f"reach {view.ref}" if view.ours else f"answer {view.ref} {_ALERT}"
+        return dim(f"seefen alert {command}")
+    if view.type == Recall.TYPE:
+        return None if view.ours else dim("seefen erase REF, of what is taken back")
+    own = next((life for life in view.lives if life.node == node), None)
+    moves = _ASKER if view.ours else "" if own is None else _HOLDER.get(own.state, "")
+    return dim(f"seefen request {moves} {view.ref}") if moves else None

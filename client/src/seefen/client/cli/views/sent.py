@@ -1,6 +1,7 @@
 """What became of something that was sent."""
 
 from seefen.client.cli import codes, times
+from seefen.client.cli.complaints import kept_back
 from seefen.client.cli.paint import Painted, bold, dim, line, stack, warn
 from seefen.client.values import Sent
 
@@ -18,8 +19,11 @@ def _first(value: Sent, *, online: bool) -> Painted:
     if value.ref is None or value.queued:
         why = value.problem or "the broker cannot be reached"
         if online and value.problem:
+            said = kept_back(value.problem)
             return stack(
-                warn("Not sent: ", why), dim("It is kept; 'seefen status' shows what waits.")
+                warn("Not sent: ", said.message),
+                dim(said.hint) if said.hint else None,
+                dim("It is kept; 'seefen status' shows what waits."),
             )
         return line(
             bold("Queued"),

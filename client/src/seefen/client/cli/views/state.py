@@ -4,7 +4,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, good, line, stack, warn
+from seefen.client.cli.complaints import kept_back
+from seefen.client.cli.paint import (
+    Grid,
+    Painted,
+    Piece,
+    alarm,
+    bold,
+    dim,
+    good,
+    line,
+    stack,
+    warn,
+    whole,
+)
 from seefen.client.cli.views.duty import unopened
 from seefen.client.values import NodeView, Sent, Unopened, WatchView
 
@@ -41,8 +54,9 @@ def page(status: Status) -> Painted:
         *(alarm("ALARM  ", one) for one in reversed(status.alarms)),
         line(bold(status.node), f" · {status.officer or 'agent'} · {roles} · ", broker),
         line(f"Network {status.network} · ", *_log(status, now)),
-        line(f"Network id {status.net}"),
-        line(f"Device {status.device}"),
+        whole(f"Network id {status.net}"),
+        whole(f"Device {status.device}"),
+        dim(f"Times are those of this machine ({times.zone(now)}); the audit's are UTC."),
         _queue(status.queued),
         _journal(status.journal),
         _unsealed() if status.unsealed else None,
@@ -63,7 +77,10 @@ def _log(status: Status, now: datetime) -> tuple[Piece, ...]:
 def _queue(queued: tuple[Sent, ...]) -> Painted | None:
     if not queued:
         return None
-    rows = (line("  ", times.size(one.size), "  ", one.problem or "waits") for one in queued)
+    rows = (
+        line("  ", times.size(one.size), "  ", kept_back(one.problem or "waits").message)
+        for one in queued
+    )
     return stack(warn(f"{len(queued)} queued, leaving when the broker takes it:"), *rows)
 
 

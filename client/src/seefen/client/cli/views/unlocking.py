@@ -26,7 +26,7 @@ def unlocked(state: Unlocked) -> Painted:
     return stack(
         line("Unlocked until ", until),
         dim(f"After {minutes} minutes without a command, and in another window, the PIN is asked"),
-        dim("for. 'seefen lock' before you leave the desk."),
+        dim("for. 'seefen lock' before you leave the machine."),
     )
 
 

@@ -1,11 +1,15 @@
 """An alert that was not sent yet: its draft, and what goes with it."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from typing import TypeAlias
 
 from seefen.client.cli import times
-from seefen.client.cli.paint import Grid, Painted, dim, line, stack, warn
+from seefen.client.cli.paint import Painted, line
 from seefen.client.drafts import FIRST, Attached, in_order
 from seefen.protocol.messages import label
+
+Beside: TypeAlias = tuple[tuple[str, str], ...]
 
 
 def kept(*, empty: bool) -> Painted:
@@ -29,19 +33,25 @@ def dropped() -> Painted:
     return line("That draft is dropped. A new alert:")
 
 
-def beside(channel: str, files: Attached, until: int, *, original: bool) -> Painted:
+def beside(channel: str, files: Attached, until: int, *, original: bool) -> Beside:
     """Return what goes with an alert: to whom, which photographs in which order, for how long."""
-    rows = Grid("", "")
-    rows.row(dim("  to"), channel)
+    return tuple(_beside(channel, files, until, original=original))
+
+
+def _beside(
+    channel: str, files: Attached, until: int, *, original: bool
+) -> Iterator[tuple[str, str]]:
+    yield "to", channel
     for place, file in enumerate(in_order(files)):
         what = label("file_role", file.role) if file.role else ""
         first = "leaves first" if file.role == FIRST else ""
-        text = ", ".join(filter(None, (file.path.name, what, first)))
-        rows.row("" if place else dim("  photographs"), text)
+        yield (
+            "" if place else "photographs",
+            ", ".join(filter(None, (file.path.name, what, first))),
+        )
+    if not files:
+        yield "photographs", "none"
+    if original:
+        yield "", "Photographs leave as they are, with place and device."
     if until:
-        rows.row(dim("  matters"), f"{times.span(until)} from when it leaves")
-    return stack(
-        rows.painted(),
-        None if files else line("  no photograph"),
-        warn("  Photographs leave as they are, with place and device.") if original else None,
-    )
+        yield "matters", f"{times.span(until)} from when it leaves"
