@@ -66,7 +66,7 @@ def verdict(
         _viewed(context, of)
         return
     chosen = month or this_month(int(times.now().timestamp()))
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         found = session.do(lambda client: client.audit.verdict(chosen))
         session.screen.show(found, audits.verdict)
     if not found.ok:
@@ -74,7 +74,7 @@ def verdict(
 
 
 def _viewed(context: typer.Context, of: str) -> None:
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         found = session.do(lambda client: client.audit.view(of).verdict())
         session.screen.show(found, audits.viewed)
     if not found.ok:
@@ -156,7 +156,7 @@ def list_(
             return await client.audit.view(of).page(wanted, after=after, limit=limit)
         return await client.audit.page(wanted, after=after, limit=limit)
 
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         page = session.do(found)
         session.screen.show(page, inquiries.page)
     require_proved(page.rows)
@@ -181,7 +181,7 @@ def acknowledge(
         raise UsageError(
             "why it is no alarm any more is missing", '--why "an old backup was put back"'
         )
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         kept = session.do(lambda client: client.audit.acknowledge(name, why))
         session.screen.show(kept, audits.acknowledged)
 
@@ -189,7 +189,7 @@ def acknowledge(
 @group.command()
 def verify(context: typer.Context) -> None:
     """Check every entry of the log against its checkpoint: seefen audit verify."""
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         with session.screen.progress(counted=True) as progress:
             report = session.do(lambda client: client.audit.verify(progress))
         session.screen.show(report, audits.verified)

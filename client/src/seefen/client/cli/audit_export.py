@@ -53,7 +53,7 @@ def export(
             return await client.audit.export_view(of)
         return await client.audit.export(case=case)
 
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         made = session.do(exported)
         saving.save(output, made.data)
         said = {name: getattr(made, name) for name in _TOLD} | {"file": str(output)}
@@ -101,7 +101,7 @@ def save(
     ] = None,
 ) -> None:
     """Save what the log signed for this device, for others: seefen evidence save -o ours.json."""
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         found = session.do(lambda client: client.audit.shown(at))
         saving.save(output, f"{json.dumps(found, indent=1)}\n".encode())
         session.screen.show({"file": str(output)}, _saved)

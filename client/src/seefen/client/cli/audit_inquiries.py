@@ -49,7 +49,7 @@ def show(
     of: Of = None,
 ) -> None:
     """Show one entry whole, its proof and who may know what: seefen audit show 43118."""
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         found = session.do(
             lambda client: (client.audit if of is None else client.audit.view(of)).show(entry)
         )
@@ -69,7 +69,7 @@ def case(
     async def found(client: Client) -> CaseAudit:
         return await client.audit.case(case, after=after)
 
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         shown = session.do(found)
         session.screen.show(shown, inquiries.case)
     require_proved(shown.rows, shown.problems)
@@ -83,7 +83,7 @@ def register_(
     ] = False,
 ) -> None:
     """Say what was disclosed, node by node: seefen audit register --month 2026-03."""
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         if processing:
             record = session.do(lambda client: client.audit.processing(month))
             session.screen.show(record, inquiries.processing)
@@ -102,7 +102,7 @@ def sample(
     ] = False,
 ) -> None:
     """Draw readings that nobody can choose: seefen audit sample 10 --month 2026-03."""
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         found = session.do(lambda client: client.audit.sample(count, month, anew=anew))
         root = session.do(lambda client: client.root.show())
         behind = root.quorum, len(root.witnesses)
@@ -112,7 +112,7 @@ def sample(
 
 def flags(context: typer.Context, month: Month = "") -> None:
     """List what is worth a question, with its rule: seefen audit flags --month 2026-03."""
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         found = session.do(lambda client: client.audit.flags(month))
         session.screen.show(found, inquiries.flags)
         require_whole(session)

@@ -50,7 +50,7 @@ def report(
         _check(context, check)
         return
     signed = None if output is None else _beside(output)
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         made = session.do(lambda client: client.audit.report(month))
         if output is None or signed is None:
             session.screen.show(made, inquiries.statement)
@@ -85,7 +85,7 @@ def _check(context: typer.Context, path: Path) -> None:
     with signed.open("rb") as file:
         note = file.read(LIMIT + 1)
     data = path.read_bytes()
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         found = session.do(lambda client: client.audit.vouched(data, note))
         session.screen.show(found, inquiries.vouched)
     if found.problems or found.open:  # a script must not take for checked what was not

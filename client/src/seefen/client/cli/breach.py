@@ -46,7 +46,7 @@ def breach(
     if not what.strip():
         raise UsageError("whose breach is missing", "seefen breach o-2b9f, or a case")
     since = None if aware is None else int(aware.timestamp())
-    with opened(context, doubting=True) as session:
+    with opened(context) as session:
         found = session.do(lambda client: client.audit.breach(what.strip(), since))
         session.screen.show(found, breaches.breaches)
         require_whole(session)

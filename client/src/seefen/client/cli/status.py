@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def status(context: typer.Context) -> None:
     """Show this device, the connection, the nodes and any alarm."""
-    with opened(context, glance=True, doubting=True) as session:
+    with opened(context, glance=True) as session:
         session.screen.show(session.do(_collected), state.page)
 
 
