@@ -1,8 +1,13 @@
 """The connections of the store, and what its questions read."""
 
+import asyncio
 import json
 
-from seefen.server.store import SETTINGS, Store, feed, reads
+import asyncpg
+import pytest
+
+from seefen.server import store as stores
+from seefen.server.store import SETTINGS, Store, feed, migrations, reads
 from tests.support.database import empty_database
 
 
@@ -18,6 +23,28 @@ async def test_a_connection_comes_back_as_it_was_and_in_no_transaction() -> None
             assert await connection.fetchval("SELECT to_regclass('left_open')") is None
             for name, value in SETTINGS.items():
                 assert await connection.fetchval("SELECT current_setting($1)", name) == value
+
+
+async def test_an_index_of_a_long_log_may_take_longer_than_any_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pool gives up on a question: a broker that gave up here would never start again."""
+    monkeypatch.setattr(stores, "COMMAND_SECONDS", 0.5)
+    slow = migrations.schema_files() | {"9999-slow.sql": "SELECT pg_sleep(1.5)"}
+    monkeypatch.setattr(migrations, "schema_files", lambda: slow)
+    async with empty_database() as dsn:
+
+        async def start() -> None:
+            async with Store.open(dsn):
+                pass
+
+        await asyncio.gather(start(), start())  # one does it, and the other one waits for it
+        connection = await asyncpg.connect(dsn)
+        try:
+            names = await connection.fetch("SELECT name FROM schema_migration")
+        finally:
+            await connection.close()
+        assert {row["name"] for row in names} == set(slow)
 
 
 CASE, LATE = bytes(16), b"\1" * 16
