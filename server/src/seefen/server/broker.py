@@ -180,10 +180,11 @@ class Broker:
         job = BundleJob(device, bundle)
         with self.denials.of(device, *job.opened):
             try:
-                self._records.require_room(device, [one.kind for one in job.opened])
+                node = "" if device is None else self.directory.device(device).node
+                self._records.require_room(node, [one.kind for one in job.opened])
                 await self._require_parts(job)
                 done = await self._sequencer.write(job)
-                self._records.wrote(device, len(done.authority))
+                self._records.wrote(node, len(done.authority))
             except UnreachableError:
                 raise
             except SeefenError as err:
