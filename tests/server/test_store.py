@@ -8,6 +8,7 @@ import pytest
 
 from seefen.server import store as stores
 from seefen.server.store import SETTINGS, Store, feed, migrations, reads
+from seefen.server.store.reads import Proxy
 from tests.support.database import empty_database
 
 
@@ -78,11 +79,7 @@ async def test_what_is_asked_of_one_case_or_node_does_not_read_the_whole_log() -
             ("handed over", reads._HANDING),
         ):
             async with store.pool.acquire() as connection:
-                (plan,) = await connection.fetch(
-                    f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", *values
-                )
-            top = json.loads(plan[0])[0]["Plan"]
-            blocks = top["Shared Hit Blocks"] + top["Shared Read Blocks"]
+                blocks = await _blocks(connection, query, *values)
             assert blocks < FEW, (name, blocks)
         rows = await store.case(CASE)
         assert rows is not None
@@ -92,6 +89,26 @@ async def test_what_is_asked_of_one_case_or_node_does_not_read_the_whole_log() -
         assert len(rows.devices) == DEVICES
         assert max(device.case_n for device in rows.devices) == (ROWS - 1) // DEVICES + 1
         assert all(device.object_hash for device in rows.devices)
+        # A member who does nothing but read must not make his case too long to be read.
+        async with store.pool.acquire() as connection:
+            await connection.execute("DELETE FROM object WHERE idx > $1", ROWS // 2)
+            await connection.execute(
+                "UPDATE activity_leaf SET kind = 'access' WHERE kind = 'object' AND idx > $1",
+                ROWS // 2,
+            )
+            await connection.execute("VACUUM ANALYZE activity_leaf")
+            assert await _blocks(connection, reads._CASE, CASE) < FEW
+        rows = await store.case(CASE)
+        assert rows is not None
+        assert (rows.objects, rows.last.idx) == (ROWS // 100, ROWS - 1)
+
+
+async def _blocks(connection: Proxy, query: str, *values: object) -> int:
+    """Return how many blocks a question reads."""
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}"
+    (plan,) = await connection.fetch(explain, *values)
+    top = json.loads(plan[0])[0]["Plan"]
+    return int(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
 
 
 # One case: opened, with a key, fifty entries for each object, and another key half way.
