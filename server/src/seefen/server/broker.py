@@ -272,10 +272,9 @@ class Broker:
 
     async def consistency(self, span: Span) -> Proof:
         """Return the proof that a log grew from one size to another; empty if there is none."""
-        # There is none beyond what the database holds now: memory must not cover up for a rewind.
         heads = await self._newest()
         head = heads.authority if span.log == "authority" else heads.activity
-        if span.new > head.size:
+        if span.new > head.size:  # of the database: memory must not cover up for a rewind
             return Proof(())
         return Proof(await self._prover.consistency(span.log, span.old, span.new))
 
