@@ -110,6 +110,23 @@ async def test_a_part_is_marked_only_after_it_is_on_the_disk(
         await get(blobs, file, 0)
 
 
+async def test_attack_50_a_node_begins_so_many_files_a_day_and_no_more(
+    pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million of one byte each are a million rows and files, and no quota of bytes says no."""
+    monkeypatch.setattr("seefen.server.blobs.BODIES", 3)
+    blobs = make(pool, tmp_path)
+    files = [File(random_bytes(1) + bytes([number])) for number in range(4)]
+    for file in files[:3]:
+        for _ in range(2):  # one that is there is not begun again
+            await blobs.start(file.root, 2, file.leaves, node=NODE)
+    with pytest.raises(FullError) as caught:
+        await blobs.start(files[3].root, 2, files[3].leaves, node=NODE)
+    assert caught.value.rule == "quota"
+    assert len(files_in(tmp_path)) == 3
+    await blobs.start(files[3].root, 2, files[3].leaves, node="belgrade-ffp")
+
+
 @pytest.mark.parametrize("step", ["make", "write_part", "sync"])
 async def test_a_full_disk_is_said_and_not_crashed_on(
     blobs: Blobs, file: File, monkeypatch: pytest.MonkeyPatch, step: str

@@ -358,6 +358,9 @@ async def test_attack_50_a_stolen_admin_writes_so_many_records_of_keys_and_no_mo
             written += len(last.statements)
         too_many = it.network.enrol("skopje-border", ("field",))
         await refused("records", it.broker.submit(admin.device, too_many, 0))
+        # Nor does a device that he has made himself.
+        fresh = it.network.of("skopje-border", "field", nth=1)
+        await refused("records", it.broker.submit(fresh.device, too_many, 0))
         # What stands is told again, the lost are revoked, others write, and tomorrow he does too.
         assert (await it.broker.submit(admin.device, last, 0)).authority
         await it.send(admin, it.network.revoke(it.network.of("skopje-border", nth=1)))

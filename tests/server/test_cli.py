@@ -224,3 +224,11 @@ async def test_a_relay_in_front_does_not_change_what_devices_are_told() -> None:
         assert json.loads((await broker.invite("tirana-border")).read_text())["broker"] == (
             "https://broker.example:443"
         )
+
+
+async def test_a_terminal_that_closes_does_not_end_the_broker(broker: RunningBroker) -> None:
+    """Nor a logrotate: systemd takes that for an end in order, and does not start it again."""
+    assert broker.process is not None
+    broker.process.send_signal(signal.SIGHUP)
+    assert await broker.stop() == 0, "ended in order, by what came after"
+    await broker.restart()

@@ -4,11 +4,14 @@ import os
 import re
 import shutil
 import tempfile
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from seefen.server import cli
+from seefen.server.config import SetupError
 from tests.support.broker import run_server, running_broker
 from tests.support.database import empty_database
 
@@ -46,6 +49,18 @@ async def test_root_makes_nothing_in_the_folder_of_another_user() -> None:
             assert f"{broker.data} belongs to #{OTHER}" in said, command
             assert f"hint: sudo -u #{OTHER} seefen-server" in said
         assert owners(broker.data) == before
+
+
+@as_root
+def test_who_may_not_look_into_the_folder_is_told_whose_command_it_is(outer: Path) -> None:
+    outer.chmod(0o700)
+    os.seteuid(OTHER)
+    try:
+        with pytest.raises(SetupError, match="cannot be read") as caught:
+            cli._config(Namespace(data=outer / "broker"))
+    finally:
+        os.seteuid(0)
+    assert "sudo -u" in caught.value.hint
 
 
 @as_root

@@ -167,6 +167,17 @@ async def test_an_invite_may_be_stored_again_but_not_changed(desk: Desk) -> None
         await desk.enrolment.invite_node(replace(invite, expires=desk.clock.now + 31 * DAY))
 
 
+async def test_an_invite_that_has_ended_is_not_stored_again(desk: Desk) -> None:
+    """It may have been forgotten meanwhile, and whoever holds the file would come in late."""
+    invite = desk.invite()
+    await desk.enrolment.invite_node(invite)
+    for later in (invite.expires - desk.clock.now, enrolment.REMEMBERED + 1):
+        desk.clock.now += later
+        with pytest.raises(RefusedError) as caught:
+            await desk.enrolment.invite_node(invite)
+        assert caught.value.rule == "invite-ended"
+
+
 async def test_attack_50_a_node_has_so_many_invites_and_no_more(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

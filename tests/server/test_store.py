@@ -1,8 +1,14 @@
 """The connections of the store, and what its questions read."""
 
+import asyncio
 import json
 
-from seefen.server.store import SETTINGS, Store, feed, reads
+import asyncpg
+import pytest
+
+from seefen.server import store as stores
+from seefen.server.store import SETTINGS, Store, feed, migrations, reads
+from seefen.server.store.reads import Proxy
 from tests.support.database import empty_database
 
 
@@ -18,6 +24,28 @@ async def test_a_connection_comes_back_as_it_was_and_in_no_transaction() -> None
             assert await connection.fetchval("SELECT to_regclass('left_open')") is None
             for name, value in SETTINGS.items():
                 assert await connection.fetchval("SELECT current_setting($1)", name) == value
+
+
+async def test_an_index_of_a_long_log_may_take_longer_than_any_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pool gives up on a question: a broker that gave up here would never start again."""
+    monkeypatch.setattr(stores, "COMMAND_SECONDS", 0.5)
+    slow = migrations.schema_files() | {"9999-slow.sql": "SELECT pg_sleep(1.5)"}
+    monkeypatch.setattr(migrations, "schema_files", lambda: slow)
+    async with empty_database() as dsn:
+
+        async def start() -> None:
+            async with Store.open(dsn):
+                pass
+
+        await asyncio.gather(start(), start())  # one does it, and the other one waits for it
+        connection = await asyncpg.connect(dsn)
+        try:
+            names = await connection.fetch("SELECT name FROM schema_migration")
+        finally:
+            await connection.close()
+        assert {row["name"] for row in names} == set(slow)
 
 
 CASE, LATE = bytes(16), b"\1" * 16
@@ -51,11 +79,7 @@ async def test_what_is_asked_of_one_case_or_node_does_not_read_the_whole_log() -
             ("handed over", reads._HANDING),
         ):
             async with store.pool.acquire() as connection:
-                (plan,) = await connection.fetch(
-                    f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", *values
-                )
-            top = json.loads(plan[0])[0]["Plan"]
-            blocks = top["Shared Hit Blocks"] + top["Shared Read Blocks"]
+                blocks = await _blocks(connection, query, *values)
             assert blocks < FEW, (name, blocks)
         rows = await store.case(CASE)
         assert rows is not None
@@ -65,6 +89,26 @@ async def test_what_is_asked_of_one_case_or_node_does_not_read_the_whole_log() -
         assert len(rows.devices) == DEVICES
         assert max(device.case_n for device in rows.devices) == (ROWS - 1) // DEVICES + 1
         assert all(device.object_hash for device in rows.devices)
+        # A member who does nothing but read must not make his case too long to be read.
+        async with store.pool.acquire() as connection:
+            await connection.execute("DELETE FROM object WHERE idx > $1", ROWS // 2)
+            await connection.execute(
+                "UPDATE activity_leaf SET kind = 'access' WHERE kind = 'object' AND idx > $1",
+                ROWS // 2,
+            )
+            await connection.execute("VACUUM ANALYZE activity_leaf")
+            assert await _blocks(connection, reads._CASE, CASE) < FEW
+        rows = await store.case(CASE)
+        assert rows is not None
+        assert (rows.objects, rows.last.idx) == (ROWS // 100, ROWS - 1)
+
+
+async def _blocks(connection: Proxy, query: str, *values: object) -> int:
+    """Return how many blocks a question reads."""
+    explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}"
+    (plan,) = await connection.fetch(explain, *values)
+    top = json.loads(plan[0])[0]["Plan"]
+    return int(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
 
 
 # One case: opened, with a key, fifty entries for each object, and another key half way.

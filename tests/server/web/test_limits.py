@@ -3,13 +3,19 @@
 import asyncio
 import json
 import resource
+import time
 from contextlib import AsyncExitStack, suppress
 
 import pytest
 
+from seefen.protocol.suite import sha256
+from seefen.server.enrolment import Invite
 from seefen.server.rates import AT_ONCE
-from seefen.server.web import connections, limits
-from tests.support.broker import LocalBroker
+from seefen.server.web import connections, limits, routes
+from seefen.server.web.callers import Caller
+from seefen.server.web.services import Call
+from seefen.server.web.table import Route
+from tests.support.broker import LocalBroker, local_broker
 from tests.support.devices import NODE, Connect, WebDevice
 from tests.support.waiting import until
 from tests.support.wire import exchange, head, wire
@@ -259,6 +265,53 @@ async def test_attack_50_a_device_has_so_many_requests_at_once(
         assert (await other.request("GET", "/v1/log/authority/checkpoint"))[0] == 200
     await until(lambda: not broker.services.turns._taken)
     assert (await device.request("GET", "/v1/log/authority/checkpoint"))[0] == 200
+
+
+async def test_attack_50_an_invite_that_has_the_id_of_a_device_takes_none_of_its_turns(
+    device: WebDevice, broker: LocalBroker
+) -> None:
+    """Whoever makes an invite chooses its id: an admin of any node would shut a device out."""
+    assert device.machine is not None
+    secret = bytes(32)
+    until_ = int(time.time()) + 3600
+    invite = Invite(device.machine.device, sha256(secret), "node", "zagreb-ffp", (), until_)
+    await broker.services.enrolment.invite_node(invite)
+    path = f"/v1/joins/{invite.id.hex()}"
+    fields = ("Content-Type: application/cbor", "Content-Length: 100000",
+              f"Authorization: Invite {invite.id.hex()}.{secret.hex()}")  # fmt: skip
+    async with AsyncExitStack() as stack:
+        for _ in range(AT_ONCE):
+            _, writer = await stack.enter_async_context(wire(broker.config.url, broker.ca))
+            writer.write(head("PUT", path, *fields) + bytes(1000))
+        await until(lambda: sum(broker.services.turns._taken.values()) == AT_ONCE)
+        assert (await device.request("GET", "/v1/log/authority/checkpoint"))[0] == 200
+
+
+async def test_attack_50_who_does_not_read_holds_his_turn_until_he_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A page has megabytes, and waits in the broker's memory for each that asks for it."""
+    page = bytes(64 * 1024 * 1024)  # more than the buffers of both sides take
+
+    async def give(_: Call) -> bytes:
+        return page
+
+    route = Route("GET", "/v1/page", Caller.DEVICE, give, bytes)
+    monkeypatch.setattr(routes, "ROUTES", (*routes.ROUTES, route))
+    async with (
+        local_broker(NODE) as broker,
+        WebDevice(broker.config.url, broker.ca, broker.network.of(NODE)) as device,
+    ):
+        broker.services.turns._most = 1
+        await device.login()
+        fields = [f"{k}: {v}" for k, v in (await device.headers("GET", "/v1/page")).items()]
+        async with wire(broker.config.url, broker.ca) as (reader, writer):
+            writer.write(head("GET", "/v1/page", *fields))
+            assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 200 OK\r\n"
+            status, answer = await device.request("GET", "/v1/log/authority/checkpoint")
+            assert (status, json.loads(answer)["rule"]) == (429, "busy")
+        await until(lambda: not broker.services.turns._taken)
+        assert await device.request("GET", "/v1/page") == (200, page)
 
 
 async def test_the_host_field_changes_nothing(connect: Connect, broker: LocalBroker) -> None:

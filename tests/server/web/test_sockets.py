@@ -228,6 +228,25 @@ async def test_attack_50_few_large_frames_that_nobody_reads_are_too_many(
     assert (await bye(socket))[1] == sockets.SLOW
 
 
+async def test_a_long_answer_that_waits_makes_nobody_slow(
+    device: WebDevice, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page is longer than what may be pushed: who asks for it would be cut again and again."""
+    monkeypatch.setattr(sockets, "QUEUE_BYTES", 10_000)
+    socket = await device.socket()
+    await socket.ask_raw("ping", b"")
+    assert device.machine is not None
+    (line,) = broker.services.lines.of(device.machine.device)
+    pushed, page = encode(Frame(0, "alarm", b"")), encode(Frame(7, "ok", bytes(20_000)))
+    line._deliver(pushed)  # type: ignore[attr-defined]
+    answering = line._reply(page)  # type: ignore[attr-defined]
+    answering.send(None)  # it waits behind what was pushed, and nobody has read since
+    line._deliver(pushed)  # type: ignore[attr-defined]
+    answering.close()
+    assert [(await socket.frame()).verb for _ in range(3)] == ["alarm", "ok", "alarm"]
+    await socket.ask_raw("ping", b"")
+
+
 async def test_the_broker_says_goodbye_when_it_stops() -> None:
     async with local_broker(NODE) as broker:
         device = WebDevice(broker.config.url, broker.ca, broker.network.of(NODE))

@@ -12,6 +12,7 @@ import asyncio
 import errno
 import os
 import shutil
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Generator, Sequence
 from contextlib import contextmanager
@@ -24,9 +25,12 @@ from seefen.protocol.objects import PART_SIZE, part_count, parts_root
 from seefen.server import bodies
 from seefen.server.errors import AbsentError, FullError
 from seefen.server.metrics import BLOB_BYTES
+from seefen.server.rates import DAY, Window
 
 LEAF_LENGTH: Final = 32
 MEBIBYTE: Final = 1 << 20
+# That one node begins in a day: however short, each takes a row and a file of the disk for ever.
+BODIES: Final = 10_000
 KNOWN: Final = 16  # bodies kept in memory: their leaf hashes have 256 KiB each at most
 
 
@@ -113,6 +117,7 @@ class Blobs:
         self._folder = folder
         self._free_percent = free_percent
         self._quota = quota_mebibytes * MEBIBYTE
+        self._begun = Window(BODIES, DAY)
         self._known: OrderedDict[bytes, Blob] = OrderedDict()
         self._filling: dict[bytes, _Filling] = {}
 
@@ -123,7 +128,7 @@ class Blobs:
             MalformedError: The leaves are not as many as the size needs.
             UntrustedError: The leaves do not give the root.
             OutOfTurnError: The body is known with another size.
-            FullError: The disk, or what the node may store, is full.
+            FullError: The disk, or what the node may store or begin in a day, is full.
         """
         if size < 1 or len(leaves) != LEAF_LENGTH * part_count(size):
             raise MalformedError("a leaf hash for each part, and no more", rule="leaves")
@@ -134,6 +139,8 @@ class Blobs:
         path = bodies.place(self._folder, root)
         # Before the row is read: another who makes the file now has cleared its marks first.
         lost = not await asyncio.to_thread(bodies.is_whole, path, size)
+        if lost and self._begun.take(node, time.monotonic()):
+            raise FullError(f"your node has begun {BODIES} files within a day", rule="quota")
         present = bytes(-(-part_count(size) // 8))
         stands = await self._table.start(
             Blob(root, size, leaves, present, complete=False, node=node), quota=self._quota

@@ -180,10 +180,11 @@ class Broker:
         job = BundleJob(device, bundle)
         with self.denials.of(device, *job.opened):
             try:
-                self._records.require_room(device, [one.kind for one in job.opened])
+                node = "" if device is None else self.directory.device(device).node
+                self._records.require_room(node, [one.kind for one in job.opened])
                 await self._require_parts(job)
                 done = await self._sequencer.write(job)
-                self._records.wrote(device, len(done.authority))
+                self._records.wrote(node, len(done.authority))
             except UnreachableError:
                 raise
             except SeefenError as err:
@@ -271,10 +272,9 @@ class Broker:
 
     async def consistency(self, span: Span) -> Proof:
         """Return the proof that a log grew from one size to another; empty if there is none."""
-        # There is none beyond what the database holds now: memory must not cover up for a rewind.
         heads = await self._newest()
         head = heads.authority if span.log == "authority" else heads.activity
-        if span.new > head.size:
+        if span.new > head.size:  # of the database: memory must not cover up for a rewind
             return Proof(())
         return Proof(await self._prover.consistency(span.log, span.old, span.new))
 

@@ -83,6 +83,9 @@ def serve(options: argparse.Namespace) -> int:
     logs.configure(derive(read_log_key(config).secret, "log-ids"), stream)
     tls.renew_certificate(config.data, config.host, datetime.fromtimestamp(now(), UTC))
     _take_descriptors()
+    # A terminal that closes and a logrotate that sends it would end the broker, and systemd takes
+    # that for an end in order: it would not start it again.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with own_database(config) as database:
         try:
             _run(_serve(config, database))

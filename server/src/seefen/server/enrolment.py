@@ -160,6 +160,9 @@ class Enrolment:
         _check_bundle(invite, bundle)
 
     async def _add(self, invite: Invite) -> None:
+        if invite.expires <= self._clock():
+            # It may be one that was forgotten: nothing that has ended is stored anew.
+            raise RefusedError("this invite has ended: make a new one", rule="invite-ended")
         if invite.expires > self._clock() + LONGEST:
             raise RefusedError("an invite lives 30 days at most", rule="invite-long")
         ended = self._clock() - REMEMBERED

@@ -16,7 +16,7 @@ from seefen.server.config import Config
 from seefen.server.errors import TooManyError
 
 DAY: Final = 86_400  # seconds
-RECORDS: Final = 5000  # of keys, by one device in a day; a node of a thousand joins within one
+RECORDS: Final = 5000  # of keys, by one node in a day; one of a thousand devices joins within one
 AT_ONCE: Final = 16  # requests of one caller; our own client has four at most
 _KEYS: Final = 10_000  # remembered at once; the oldest is forgotten first
 
@@ -60,10 +60,11 @@ class Window:
 
 
 class Records:
-    """How many records of keys each device has written within a day.
+    """How many records of keys each node has written within a day.
 
     Every device of the network keeps them all and checks each signature, for ever: with one
     stolen admin's device, certificates by the hundred thousand would be everybody's burden.
+    By node, since that admin makes himself as many devices as he likes, and each may bring them.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -71,24 +72,28 @@ class Records:
         self._clock = clock
         self._written = Window(RECORDS, DAY)
 
-    def require_room(self, device: bytes | None, kinds: Sequence[str]) -> None:
+    def require_room(self, node: str, kinds: Sequence[str]) -> None:
         """Refuse what would be too many; a device that is lost can be revoked all the same.
+
+        Args:
+            node: Of who brings it; empty: nobody is logged in.
+            kinds: Of its statements.
 
         Raises:
             RefusedError: rule ``records``.
         """
         count = sum(kind in AUTHORITY_KINDS for kind in kinds)
-        if device is None or set(kinds) <= {"revoke"}:
+        if not node or set(kinds) <= {"revoke"}:
             return
-        if count > self._written.left(device, self._clock()):
+        if count > self._written.left(node, self._clock()):
             raise RefusedError(
-                f"this device has written {RECORDS} records of keys within a day", rule="records"
+                f"your node has written {RECORDS} records of keys within a day", rule="records"
             )
 
-    def wrote(self, device: bytes | None, count: int) -> None:
+    def wrote(self, node: str, count: int) -> None:
         """Count records that were committed."""
         for _ in range(count):
-            self._written.take(device, self._clock())
+            self._written.take(node, self._clock())
 
 
 class Turns:
@@ -101,10 +106,10 @@ class Turns:
     def __init__(self, most: int = AT_ONCE) -> None:
         """Let each caller have ``most``."""
         self._most = most
-        self._taken: Counter[bytes] = Counter()
+        self._taken: Counter[str] = Counter()
 
     @contextmanager
-    def of(self, caller: bytes) -> Generator[None, None, None]:
+    def of(self, caller: str) -> Generator[None, None, None]:
         """Take a turn of a device, or of whoever holds an invite.
 
         Raises:

@@ -7,6 +7,9 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 _LOCK: Final = 0x5EEFE4  # the same number in every process: one of them migrates
+# Seconds: an index of a log of many millions takes minutes, and the pool gives up after ten
+# seconds. A broker that gave up would begin anew at each start, and never be there again.
+_PATIENCE: Final = 86_400
 _TABLE: Final = """
     CREATE TABLE IF NOT EXISTS schema_migration (
         name   text PRIMARY KEY,
@@ -28,7 +31,7 @@ async def migrate(connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
     """
     async with connection.transaction():
         await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK, timeout=_PATIENCE)
         await connection.execute(_TABLE)
         rows = await connection.fetch("SELECT name, sha256 FROM schema_migration")
         applied: dict[str, bytes] = {row["name"]: row["sha256"] for row in rows}
@@ -38,7 +41,7 @@ async def migrate(connection: "PoolConnectionProxy[asyncpg.Record]") -> None:
         for name, text in known.items():
             digest = await connection.fetchval("SELECT sha256($1)", text.encode())
             if name not in applied:
-                await connection.execute(text)
+                await connection.execute(text, timeout=_PATIENCE)
                 await connection.execute(
                     "INSERT INTO schema_migration VALUES ($1, $2)", name, digest
                 )

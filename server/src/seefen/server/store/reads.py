@@ -77,9 +77,8 @@ _CASE: Final = """
     )
     SELECT idx, kind, hash, envelope, record, core,
            CASE WHEN kind = 'casekey' OR idx = (SELECT idx FROM newest) THEN coalesce((
-               SELECT object.n FROM activity_leaf AS leaf JOIN object USING (object_id)
-                WHERE leaf.case_id = $1 AND leaf.idx <= statement.idx AND leaf.kind = 'object'
-                ORDER BY leaf.idx DESC LIMIT 1), 0) ELSE 0 END AS objects
+               SELECT n FROM object WHERE case_id = $1 AND object.idx <= statement.idx
+                ORDER BY object.idx DESC LIMIT 1), 0) ELSE 0 END AS objects
       FROM statement ORDER BY idx
 """
 # From one device to the next through the index of its numbers, and not through all entries.

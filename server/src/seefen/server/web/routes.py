@@ -6,7 +6,7 @@ names neither: those keys go over the socket alone (:mod:`seefen.server.web.verb
 """
 
 import json
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Final
 
 from aiohttp import web
@@ -22,6 +22,7 @@ from seefen.server.web.openapi import document
 from seefen.server.web.services import Call
 from seefen.server.web.table import CBOR, JSON, OCTETS, Route, Takes
 
+PIECE: Final = 256 * 1024  # bytes of an answer; shorter ones are sent at once
 _ROOT: Final = "{root:[0-9a-f]{64}}"
 _INVITE: Final = "{id:[0-9a-f]{32}}"
 _ANYONE, _DEVICE, _INVITED = Caller.ANYONE, Caller.DEVICE, Caller.INVITED
@@ -144,9 +145,29 @@ def _endpoint(route: Route) -> Handler:
     async def endpoint(request: web.Request) -> web.StreamResponse:
         call = await identify(request, route.caller)
         with _turn(route, call):
-            return _respond(route, await route.handler(call))
+            answer = _respond(route, await route.handler(call))
+            if isinstance(answer, web.Response) and isinstance(answer.body, bytes):
+                return await _send(request, answer, answer.body)
+            return answer
 
     return endpoint
+
+
+async def _send(request: web.Request, answer: web.Response, body: bytes) -> web.StreamResponse:
+    """Send a long body while its caller's turn lasts: who reads slowly holds it as long.
+
+    In pieces: of one that is handed over whole nobody is told whether it has left.
+    """
+    if len(body) <= PIECE:
+        return answer
+    stream = web.StreamResponse(status=answer.status, headers=answer.headers)
+    stream.content_length = len(body)
+    with suppress(ConnectionError):  # who goes away is nothing to log
+        await stream.prepare(request)
+        for start in range(0, len(body), PIECE):
+            await stream.write(memoryview(body)[start : start + PIECE])
+        await stream.write_eof()
+    return stream
 
 
 def _turn(route: Route, call: Call) -> AbstractContextManager[None]:

@@ -64,11 +64,12 @@ class Call:
         return self.token.device
 
     @property
-    def caller(self) -> bytes:
+    def caller(self) -> str:
         """Who calls, by the id of a device or an invite; nothing of who showed neither."""
         if self.token is not None:
-            return self.token.device
-        return b"" if self.invite is None else self.invite.id
+            return f"device {self.token.device.hex()}"
+        # Whoever makes an invite chooses its id, and may take the one that a device has.
+        return "" if self.invite is None else f"invite {self.invite.id.hex()}"
 
     @property
     def node(self) -> str:

@@ -64,9 +64,9 @@ class _Line:
         self._services = call.services
         self._device = call.device
         self._socket = socket
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
+        self._queue: asyncio.Queue[tuple[bytes, int]] = asyncio.Queue(QUEUE)
         self._waiting = 0  # frames put in the queue and not yet handed to the connection
-        self._bytes = 0  # of these
+        self._bytes = 0  # of those among them that were pushed
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[_Ending] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
@@ -111,16 +111,16 @@ class _Line:
         if self._waiting and self._bytes + len(frame) > QUEUE_BYTES:
             self._too_slow()
         else:
-            self._put(frame)
+            self._put(frame, len(frame))
 
-    def _put(self, frame: bytes) -> None:
+    def _put(self, frame: bytes, counted: int) -> None:
         try:
-            self._queue.put_nowait(frame)
+            self._queue.put_nowait((frame, counted))
         except asyncio.QueueFull:
             self._too_slow()
             return
         self._waiting += 1
-        self._bytes += len(frame)
+        self._bytes += counted
 
     def _too_slow(self) -> None:
         self.end(SLOW, "slow", "this device does not read what is sent to it")
@@ -130,11 +130,11 @@ class _Line:
 
     async def _write(self) -> None:
         while True:
-            frame = await self._queue.get()
+            frame, counted = await self._queue.get()
             if not await self._send(frame):
                 return
             self._waiting -= 1
-            self._bytes -= len(frame)
+            self._bytes -= counted
             self._queue.task_done()
 
     async def _reply(self, frame: bytes) -> None:
@@ -144,7 +144,9 @@ class _Line:
         reading would fill the memory of the broker.
         """
         if self._waiting:
-            self._put(frame)  # behind what was pushed before it; there is one at a time
+            # Behind what was pushed before it. There is one at a time, and it is not counted: who
+            # asks for a long page and reads it is not slow because something is pushed meanwhile.
+            self._put(frame, 0)
             await self._queue.join()
         else:
             # What the same commit pushes leaves first: its author only waits for a receipt.
