@@ -47,6 +47,7 @@ LIES: dict[str, tuple[str, dict[str, Any]]] = {
     "a message that went nowhere": ("object", {"to": ()}),
     "a message that stayed in its node": ("object", {"to": (SKOPJE,)}),
     "a message called a reading": ("object", {"op": "consult"}),
+    "a message called an emergency": ("object", {"emergency": 1}),
     "a reading that went to somebody": ("access", {"to": (SKOPJE,)}),
     "a reading for another purpose": ("access", {"purpose": "laboratory"}),
 }

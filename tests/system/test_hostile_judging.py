@@ -14,17 +14,14 @@ from seefen.client import Client, doubts, keying
 from seefen.client.outbox import _add_object
 from seefen.client.sender import Parcel
 from seefen.protocol import keys as handed
-from seefen.protocol.bundle import decode_bundle
-from seefen.protocol.encoding import decode
 from seefen.protocol.envelope import open_envelope
-from seefen.protocol.frames import Item, Page, Recorded, Send
+from seefen.protocol.frames import Item, Page
 from seefen.protocol.ledger.record import decode_core
 from seefen.protocol.messages import Note
 from seefen.protocol.receipt import Entry
 from seefen.protocol.statements import Case, Member
 from seefen.protocol.suite import new_id, sha256
 from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, WHY, deaf
-from tests.support.hostile import LIMIT
 from tests.support.shadow import database
 from tests.system.siege import Siege, later, numbers, siege, without
 
@@ -257,41 +254,6 @@ async def test_attack_a_message_under_the_id_of_another_hides_neither_unseen(
     assert f"entry {index} has the id or number of another message" in " ".join(belgrade.alarms)
     message: Any = (await belgrade.read(f"{place.case}#1", **WHY)).message
     assert message.text == "one"
-
-
-async def test_attack_what_was_recorded_under_an_old_key_waits_again(place: Siege) -> None:
-    """The broker hides a new key, records what is written under the old one, and shows the key."""
-    skopje, belgrade = await place.story("one")
-    deaf(belgrade)
-    mine = place.place.network.of(BELGRADE)
-    at = await place.count("activity_leaf")
-    await skopje.cases.add(place.case, [PRISTINA])
-    hide(place, at, at + 1)
-
-    async def recorded(answer: Recorded | None) -> Recorded | None:
-        if answer is not None:
-            return answer
-        sent = decode(place.hostile.asked.body, Send, limit=LIMIT)
-        (one,) = decode_bundle(sent.bundle).statements
-        obj: Any = open_envelope(one.envelope, "object").statement
-        like = await row_of(place, "object")
-        like |= {"node": BELGRADE, "device_id": mine.device, "object_id": obj.object}
-        index = await place.plant_entry(like, one.envelope, officer=belgrade.officer, tag=one.tag)
-        row = await row_of(place, "object", index + 1)
-        log = (await place.shadow())._log("activity")
-        entry = Entry(index, row["record"], row["core"], row["salt"], log.inclusion(index))
-        at = place.place.broker.services.clock()
-        return Recorded((), (entry,), log.note(at), log.consistency(sent.seen))
-
-    told = place.hostile.lie("send", recorded, to=mine, times=1, instead=True)
-    sent = await belgrade.cases.send(place.case, "under the old key")
-    assert told.told
-    assert sent.ref == f"{place.case}#2"
-    place.hostile.honest()
-    await belgrade.sync()
-    assert numbers(belgrade, place.case) == [1]
-    (draft,) = [draft for _, draft, _ in belgrade._outbox.waiting()]
-    assert b"under the old key" in draft.plain
 
 
 async def test_attack_an_opening_put_before_the_known_one_opens_nothing(

@@ -12,10 +12,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from seefen.client import alarms, drafts
+from seefen.client import alarms
 from seefen.client.doubts import Doubt, doubt, doubted, judging, put_off, tried
 from seefen.client.engine import PAGE, Engine
 from seefen.client.once import opened
+from seefen.client.resaying import Own, say_again
 from seefen.client.storing import crowded, object_of, store_step, unreplace
 from seefen.client.stubs import stub_of
 from seefen.client.trust import Taken
@@ -25,11 +26,7 @@ from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
 from seefen.protocol.frames import FeedFrom, Item, Page, Stub
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.ledger.record import decode_core
-from seefen.protocol.ledger.tree import leaf_hash
-from seefen.protocol.objects import body_context, new_content_key, parts_root
-from seefen.protocol.padding import pad
 from seefen.protocol.statements import Ack, Object
-from seefen.protocol.suite import seal
 
 CRUMBS: Final = 64  # pages that hold next to nothing, though more follow
 CRUMB: Final = 1 << 20  # bytes; an honest page ends with twice as much, or with PAGE entries
@@ -273,35 +270,20 @@ def _store_again(engine: Engine, kept: StoredEntry, count: int) -> None:
 
 def _let_go(engine: Engine, case: bytes) -> None:
     """Take away what came of entries that are refused now: messages, and keys."""
-    vault = engine.vault
-    sql = "SELECT idx, envelope, cover, body FROM object WHERE case_id = ? AND n < 0"
+    vault, own = engine.vault, list[Own]()
+    sql = "SELECT idx, envelope, cover, body FROM object WHERE case_id = ? AND n < 0 ORDER BY idx"
     for index, envelope, cover, body in vault.run(sql, case):
         obj = object_of(envelope)
-        if obj.device == engine.keys.device and not obj.file and None not in (cover, body):
-            _say_again(engine, obj, cover, body)
-            engine.alarm(f"what this device wrote in entry {index} waits to be sent again")
+        if obj.device == engine.keys.device:
+            own.append(Own(index, envelope, obj, cover, body))
         unreplace(vault, obj)
         vault.run("DELETE FROM mark WHERE object = ?", obj.object)
         vault.run("DELETE FROM word WHERE rowid = ?", index)
         vault.run("DELETE FROM object WHERE object = ?", obj.object)
+    if own:
+        say_again(engine, own)
     state = engine.trust.state(case)
     engine.keychain.keep_only(case, 0 if state is None else len(state.generations))
-
-
-def _say_again(engine: Engine, obj: Object, cover: bytes, plain: bytes) -> None:
-    """Let the own words wait to be sent: else the broker could take them from their author.
-
-    It records what he writes under a key whose successor it hides, and shows that afterwards.
-    """
-    key = new_content_key()
-    body = seal(key, body_context(obj), pad(plain))
-    about = (obj.handling, obj.reply_to, obj.supersedes, "", "")
-    size, root = len(body), parts_root([leaf_hash(body)])
-    draft = drafts.Draft(
-        obj.case, obj.object, obj.nonce, obj.created_at, *about, cover, body, key, size, root,
-        plain, obj.expires,
-    )  # fmt: skip
-    drafts.keep(engine.vault, draft)
 
 
 def _settle(engine: Engine, taken: Sequence[Taken]) -> None:

@@ -369,6 +369,13 @@ class Trust:
         sql = "INSERT OR REPLACE INTO number VALUES (?, ?, ?, ?)"
         self._vault.later(sql, *row, key=(case, device))
 
+    def came_before(self, case: bytes, device: bytes, object_hash: bytes) -> None:
+        """Count an object that is refused as the one before the next, if none came behind it."""
+        state = self.state(case)
+        if state is not None and (last := state.last(device)).object_hash is None:
+            last = Last(last.case_n, object_hash)
+            self._keep(case, _counted(state, device, last), device)
+
     def forget_all(self) -> None:
         """Drop the states in memory, after a transaction that was rolled back."""
         self._states.clear()

@@ -357,8 +357,8 @@ _NO_CASE = {"node": 4, "device": 5, "device_n": 6}
 SAYS: dict[str, dict[str, int]] = {  # where a statement holds what the text says of it
     "access": {**_CASE, "object": 12, "purpose": 15, "basis": 16, "emergency": 17},
     "search": {**_NO_CASE, "purpose": 12, "basis": 13}, "manifest": _NO_CASE,
-    "object": {**_CASE, "object": 11}, "ack": {**_CASE, "object": 11}, "erased": {},
-    "denied": {"node": 4, "device": 5, "outcome": 7, "case": 8, "object": 9},
+    "object": {**_CASE, "object": 11, "emergency": 25}, "ack": {**_CASE, "object": 11},
+    "denied": {"node": 4, "device": 5, "outcome": 7, "case": 8, "object": 9}, "erased": {},
     "release": {"case": 4, "object": 5, "node": 6}, "viewed": {"node": 5, "device": 6},
 }  # fmt: skip
 DOES = {"ack": "collect", "case": "alter", "erased": "erase", "object": "disclose",
