@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import Coroutine
+from typing import cast
 
 import aiohttp
 import pytest
@@ -239,7 +241,8 @@ async def test_a_long_answer_that_waits_makes_nobody_slow(
     (line,) = broker.services.lines.of(device.machine.device)
     pushed, page = encode(Frame(0, "alarm", b"")), encode(Frame(7, "ok", bytes(20_000)))
     line._deliver(pushed)  # type: ignore[attr-defined]
-    answering = line._reply(page)  # type: ignore[attr-defined]
+    reply = line._reply(page)  # type: ignore[attr-defined]
+    answering = cast("Coroutine[object, None, None]", reply)
     answering.send(None)  # it waits behind what was pushed, and nobody has read since
     line._deliver(pushed)  # type: ignore[attr-defined]
     answering.close()
