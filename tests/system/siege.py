@@ -92,12 +92,14 @@ class Siege:
             if hasattr(statement, name)
         }
         old = decode_core(like["core"])
+        of = statement.object if kind in ("object", "access", "ack") else None
+        to = tuple(sorted(one.node for one in statement.members)) if kind == "case" else old.to
         core = encode_core(
             replace(
                 old, **numbers, req=opened.hash.hex(), node=statement.node,
                 device=statement.device.hex(), officer=officer or old.officer,
-                case=statement.case.hex(), n=old.n if n is None else n,
-                object=old.object if like["object_id"] is None else like["object_id"].hex(),
+                case=getattr(statement, "case", b"").hex(), n=old.n if n is None else n,
+                object=(of or b"").hex(), to=to,
             )
         )  # fmt: skip
         salt, before = random_bytes(32), Record.decode(like["record"])

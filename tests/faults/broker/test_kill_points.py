@@ -166,7 +166,7 @@ async def test_fault_27_a_broker_killed_while_it_makes_its_tables() -> None:
                     count += code == -signal.SIGKILL
                 await it.one.begin()
                 assert await it.one.end() == 1
-                assert "is not open yet" in it.one.out.read_text()
+                assert "there is no network in this database" in it.one.out.read_text()
                 connection = await asyncpg.connect(dsn)
                 try:
                     rows = await connection.fetch("SELECT name FROM schema_migration")
