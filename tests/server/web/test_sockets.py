@@ -7,6 +7,7 @@ from typing import cast
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.frames import AuthorityPage, Frame, LogFrom, Problem, Proof, Renew, Span
@@ -14,6 +15,7 @@ from seefen.protocol.ledger.note import open_checkpoint
 from seefen.server.web import sockets
 from tests.support.broker import LocalBroker, local_broker
 from tests.support.devices import NODE, Connect, RefusedByBrokerError, Socket, WebDevice
+from tests.support.waiting import until
 from tests.support.wire import head, wire
 
 
@@ -263,3 +265,14 @@ async def test_the_broker_says_goodbye_when_it_stops() -> None:
 async def test_an_address_for_sockets_is_nothing_else(device: WebDevice) -> None:
     status, _ = await device.request("GET", "/v1/socket")
     assert status == 426
+
+
+async def test_who_answers_no_ping_is_gone_and_has_said_nothing_wrong(
+    device: WebDevice, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "HEARTBEAT", 0.2)
+    with capture_logs() as said:
+        await device.socket()  # it reads nothing, and so it answers nothing
+        await until(lambda: not len(broker.services.lines), seconds=10)
+    (ended,) = [one for one in said if one["event"] == "socket.end"]
+    assert ended["rule"] == "gone"

@@ -163,6 +163,8 @@ class _Line:
 
     async def _read(self) -> None:
         async for message in self._socket:
+            if isinstance(message.data, TimeoutError):
+                break  # nobody answers our pings
             if message.type is not WSMsgType.BINARY:
                 self.end(MALFORMED, "frame", "frames are binary")
                 return
