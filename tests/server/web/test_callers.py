@@ -21,6 +21,7 @@ from seefen.server.tls import device_context
 from seefen.server.web.callers import NAMED
 from tests.support.broker import LocalBroker, local_broker
 from tests.support.devices import NODE, Connect, WebDevice
+from tests.support.waiting import until
 from tests.support.wire import head, wire
 
 CHECKPOINT = "/v1/log/authority/checkpoint"
@@ -213,7 +214,9 @@ async def test_what_happens_to_the_honest_blocks_nobody() -> None:
         WebDevice(broker.config.url, broker.ca, broker.network.of(NODE)) as device,
     ):
         await device.login()
-        join, ended = await invited(broker, seconds=0)
+        join, ended = await invited(broker, seconds=2)
+        over = time.time() + 2
+        await until(lambda: time.time() > over)
         proof = make_proof(
             device.dpop, "GET", device.url + CHECKPOINT, "A" * 22, int(time.time()), device.token
         )
