@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from typing import cast
+from typing import Any
 
 import aiohttp
 import pytest
@@ -26,6 +25,15 @@ async def bye(socket: Socket) -> tuple[str, int | None]:
         while frame.verb != "bye":
             frame = await socket.pushed()
         return decode(frame.body, Problem).rule, await socket.closed()
+
+
+async def opened(device: WebDevice, broker: LocalBroker) -> tuple[Socket, Any]:
+    """Open a line; return both ends of it."""
+    socket = await device.socket()
+    await socket.ask_raw("ping", b"")
+    assert device.machine is not None
+    (line,) = broker.services.lines.of(device.machine.device)
+    return socket, line
 
 
 async def test_a_ping_is_answered_with_a_signed_head(
@@ -205,12 +213,9 @@ async def test_a_device_that_does_not_read_is_cut(
     device: WebDevice, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "QUEUE", 4)
-    socket = await device.socket()
-    await socket.ask_raw("ping", b"")
-    assert device.machine is not None
-    (line,) = broker.services.lines.of(device.machine.device)
+    socket, line = await opened(device, broker)
     for _ in range(6):  # more at once than may wait
-        line._deliver(encode(Frame(0, "alarm", bytes(1000))))  # type: ignore[attr-defined]
+        line._deliver(encode(Frame(0, "alarm", bytes(1000))))
     assert (await bye(socket))[1] == sockets.SLOW
 
 
@@ -219,16 +224,13 @@ async def test_attack_50_few_large_frames_that_nobody_reads_are_too_many(
 ) -> None:
     """A push may have four megabytes, and 256 of them would be a gigabyte for each line."""
     monkeypatch.setattr(sockets, "QUEUE_BYTES", 10_000)
-    socket = await device.socket()
-    await socket.ask_raw("ping", b"")
-    assert device.machine is not None
-    (line,) = broker.services.lines.of(device.machine.device)
+    socket, line = await opened(device, broker)
     large = encode(Frame(0, "alarm", bytes(20_000)))
-    line._deliver(large)  # type: ignore[attr-defined]
+    line._deliver(large)
     assert (await socket.pushed()).verb == "alarm", "one alone is never too large"
     await socket.ask_raw("ping", b"")
     for _ in range(2):  # with nothing read in between
-        line._deliver(large)  # type: ignore[attr-defined]
+        line._deliver(large)
     assert (await bye(socket))[1] == sockets.SLOW
 
 
@@ -237,16 +239,12 @@ async def test_a_long_answer_that_waits_makes_nobody_slow(
 ) -> None:
     """A page is longer than what may be pushed: who asks for it would be cut again and again."""
     monkeypatch.setattr(sockets, "QUEUE_BYTES", 10_000)
-    socket = await device.socket()
-    await socket.ask_raw("ping", b"")
-    assert device.machine is not None
-    (line,) = broker.services.lines.of(device.machine.device)
+    socket, line = await opened(device, broker)
     pushed, page = encode(Frame(0, "alarm", b"")), encode(Frame(7, "ok", bytes(20_000)))
-    line._deliver(pushed)  # type: ignore[attr-defined]
-    reply = line._reply(page)  # type: ignore[attr-defined]
-    answering = cast("Coroutine[object, None, None]", reply)
+    line._deliver(pushed)
+    answering = line._reply(page)
     answering.send(None)  # it waits behind what was pushed, and nobody has read since
-    line._deliver(pushed)  # type: ignore[attr-defined]
+    line._deliver(pushed)
     answering.close()
     assert [(await socket.frame()).verb for _ in range(3)] == ["alarm", "ok", "alarm"]
     await socket.ask_raw("ping", b"")

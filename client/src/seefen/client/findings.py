@@ -17,11 +17,13 @@ def without_quorum(named: int) -> str:
     return f"{counted(named, 'witness', 'witnesses')} named, none required: split views possible"
 
 
-def in_order(alarms: tuple[Kept, ...], *found: tuple[int, str]) -> str:
+def _in_order(alarms: tuple[Kept, ...], *found: tuple[int, str], ok: bool) -> str:
     """Return ``IN ORDER``, or how many of what stand against it; alarms until acknowledged."""
+    if ok:
+        return "IN ORDER"
     unanswered = sum(not one.acknowledged for one in alarms)
     against = [counted(count, name) for count, name in ((unanswered, "alarm"), *found) if count]
-    return f"NOT IN ORDER: {', '.join(against)}" if against else "IN ORDER"
+    return f"NOT IN ORDER: {', '.join(against)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +300,7 @@ class ViewVerdict:
     @property
     def sentence(self) -> str:
         """``IN ORDER``, or what stands against it."""
-        return in_order(self.alarms, (len(self.problems), "problem"))
+        return _in_order(self.alarms, (len(self.problems), "problem"), ok=self.ok)
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,9 +353,9 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """``IN ORDER``, or what stands against it."""
-        return in_order(
+        return _in_order(
             self.alarms, (len(self.problems), "problem"), (len(self.gaps), "gap"),
-            (len(self.manifests.problems), "difference"),
+            (len(self.manifests.problems), "difference"), ok=self.ok,
         )  # fmt: skip
 
 

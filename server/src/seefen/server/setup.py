@@ -7,6 +7,7 @@ Each step may be repeated: what is there is kept.
 
 import json
 import os
+import pwd
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -206,8 +207,6 @@ def _require_own_folder(data: Path) -> None:
 
 
 def _user(number: int) -> str:
-    import pwd  # not there on every system
-
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
