@@ -54,6 +54,7 @@ async def test_an_agent_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:
         assert "No alarm" in said(home, "agent", "alarms").out
         agent = await start(home, secret)
         await until(lambda: (folder / "mirror/authority/checkpoint").exists())
+        agent.send_signal(signal.SIGHUP)  # a terminal that closes, or a logrotate
         second = await start(home, secret)
         out, err = await second.communicate()
         assert second.returncode == 1

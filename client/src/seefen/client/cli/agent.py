@@ -85,6 +85,8 @@ def expect(
 async def _run(screen: Screen, home: Path, passphrase: str) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    # A terminal that closes would end it, and systemd takes that for an end in order.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Client.open(home, passphrase) as client:
