@@ -27,7 +27,7 @@ def test_one_that_is_acknowledged_stays_and_is_open_again_when_it_happens_again(
     for sentence in ("the log was rewound", "another"):
         alarms.keep(vault, sentence)
     first, other = alarms.kept(vault)
-    alarms.acknowledge(vault, first.name, 1_795_718_626, "the backup was old", 140)
+    alarms.acknowledge(vault, first.sentence, 1_795_718_626, "the backup was old", 140)
     answered, same = alarms.kept(vault)
     assert (answered.sentence, answered.at) == (first.sentence, first.at)
     assert (answered.acknowledged, answered.why, answered.entry) == (
@@ -37,3 +37,28 @@ def test_one_that_is_acknowledged_stays_and_is_open_again_when_it_happens_again(
     assert alarms.unanswered(vault) == ("another",)
     alarms.keep(vault, first.sentence)
     assert alarms.unanswered(vault) == ("another", "the log was rewound")
+
+
+def test_attack_what_a_flood_pushes_out_stands_against_the_verdict() -> None:
+    """The first ones are all acknowledged: what comes between them and the last would be gone."""
+    vault = Vault.in_memory()
+    for n in range(alarms.HALF):
+        alarms.keep(vault, f"house#{n} does not open")
+        alarms.acknowledge(vault, f"house#{n} does not open", 1, "the author was told", n)
+    assert alarms.unanswered(vault) == ()
+    alarms.keep(vault, "the log was rewound")
+    for flood in ("first", "second"):
+        for n in range(alarms.HALF):
+            alarms.keep(vault, f"the {flood} flood: house#{n} does not open")
+        assert "the log was rewound" not in alarms.unanswered(vault)
+        assert alarms.LOST in alarms.unanswered(vault)
+        alarms.acknowledge(vault, alarms.LOST, 1, "the agent has all of them", None)
+    assert len(alarms.kept(vault)) == 2 * alarms.HALF
+
+
+def test_attack_a_sentence_that_a_broker_chose_breaks_no_vault() -> None:
+    vault = Vault.in_memory()
+    for n in range(2 * alarms.HALF):
+        alarms.keep(vault, f"{n} e\u0301 " + "\u20ac" * 100_000)
+    assert len(alarms.kept(vault)) == 2 * alarms.HALF
+    assert alarms.kept(vault)[0].sentence.startswith("0 \u00e9 ")

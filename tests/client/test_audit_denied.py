@@ -1,6 +1,9 @@
 """What was refused, as an auditor sees it: who tried what, in red, proved; and never invented."""
 
+import base64
+import json
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import replace as replace_row
 from pathlib import Path
 from typing import Any
@@ -125,6 +128,34 @@ async def test_fault_16_a_broker_cannot_put_an_attempt_into_an_officers_mouth(
     bent = AuditItem("denied", Entry(0, record, text, salt, ()), envelope)
     signed = SignedCheckpoint(under, engine.now())
     assert bool(check(engine, bent, signed).problem) == (lie != "nothing")
+    if lie == "another officer":
+        return  # who stands behind a device no export says
+    keys = json.loads(unzip(await skopje.audit.export(case=CHANNEL))["keys.json"])
+    entry = {
+        "index": 0, "kind": "denied", "core": text.decode(), "salt": salt.hex(),
+        "record": record.hex(), "envelope": base64.b64encode(envelope).decode(),
+    }  # fmt: skip
+    with nullcontext() if lie == "nothing" else pytest.raises(verify.WrongError):
+        verify.check_entry(entry, keys)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("purpose", "border-control"), ("basis", "national-law"), ("emergency", 0)]
+)
+async def test_attack_an_export_says_of_a_refusal_what_its_device_did_not_ask(
+    skopje: Client, field: str, value: object
+) -> None:
+    made = unzip(await skopje.audit.export(case=CHANNEL))
+    export = verify.Export(made, None)
+    export.check()
+    (entry,) = (one for one in export.entries if one["kind"] == "denied")
+    verify.check_entry(entry, export.keys)
+    text = verify.as_text({**json.loads(entry["core"]), field: value})
+    record = bytes.fromhex(entry["record"])
+    mark = verify.commitment(entry["salt"], text.encode())
+    bent = {**entry, "core": text, "record": (record[:25] + mark + record[57:]).hex()}
+    with pytest.raises(verify.WrongError, match=f"another {field} than"):
+        verify.check_entry(bent, export.keys)
 
 
 async def test_what_the_broker_refused_is_checked_by_the_program_given_away(

@@ -130,7 +130,7 @@ async def test_attack_halves_of_two_names_open_neither(story: Story) -> None:
             await auditor.audit.name_told(register, bad)
     # An entry laid under another pseudonym, its halves exchanged, or written by no admin.
     entry, sign = entry_of(register, one), admin._engine.keys.sign
-    theirs = entry_of(register, two)
+    theirs, signed = entry_of(register, two), register.names[one]
     lies = [
         replace(register, names={**register.names, one: register.names[two]}),
         bent(register, one, replace(theirs, officer=one), sign),
@@ -139,7 +139,7 @@ async def test_attack_halves_of_two_names_open_neither(story: Story) -> None:
         bent(register, one, entry, auditor._engine.keys.sign),
         bent(register, one, replace(entry, device=auditor._engine.keys.device),
              auditor._engine.keys.sign),
-        replace(register, names={one: register.names[one][:-2] + "00"}),
+        replace(register, names={one: f"{signed[:-2]}{int(signed[-2:], 16) ^ 1:02x}"}),
     ]  # fmt: skip
     for lie in lies:
         with pytest.raises(SeefenError):

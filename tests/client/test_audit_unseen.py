@@ -5,19 +5,20 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from seefen.client.audit import comparing, fetching, manifests
+from seefen.client.audit import fetching, lateness, manifests
 from seefen.client.audit.comparing import compare
+from seefen.client.audit.filters import Filter
 from seefen.client.cli.views import audits
 from seefen.client.cores import agrees
 from seefen.protocol import retention as rules
 from seefen.protocol.errors import UntrustedError
-from seefen.protocol.frames import AuditPage
+from seefen.protocol.frames import AuditPage, Page, Stub
 from seefen.protocol.ledger.record import Core
 from seefen.protocol.statements import Viewed, decode_statement
 from seefen.protocol.suite import SigningKey
 from seefen.server import judging, retention
 from tests.client.cli.test_views import printed
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, honest, spoil
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, honest, spoil, until
 from tests.client.test_audit_manifests import (
     BOARD,
     Story,
@@ -168,7 +169,7 @@ async def test_attack_two_network_auditors_protect_as_well_as_the_better_one(
     who = f"{board.officer} of {BOARD}"
     assert found.upto == size
     assert f"none yet of {who}" in found.sentence
-    monkeypatch.setattr(comparing, "LATE", -1)
+    monkeypatch.setattr(lateness, "LATE", -1)
     late = (await skopje.audit.verdict()).manifests
     assert (who, 0) in [(one.who, one.entry) for one in late.late]
     assert not late.is_clear
@@ -188,7 +189,7 @@ async def test_who_was_named_a_moment_ago_is_not_late(
     place, board, skopje, _ = story
     await skopje.audit.verdict()
     await name(place, place.network.of(BOARD), expires=place.network.at + 99 * 3600)
-    monkeypatch.setattr(comparing, "LATE", -1)
+    monkeypatch.setattr(lateness, "LATE", -1)
     await skopje.sync()
     assert compare(skopje._engine, skopje.audit.store).late == ()
     await skopje.audit.verdict()
@@ -264,3 +265,52 @@ def test_attack_a_broker_shows_a_look_to_another_than_whose_cores_they_were() ->
         {"device": "00" * 16}, {"device_n": 1}, {"case": "00" * 16}, {"outcome": "role"},
     ):  # fmt: skip
         assert not agrees(replace(core, **odd), viewed), odd
+
+
+async def test_attack_a_stub_takes_nothing_out_of_a_manifest(story: Story) -> None:
+    """A stub is proved by nothing: told of a case that is not ours, it covered what was hidden."""
+    _, board, skopje, belgrade = story
+    await belgrade.cases.open("Pistols", [SKOPJE])
+    await until(lambda: len(skopje._engine.vault.cases()) == 2, skopje)
+    index = await refusal(story)
+    trust = skopje._engine.trust
+    states = map(trust.require_state, skopje._engine.vault.cases())
+    (state,) = (one for one in states if one.owner == BELGRADE)
+    number = state.last(belgrade._engine.keys.device).case_n + 1
+    told = Stub(index, "access", state.case, belgrade._engine.keys.device, number)
+
+    def tell(page: Page) -> Page:
+        return replace(page, stubs=(*page.stubs, told))
+
+    spoil(skopje, "feed", tell)
+    await skopje.sync()
+    assert skopje._engine.vault.has_entry(index)
+    spoil(skopje, "audit", hiding(index), once=False)
+    await board.audit.manifests.publish()
+    found = await skopje.audit.verdict()
+    assert found.manifests.hidden == (index,)
+    assert not found.ok
+
+
+async def test_attack_what_explains_one_leaf_without_an_opening_explains_no_other(
+    story: Story,
+) -> None:
+    _, board, skopje, _ = story
+    lost, hidden = (row.index for row in (await skopje.audit.list(wanted=Filter(op="all")))[:2])
+    view = board.audit.view("all")
+    spoil(board, "view", hiding(lost), once=False)
+    found = await view.verdict()
+    (one,) = found.findings
+    assert (len(found.problems), len(found.alarms)) == (1, 1)
+    await view.acknowledge(one.name, "lost in the restore of March")
+    assert not (await view.verdict()).ok, "its alarm is for itself"
+    await board.audit.acknowledge(found.alarms[0].name, "the same")
+    found = await view.verdict()
+    assert (found.ok, found.sentence) == (True, "IN ORDER (1 finding known)")
+    assert "KNOWN" in printed(audits.viewed(found))
+    honest(board)
+    board.audit.view("all").store.clear()
+    spoil(board, "view", hiding(lost, hidden), once=False)
+    found = await view.verdict()
+    assert not found.ok
+    assert [f"entry {hidden} has no opening" in text for text in found.problems] == [True]

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from seefen.client import Client
+from seefen.client import Client, alarms
 from seefen.client.audit.filters import Filter, this_month
 from seefen.client.audit.persons import read_pack
 from seefen.client.cli.views import persons
@@ -266,6 +266,28 @@ async def test_an_alarm_stands_in_verdict_and_statement_until_it_is_acknowledged
     with pytest.raises(RefusedError):
         await audit.acknowledge(rung.name, "once more")
     skopje._engine.vault.run("DELETE FROM setting WHERE name = 'alarms'")
+
+
+async def test_attack_two_alarms_that_begin_alike_are_never_acknowledged_together(
+    story: Story,
+) -> None:
+    """A broker that has a word in what an alarm says tries until its eight digits are right."""
+    audit, vault = story.skopje.audit, story.skopje._engine.vault
+    seen: dict[str, str] = {}
+    for n in range(1 << 20):
+        one = alarms.Kept(f"the broker says {n}", 0)
+        if (other := seen.setdefault(one.name, one.sentence)) != one.sentence:
+            break
+    else:
+        pytest.fail("a million of them, and no two alike")
+    for sentence in (one.sentence, other):
+        alarms.keep(vault, sentence)
+    with pytest.raises(RefusedError, match="more than one begins with") as caught:
+        await audit.acknowledge(one.name, "it is nothing")
+    assert one.subject in str(caught.value)
+    await audit.acknowledge(one.subject, "it is nothing")
+    assert alarms.unanswered(vault) == (other,)
+    vault.run("DELETE FROM setting WHERE name = 'alarms'")
 
 
 async def test_one_count_has_one_number_in_verdict_and_statement(story: Story) -> None:

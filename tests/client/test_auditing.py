@@ -9,13 +9,25 @@ from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.client.audit.filters import Filter
-from seefen.protocol.frames import AuditPage
+from seefen.protocol.frames import AuditPage, Page
 from seefen.protocol.ledger.record import decode_core, encode_core
 from seefen.server.view import Known, Layer
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, honest, spoil, until
+from tests.client.scenes import (
+    BELGRADE,
+    CHANNEL,
+    SKOPJE,
+    WHY,
+    alert,
+    channel,
+    deaf,
+    honest,
+    spoil,
+    until,
+)
 
 REF = f"{CHANNEL}#1"
+DAY = 86_400
 
 
 @pytest.fixture
@@ -145,3 +157,70 @@ async def test_fault_11_an_entry_that_is_dated_back_is_named(
     proved = [row.proved for row in rows]
     assert proved == sorted(proved, reverse=True)
     assert {row.proved for row in rows} == {True, False}
+
+
+async def test_attack_an_old_head_with_its_old_time_is_in_no_order(place: Site) -> None:
+    """Without witnesses: whoever hides a tail so has signed nothing that convicts him."""
+    skopje, _ = await story(place)
+    assert (await skopje.audit.verdict()).ok
+    engine: Any = skopje._engine
+    now = engine.now
+    engine.now = lambda: now() + DAY + 60
+    for found in (await skopje.audit.verdict(), await skopje.audit.verify()):
+        assert not found.ok
+    verdict = await skopje.audit.verdict()
+    assert any("the newest checkpoint is 24 h old" in text for text in verdict.problems)
+
+
+async def test_fault_12_an_entry_that_is_dated_ahead_is_named(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An export of it was wrong for everybody who checked it, and the verdict was in order."""
+    skopje, belgrade = await story(place)
+    real = Layer.on
+
+    def in_an_hour(below: Known | Layer, *, at: int = 0) -> Layer:
+        layer = real(below, at=at)
+        layer.at = at + 3_600_000 if at else layer.at
+        return layer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Layer, "on", in_an_hour)
+        await belgrade.alerts.send(alert(), CHANNEL)
+    last = place.broker.services.broker.heads.activity.size - 1
+    for _ in range(2):
+        verdict = await skopje.audit.verdict()
+        assert not verdict.ok
+        (alarm_, *_) = verdict.alarms
+        assert alarm_.sentence.startswith("dated up to 3")
+        assert f"ies {last}, " in alarm_.sentence
+
+
+async def test_attack_what_is_shown_of_a_device_says_how_far_it_got(place: Site) -> None:
+    """The feed tells an auditor nothing of Belgrade any more, the audit all but one reading."""
+    skopje, belgrade = await channel(place, BELGRADE), await place.client(BELGRADE)
+    await place.broker.take(place.network.enrol(SKOPJE, ("auditor",)))
+    auditor = await place.client(SKOPJE, nth=1)
+    deaf(auditor)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    await auditor.sync()
+    own = belgrade._engine.keys.device
+
+    def nothing_of_it(page: Page) -> Page:
+        items = tuple(i for i in page.items if decode_core(i.entry.core).device != own.hex())
+        return replace(page, items=items, stubs=tuple(i for i in page.stubs if i.device != own))
+
+    spoil(auditor, "feed", nothing_of_it, once=False)
+    await belgrade.alerts.show(REF, **WHY)
+    await until(lambda: skopje.alerts.reach(REF)[0].read_at, skopje, belgrade)
+    (read,) = await skopje.audit.list(node=BELGRADE)
+
+    def but_one(page: AuditPage) -> AuditPage:
+        return replace(page, items=tuple(i for i in page.items if i.entry.index != read.index))
+
+    spoil(auditor, "audit", but_one, once=False)
+    verdict = await auditor.audit.verdict()
+    assert not verdict.ok
+    (gap,) = verdict.gaps
+    assert gap.startswith(f"an entry of {belgrade.officer} in {CHANNEL} is missing: its number ")

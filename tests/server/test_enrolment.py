@@ -84,7 +84,7 @@ async def test_a_second_request_with_one_invite_is_refused(desk: Desk) -> None:
     await desk.enrolment.ask(invite, encode_bundle(desk.network.admit(NEW)))
     with pytest.raises(OutOfTurnError) as caught:
         await desk.enrolment.ask(invite, encode_bundle(desk.network.admit(NEW)))
-    assert caught.value.rule == "other-bytes"
+    assert caught.value.rule == "other-request"
 
 
 async def test_an_unknown_invite_and_a_wrong_secret_hear_the_same(desk: Desk) -> None:

@@ -6,16 +6,19 @@ The agent of a node compares what others say that it must have been shown.
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from seefen.client.agent import Agent
 from seefen.client.agent import agent as running
 from seefen.client.agent.alarms import CRITICAL, NOTICE, WARNING, Alarm, read
-from seefen.client.audit import comparing, manifests
+from seefen.client.audit import lateness, manifests
 from seefen.protocol.errors import UntrustedError
+from seefen.protocol.frames import AuditPage
 from tests.client.agent.test_agent import agent_of, kinds, watcher
 from tests.client.homes import site
-from tests.client.scenes import BELGRADE, SKOPJE, honest, spoil
-from tests.client.test_audit_manifests import BOARD, Story, hiding, refusal, story
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, channel, honest, spoil
+from tests.client.test_audit_manifests import BOARD, Story, hiding, name, refusal, story
+from tests.client.test_audit_withheld import later
 from tests.support.network import Network
 
 __all__ = ["story"]
@@ -131,12 +134,37 @@ async def test_fault_18_an_agent_says_that_manifests_stay_away_for_a_week(
 ) -> None:
     """Whoever hides an entry for good must hide all manifests that would name it."""
     agent = agent_of(await watcher(story.place), tmp_path / "agent")
-    for name in ("LATE", "OVERDUE"):
-        monkeypatch.setattr(comparing, name, -1)
+    for limit in ("LATE", "OVERDUE"):
+        monkeypatch.setattr(lateness, limit, -1)
     await agent.round()
     (late,) = said(agent, "manifest-late")
     assert late.severity == WARNING
     assert f"no manifest of {story.board.officer} of {BOARD} covers entry 0" in late.text
+
+
+async def test_attack_an_agent_that_is_shown_nothing_any_more_says_that_manifests_are_late(
+    tmp_path: Path,
+) -> None:
+    """Everything is hidden from it since the network auditor was named: no entry says how late."""
+    async with site(tmp_path, SKOPJE, BELGRADE, BOARD) as place:
+        skopje, client = await channel(place, BELGRADE), await watcher(place)
+        before = place.broker.services.broker.heads.activity.size
+
+        def nothing_new(page: AuditPage) -> AuditPage:
+            return replace(page, items=tuple(i for i in page.items if i.entry.index < before))
+
+        spoil(client, "audit", nothing_new, once=False)
+        await name(place, place.network.of(BOARD))
+        await skopje.alerts.send(alert(), CHANNEL)
+        await (await place.client(BOARD)).audit.manifests.publish()
+        agent = agent_of(client, tmp_path / "agent")
+        await agent.round()
+        assert said(agent, "manifest-late") == []
+        with later(client, 8 * running.COMPARE_SECONDS):
+            agent = agent_of(client, tmp_path / "agent", later=8 * running.COMPARE_SECONDS)
+            await agent.round()
+        (late,) = said(agent, "manifest-late")
+        assert f"of {BOARD} covers entry 0, over 7 days old" in late.text
 
 
 async def test_an_agent_that_is_no_auditor_is_shown_no_manifest(

@@ -197,7 +197,7 @@ def test_a_filter_that_finds_nothing_says_so_and_not_that_nobody_opened_anything
 
 def test_an_alarm_stands_against_what_a_guest_is_shown() -> None:
     fork = Kept("two roots at one size", 1_773_452_829)
-    page = one(findings.ViewVerdict, problems=(), alarms=(fork,))
+    page = one(findings.ViewVerdict, problems=(), alarms=(fork,), findings=())
     assert (page.ok, page.sentence) == (False, "NOT IN ORDER: 1 alarm")
     shown = printed(audits.viewed(page))
     assert "NOT IN ORDER: 1 alarm" in shown

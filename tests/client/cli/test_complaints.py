@@ -64,4 +64,9 @@ def test_what_is_kept_back_says_why_in_words_and_what_to_do() -> None:
     assert "case assign" in said.hint
     assert kept_back("the broker does not answer").message == "the broker does not answer"
     assert explain(RefusedError("(d) no key", rule="d-no-key")).message == "no key"
-    assert "ask for a new one" in explain(OutOfTurnError("left", rule="other-bytes")).hint
+    hints = {
+        "other-request": "a new one", "other-bytes": "tell your administrator",
+        "other-invite": "the same command again", "other-size": "sends it anew",
+    }  # fmt: skip
+    for rule, hint in hints.items():
+        assert hint in explain(OutOfTurnError("another", rule=rule)).hint

@@ -7,6 +7,7 @@ longer stands against the verdict. If it happens again it is open again.
 import hashlib
 import time
 from typing import Final
+from unicodedata import normalize
 
 from msgspec import Struct
 
@@ -14,7 +15,11 @@ from seefen.client.vault import Vault
 from seefen.protocol.encoding import decode, encode
 
 HALF: Final = 50  # of the first and of the last that are kept: a member who floods hides neither
+LONGEST: Final = 1000  # characters of a sentence: a broker may have chosen some of its words
+# Else whoever floods waits until the first ones are acknowledged, and hides what comes between.
+LOST: Final = "more alarms were raised than are kept here: some are gone that nobody acknowledged"
 _NAME: Final = "alarms"
+_LIMIT: Final = 1 << 22  # bytes, all of them at their longest
 
 
 class Kept(Struct, frozen=True, array_like=True):
@@ -33,15 +38,22 @@ class Kept(Struct, frozen=True, array_like=True):
     entry: int | None = None
 
     @property
+    def subject(self) -> str:
+        """The hash of what it says, in hex: the same alarm has the same one, in each vault."""
+        return hashlib.sha256(self.sentence.encode()).hexdigest()
+
+    @property
     def name(self) -> str:
-        """By which it is acknowledged: the same alarm has the same one, in each vault."""
-        return hashlib.sha256(self.sentence.encode()).hexdigest()[:8]
+        """By which it is acknowledged."""
+        return self.subject[:8]
 
 
 def keep(vault: Vault, sentence: str) -> None:
     """Keep an alarm; the same one is kept once, as the newest, and is open again."""
-    found = [one for one in kept(vault) if one.sentence != sentence]
-    found.append(Kept(sentence, int(time.time())))
+    sentence = normalize("NFC", sentence[:LONGEST])
+    found = _raised(list(kept(vault)), sentence)
+    if any(not one.acknowledged for one in found[HALF:-HALF]):
+        found = _raised(found, LOST)
     if len(found) > 2 * HALF:
         found = found[:HALF] + found[-HALF:]
     vault.put(_NAME, encode(found))
@@ -50,7 +62,7 @@ def keep(vault: Vault, sentence: str) -> None:
 def kept(vault: Vault) -> tuple[Kept, ...]:
     """Return all alarms, the newest last."""
     value = vault.get(_NAME)
-    return () if value is None else decode(value, tuple[Kept, ...])
+    return () if value is None else decode(value, tuple[Kept, ...], limit=_LIMIT)
 
 
 def unanswered(vault: Vault) -> tuple[str, ...]:
@@ -58,14 +70,19 @@ def unanswered(vault: Vault) -> tuple[str, ...]:
     return tuple(one.sentence for one in kept(vault) if not one.acknowledged)
 
 
-def acknowledge(vault: Vault, name: str, at: int, why: str, entry: int | None) -> None:
+def acknowledge(vault: Vault, sentence: str, at: int, why: str, entry: int | None) -> None:
     """Mark an alarm as explained, at ``at`` (Unix seconds); others stay as they are."""
     vault.put(
         _NAME,
         encode(
             [
-                Kept(one.sentence, one.at, at, why, entry) if one.name == name else one
+                Kept(one.sentence, one.at, at, why, entry) if one.sentence == sentence else one
                 for one in kept(vault)
             ]
         ),
     )
+
+
+def _raised(found: list[Kept], sentence: str) -> list[Kept]:
+    others = [one for one in found if one.sentence != sentence]
+    return [*others, Kept(sentence, int(time.time()))]

@@ -15,18 +15,19 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from seefen.client import alarms
-from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breaches
 from seefen.client.audit.comparing import accuse, compare, unexplained
 from seefen.client.audit.counting import counts
 from seefen.client.audit.emergencies import emergencies
-from seefen.client.audit.facts import AUDIT, GONE
+from seefen.client.audit.explaining import Explaining
+from seefen.client.audit.facts import GONE
 from seefen.client.audit.fetching import Progress, silent
 from seefen.client.audit.filters import LIMIT, Filter, conditions
 from seefen.client.audit.filters import month as months
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
+from seefen.client.audit.lateness import note
 from seefen.client.audit.looking import needing_the_broker, once
 from seefen.client.audit.manifests import Publishing
 from seefen.client.audit.naming import Naming
@@ -41,6 +42,7 @@ from seefen.client.bundling import Bundling, Exported
 from seefen.client.compared import Compared
 from seefen.client.differing import settle
 from seefen.client.engine import Engine
+from seefen.client.explained import GAP, explained
 from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport, without_quorum
 from seefen.client.journal import Journal
 from seefen.client.sender import Sender
@@ -60,7 +62,7 @@ Rows: TypeAlias = list[AuditRow]
 Sentences: TypeAlias = list[str]
 
 
-class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
+class Audit(Inquiries, Breaches, Persons, Naming, Vouching, Explaining):
     """For auditors and admins, over the entries of their node and of its cases."""
 
     def __init__(self, engine: Engine, journal: Journal, sender: Sender) -> None:
@@ -150,32 +152,6 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
             made = _with(made, (*view.problems(), *_not_erased(view.store, made.erased)))
         return await view.entered(f"export of {of}", lambda: made, _exported)
 
-    async def acknowledge(self, name: str, why: str) -> Kept:
-        """Say why an alarm of this device is no longer one; that is entered with its words.
-
-        Raises:
-            UntrustedError: rule ``not-an-auditor``.
-            RefusedError: rule ``unknown-alarm``: none that is open has this name; ``form``: no
-                reason.
-        """
-        self.require_auditor()
-        engine = self._engine
-        found = [one for one in alarms.kept(engine.vault) if name and one.name == name]
-        if not found or found[0].acknowledged:
-            waiting = [one.name for one in alarms.kept(engine.vault) if not one.acknowledged]
-            raise RefusedError(
-                f"no alarm {name} is open here; open are: {', '.join(waiting) or 'none'}",
-                rule="unknown-alarm",
-            )
-        if not why.strip():
-            raise RefusedError("say why it is no alarm any more", rule="form")
-        # Its name and the reason first: a long sentence is cut.
-        said = f"acknowledged alarm {name}: {why}; it was: {found[0].sentence}"
-        self._journal.enter(AUDIT, said, lambda: found, len)
-        entry = await self._journal.upload()
-        alarms.acknowledge(engine.vault, name, engine.now(), why, entry)
-        return next(one for one in alarms.kept(engine.vault) if one.name == name)
-
     async def compare(self) -> Compared:
         """Fetch what is new, and compare it with the manifests about the own node.
 
@@ -187,6 +163,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         """
         self.require_auditor()
         await self._fetching.catch_up()
+        note(self._engine)
         await accuse(self._engine, self._fetching)
         return compare(self._engine, self.store)
 
@@ -213,7 +190,9 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
         start, stop = self.span(month)
 
         def look() -> Verdict:
-            missing = tuple(gap.sentence for gap in gaps(engine, store))
+            missing = tuple(
+                one.sentence for one in report.findings if one.what == GAP and not one.acknowledged
+            )
             flagged = tuple((flag.name, _sentence(flag)) for flag in self.flagged(month))
             found = (*report.problems, *filter(None, [report.stale]))
             problems = tuple(text for text in found if text not in missing)
@@ -241,6 +220,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
                 emergencies=tuple(emergencies(engine, store, start, stop)),
                 alarms=alarm,
                 manifests=compared,
+                findings=report.findings,
             )
 
         return await self.entered(f"verdict {month}".strip(), look, once)
@@ -289,6 +269,8 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
                 problems.append(str(err))
             await settle(engine, whole=not problems)
         problems += await self._entries(anew=anew, progress=progress)
+        findings = self.findings()
+        problems += [one.sentence for one in findings if not one.acknowledged]
         quorum = engine.directory.root.quorum
         named = len(engine.directory.root.witnesses)
         limits = LIMITS[0 if quorum < INDEPENDENT else 1 :]
@@ -304,19 +286,17 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
             cosigned=cosigned,
             entries=self.store.count[0] if self.is_auditor else None,
             stale=self.stale,
+            findings=findings,
         )
 
     async def _entries(self, *, anew: bool, progress: Progress) -> Sentences:
-        """Return what is wrong with entries, and which are missing."""
-        problems: Sentences = []
-        if self.is_auditor:
-            try:
-                problems += await self._fetched(anew=anew, progress=progress)
-            except LIES as err:
-                problems.append(str(err))
-            # Who sees single cases alone has not all numbers of a device, and none is missing.
-            problems += [gap.sentence for gap in gaps(self._engine, self.store)]
-        return [*problems, *(facts.problem for facts in self.store.problems())]
+        """Fetch what there is; return what is wrong beside single entries and gaps."""
+        if not self.is_auditor:
+            return []
+        try:
+            return await self._fetched(anew=anew, progress=progress)
+        except LIES as err:
+            return [str(err)]
 
     async def _fetched(self, *, anew: bool, progress: Progress) -> Sentences:
         """Fetch what is new, or all; return which entries are not shown any more."""
@@ -325,11 +305,14 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching):
             problems += await self._fetching.whole(progress)
         else:
             await self._fetching.catch_up(progress)
-        missing = gaps(self._engine, self.store)
+        said = explained(self._engine.vault)
+        # What was explained is not asked for each morning anew: a check of the whole log does so.
+        missing = [gap for gap in gaps(self._engine, self.store) if gap.subject not in said]
         if missing:  # what was kept from us may be shown now
             stops = [gap.stop for gap in missing]
             stop = None if None in stops else max(one for one in stops if one is not None)
             await self._fetching.again(min(gap.start for gap in missing), stop)
+        note(self._engine)
         await accuse(self._engine, self._fetching)
         return problems
 

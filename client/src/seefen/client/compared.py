@@ -70,7 +70,7 @@ class Compared:
     @property
     def is_clear(self) -> bool:
         """Whether all of it was said and compared: there is nothing to ask anybody about."""
-        asked = self.settled or self.unexplained or self.late
+        asked = self.settled or self.unexplained or self.late or self.notes
         return self.ok and bool(self.upto and self.auditors) and not asked
 
     @property

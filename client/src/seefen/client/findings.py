@@ -5,6 +5,7 @@ from typing import Final
 
 from seefen.client.alarms import Kept
 from seefen.client.compared import Compared
+from seefen.client.explained import Finding
 from seefen.client.wording import counted, stamp
 
 NO_WITNESS: Final = "one broker, no witness: split views possible"
@@ -24,6 +25,12 @@ def _in_order(alarms: tuple[Kept, ...], *found: tuple[int, str], ok: bool) -> st
     unanswered = sum(not one.acknowledged for one in alarms)
     against = [counted(count, name) for count, name in ((unanswered, "alarm"), *found) if count]
     return f"NOT IN ORDER: {', '.join(against)}"
+
+
+def _known(findings: tuple[Finding, ...]) -> str:
+    """Return how many findings are explained: they stand, and are never left out."""
+    known = sum(bool(one.acknowledged) for one in findings)
+    return f" ({counted(known, 'finding')} known)" if known else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +283,7 @@ class ViewVerdict:
         whole: Whether every entry of the log must be shown.
         problems: What is wrong with single entries, and which have no opening.
         alarms: All that this device keeps: one that nobody acknowledged stands against it, too.
+        findings: Entries that are not proved; one that was explained is no problem.
     """
 
     of: str
@@ -291,6 +299,7 @@ class ViewVerdict:
     at: int
     limits: tuple[str, ...]
     alarms: tuple[Kept, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -300,7 +309,8 @@ class ViewVerdict:
     @property
     def sentence(self) -> str:
         """``IN ORDER``, or what stands against it."""
-        return _in_order(self.alarms, (len(self.problems), "problem"), ok=self.ok)
+        said = _in_order(self.alarms, (len(self.problems), "problem"), ok=self.ok)
+        return said + _known(self.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +331,8 @@ class Verdict:
 
     ``alarms`` are all that this device keeps; one that nobody acknowledged stands against ``ok``.
     ``operations`` are proved entries of the month, by operation.
+    ``findings`` are gaps and entries that are not proved, with those that were explained: these
+    alone stand neither in ``gaps`` nor in ``problems``.
     """
 
     ok: bool
@@ -349,14 +361,16 @@ class Verdict:
     emergencies: tuple[EmergencyCase, ...] = ()
     alarms: tuple[Kept, ...] = ()
     manifests: Compared = field(default_factory=Compared)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def sentence(self) -> str:
-        """``IN ORDER``, or what stands against it."""
-        return _in_order(
+        """``IN ORDER``, or what stands against it; and how many findings are known."""
+        said = _in_order(
             self.alarms, (len(self.problems), "problem"), (len(self.gaps), "gap"),
             (len(self.manifests.problems), "difference"), ok=self.ok,
         )  # fmt: skip
+        return said + _known(self.findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +381,7 @@ class VerifyReport:
         checked: So many records lead to the signed root of ``head``.
         entries: So many entries of the node were checked. None: that is for its auditors.
         stale: Why the log is too old to be called in order; empty if it is not.
+        findings: Gaps and entries that are not proved; one that was explained is no problem.
     """
 
     problems: tuple[str, ...]
@@ -376,6 +391,7 @@ class VerifyReport:
     cosigned: Cosigned
     entries: int | None = None
     stale: str = ""
+    findings: tuple[Finding, ...] = ()
 
     @property
     def ok(self) -> bool:

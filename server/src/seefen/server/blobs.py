@@ -149,7 +149,7 @@ class Blobs:
             raise FullError("the files of your node fill its share", rule="quota")
         if stands.size != size:
             # The root fixes all parts but says nothing of the length that was declared.
-            raise OutOfTurnError("this body was begun with another size", rule="other-bytes")
+            raise OutOfTurnError("this body was begun with another size", rule="other-size")
         if lost:
             await self._forget(stands, path)
         with _fullness():

@@ -132,7 +132,8 @@ class Enrolment:
         until = max(invite.expires, self._clock() + WAITING)
         if await self._table.leave(invite.id, draft, until=until) != draft:
             raise OutOfTurnError(
-                "another request was left with this invite: ask for a new one", rule="other-bytes"
+                "another request was left with this invite: ask for a new one",
+                rule="other-request",
             )
 
     def state(self, invite: Invite) -> str:
@@ -173,7 +174,7 @@ class Enrolment:
                 rule="invites",
             )
         if replace(stands, draft=None) != invite:
-            raise OutOfTurnError("another invite has this id", rule="other-bytes")
+            raise OutOfTurnError("another invite has this id", rule="other-invite")
 
 
 def _check_bundle(invite: Invite, bundle: Bundle) -> None:

@@ -7,22 +7,18 @@ then the next one does not begin where the last ended, or they are late.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from seefen.client import alarms
 from seefen.client.audit.fetching import Fetching
+from seefen.client.audit.lateness import late
 from seefen.client.audit.store import Condition, Store
-from seefen.client.compared import Compared, Late, entries
+from seefen.client.compared import Compared, entries
 from seefen.client.engine import Engine
 from seefen.client.evidence import FOLDER, accusation, keep_evidence, proved_entry
 from seefen.client.once import opened
 from seefen.client.wording import counted
-from seefen.protocol.ledger.record import Record
 from seefen.protocol.manifest import NETWORK, is_whole, views, visible
 from seefen.protocol.statements import Erased, Manifest
-
-LATE: Final = 48 * 3600  # seconds
-OVERDUE: Final = 7 * 86_400  # seconds
 
 
 @dataclass(slots=True)
@@ -70,9 +66,9 @@ def compare(engine: Engine, store: Store) -> Compared:
         closed=tuple(_closed(engine, found)),
         unexplained=sum(found.unexplained.values()),
         late=tuple(
-            late
+            one
             for device, who in auditors.items()
-            if (late := _late(engine, store, device, who, found.reached.get(device, 0)))
+            if (one := late(engine, store, device, who, found.reached.get(device, 0)))
         ),
     )
 
@@ -99,10 +95,10 @@ async def accuse(engine: Engine, fetching: Fetching) -> None:
         if _was_said(said, who, index):
             continue
         hidden = after.hidden.get(index, [])
-        if late := [one for one in indices if one not in hidden]:
+        if tardy := [one for one in indices if one not in hidden]:
             # Else a broker could hide all, and show what happens to be named.
             engine.alarm(
-                f"{entries(late)} was shown to your node only when asked for once more: {who} "
+                f"{entries(tardy)} was shown to your node only when asked for once more: {who} "
                 f"named it in entry {index} (manifest-mismatch)"
             )
         if hidden:
@@ -232,40 +228,14 @@ def _judge(engine: Engine, store: Store, manifest: Manifest, index: int, found: 
 
 
 def _is_none_of_ours(engine: Engine, index: int) -> bool:
-    """Tell whether this device knows, as a member of its case, that an entry is not for it."""
-    row = engine.vault.one("SELECT case_id, device FROM entry WHERE idx = ?", index)
+    """Tell whether this device was shown, as a member of its case, that an entry is not for it."""
+    # A stub is the broker's word alone, and would take whatever it hides out of every manifest.
+    sql = "SELECT case_id, device FROM entry WHERE idx = ? AND envelope IS NOT NULL"
+    row = engine.vault.one(sql, index)
     state = None if row is None else engine.trust.state(row[0])
     if row is None or state is None:
         return False
     return engine.node not in (state.owner, engine.directory.device(row[1]).node)
-
-
-def _late(engine: Engine, store: Store, device: bytes, who: str, upto: int) -> Late | None:
-    """Return how late a network auditor is; each must speak: two protect as the better one."""
-    link = engine.directory.link(("view", f"{NETWORK}/{device.hex()}"))
-    given, now = -1 if link is None else link.index, engine.now()
-    if not _owes(store, upto, given, now - LATE):
-        return None
-    first = store.one_row("SELECT min(idx) FROM audited WHERE idx >= ?", upto)
-    return Late(who, first[0], overdue=_owes(store, upto, given, now - OVERDUE))
-
-
-def _owes(store: Store, upto: int, given: int, before: int) -> bool:
-    """Tell whether entries that no manifest covers were made while a view was in the log.
-
-    Args:
-        store: What is here.
-        upto: Where his manifests end.
-        given: Where in the authority log his view stands.
-        before: Unix seconds.
-    """
-    # The last will do: records name the size of the authority log, which never shrinks.
-    row = store.one_row(
-        "SELECT record FROM audited JOIN audited_bytes USING (idx)"
-        " WHERE idx >= ? AND idx < ? AND problem = '' ORDER BY idx DESC LIMIT 1",
-        *(upto, store.since(before)),
-    )
-    return row is not None and Record.decode(row[0]).authority_size > given
 
 
 def _who(engine: Engine, device: bytes) -> str:

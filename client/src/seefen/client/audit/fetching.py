@@ -21,6 +21,7 @@ from seefen.client.audit.facts import GONE, Facts, facts_of
 from seefen.client.audit.granted import tables
 from seefen.client.audit.store import OWN, Store
 from seefen.client.audit.withheld import cut, hidden_readings, known_readings, require_honest
+from seefen.client.compared import entries
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
 from seefen.protocol.errors import OutOfTurnError, RefusedError, UntrustedError
@@ -31,6 +32,7 @@ from seefen.protocol.statements import Erased
 
 PAGE: Final = 200
 AGAIN: Final = 50  # entries that were not believed and are asked for once more
+SLACK: Final = 60  # seconds by which an entry may be dated after the head that holds it
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 Kept: TypeAlias = list[tuple[Facts, AuditItem]]
@@ -186,9 +188,24 @@ class Fetching:
         if said or any(index >= erased_upto(engine.vault) for index in gone):
             await self._learn_erasures()
         kept = self._checked([i for i in page.items if i.entry.index in indices], start, signed)
+        self._look_at_dates(kept, signed.time)
         tell(engine.vault, page.years, min(upto, under.size))  # after: it holds from now on
         self.store.keep(kept, min(upto, under.size) if mark else None)
         return set(indices), upto, under
+
+    def _look_at_dates(self, kept: Kept, signed_at: int) -> None:
+        """Raise an alarm about entries that are dated ahead of a head that holds them (fault 12).
+
+        An alarm, since it shows this once: under a later head the same date is none of the future.
+        """
+        ahead = {facts.idx: facts.at // 1000 - signed_at for facts, _ in kept if not facts.problem}
+        found = [index for index, seconds in ahead.items() if seconds > SLACK]
+        if found:
+            most = max(ahead[index] for index in found)
+            self._engine.alarm(
+                f"dated up to {most} s after the log signed that it was there: {entries(found)}; "
+                "a false date, or the broker's clock is wrong"
+            )
 
     async def _ask(self, start: int, limit: int, seen: int, case: bytes | None = None) -> AuditPage:
         asked = self._asked(start, limit, seen, case)

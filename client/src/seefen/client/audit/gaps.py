@@ -15,8 +15,10 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
 
+from seefen.client.audit.rowing import case_name
 from seefen.client.audit.store import Store
 from seefen.client.engine import Engine
+from seefen.client.explained import GAP, explained, subject_of
 
 _ERASED: Final = """
     SELECT seen.idx, entry.device FROM audited AS seen JOIN audited_bytes USING (idx)
@@ -29,16 +31,22 @@ _ERASED_THERE: Final = """
      WHERE entry.case_id = ? AND entry.device = ? AND entry.kind = 'access'
        AND audited.act = 'gone' AND audited.problem = ''
 """
+# As a set, so that counting stays in the index: few entries are not proved.
+_PROVED: Final = " AND idx NOT IN (SELECT idx FROM audited WHERE problem <> '')"
 MOST: Final = 100  # holes of one device that are named one by one; of the others, how many
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """What is missing, as a sentence, and where in the log it must stand."""
+    """What is missing, as a sentence, and where in the log it must stand.
+
+    ``subject`` is the hash of all that is known of it: device, numbers, how many, and where.
+    """
 
     sentence: str
     start: int
     stop: int | None
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +75,24 @@ class _Gaps:
         self._engine = engine
         self._store = store
         self._broken: set[str] = set()
+        self._explained = explained(engine.vault)
 
     def all(self) -> Iterator[Gap]:
+        # What is not proved fills no number: a broker could say any of a text it has spoilt.
         sql = "SELECT device_n, idx FROM audited WHERE device = ? AND device_n > 0"
+        sql += _PROVED
         found = {
             device: [*_holes(self._store.vault.run(sql, device), upto)]
             for device, (count, upto) in self._own().items()
             if count < upto
         }
         for device, holes in self._without_erased(found).items():
-            self._broken.add(device)
-            yield from _said(holes, self._officer(device), "")
+            said = [*_said(holes, self._officer(device), device)]
+            if any(gap.subject not in self._explained for gap in said):
+                # What is explained must not cover what is hidden later: of such a device the
+                # numbers in cases are looked at, too.
+                self._broken.add(device)
+            yield from said
         yield from self._in_cases()
 
     def _without_erased(self, found: dict[str, list[Hole]]) -> dict[str, list[Hole]]:
@@ -105,7 +120,8 @@ class _Gaps:
         engine, found = self._engine, dict[str, tuple[int, int]]()
         sql = "SELECT count(DISTINCT device_n), ifnull(max(device_n), 0) FROM audited"
         for device in engine.directory.devices(engine.node):
-            row = engine.vault.one(f"{sql} WHERE device = ? AND device_n > 0", device.device.hex())
+            mine = f"{sql} WHERE device = ? AND device_n > 0{_PROVED}"
+            row = engine.vault.one(mine, device.device.hex())
             found[device.device.hex()] = (0, 0) if row is None else (row[0], row[1])
         ours = engine.keys.device.hex()
         count, upto = found.get(ours, (0, 0))
@@ -113,25 +129,36 @@ class _Gaps:
         return found
 
     def _in_cases(self) -> Iterator[Gap]:
-        engine = self._engine
-        # In one go over all: what is asked for one by one, below, is what does not fit.
-        sql = (
-            "SELECT case_id, device, count(DISTINCT case_n) FROM audited WHERE case_n > 0"
-            " GROUP BY case_id, device"
-        )
-        counts = {(case, device): count for case, device, count in engine.vault.run(sql)}
-        for case, device, upto in engine.vault.run("SELECT case_id, device, case_n FROM number"):
-            if counts.get((case.hex(), device.hex()), 0) >= upto or device.hex() in self._broken:
-                continue  # nothing is missing; or it is named above
-            state = engine.trust.require_state(case)
-            own = engine.directory.device(device).node == engine.node
-            if state.owner != engine.node and not own:
+        for case, device, upto in self._short():
+            state = self._engine.trust.state(bytes.fromhex(case))
+            own = self._engine.directory.device(bytes.fromhex(device)).node == self._engine.node
+            if not own and (state is None or state.owner != self._engine.node):
                 continue  # not for us to know
             sql = "SELECT case_n, idx FROM audited WHERE device = ? AND case_id = ? AND case_n > 0"
-            shown = self._store.vault.run(sql, device.hex(), case.hex())
-            erased = self._store.vault.run(_ERASED_THERE, case, device)
-            whose = f"{self._officer(device.hex())} in {engine.name_of(state)}"
-            yield from _said([*_holes([*shown, *erased], upto)], whose, " there")
+            sql += _PROVED
+            shown = self._store.vault.run(sql, device, case)
+            ids = bytes.fromhex(case), bytes.fromhex(device)
+            erased = self._store.vault.run(_ERASED_THERE, *ids)
+            whose = f"{self._officer(device)} in {case_name(self._engine, case)}"
+            yield from _said([*_holes([*shown, *erased], upto)], whose, device, case)
+
+    def _short(self) -> Iterator[tuple[str, str, int]]:
+        """Yield case and device where numbers may be missing, and the last that is known.
+
+        Members are told of each number; and what is shown here of a device says how far it got,
+        whatever the broker tells this device as a member.
+        """
+        # In one go over all: what is asked for one by one, above, is what does not fit.
+        sql = "SELECT case_id, device, count(DISTINCT case_n), max(case_n) FROM audited"
+        sql += f" WHERE case_n > 0{_PROVED} GROUP BY case_id, device"
+        here = {(case, device): rest for case, device, *rest in self._engine.vault.run(sql)}
+        told = self._engine.vault.run("SELECT case_id, device, case_n FROM number")
+        upto = {(case.hex(), device.hex()): number for case, device, number in told}
+        for case, device in sorted({*here, *upto}):
+            count, last = here.get((case, device), (0, 0))
+            end = max(last, upto.get((case, device), 0))
+            if count < end and device not in self._broken:  # else nothing is, or it is named above
+                yield case, device, end
 
     def _officer(self, device: str) -> str:
         return self._engine.directory.device(bytes.fromhex(device)).officer or device[:8]
@@ -164,8 +191,9 @@ def _by_end(one: tuple[str, Hole]) -> float:
     return inf if one[1].stop is None else one[1].stop
 
 
-def _said(holes: Sequence[Hole], whose: str, there: str) -> Iterator[Gap]:
+def _said(holes: Sequence[Hole], whose: str, device: str, case: str = "") -> Iterator[Gap]:
     """Yield a sentence for each hole; what is not named is counted, never left out."""
+    there = " there" if case else ""
     for hole in holes[:MOST]:
         if hole.erased:
             numbers = f"among its numbers {hole.first} to {hole.last}{there}"
@@ -175,8 +203,14 @@ def _said(holes: Sequence[Hole], whose: str, there: str) -> Iterator[Gap]:
         else:
             numbers = f"its numbers {hole.first} to {hole.last}{there}"
             text = f"{hole.count} entries of {whose} are missing: {numbers}"
-        yield Gap(text, hole.start, hole.stop)
+        yield Gap(text, hole.start, hole.stop, _subject([hole], device, case))
     if rest := holes[MOST:]:
         count = sum(hole.count for hole in rest)
         text = f"and {count} more entries of {whose} are missing, in {len(rest)} places"
-        yield Gap(text, rest[0].start, rest[-1].stop)
+        yield Gap(text, rest[0].start, rest[-1].stop, _subject(rest, device, case))
+
+
+def _subject(holes: Sequence[Hole], device: str, case: str) -> str:
+    """Return the hash of holes, with where they are: what a device numbers later is another one."""
+    exactly = [(one.first, one.last, one.start, one.stop, one.erased) for one in holes]
+    return subject_of(GAP, device, case, exactly)

@@ -90,10 +90,9 @@ class Looking:
     def stale(self) -> str:
         """Why the log is too old to be called in order: what keeps this device from sending.
 
-        Empty where it is fresh, and where the root asks for no quorum: that is said anyway.
+        Empty where it is fresh. Without a quorum that is the log's own word; but a broker that
+        shows an old head with its old time, so as to hide what came since, has signed no lie.
         """
-        if not self._engine.directory.root.quorum:
-            return ""
         try:
             require_fresh_log(self._engine)
         except RefusedError as err:

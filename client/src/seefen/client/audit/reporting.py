@@ -18,6 +18,7 @@ from seefen.client.audit.register import Disclosed, disclosures
 from seefen.client.audit.rowing import reads_reason
 from seefen.client.audit.store import Condition
 from seefen.client.engine import Engine
+from seefen.client.explained import Finding
 from seefen.client.findings import Cosigned, EmergencyCase, Verdict
 from seefen.client.wording import counted, day, stamp
 
@@ -246,10 +247,12 @@ def _problems(verdict: Verdict) -> Lines:
     found = [(f"alarm {one.name}, {stamp(one.at)}", _alarm(one)) for one in verdict.alarms]
     found += [("problem", text) for text in verdict.problems]
     found += [("gap", text) for text in verdict.gaps]
+    known = [one for one in verdict.findings if one.acknowledged]
+    found += [(f"known {one.what} {one.name}", _alarm(one)) for one in known]
     return tuple(found) or (("none", "0"),)
 
 
-def _alarm(one: Kept) -> str:
+def _alarm(one: Kept | Finding) -> str:
     if not one.acknowledged:
         return f"{one.sentence} (not acknowledged)"
     entry = "its entry leaves later" if one.entry is None else f"entry {one.entry}"

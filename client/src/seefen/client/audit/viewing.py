@@ -7,16 +7,19 @@ shown every entry of the log knows one that is kept from him.
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from seefen.client import alarms
+from seefen.client.audit.explaining import MOST, Explaining, wrong
 from seefen.client.audit.filters import LIMIT, Filter, conditions
 from seefen.client.audit.granted import begin, granted
-from seefen.client.audit.looking import Looking, needing_the_broker, once
+from seefen.client.audit.looking import needing_the_broker, once
 from seefen.client.audit.rowing import rows_of
 from seefen.client.audit.showing import entry_view
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
+from seefen.client.explained import ENTRY, subject_of
 from seefen.client.findings import AuditPage, EntryView, ViewVerdict
 from seefen.client.journal import Journal
 from seefen.protocol.errors import RefusedError
@@ -31,7 +34,7 @@ LIMITS: Final = (
 PART: Final = "what the broker leaves out of a part of the log, the node's own auditors find"
 
 
-class Viewing(Looking):
+class Viewing(Explaining):
     """What a device may see beyond its node, as far as it has checked it."""
 
     def __init__(self, engine: Engine, journal: Journal, of: str) -> None:
@@ -89,22 +92,25 @@ class Viewing(Looking):
         return fresh
 
     def problems(self) -> Iterator[str]:
-        """Yield what is wrong with entries, and which are not opened at all."""
-        if self.is_whole:
-            yield from (facts.problem for facts in self.store.problems() if facts.act)
-            yield from self.closed()
-        else:
-            # Of a part nobody counts what is missing: what came without its text is told alike.
-            yield from (facts.problem for facts in self.store.problems())
+        """Yield what is wrong with entries, and which are not opened at all; the first ones."""
+        return (sentence for _, sentence, _ in islice(self._found(), MOST))
 
-    def closed(self) -> Iterator[str]:
-        """Yield a sentence for each entry without an opening that no erasure allows (fault 19)."""
-        blank = [facts.idx for facts in self.store.problems() if not facts.act]
-        for index in sorted({*self.store.missing(), *blank}):
-            yield (
+    def _found(self) -> Iterator[tuple[str, str, str]]:
+        # Of a part nobody counts what is missing: what came without its text is told alike.
+        yield from wrong(self.store, opened=self.is_whole)
+        if self.is_whole:
+            yield from self._closed()
+
+    def _closed(self) -> Iterator[tuple[str, str, str]]:
+        """Yield each entry without an opening that no erasure allows (fault 19)."""
+        blank = [facts.idx for facts in self.store.problems(self.head) if not facts.act]
+        for index in sorted({*self.store.missing(self.head), *blank}):
+            row = self._engine.vault.one("SELECT record FROM record WHERE idx = ?", index)
+            sentence = (
                 f"entry {index} has no opening, and nothing in the log allows it: it may be "
                 "hidden from whom it concerns (missing-opening)"
             )
+            yield ENTRY, sentence, subject_of(ENTRY, "closed", index, *(row or ()))
 
     async def page(self, wanted: Filter, *, after: int = -1, limit: int = LIMIT) -> AuditPage:
         """Return a page of entries that a filter finds, in the order of the log.
@@ -159,6 +165,8 @@ class Viewing(Looking):
 
         def look() -> ViewVerdict:
             whole = is_whole(view)
+            findings = self.findings()
+            open_ = (one.sentence for one in findings if not one.acknowledged)
             return ViewVerdict(
                 of=self.of,
                 since=view.since,
@@ -167,12 +175,13 @@ class Viewing(Looking):
                 whole=whole,
                 entries=store.count[0],
                 acts=tuple(store.acts()),
-                problems=(*self.problems(), *filter(None, [self.stale])),
+                problems=(*open_, *filter(None, [self.stale])),
                 cosigned=engine.witnessed.cosigned(),
                 head=self.head,
                 at=engine.now(),
                 limits=LIMITS if whole else (*LIMITS, PART),
                 alarms=alarms.kept(engine.vault),
+                findings=findings,
             )
 
         return await self.entered(f"verdict of {self.of or ALL}", look, once)

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from seefen.client import Client
+from seefen.client.alarms import Kept
 from seefen.client.audit.filters import OPERATIONS, Filter, this_month
 from seefen.client.cli import (
     audit_export,
@@ -29,6 +30,7 @@ from seefen.client.cli.complaints import REFUSED
 from seefen.client.cli.paint import safe
 from seefen.client.cli.session import opened
 from seefen.client.cli.views import audits, inquiries
+from seefen.client.explained import Finding
 from seefen.client.findings import AuditPage
 
 MOST: Final = 1000
@@ -173,16 +175,22 @@ def manifest(context: typer.Context) -> None:
 @group.command()
 def acknowledge(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The eight digits of an alarm.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Eight digits: of an alarm, a gap, a problem.")
+    ],
     why: Annotated[str, typer.Option(help="What explains it; other auditors can read it.")],
+    of: Of = None,
 ) -> None:
-    """Say why an alarm is none any more; it stays: seefen audit acknowledge 3f9a1c20 --why ..."""
+    """Say what explains an alarm, gap or problem: seefen audit acknowledge 3f9a1c20 --why ..."""
     if not why.strip():
-        raise UsageError(
-            "why it is no alarm any more is missing", '--why "an old backup was put back"'
-        )
+        raise UsageError("what explains it is missing", '--why "an old backup was put back"')
+
+    async def said(client: Client) -> Kept | Finding:
+        looking = client.audit if of is None else client.audit.view(of)
+        return await looking.acknowledge(name, why)
+
     with opened(context) as session:
-        kept = session.do(lambda client: client.audit.acknowledge(name, why))
+        kept = session.do(said)
         session.screen.show(kept, audits.acknowledged)
 
 

@@ -128,7 +128,12 @@ _HINTS: Final = {
     "if he has decided, open that first: seefen case show REF",
     "origin": "use seefen itself, not a browser",
     "other-search": "nothing was answered from that file: make it again, and hand over the new one",
-    "other-bytes": _INVITE,
+    "other-bytes": "nothing of it was taken: 'seefen case show CASE' shows what stands there; if "
+    "this vault was copied to another machine, tell your administrator before you send more",
+    "other-invite": "the same command again writes another one",
+    "other-request": "somebody else may have used the file: tell who gave it to you, and ask for a "
+    "new one",
+    "other-size": "nothing of it was sent: seefen case send CASE --file FILE sends it anew",
     "outsider": 'or leave the node out of "to" in the form',
     "own-case": "name the case that it is to go into",
     "own-guest": "on that device: seefen audit; the other node's guests are let in by its admin",

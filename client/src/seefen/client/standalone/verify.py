@@ -345,11 +345,10 @@ def check_entry(entry: dict[str, Any], keys: dict[str, Any]) -> None:
     if detail and commitment(detail["salt"], bytes.fromhex(detail["data"])) != record[57:]:
         wrong("the reason or its salt is not the one that the log committed to")
     envelope = base64.b64decode(entry["envelope"], validate=True)
-    if keys.get("view"):  # an export of cores alone: it says so, and claims no signature
-        if envelope or detail:
-            wrong("a view shows neither statement nor reason")
-    else:
+    if not keys.get("view"):
         _check_statement(envelope, core, keys)
+    elif envelope or detail:  # an export of cores alone: it says so, and claims no signature
+        wrong("a view shows neither statement nor reason")
 
 
 _CASE = {"case": 4, "node": 5, "device": 6, "device_n": 7, "case_n": 8}
@@ -363,29 +362,33 @@ SAYS: dict[str, dict[str, int]] = {  # where a statement holds what the text say
 }  # fmt: skip
 DOES = {"ack": "collect", "case": "alter", "erased": "erase", "object": "disclose",
         "casekey": "disclose", "assign": "disclose", "release": "disclose"}  # fmt: skip
+_WHY = {"purpose": "", "basis": "", "emergency": 0}  # of a refusal that nobody has signed
 
 
 def _check_statement(envelope: bytes, core: dict[str, Any], keys: dict[str, Any]) -> None:
     if hashlib.sha256(envelope).hexdigest() != core["req"]:
         wrong("the signed statement is not the one that the text names")
-    said = cbor(cbor(envelope)[0])
-    for name, place in SAYS.get(core["act"], _CASE).items():
-        value = "" if said[place] is None else said[place]
-        if core[name] != (value.hex() if isinstance(value, bytes) else value):
-            wrong(f"the text has another {name} than the signed statement")
-    if core["device"] and core["act"] != "viewed":  # that one is the broker's own word
-        _check_author(envelope, core["act"], keys, core["device"])
+    kind, said = core["act"], cbor(cbor(envelope)[0])
+    found = _at(said, SAYS.get(kind, _CASE))
+    if kind == "denied":  # the broker's own: in it stands what the device signed, if anything
+        kind, envelope = said[6], said[11]
+        asked = _at(cbor(cbor(envelope)[0]), SAYS[kind]) if envelope else {}
+        found |= _WHY | {name: asked[name] for name in asked if name in _WHY or core[name]}
+    for name in [name for name, value in found.items() if core[name] != value]:
+        wrong(f"the text has another {name} than the signed statement")
+    if envelope and core["device"] and core["act"] != "viewed":  # that is the broker's own word
+        _check_author(envelope, kind, keys, core["device"])
+
+
+def _at(said: Any, places: dict[str, int]) -> dict[str, Any]:
+    found = {name: "" if said[place] is None else said[place] for name, place in places.items()}
+    return {name: v.hex() if isinstance(v, bytes) else v for name, v in found.items()}
 
 
 def _check_author(envelope: bytes, kind: str, keys: dict[str, Any], device: str) -> None:
-    if kind == "denied":  # the broker's own: in it stands what the device signed, if anything
-        denied = cbor(cbor(envelope)[0])
-        kind, envelope = denied[6], denied[11]
     public = bytes.fromhex(keys["devices"].get(device, ""))
     if not public:
         wrong(f"the key of device {device} is not among the keys")
-    if not envelope:
-        return
     payload, signatures = cbor(envelope)
     good = [value for id_, value in signatures if id_ == hashlib.sha256(public).digest()]
     message = MARK + b"sig/" + kind.encode() + b"\0" + bytes.fromhex(keys["net"]) + payload
@@ -406,8 +409,7 @@ class Export:
         self.findings: list[str] = []
         self.keys: dict[str, Any] = {}
         self.entries: list[dict[str, Any]] = []
-        self.origin, self.public, self.exporter = "", b"", ""
-        self.net = b""  # as the root statements here give it
+        self.origin, self.public, self.exporter, self.net = "", b"", "", b""
         self.witnesses: list[tuple[str, int, bytes]] = []
         self.quorum, self.unchecked = 0, 0
         self.signed: list[str] = []  # names of witnesses
@@ -759,10 +761,9 @@ def main(arguments: list[str]) -> int:
     if not paths:
         print(__doc__)
         return 2
-    for word, value in named.items():
-        if not re.fullmatch("[0-9a-f]{64}", value):
-            print(f"WRONG  {word} takes 64 digits of hex")
-            return 2
+    for word in [one for one, value in named.items() if not re.fullmatch("[0-9a-f]{64}", value)]:
+        print(f"WRONG  {word} takes 64 digits of hex")
+        return 2
     key, net = (bytes.fromhex(named[word]) if word in named else None for word in WORDS)
     evidence = paths[0].suffix == ".json"
     try:

@@ -4,7 +4,7 @@ Every page says what stands behind it: without witnesses, that views may be spli
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.text import Text
@@ -25,6 +25,7 @@ from seefen.client.cli.paint import (
     warn,
 )
 from seefen.client.compared import Compared
+from seefen.client.explained import GAP, Finding
 from seefen.client.findings import (
     AuditRow,
     Cosigned,
@@ -71,14 +72,15 @@ def verdict(value: Verdict) -> Painted:
         _counts(value),
         *map(_emergency, value.emergencies),
         *map(_alarm, value.alarms),
-        *(alarm("  PROBLEM  ", problem) for problem in value.problems),
-        *(warn("  GAP      ", gap) for gap in value.gaps),
+        *(alarm("  PROBLEM  ", text) for text in _named(value.problems, value.findings)),
+        *(warn(f"  GAP      {one.name}, ", one.sentence) for one in _open(value.findings, GAP)),
+        *map(_known, value.findings),
         *(warn(f"  FLAG     {name}: ", text) for name, text in value.flags),
         _limits(value.limits, value.cosigned.needed, value.cosigned.of),
         dim("Each one: 'seefen audit list'. The whole log: 'seefen audit verify'."),
         dim("A flag is a question: 'seefen audit flags'.") if value.flags else None,
-        None if all(one.acknowledged for one in value.alarms) else dim(
-            "An alarm that is explained: 'seefen audit acknowledge NAME --why ...'."),
+        None if _all_answered(value.alarms, value.findings) else dim(
+            "What is explained, by its eight digits: 'seefen audit acknowledge NAME --why ...'."),
     )  # fmt: skip
 
 
@@ -96,9 +98,13 @@ def viewed(value: ViewVerdict) -> Painted:
         line("  ", value.cosigned.sentence) if value.cosigned.needed else None,
         line("  ", counts),
         *map(_alarm, value.alarms),
-        *(alarm("  PROBLEM  ", problem) for problem in value.problems),
+        *(alarm("  PROBLEM  ", text) for text in _named(value.problems, value.findings)),
+        *map(_known, value.findings),
         _limits(value.limits, value.cosigned.needed, value.cosigned.of),
         dim(f"Each one: 'seefen audit list --of {value.of or 'all'}'."),
+        None if _all_answered(value.alarms, value.findings) else dim(
+            "What is explained, by its eight digits: 'seefen audit acknowledge NAME --of "
+            f"{value.of or 'all'} --why ...'."),
     )  # fmt: skip
 
 
@@ -124,8 +130,8 @@ def _span(value: Verdict) -> str:
     return "no entry for your node yet" if value.head else "the log is empty"
 
 
-def acknowledged(one: Kept) -> Painted:
-    """Return that an alarm was acknowledged, and where that stands."""
+def acknowledged(one: Kept | Finding) -> Painted:
+    """Return that an alarm or a finding was acknowledged, and where that stands."""
     return line(_answer(one), ". It stays on the page of 'seefen audit'.")
 
 
@@ -134,9 +140,30 @@ def _alarm(one: Kept) -> Text:
     return warn(said, f"; {_answer(one)}: {one.why}") if one.acknowledged else alarm(said)
 
 
-def _answer(one: Kept) -> str:
+def _answer(one: Kept | Finding) -> str:
     entry = "its entry leaves later" if one.entry is None else f"entry {one.entry}"
     return f"acknowledged {stamp(one.acknowledged)}, {entry}"
+
+
+def _named(texts: Sequence[str], findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield what is wrong, each finding with the name by which it is acknowledged."""
+    names = {one.sentence: one.name for one in findings if not one.acknowledged}
+    return (f"{names[text]}, {text}" if text in names else text for text in texts)
+
+
+def _open(findings: Sequence[Finding], what: str) -> Iterator[Finding]:
+    return (one for one in findings if one.what == what and not one.acknowledged)
+
+
+def _all_answered(alarms: Sequence[Kept], findings: Sequence[Finding]) -> bool:
+    return all(one.acknowledged for one in alarms) and all(one.acknowledged for one in findings)
+
+
+def _known(one: Finding) -> Text | None:
+    """Say what stands and was explained: never hidden, and never without who said so and when."""
+    if not one.acknowledged:
+        return None
+    return warn(f"  KNOWN    {one.name}, {one.what}: {one.sentence}; {_answer(one)}: {one.why}")
 
 
 def listed(rows: Sequence[AuditRow], quorum: int, named: int = 0, *, within: str = "") -> Painted:
@@ -234,7 +261,8 @@ def verified(report: VerifyReport) -> Painted:
     return stack(
         line(first, _entries(report.entries)),
         alarm("  ", report.stale) if report.stale else None,
-        *(alarm("  ", problem) for problem in report.problems),
+        *(alarm("  ", text) for text in _named(report.problems, report.findings)),
+        *map(_known, report.findings),
         line(evidence) if evidence else None,
         cosigned(report.cosigned),
         _limits(report.limits, report.cosigned.needed, report.cosigned.of),

@@ -1,0 +1,214 @@
+"""Findings that were explained: said once, printed on each page, and nothing hides behind them."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from seefen.client import Client
+from seefen.client.audit.filters import Filter, this_month
+from seefen.client.explained import ENTRY, GAP, Finding
+from seefen.protocol.errors import RefusedError, UntrustedError
+from seefen.protocol.frames import AuditPage
+from seefen.protocol.ledger.record import decode_core, encode_core
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, honest, spoil, until
+from tests.client.test_audit_withheld import run
+from tests.client.test_auditing import without
+
+REF = f"{CHANNEL}#1"
+WORDS = "lost in the restore of March; Belgrade told us what it was"
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+async def story(place: Site) -> tuple[Client, Client]:
+    skopje, belgrade = await channel(place, BELGRADE), await place.client(BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(belgrade.alerts.list, belgrade)
+    await belgrade.alerts.show(REF, **WHY, reason="a call from Skopje")
+    await until(lambda: skopje.alerts.reach(REF)[0].read_at, skopje, belgrade)
+    return skopje, belgrade
+
+
+async def auditor_of(place: Site) -> Client:
+    """Return another auditor of Skopje, on a machine of his own."""
+    await place.broker.take(place.network.enrol(SKOPJE, ("auditor",)))
+    return await place.client(SKOPJE, nth=1)
+
+
+def hiding(*indices: int) -> Callable[[AuditPage], AuditPage]:
+    def hide(page: AuditPage) -> AuditPage:
+        return replace(page, items=tuple(i for i in page.items if i.entry.index not in indices))
+
+    return hide
+
+
+def writing(basis: str) -> Callable[[AuditPage], AuditPage]:
+    """Spoil the text of each reading: its basis is another than the one that was signed."""
+
+    def bend(item: Any) -> Any:
+        core = decode_core(item.entry.core)
+        if core.act != "access":
+            return item
+        text = encode_core(replace(core, basis=basis))
+        return replace(item, entry=replace(item.entry, core=text))
+
+    return lambda page: replace(page, items=tuple(map(bend, page.items)))
+
+
+def unanswered(findings: tuple[Finding, ...]) -> list[Finding]:
+    return [one for one in findings if not one.acknowledged]
+
+
+async def explain_all(client: Client) -> tuple[Finding, ...]:
+    """Explain what stands against the verdict, until nothing does."""
+    while waiting := unanswered((await client.audit.verdict()).findings):
+        for one in waiting:
+            await client.audit.acknowledge(one.name, WORDS)
+    found = await client.audit.verdict()
+    assert found.ok, found
+    return found.findings
+
+
+async def test_a_gap_is_explained_once_entered_and_printed_on_every_page(place: Site) -> None:
+    skopje, belgrade = await story(place)
+    spoil(skopje, "audit", without(belgrade.device_hex, last=1), once=False)
+    verdict = await skopje.audit.verdict()
+    (gap,) = verdict.findings
+    assert (gap.what, verdict.gaps, verdict.problems) == (GAP, (gap.sentence,), ())
+    said = await run(skopje, "audit")
+    assert (said.code, f"GAP      {gap.name}, " in said.out) == (1, True)
+    wrong = {"ffffffff": "unknown-alarm", gap.name[:4]: "unknown-alarm", "": "unknown-alarm"}
+    for name, rule in {**wrong, gap.name: "form"}.items():
+        with pytest.raises(RefusedError) as caught:
+            await skopje.audit.acknowledge(name, " " if rule == "form" else "x")
+        assert caught.value.rule == rule
+
+    said = await run(skopje, "audit", "acknowledge", gap.name, "--why", WORDS)
+    assert (said.code, "acknowledged 20" in said.out) == (0, True)
+    verdict = await skopje.audit.verdict()
+    (known,) = verdict.findings
+    assert (verdict.ok, verdict.sentence) == (True, "IN ORDER (1 finding known)")
+    assert (verdict.gaps, known.subject, known.why) == ((), gap.subject, WORDS)
+    row = next(row for row in await skopje.audit.list() if row.index == known.entry)
+    assert row.search is not None
+    assert row.search.sought is not None
+    (sought,) = row.search.sought
+    assert sought.query.startswith(f"acknowledged gap {gap.name}: {WORDS}; it was: an entry of")
+    for words in (("audit",), ("audit", "verify")):
+        said = await run(skopje, *words)
+        assert said.code == 0, words
+        page = " ".join(said.out.split())
+        assert f"KNOWN {gap.name}, gap: {gap.sentence}; acknowledged" in page
+        assert WORDS in page
+    made = await skopje.audit.report(this_month(skopje._engine.now()))
+    lines = {name: text for part in made.sections for name, text in part.lines}
+    assert WORDS in lines[f"known gap {gap.name}"]
+    assert (made.ok, made.verdict) == (True, verdict.sentence)
+    with pytest.raises(RefusedError):
+        await skopje.audit.acknowledge(gap.name, "once more")
+
+    honest(skopje)  # what is shown after all is known no more: a check of the whole log finds it
+    assert (await skopje.audit.verdict()).findings == (known,)
+    assert (await skopje.audit.verify()).findings == ()
+    verdict = await skopje.audit.verdict()
+    assert (verdict.ok, verdict.findings, verdict.sentence) == (True, (), "IN ORDER")
+
+
+async def test_attack_what_explains_a_gap_explains_no_other_and_for_nobody_else(
+    place: Site,
+) -> None:
+    skopje, belgrade = await story(place)
+    colleague = await auditor_of(place)
+    for client in (skopje, colleague):
+        spoil(client, "audit", without(belgrade.device_hex, last=1), once=False)
+    (known,) = await explain_all(skopje)
+    found = await colleague.audit.verdict()
+    assert not found.ok, "nobody speaks for another auditor"
+    assert [one.subject for one in unanswered(found.findings)] == [known.subject]
+
+
+async def test_attack_a_number_more_or_one_place_further_is_another_gap(place: Site) -> None:
+    """A number may be one that a stub has invented: the true entry of it comes later."""
+    skopje, belgrade = await story(place)
+    auditor = await auditor_of(place)
+    rows = await skopje.audit.list(wanted=Filter(op="all", case=CHANNEL, node=BELGRADE))
+    last = rows[-1].index
+    spoil(auditor, "audit", hiding(last), once=False)
+    (known,) = await explain_all(auditor)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: len(belgrade.alerts.list()) > 1, belgrade)
+    await auditor.sync()
+    verdict = await auditor.audit.verdict()
+    assert not verdict.ok
+    (same,) = unanswered(verdict.findings)
+    assert (same.sentence, same.subject == known.subject) == (known.sentence, False)
+
+    await explain_all(auditor)
+    rows = await skopje.audit.list(wanted=Filter(op="all", case=CHANNEL, node=BELGRADE))
+    await belgrade.alerts.show(f"{CHANNEL}#2", **WHY)
+    honest(auditor)
+    auditor.audit.store.clear()
+    spoil(auditor, "audit", hiding(last, rows[-1].index), once=False)
+    await auditor.sync()
+    verdict = await auditor.audit.verdict()
+    assert not verdict.ok
+    (more,) = unanswered(verdict.findings)
+    assert more.sentence != known.sentence
+
+
+async def test_attack_an_explained_gap_hides_no_later_entry_of_its_device(place: Site) -> None:
+    """Of a device whose numbers have a hole, the numbers in cases were not looked at."""
+    skopje, _ = await story(place)
+    auditor = await auditor_of(place)
+    for _ in range(2):
+        await skopje.alerts.send(alert(), CHANNEL)
+    wanted = Filter(op="disclose", case=CHANNEL, node=SKOPJE)
+    sent = [r.index for r in await skopje.audit.list(wanted=wanted) if r.what == "sent"]
+    spoil(auditor, "audit", hiding(sent[0]), once=False)
+    await explain_all(auditor)
+    await skopje.alerts.send(alert(), CHANNEL)
+    last = place.broker.services.broker.heads.activity.size - 1
+    await auditor.sync()
+    honest(auditor)
+    spoil(auditor, "audit", hiding(sent[0], last), once=False)
+    verdict = await auditor.audit.verdict()
+    assert not verdict.ok, "the last one of the case is hidden, and nobody has explained that"
+
+
+async def test_attack_an_entry_is_explained_with_its_bytes_and_its_fault(place: Site) -> None:
+    skopje, belgrade = await story(place)
+    spoil(skopje, "audit", writing("bilateral"), once=False)
+    verdict = await skopje.audit.verdict()
+    assert {one.what for one in verdict.findings} == {ENTRY, GAP}, "and it fills no number"
+    known = await explain_all(skopje)
+    again = await skopje.audit.verdict()
+    assert again.findings == known
+    assert again.entries - again.proved == 1, "it is not proved for that"
+    honest(skopje)
+    spoil(skopje, "audit", writing("national-law"), once=False)
+    verdict = await skopje.audit.verdict()
+    assert not verdict.ok
+    (other,) = unanswered(verdict.findings)
+    assert other.what == ENTRY
+    honest(skopje)
+    assert (await skopje.audit.verdict()).findings == ()
+    assert belgrade.alarm is None
+
+
+async def test_only_an_auditor_explains(place: Site) -> None:
+    skopje, _ = await story(place)
+    await place.broker.take(place.network.enrol(SKOPJE, ("field",)))
+    field = await place.client(SKOPJE, nth=1)
+    await field.sync()
+    with pytest.raises(UntrustedError) as caught:
+        await field.audit.acknowledge("ffffffff", "x")
+    assert caught.value.rule == "not-an-auditor"
+    assert (await skopje.audit.verdict()).ok
