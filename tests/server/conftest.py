@@ -14,6 +14,8 @@ def alarms(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         raised.append(rule)
         alarm(rule, **values)
 
-    for module in ("broker", "denials", "fsck", "push", "recovery", "sequencer", "witnesses"):
+    for module in (
+        "broker", "cli", "denials", "fsck", "proofs", "push", "recovery", "sequencer", "witnesses",
+    ):  # fmt: skip
         monkeypatch.setattr(f"seefen.server.{module}.alarm", note)
     return raised

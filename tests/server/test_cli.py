@@ -6,13 +6,16 @@ import os
 import resource
 import signal
 import stat
+import subprocess
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
 from seefen.protocol.suite import PlainKey
-from seefen.server.embedded import running_process
+from seefen.server import cli
+from seefen.server.database import Database
+from seefen.server.embedded import Embedded, running_process
 from tests.support.broker import RunningBroker, free_port, run_server, running_broker
 from tests.support.devices import WebDevice
 from tests.support.waiting import until
@@ -51,6 +54,29 @@ async def test_it_comes_back_after_sigkill(broker: RunningBroker) -> None:
         assert (broker.data / "postgres" / "data" / "postmaster.pid").exists()
         await broker.restart()
         assert await alive(broker)
+
+
+async def test_a_database_that_cannot_be_ended_is_started_once_it_can(alarms: list[str]) -> None:
+    """The disk hangs, and with it the one that was killed; nobody else would start another."""
+
+    class Hanging(Embedded):
+        def __init__(self) -> None:
+            self.tries = 0
+
+        @property
+        def is_running(self) -> bool:
+            return self.tries > 1
+
+        def start(self) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise subprocess.TimeoutExpired("postgres", 60)
+
+    hanging = Hanging()
+    keeping = asyncio.create_task(cli._keep_running(Database("", hanging)))
+    await until(lambda: hanging.is_running)
+    keeping.cancel()
+    assert alarms == ["database-down"]
 
 
 async def test_it_starts_its_database_again_when_that_is_killed(broker: RunningBroker) -> None:

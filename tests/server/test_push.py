@@ -305,7 +305,7 @@ async def test_growth_is_proved_from_the_last_head_a_line_was_told() -> None:
             head = new
 
 
-async def test_a_revoke_cuts_every_line_of_the_device_within_a_second() -> None:
+async def test_a_revoke_cuts_every_line_of_the_device_before_it_is_answered() -> None:
     async with served(*NODES) as it:
         network = it.network
         admin = network.of(NODES[1])
@@ -313,8 +313,8 @@ async def test_a_revoke_cuts_every_line_of_the_device_within_a_second() -> None:
         lost = network.of(NODES[1], nth=1)
         lines = [attach(it, lost), attach(it, lost), attach(it, admin)]
         await it.send(admin, network.revoke(lost))
-        await until(lambda: lines[0].ended and lines[1].ended, seconds=1)
-        assert not lines[2].ended
+        # Before its receipt left: no time limit says it as well, on a machine that does other work.
+        assert [line.ended for line in lines] == [True, True, False]
         await refused("revoked", asyncio.to_thread(attach, it, lost))
 
 
@@ -323,10 +323,9 @@ async def test_a_suspension_and_the_end_of_a_certificate_cut_lines_too() -> None
         network = it.network
         lines = [attach(it, network.of(node)) for node in NODES]
         await it.send(None, network.suspend(NODES[1]))
-        await until(lambda: lines[1].ended, seconds=1)
-        assert not lines[0].ended
+        assert [line.ended for line in lines] == [False, True]
         network.at += 400 * 86_400
-        await until(lambda: lines[0].ended, seconds=2)
+        await until(lambda: lines[0].ended)
 
 
 async def test_new_leaves_of_the_authority_log_are_pushed_to_all() -> None:

@@ -14,6 +14,7 @@ from seefen.server import retention
 from seefen.server.config import SetupError
 from seefen.server.fsck import Fsck
 from seefen.server.holding import change_holds
+from seefen.server.jobs import Done, Job
 from seefen.server.retention import EraseJob
 from seefen.server.rows import LeafRow
 from tests.support import casework
@@ -233,6 +234,50 @@ async def test_a_hold_that_is_lifted_while_the_broker_erases_is_not_lost(
     assert readings(await leaves(it)) == [False, False]
     said = [row for row in await leaves(it) if row.kind == "erased"]
     assert len(said) == 2, "readers are told that what was on hold is erased, too"
+
+
+async def test_a_hold_that_is_lifted_while_another_lift_is_entered_is_entered_too(
+    it: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was shown a reading that was on hold drops it when the log says so, and not before."""
+    first, second = await story(it), await story(it, 2)
+    for case in (first, second):
+        await change_holds(it.dsn, case.hex(), "court", lift=False)
+    it.network.at += 3 * YEAR
+    await run(it, 1)
+    await change_holds(it.dsn, first.hex(), "", lift=True)
+    real, lifted = it.broker._sequencer.write, list[int]()
+
+    async def meanwhile(job: Job) -> Done:
+        done = await real(job)
+        if isinstance(job, EraseJob) and not lifted:
+            await change_holds(it.dsn, second.hex(), "", lift=True)
+            lifted.append(it.broker.heads.activity.size)
+        return done
+
+    monkeypatch.setattr(it.broker._sequencer, "write", meanwhile)
+    while not all(shown is False for shown in readings(await leaves(it))):
+        await run(it, 1)
+    said = [row.idx for row in await leaves(it) if row.kind == "erased"]
+    assert max(said) >= lifted[0]
+
+
+async def test_what_is_erased_while_all_is_hashed_is_no_damage(
+    it: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both begin each hour: a false alarm would call out every node."""
+    await story(it)
+    it.network.at += 3 * YEAR
+    real = it.store.activity
+
+    async def meanwhile(*arguments: Any) -> list[LeafRow]:
+        monkeypatch.setattr(it.store, "activity", real)
+        await run(it, 1)
+        return await real(*arguments)
+
+    monkeypatch.setattr(it.store, "activity", meanwhile)
+    looked = await Fsck(it.store).whole()
+    assert (looked.problems, looked.erased) == ([], 2)
 
 
 async def test_attack_a_wrong_clock_erases_nothing(it: Served) -> None:

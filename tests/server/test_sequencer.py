@@ -244,7 +244,7 @@ async def test_two_processes_take_turns_on_one_log() -> None:
             assert indices == list(range(2, 2 + 16 * 5))
             await check_logs(it)
             await it.send(machines[0], it.network.revoke(machines[1]))
-            await until(lambda: other.directory.revoked(machines[1].device), seconds=3)
+            await until(lambda: other.directory.revoked(machines[1].device))
         finally:
             await other.close()
 

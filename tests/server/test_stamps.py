@@ -6,8 +6,11 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from seefen.client.standalone import verify
 from seefen.protocol.frames import LogFrom
+from seefen.server import stamps as stamps_of
 from seefen.server.high_water import HighWater
 from seefen.server.stamps import Stamps
 from tests.support import casework
@@ -17,47 +20,58 @@ from tests.support.served import Served, served
 def test_what_was_read_before_and_signed_after_is_dated_before() -> None:
     stamps = Stamps()
     stamps.see(10, 5)
-    assert stamps.of(10, 6) == 5
+    assert stamps.of(10) == 5
     stamps.see(11, 6)
     stamps.see(10, 7)  # it was told of too late
-    assert [stamps.of(size, 9) for size in (9, 10, 11)] == [5, 5, 6]
+    assert [stamps.of(size) for size in (9, 10, 11, 12)] == [None, 5, 6, None]
     stamps.see(11, 8)
-    assert stamps.of(11, 9) == 8
-    assert stamps.of(11, 7) == 7  # the clock went back
+    assert stamps.of(11) == 8
 
 
-def test_a_head_that_was_never_seen_is_dated_when_the_next_longer_was_seen_first() -> None:
+def test_a_head_that_is_told_of_late_is_dated_between_those_beside_it() -> None:
     stamps = Stamps()
+    stamps.see(1, 9)
     stamps.see(3, 10)
-    assert stamps.of(3, 11) == 10
     stamps.see(3, 12)
-    assert stamps.of(2, 13) == 10
+    stamps.see(2, 13)
+    assert stamps.of(2) == 10
+    stamps.see(5, 14)
+    stamps.see(4, 8)  # by a clock that went back
+    assert stamps.of(4) == 12
 
 
-def test_what_was_signed_unseen_bounds_what_is_shorter() -> None:
+def test_what_is_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stamps_of, "_KEPT", 3)
     stamps = Stamps()
-    assert stamps.of(3, 10) == 10
-    assert stamps.of(2, 12) == 10
+    for size in (2, 3, 4, 5, 1):
+        stamps.see(size, size)
+    assert [stamps.of(size) for size in range(1, 6)] == [None, None, 3, 4, 5]
 
 
 def test_no_order_of_reading_and_signing_makes_a_shorter_head_the_later_one() -> None:
     dice = random.Random(7)
-    stamps, size, now = Stamps(), 1, 100
+    stamps, size, clock, latest = Stamps(), 1, 100, 0
+    stamps.see(size, clock)
     read: list[int] = []
     signed: list[tuple[int, int]] = []
     for _ in range(5000):
-        now += dice.random() < 0.2
+        clock += dice.random() < 0.2
+        clock -= 5 * (dice.random() < 0.01)  # it is set back
+        latest = max(latest, clock)
         if dice.random() < 0.3:
             size += 1
             if dice.random() < 0.5:  # else another process wrote it
-                stamps.see(size, now)
+                stamps.see(size, clock, latest)
         if dice.random() < 0.5:
             read.append(size)
         if read and dice.random() < 0.5:
             late = read.pop(dice.randrange(len(read)))
             if dice.random() < 0.5:  # else it was read too slowly
-                stamps.see(late, now)
-            signed.append((late, stamps.of(late, now)))
+                stamps.see(late, clock, latest)
+            at = stamps.of(late)
+            if at is not None:
+                signed.append((late, at))
+    assert len(signed) > 1000
     assert not any(one < two and at > then for (one, at), (two, then) in pairs(signed))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 
 async def until(
-    condition: "Callable[[], object | Awaitable[object]]", *, seconds: float = 5, what: str = ""
+    condition: "Callable[[], object | Awaitable[object]]", *, seconds: float = 20, what: str = ""
 ) -> None:
     """Return once ``condition`` holds; ``what`` says in the failure what was waited for.
 

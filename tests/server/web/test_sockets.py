@@ -1,7 +1,6 @@
 """The socket: requests in order, pushes between, and an end for every reason."""
 
 import asyncio
-import time
 from typing import Any
 
 import aiohttp
@@ -125,9 +124,7 @@ async def test_attack_50_a_compressed_frame_is_refused(
         assert int.from_bytes(rest[2:4], "big") == aiohttp.WSCloseCode.PROTOCOL_ERROR
 
 
-async def test_attack_27_a_revocation_cuts_within_a_second(
-    broker: LocalBroker, connect: Connect
-) -> None:
+async def test_attack_27_a_revocation_cuts_at_once(broker: LocalBroker, connect: Connect) -> None:
     await broker.take(broker.network.enrol(NODE, ("field",)))
     field = broker.network.of(NODE, "field", nth=1)
     device = await connect(field).login()
@@ -135,10 +132,13 @@ async def test_attack_27_a_revocation_cuts_within_a_second(
     for line in lines:
         await line.ask_raw("ping", b"")
     other = await (await connect().login()).socket()
-    began = time.monotonic()
+    # By the commit of the revocation, and not by the next look of the broker: a time limit would
+    # fail on a machine that does other work.
+    looking = broker.services.broker._looking
+    assert looking is not None
+    looking.cancel()
     await broker.take(broker.network.revoke(field))
     assert [await bye(line) for line in lines] == [("revoked", sockets.REVOKED)] * 3
-    assert time.monotonic() - began < 1.0 + 0.5  # the commit of the revocation is in it
     await other.ask_raw("ping", b"")
 
 
@@ -156,11 +156,9 @@ async def test_attack_27_a_revoked_device_that_does_not_read_is_cut_too(
     async with wire(broker.config.url, broker.ca) as (reader, writer):
         writer.write(upgrade)
         await reader.readuntil(b"\r\n\r\n")
-        began = time.monotonic()
         await broker.take(broker.network.revoke(field))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(sockets.HEARTBEAT / 2):  # no ping that nobody answers ends it
             await reader.read()  # until the end: nobody answers the goodbye
-        assert time.monotonic() - began < sockets.GOODBYE + 1.0
 
 
 async def test_the_sixth_socket_ends_the_first(device: WebDevice) -> None:
@@ -172,12 +170,12 @@ async def test_the_sixth_socket_ends_the_first(device: WebDevice) -> None:
 
 async def test_a_line_ends_with_its_token_and_lives_on_with_a_new_one() -> None:
     async with (
-        local_broker(NODE, token_seconds=4) as broker,
+        local_broker(NODE, token_seconds=6) as broker,
         WebDevice(broker.config.url, broker.ca, broker.network.of(NODE)) as device,
     ):
         await device.login()
         renewed, left = await device.socket(), await device.socket()
-        await asyncio.sleep(2)
+        broker.services.tokens._seconds = 12  # the next lives on when the first has ended
         await device.login()
         proof = await device.proof("GET", "/v1/socket", token=device.token)
         assert await renewed.ask_raw("renew", encode(Renew(device.token, proof))) == b""
@@ -199,7 +197,7 @@ async def test_a_line_is_not_renewed_with_the_token_of_another(
 
 async def test_a_line_ends_after_its_longest_time_however_often_renewed() -> None:
     async with (
-        local_broker(NODE, socket_seconds=1) as broker,
+        local_broker(NODE, socket_seconds=5) as broker,
         WebDevice(broker.config.url, broker.ca, broker.network.of(NODE)) as device,
     ):
         socket = await (await device.login()).socket()

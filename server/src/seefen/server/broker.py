@@ -80,7 +80,7 @@ class Broker:
         self.retention = Retention(storage, sequencer, clock)
         self._feed = Feed(storage, sequencer, prover)
         self._pages = Pages(storage, prover)
-        self._newest = Newest(storage, sequencer, prover, clock)
+        self._newest = Newest(sequencer, prover, clock)
         self._tiled = Tiled(storage, prover)
         self.witnesses = Witnesses(
             storage.cosignatures, prover, sequencer, self._newest, clock, closes_after=unwitnessed
@@ -284,7 +284,7 @@ class Broker:
         if log not in ("authority", "activity"):
             raise MalformedError("there is no such log", rule="unknown-log")
         head = heads.authority if log == "authority" else heads.activity
-        return self._prover.published(self.directory.root.origin, log, head, self._now())
+        return self._prover.published(self.directory.root.origin, log, head)
 
     async def piece(self, log: str, path: str) -> Piece:
         """Return the tile or the bundle of entries at a C2SP path of a log."""
@@ -326,7 +326,8 @@ class Broker:
                 alarm("look-failed", error=type(err).__name__)
 
     async def _look_once(self, warned: Heads | None) -> Heads | None:
-        heads = await self._storage.heads()
+        heads = await self._prover.newest(self._clock)
+        self._prover.check_clock(self._clock())
         if heads in (self._sequencer.known.heads, warned):
             return warned
         try:
@@ -390,8 +391,7 @@ class Broker:
         return await self._prover.consistency("activity", seen, size)
 
     def _sign(self, log: str, head: LogHead) -> str:
-        origin = self.directory.root.origin
-        return self._prover.checkpoint(origin, log, head, self._now())
+        return self._prover.checkpoint(self.directory.root.origin, log, head)
 
     def _active(self, device: bytes) -> Device:
         return self.directory.require_active(device, at=self._now())

@@ -226,8 +226,9 @@ async def _keep_running(database: Database) -> None:
             continue
         try:
             await asyncio.to_thread(database.embedded.start)
-        except (SetupError, OSError) as err:
-            # On a full disk it cannot even replay its log: once there is room, it can.
+        except Exception as err:
+            # On a full disk it cannot even replay its log, and on one that hangs it cannot be
+            # ended: once there is room, it can. Without this nobody starts it again.
             alarm("database-down", failed=type(err).__name__)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final, Protocol
 
-LIFTED: Final = -1  # in place of an index: a hold has ended
+LIFTED: Final = -1  # in place of an index: a hold has ended; lower with each one more
 
 
 class Erasures(Protocol):
@@ -11,12 +11,16 @@ class Erasures(Protocol):
     async def done(self) -> int:
         """Return up to where the readings are erased that the log says are.
 
-        :data:`LIFTED` after the end of a hold: what it held is to be entered as erased, too.
+        :data:`LIFTED` or lower after the end of a hold: what it held is to be entered as erased,
+        too.
         """
         ...
 
-    async def begin_again(self) -> None:
-        """Begin at the first entry, after a lift whose erasure was entered."""
+    async def begin_again(self, lifted: int) -> None:
+        """Begin at the first entry, after lifts whose erasure was entered: as ``done`` said.
+
+        One that came since is entered first.
+        """
         ...
 
     async def erasable(self, start: int, stop: int) -> int:

@@ -77,8 +77,7 @@ class Fsck:
             except Exception:  # a damaged page, in the words of the database: which one?
                 await self._tile_by_tile(start, size, looked)
                 return looked
-            full = await asyncio.to_thread(_look_at_rows, rows, start, stop, edge, looked)
-            await self._tiles(full, looked)
+            await self._tiles(await self._rows(rows, start, stop, edge, looked), looked)
             if len(rows) < stop - start:
                 await self._tile_by_tile(stop, size, looked)
                 return looked  # after a gap no hash of all fits, and the gap is named
@@ -108,10 +107,18 @@ class Fsck:
             except Exception as err:  # whatever the database calls it: it is said, and on it goes
                 looked.name(_unreadable(f"activity entries {first} to {after - 1}", err))
                 continue
-            await asyncio.to_thread(_look_at_rows, rows, first, after, Edge(), looked)
+            await self._rows(rows, first, after, Edge(), looked)
             if len(rows) == WIDTH:
                 await self._tiles({TileId(0, first // WIDTH): _tile_of(rows)}, looked)
             await asyncio.sleep(PAUSE)
+
+    async def _rows(
+        self, rows: list[LeafRow], start: int, stop: int, edge: Edge, looked: Looked
+    ) -> dict[TileId, Tile]:
+        if any(_is_blank(row) and row.idx >= looked.erasable for row in rows):
+            # The broker erases beside this, and has entered before what it erased since.
+            await self._erasable(looked)
+        return await asyncio.to_thread(_look_at_rows, rows, start, stop, edge, looked)
 
     async def _erasable(self, looked: Looked) -> None:
         try:
@@ -215,12 +222,16 @@ def _look_at_rows(
             looked.lost += 1
         elif row.idx in looked.held:
             looked.name(f"activity entry {row.idx}: it is on hold, and its text is gone")
-        elif not row.core and row.kind in READING_KINDS and row.idx < looked.erasable:
+        elif _is_blank(row) and row.idx < looked.erasable:
             looked.erased += 1
         elif problem := _wrong(row):
             looked.name(f"activity entry {row.idx}: {problem}")
     looked.entries += len(rows)
     return edge.extend([leaf_hash(row.record) for row in rows])
+
+
+def _is_blank(row: LeafRow) -> bool:
+    return not row.core and row.kind in READING_KINDS
 
 
 def _erasure(row: LeafRow, latest: int) -> tuple[int, int] | None:

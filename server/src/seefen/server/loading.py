@@ -12,30 +12,38 @@ async def load(known: Known, needs: Needs, reads: Reads) -> None:
 
     What another commit has taught meanwhile is newer, and stays. Where it was taught and
     forgotten again, what was read is older than that, and whoever needs it reads once more:
-    else a message could be judged by members of before.
+    else a message could be judged by members of before, or an id be held for free that is taken.
     """
     for case in needs.cases:
         with known.reading() as reader:
             rows = await reads.case(case)
-        if case not in reader.outdated:
+        if reader.has_now(case):
             known.learn_case(case, None if rows is None else rebuild_case(case, rows))
     if needs.devices:
         numbers = await reads.device_numbers(needs.devices)
         for device in known.missing(Needs(devices=needs.devices)).devices:
             known.learn_device(device, numbers.get(device, 0))
     if needs.objects:
-        objects = await reads.objects(needs.objects)
-        for object_ in known.missing(Needs(objects=needs.objects)).objects:
+        with known.reading() as reader:
+            objects = await reads.objects(needs.objects)
+        for object_ in filter(reader.has_now, known.missing(Needs(objects=needs.objects)).objects):
             known.learn_object(object_, objects.get(object_))
-    for owner, number in needs.numbers:
-        taken = await reads.number_taken(owner, number)
-        known.learn_number(owner, number, taken=taken)
+    await _load_numbers(known, needs, reads)
     await _load_manifests(known, needs, reads)
 
 
+async def _load_numbers(known: Known, needs: Needs, reads: Reads) -> None:
+    for number in needs.numbers:
+        with known.reading() as reader:
+            taken = await reads.number_taken(*number)
+        if reader.has_all_now(number):
+            known.learn_number(*number, taken=taken)
+
+
 async def _load_manifests(known: Known, needs: Needs, reads: Reads) -> None:
-    for device, of in needs.manifests:
-        row = await reads.last_manifest(device, of)
+    for about in needs.manifests:
+        with known.reading() as reader:
+            row = await reads.last_manifest(*about)
         last = None if row is None else open_envelope(row.envelope, row.kind).statement
-        if known.missing(Needs(manifests=frozenset(((device, of),)))):
-            known.learn_manifest(device, of, last.upto if isinstance(last, Manifest) else 0)
+        if reader.has_all_now(about):
+            known.learn_manifest(*about, last.upto if isinstance(last, Manifest) else 0)

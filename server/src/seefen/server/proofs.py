@@ -6,10 +6,13 @@ head that the database holds, never for one that is only remembered: if somebody
 the log behind the broker's back, everyone must see it.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
+from seefen.protocol.errors import SeefenError
 from seefen.protocol.ledger.note import Checkpoint, publish_checkpoint, sign_checkpoint
 from seefen.protocol.ledger.tiles import Edge, Tile, TileId, edge_rows, tile_width
 from seefen.protocol.ledger.tree import (
@@ -24,7 +27,8 @@ from seefen.protocol.ledger.tree import (
 )
 from seefen.protocol.receipt import Entry
 from seefen.protocol.suite import PlainKey
-from seefen.server.errors import FrozenError
+from seefen.server.alarms import alarm
+from seefen.server.errors import FrozenError, UnreachableError
 from seefen.server.high_water import HighWater
 from seefen.server.rows import Heads, LeafRow, LogHead, Reads
 from seefen.server.stamps import Stamps
@@ -33,6 +37,11 @@ TILES_KEPT: Final = 1024  # about 40 KB each
 SPANS_KEPT: Final = 8192  # hashes of runs of leaves, about 200 bytes each
 CHECKPOINTS_KEPT: Final = 64
 WIDTH_BITS: Final = 8
+READ_SECONDS: Final = 1.0  # what was read more slowly may be old: another process writes, too
+READS: Final = 3  # of the heads, for one that was the newest at a known time
+CLOCK_SECONDS: Final = 2  # by which a clock may be behind the log without a word
+
+Clock = Callable[[], float]
 
 
 class Log:
@@ -116,16 +125,73 @@ class Prover:
         self._log_key = log_key
         self._checkpoints: OrderedDict[tuple[str, LogHead, int], str] = OrderedDict()
         self._stamps = {"authority": Stamps(), "activity": Stamps()}
+        self._at = 0  # the highest time that a head may have been signed with
+        self._is_behind = False
 
-    def see(self, heads: Heads, at: int) -> None:
-        """Take in that these were the newest heads at a time, in Unix seconds."""
-        self._stamps["authority"].see(heads.authority.size, at)
-        self._stamps["activity"].see(heads.activity.size, at)
+    def see(self, heads: Heads, at: float) -> None:
+        """Take in that these were the newest heads at a time, in Unix seconds.
 
-    def checkpoint(self, origin: str, log: str, head: LogHead, at: int) -> str:
-        """Return the signed checkpoint of a head, once a second at most."""
+        Times of heads never go back, nor before the newest entry: a log that grew while its clock
+        was set back would sign what a rewound one does. Both logs have one time: what an entry
+        says of the authority log is compared, too.
+        """
+        now = max(int(at), heads.at // 1000)
+        self._at = max(self._at, now)
+        self._stamps["authority"].see(heads.authority.size, now, self._at)
+        self._stamps["activity"].see(heads.activity.size, now, self._at)
+
+    def check_clock(self, now: float) -> None:
+        """Raise an alarm, once, when the clock is behind what was signed."""
+        behind = self._at - int(now)
+        if behind > CLOCK_SECONDS and not self._is_behind:
+            alarm("clock-back", seconds=behind)
+        self._is_behind = behind > CLOCK_SECONDS
+
+    async def see_committed(self, heads: Heads, began: float, clock: Clock) -> None:
+        """Take in heads that were just committed here.
+
+        Args:
+            heads: They stand in the database; by now there may be longer ones.
+            began: When the commit was asked for, by ``time.monotonic``.
+            clock: Unix seconds.
+        """
+        if time.monotonic() - began <= READ_SECONDS:
+            self.see(heads, clock())
+            return
+        with suppress(SeefenError):  # what was committed stands, and can be signed later
+            await self.newest(clock, stood=heads)
+
+    async def newest(
+        self, clock: Clock, *, stood: Heads | None = None, reads: int = READS
+    ) -> Heads:
+        """Read the heads in the database, and take in when they were the newest.
+
+        An answer that was long on its way does not tell: another process may have signed longer
+        ones since. But what stood before it was asked for was the newest when it was.
+
+        Args:
+            clock: Unix seconds.
+            stood: Heads that are known to stand.
+            reads: How often, until the time of one is known.
+        """
+        at, began = clock(), time.monotonic()
+        heads = await self._reads.heads()
+        if time.monotonic() - began <= READ_SECONDS:
+            self.see(heads, clock())
+        elif heads == stood:
+            self.see(heads, at)
+        elif reads > 1:
+            return await self.newest(clock, stood=heads, reads=reads - 1)
+        return heads
+
+    def checkpoint(self, origin: str, log: str, head: LogHead) -> str:
+        """Return the signed checkpoint of a head, once a second at most.
+
+        Raises:
+            FrozenError, UnreachableError: It is not to be signed, or not now.
+        """
         self._require_marked(log, head)
-        at = self._stamps[log].of(head.size, at)
+        at = self._time(log, head)
         key = (f"{origin}/{log}", head, at)
         note = self._checkpoints.get(key)
         if note is None:
@@ -135,12 +201,11 @@ class Prover:
                 self._checkpoints.popitem(last=False)
         return note
 
-    def published(self, origin: str, log: str, head: LogHead, at: int) -> str:
-        """Return the checkpoint of a head as other tools read it."""
+    def published(self, origin: str, log: str, head: LogHead) -> str:
+        """Return the checkpoint of a head as other tools read it; see :meth:`checkpoint`."""
         self._require_marked(log, head)
-        at = self._stamps[log].of(head.size, at)
         checkpoint = Checkpoint(f"{origin}/{log}", head.size, head.root)
-        return publish_checkpoint(checkpoint, self._log_key, at)
+        return publish_checkpoint(checkpoint, self._log_key, self._time(log, head))
 
     def require_thawed(self) -> None:
         """Refuse to go on while the broker is frozen.
@@ -154,6 +219,13 @@ class Prover:
     def _require_marked(self, log: str, head: LogHead) -> None:
         if self.high_water is not None:
             self.high_water.require(log, head)
+
+    def _time(self, log: str, head: LogHead) -> int:
+        at = self._stamps[log].of(head.size)
+        if at is None:
+            # Whoever asks again is answered under the newest.
+            raise UnreachableError("nobody knows when this head was the newest", rule="busy")
+        return at
 
     async def entries(self, rows: Sequence[LeafRow], size: int) -> tuple[Entry, ...]:
         """Return entries with their proofs in the tree of ``size``.

@@ -106,12 +106,13 @@ class Retention:
     async def _take_up_lifted(self) -> None:
         """Enter anew what a hold has kept until it was lifted: readers drop it then, too."""
         rows = self._storage.erasures
-        if await rows.done() != LIFTED:
+        lifted = await rows.done()
+        if lifted > LIFTED:
             return
         last = max(await erasures(self._storage), key=_upto, default=None)
         if last is not None and (count := await self._erasable(last.upto)):
             await self._sequencer.write(EraseJob(last.upto, last.before, last.years, count))
-        await rows.begin_again()
+        await rows.begin_again(lifted)
 
     async def _finish(self) -> int:
         """Erase what the log says is erased, from where an earlier run ended."""

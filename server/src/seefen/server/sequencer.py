@@ -10,6 +10,7 @@ of a COMMIT is unknown, callers are told to ask again, and the next lock shows w
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ from seefen.server.alarms import alarm
 from seefen.server.announcing import Announcer
 from seefen.server.errors import UnreachableError
 from seefen.server.gate import Gate, Protected
-from seefen.server.jobs import Done, Job
+from seefen.server.jobs import Done, Job, LookJob
 from seefen.server.loading import load
 from seefen.server.metrics import COMMIT_SECONDS, GROUP_JOBS, LEAVES
 from seefen.server.proofs import Growth, Prover
@@ -109,15 +110,28 @@ class Sequencer:
         await self._load(job.needs, self._storage)
         try:
             self._add(job)
+        except UnreachableError:
+            raise
         except SeefenError:
-            uncommitted = self._open if self._open.jobs else self._flying
-            if uncommitted is None:
+            if not await self._has_moved():
                 raise
-            # Judged on what is not committed yet: only what is committed counts for a no.
-            await asyncio.shield(uncommitted.settled)
             await self._load(job.needs, self._storage)
             self._add(job)
         return await job.done
+
+    async def _has_moved(self) -> bool:
+        """Tell whether a no may have been about something else than what is committed.
+
+        It may have been judged on what is not committed yet; or another process has written since,
+        and who was let into a case there would be refused here, and entered as one who tried.
+        """
+        uncommitted = self._open if self._open.jobs else self._flying
+        if uncommitted is not None:
+            await asyncio.shield(uncommitted.settled)
+        behind = await self._storage.heads() != self.known.heads
+        if behind:
+            await self.write(LookJob())
+        return behind or uncommitted is not None
 
     def _add(self, job: Job) -> None:
         if self._closed:
@@ -202,7 +216,10 @@ class Sequencer:
         async with self._storage.transaction() as writing:
             heads = await writing.lock()
             if heads != self.known.heads:
+                at = self._clock()
                 foreign = await catch_up(self.known, self._prover, heads, writing)
+                # What was read under the lock shows that nobody else has had it since.
+                self._prover.see(heads, at)
                 self.announcer.say(heads, partial(self._tell, foreign, heads, ()), _nobody)
                 await self._judge_again(group, writing)
             changes = group.layer.changes
@@ -214,6 +231,8 @@ class Sequencer:
             keys, elsewhere = _wanted(group)
             if elsewhere:
                 keys |= await writing.content_keys(elsewhere)
+            began = time.monotonic()
+        await self._prover.see_committed(after, began, self._clock)
         self._committed(group, after, growths, keys)
 
     async def _swap(self, group: _Group) -> bool:
@@ -224,9 +243,11 @@ class Sequencer:
         if not changes.usual:
             return False
         after = Heads(growths[0].head, growths[1].head, group.layer.at)
+        began = time.monotonic()
         found = await self._storage.swap(changes, self.known.heads, after, elsewhere)
         if found is None:
             return False
+        await self._prover.see_committed(after, began, self._clock)
         self._committed(group, after, growths, keys | found)
         return True
 
@@ -251,7 +272,6 @@ class Sequencer:
         for growth in growths:
             growth.commit()
         self.known.absorb(group.layer, heads)
-        self._prover.see(heads, int(self._clock()))
         group.committed = True
         told = partial(self._told, group, heads, keys)
         self.announcer.say(heads, told, partial(self._fail, group))
@@ -261,8 +281,10 @@ class Sequencer:
         self._tell(group.layer.changes, heads, [job for job, _ in group.jobs])
         _measure(group)
         for job, changes in group.jobs:
-            if not job.done.done():
-                job.done.set_result(self._done(job, changes, heads, keys))
+            if job.done.done():
+                # Who waited was told to ask again; what stands is pushed all the same.
+                job.done = asyncio.get_running_loop().create_future()
+            job.done.set_result(self._done(job, changes, heads, keys))
 
     def _done(self, job: Job, changes: Changes, heads: Heads, keys: dict[bytes, Protected]) -> Done:
         disclosure = None

@@ -2,14 +2,14 @@
 
 The time in a checkpoint says that its head was the newest then (``docs/spec/ledger.md``,
 section 3), and two that say otherwise are evidence against the log. Answers take their time: a
-head that was read, and is signed after a longer one, must not be dated after it.
+head that was read, and is signed after a longer one, must not be dated after it. Of a head
+that was never known to be the newest no time is known: it is not signed.
 """
 
 from bisect import bisect_left
 from typing import Final
 
-READ_SECONDS: Final = 1.0  # what was read more slowly may be old: another process writes, too
-_KEPT: Final = 1024  # sizes of one log; an answer is not that far behind
+_KEPT: Final = 8192  # sizes of one log; an answer is not that far behind
 
 
 class Stamps:
@@ -21,24 +21,35 @@ class Stamps:
         self._last: dict[int, int] = {}
         self._sizes: list[int] = []
 
-    def see(self, size: int, at: int) -> None:
-        """Take in that a size was the newest at a time, in Unix seconds."""
-        if self._sizes and size < self._sizes[-1]:
-            return  # read before a longer one was, and told of after it
-        if size not in self._last:
-            self._sizes.append(size)
-            self._first[size] = at
-            if len(self._sizes) > _KEPT:
-                oldest = self._sizes.pop(0)
-                del self._first[oldest], self._last[oldest]
-        self._last[size] = at
+    def see(self, size: int, at: int, floor: int = 0) -> None:
+        """Take in that a size was the newest at a time, in Unix seconds.
 
-    def of(self, size: int, now: int) -> int:
-        """Return the time to sign a size with: not later than now, nor than any longer one."""
+        Args:
+            size: How many leaves.
+            at: When, by the clock.
+            floor: What the clock was before; times do not go back where it does.
+        """
         place = bisect_left(self._sizes, size)
         if place == len(self._sizes):
-            self.see(size, now)  # read too slowly to be known, and from now on signed
-            return now
-        known = self._sizes[place]
-        # The longer one may have been signed with its first time, and be seen again since.
-        return min(now, self._last[known] if known == size else self._first[known])
+            self._take(place, size, max(at, floor))
+        elif self._sizes[place] != size:
+            # Read before a longer one was, and told of after it.
+            longer = self._first[self._sizes[place]]
+            shorter = self._last[self._sizes[place - 1]] if place else 0
+            self._take(place, size, max(shorter, min(at, longer)))
+        elif place + 1 == len(self._sizes):
+            self._last[size] = max(at, floor)
+
+    def of(self, size: int) -> int | None:
+        """Return the time to sign a size with, which is not later than that of any longer one.
+
+        None: it is not known to have been the newest at any time.
+        """
+        return self._last.get(size)
+
+    def _take(self, place: int, size: int, at: int) -> None:
+        self._sizes.insert(place, size)
+        self._first[size] = self._last[size] = at
+        if len(self._sizes) > _KEPT:
+            oldest = self._sizes.pop(0)
+            del self._first[oldest], self._last[oldest]

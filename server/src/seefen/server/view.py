@@ -6,7 +6,7 @@ dropped with its layer and has changed nothing.
 """
 
 from collections import OrderedDict
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Hashable, Iterable
 from contextlib import contextmanager
 from typing import Final, Generic, TypeVar
 
@@ -81,7 +81,24 @@ class _Reader:
     """Somebody who reads the database: what is committed meanwhile is newer than what he gets."""
 
     def __init__(self) -> None:
-        self.outdated: set[bytes] = set()
+        self._changed: set[Hashable] = set()
+        self._foreign = False
+
+    def change(self, key: Hashable) -> None:
+        """Note what was changed."""
+        self._changed.add(key)
+
+    def change_some(self) -> None:
+        """Note that another process has changed what is not known by its key."""
+        self._foreign = True
+
+    def has_now(self, key: Hashable) -> bool:
+        """Tell whether what was read of a key is still so, as far as it is known by it."""
+        return key not in self._changed
+
+    def has_all_now(self, key: Hashable) -> bool:
+        """Tell whether what was read of a key is still so, whoever has written."""
+        return not self._foreign and key not in self._changed
 
 
 class Known:
@@ -146,7 +163,7 @@ class Known:
 
     @contextmanager
     def reading(self) -> Generator["_Reader", None, None]:
-        """Note which cases are changed while somebody reads the database."""
+        """Note what is changed while somebody reads the database."""
         reader = _Reader()
         self._readers.append(reader)
         try:
@@ -181,8 +198,11 @@ class Known:
             self._changed(case)
         for object_ in objects:
             self._objects.drop(object_)
+            self._changed(object_)
         self._numbers.clear()
         self._manifests.clear()
+        for reader in self._readers:
+            reader.change_some()
 
     def absorb(self, layer: "Layer", heads: Heads) -> None:
         """Take in what was committed."""
@@ -193,15 +213,19 @@ class Known:
             self._changed(case)
         for object_, facts in layer.objects.items():
             self._objects.put(object_, facts)
+            self._changed(object_)
         for device, number in layer.device_ns.items():
             self._device_ns.put(device, number)
         for about, upto in layer.manifests.items():
             self._manifests.put(about, upto)
+            self._changed(about)
+        for given in layer.numbers:
+            self._changed(given)
         self._numbers.clear()
 
-    def _changed(self, case: bytes) -> None:
+    def _changed(self, key: Hashable) -> None:
         for reader in self._readers:
-            reader.outdated.add(case)
+            reader.change(key)
 
 
 class Layer(Struct):

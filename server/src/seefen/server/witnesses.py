@@ -210,7 +210,7 @@ class Witnesses:
         rows = await self._rows.rounds(log)
         if rows and await self._lasts(rows[0], head):
             return rows[0]
-        note = self._prover.published(self._root.origin, log, head, self._now())
+        note = self._prover.published(self._root.origin, log, head)
         row = RoundRow(log, head.size, self._now(), note)
         await self._rows.begin(row)
         await self._tidy(log)

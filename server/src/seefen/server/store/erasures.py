@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from seefen.server.erasures import LIFTED
 from seefen.server.store.outage import translated
 from seefen.server.store.reads import HOLDERS, Pool, Row
 
@@ -48,13 +47,13 @@ class ErasureRows:
 
     @translated
     async def done(self) -> int:
-        """Return up to where the readings are erased that the log says are; or LIFTED."""
+        """Return up to where the readings are erased that the log says are; see Erasures."""
         return int(await self._pool.fetchval("SELECT done FROM erasure"))
 
     @translated
-    async def begin_again(self) -> None:
-        """Begin at the first entry, after a lift whose erasure was entered."""
-        await self._pool.execute("UPDATE erasure SET done = 0 WHERE done = $1", LIFTED)
+    async def begin_again(self, lifted: int) -> None:
+        """Begin at the first entry, unless one more hold was lifted."""
+        await self._pool.execute("UPDATE erasure SET done = 0 WHERE done = $1", lifted)
 
     @translated
     async def erasable(self, start: int, stop: int) -> int:
@@ -87,7 +86,8 @@ class ErasureRows:
         """End a hold; what was kept for it is looked at again. Tell whether there was one."""
         async with self._pool.acquire() as connection, connection.transaction():
             done = await connection.execute("DELETE FROM legal_hold WHERE subject = $1", subject)
-            await connection.execute("UPDATE erasure SET done = $1", LIFTED)
+            # One lower each time: whoever enters those before does not take it for one of them.
+            await connection.execute("UPDATE erasure SET done = least(done, 0) - 1")
         return done != "DELETE 0"
 
     @translated
