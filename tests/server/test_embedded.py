@@ -8,11 +8,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from seefen.server import embedded
 from seefen.server.config import Config
 from seefen.server.database import any_database, own_database
 from seefen.server.embedded import SETTINGS, Embedded, running_dsn, running_process
@@ -110,6 +113,43 @@ def test_it_starts_again_after_sigkill_of_the_server(folder: Path) -> None:
         assert ask(server.dsn, "SELECT n FROM t") == 7
     finally:
         server.stop()
+
+
+def test_it_waits_for_a_server_that_replays_its_log_for_long(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Embedded(folder)
+    server.start()
+    try:
+        ask(server.dsn, "CREATE TABLE t AS SELECT g FROM generate_series(1, 1000000) AS g")
+        pid = running_process(folder)
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        until_ended(server)
+        monkeypatch.setattr(embedded, "_WAIT_SECONDS", 2)
+        with ThreadPoolExecutor(1) as pool:
+            starting = pool.submit(server.start)
+            replaying = until_replaying(folder)
+            os.kill(replaying, signal.SIGSTOP)
+            time.sleep(3)  # longer than it waits for one that says nothing
+            assert not starting.done()
+            os.kill(replaying, signal.SIGCONT)
+            starting.result()
+        assert ask(server.dsn, "SELECT count(*) FROM t") == 1_000_000
+    finally:
+        server.stop()
+
+
+def until_replaying(folder: Path) -> int:
+    """Return the process that replays the log of a server that is starting."""
+    while True:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if path.read_bytes().startswith(b"postgres: startup"):
+                    status = (path.parent / "status").read_text()
+                    parent = int(status.split("PPid:")[1].split()[0])
+                    if parent == running_process(folder):
+                        return int(path.parent.name)
 
 
 def test_a_pid_that_belongs_to_a_stranger_now_does_not_stop_a_start(folder: Path) -> None:

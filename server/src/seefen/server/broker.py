@@ -316,9 +316,9 @@ class Broker:
         warned: Heads | None = None
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self._push.cut()
-            self._watches.prune(self._now())
             try:
+                self._push.cut()
+                self._watches.prune(self._now())
                 warned = await self._look_once(warned)
             except UnreachableError:
                 continue
