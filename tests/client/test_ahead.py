@@ -13,6 +13,7 @@ from seefen.client.alarms import kept
 from seefen.client.engine import Engine
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.once import opened
+from seefen.client.paging import Place
 from seefen.client.trust import Trust
 from seefen.client.vault import Vault
 from seefen.protocol.bundle import Signed
@@ -98,7 +99,7 @@ async def taken_in(device: Device, folder: Path, entries: list[Recorded]) -> tup
     items = tuple(book.item(recorded) for recorded in entries)
     checkpoint = book.activity.checkpoint()
     page = Page(items, (), checkpoint.size, "", ())
-    taken, wrong = engine._take_page(page, checkpoint, keep=True)
+    taken, wrong = engine._take_page(page, checkpoint, Place(page.upto))
     tables = [
         vault.run(f"SELECT * FROM {table} ORDER BY 1, 2") for table in ("entry", "object", "number")
     ]

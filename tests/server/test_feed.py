@@ -1,7 +1,9 @@
 """The feed: what a node receives, what it only counts, and what comes late."""
 
+from random import Random
+
 from seefen.protocol.envelope import open_envelope
-from seefen.protocol.frames import Page
+from seefen.protocol.frames import Before, Page, Stub
 from seefen.protocol.statements import Activity
 from seefen.protocol.suite import sha256
 from tests.support import casework
@@ -143,10 +145,98 @@ async def test_a_node_that_comes_late_gets_the_chain_and_counts_the_objects() ->
         assert (wraps[1], wraps[6]) == (0, 1), "it cannot open what was before"
         assert numbers_have_no_gaps(it, page, first)
         assert numbers_have_no_gaps(it, page, other)
+        assert page.before == (Before(first, 0),)  # the one object there is the one of the stub
         # One entry a page: what came before is due with the entry that let it in.
-        steps = [await it.feed(late, cursor, 1) for cursor in range(3, 8)]
-        assert [kinds(step) for step in steps][2] == [(0, "case"), (1, "casekey"), (5, "case")]
-        assert [step.upto for step in steps] == [4, 5, 6, 7, 8]
+        shown: list[tuple[int, str]] = []
+        ends: list[tuple[int, int]] = [(3, 0)]
+        while ends[-1] != (8, 0):
+            step = await it.feed(late, ends[-1][0], 1, ends[-1][1])
+            assert len(step.items) <= 1
+            shown += kinds(step)
+            ends.append((step.upto, step.within))
+        assert ends[1:] == [(4, 0), (5, 0), (5, 1), (5, 2), (6, 0), (7, 0), (8, 0)]
+        whole = kinds(page)
+        assert sorted(shown) == sorted(whole)
+        assert len(shown) == len(whole)
+
+
+async def test_of_a_long_backlog_a_node_gets_the_chain_in_pages_and_each_device_once() -> None:
+    async with served(*NODES, "tirana-lab") as it:
+        network = it.network
+        author, reader, late = (network.of(node) for node in (*NODES, "tirana-lab"))
+        case = await it.open_case(author, NODES[1])
+        for _ in range(5):
+            obj = await it.message(author, case)
+            await it.ask(reader, casework.access(network, reader, case, obj))
+            await it.send(author, casework.renew_key(network, author, case))
+        await it.send(author, casework.change_members(network, author, case, add=("tirana-lab",)))
+        last = await it.message(author, case)
+        await it.ask(reader, casework.access(network, reader, case, last))
+        await it.ask(late, casework.access(network, late, case, last))
+        joined = 2 + 5 * 3
+        size = joined + 5
+        shown: list[int] = []
+        stubs: list[Stub] = []
+        ends: list[tuple[int, int]] = [(0, 0)]
+        while ends[-1][0] < size:
+            page = await it.feed(late, ends[-1][0], 3, ends[-1][1])
+            assert (page.upto, page.within) > ends[-1], "it goes on"
+            assert len(page.items) <= 2 * 3, "so many of the backlog, and so many behind it"
+            if page.before:
+                # The last of the author before is the key: nothing but the reader is left to tell.
+                assert page.before == (Before(case, 5),)
+                assert [(s.device, s.case_n) for s in page.stubs] == [(reader.device, 5)]
+            ends.append((page.upto, page.within))
+            shown += [item.entry.index for item in page.items]
+            stubs += page.stubs
+        chain = [0, 1, *(4 + 3 * n for n in range(5))]
+        assert shown == [*chain, joined, joined + 1, joined + 2]
+        assert [stub.index for stub in stubs] == [joined - 2, joined + 3, joined + 4]
+        assert {upto for upto, within in ends if within} == {joined}
+        # The same at once: one page, and no more of it than there are versions, keys and devices.
+        page = await it.feed(late)
+        assert [item.entry.index for item in page.items] == shown
+        assert list(page.stubs) == stubs
+
+
+async def test_how_far_each_device_was_is_what_the_log_says() -> None:
+    async with served(*NODES) as it:
+        network = it.network
+        author, reader = network.of(NODES[0]), network.of(NODES[1])
+        case = await it.open_case(author, NODES[1])
+        rng = Random(3)
+        for n in range(24):
+            obj = await it.message(rng.choice((author, reader)), case)
+            by = rng.choice((author, reader))
+            if n % 5 == 4:
+                await it.send(author, casework.renew_key(network, author, case))
+            else:
+                await it.ask(by, casework.access(network, by, case, obj))
+        _, size = await it.sizes()
+        rows = await it.store.activity(0, size)
+        for stop in range(1, size + 1):
+            reached, objects = await it.store.reached(case, stop)
+            last = {row.device: row for row in rows if row.idx < stop}
+            expected = [
+                (row.idx, row.kind, row.device, row.case_n)
+                for row in sorted(last.values(), key=lambda row: row.idx)
+                if row.kind not in ("case", "casekey")
+            ]
+            assert [(r.idx, r.kind, r.device, r.case_n) for r in reached] == expected
+            assert not any(row.envelope or row.core for row in reached)
+            assert objects == sum(row.kind == "object" for row in rows if row.idx < stop)
+
+
+async def test_a_row_that_is_gone_from_the_database_ends_no_search_for_the_last_number() -> None:
+    async with served(*NODES) as it:
+        author = it.network.of(NODES[0])
+        case = await it.open_case(author, NODES[1])  # its numbers 1 and 2
+        for _ in range(6):
+            await it.message(author, case)  # 3 to 8, at the indices 2 to 7
+        async with it.database() as connection:
+            await connection.execute("DELETE FROM activity_leaf WHERE idx IN (3, 4)")
+        found = [(await it.store.reached(case, stop))[0] for stop in range(3, 9)]
+        assert [[row.case_n for row in rows] for rows in found] == [[3], [3], [3], [6], [7], [8]]
 
 
 async def test_a_device_admitted_later_reads_from_the_beginning() -> None:

@@ -120,9 +120,9 @@ class Served:
         )
         return core
 
-    async def feed(self, by: Machine, cursor: int = 0, limit: int = 1000) -> Page:
+    async def feed(self, by: Machine, cursor: int = 0, limit: int = 1000, within: int = 0) -> Page:
         """Return a page of the feed, every entry of it proved."""
-        page = await self.broker.feed(by.device, FeedFrom(cursor, limit, 0))
+        page = await self.broker.feed(by.device, FeedFrom(cursor, limit, 0, within))
         for item in page.items:
             self.check(item.entry, page.checkpoint)
         return page

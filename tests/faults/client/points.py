@@ -56,6 +56,10 @@ LEARNING = [
     *_both("engine", "Engine._keep_name"),
 ]
 RETAKING = _both("retaking", "_keep_page", "_judge", "_begin", "_judge_again", "_let_go", "_settle")
+COMING_LATE = [
+    *_both("engine", "keep_place", "Engine._take_page"),
+    *_both("trust", "Trust.count_before", "Trust.jump"),
+]
 MAKING_KEYS = [
     *_both("joining", "write_key_file"),
     *_both("keyfile", "os.open", "os.fsync", "Path.replace", "sync_folder"),
@@ -70,7 +74,10 @@ ADMITTED = [
     _point("joining", "_wait", "after"),
     _point("joining", "_joined", "before"),
 ]
-STEPS = (STORING, SENDING, READING, SEARCHING, LEARNING, RETAKING, MAKING_KEYS, JOINING, ADMITTED)
+STEPS = (
+    *(STORING, SENDING, READING, SEARCHING, LEARNING, RETAKING, COMING_LATE),
+    *(MAKING_KEYS, JOINING, ADMITTED),
+)
 EVERY = list(dict.fromkeys(point for points in STEPS for point in points))
 BY_NAME = {point.name: point for point in EVERY}
 OFTEN = ("Vault.change", "Vault.put_head", "Vault.add_entry", "Connection._exchange",

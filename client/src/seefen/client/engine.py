@@ -24,9 +24,10 @@ from seefen.client.heads import SeenHeads
 from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.once import opened
+from seefen.client.paging import Place, keep_place, place_of
 from seefen.client.states import STRUCTURE, comes_late
 from seefen.client.storing import crowded, crowded_out, store_object, store_step
-from seefen.client.stubs import Stubs, stub_of
+from seefen.client.stubs import Stubs, is_told_less, stub_of
 from seefen.client.trust import Taken, Trust
 from seefen.client.vault import Vault
 from seefen.client.witnessed import WitnessedHeads
@@ -35,7 +36,6 @@ from seefen.protocol.directory import Directory
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
 from seefen.protocol.frames import (
     AuthorityPage,
-    FeedFrom,
     Item,
     LogFrom,
     LogName,
@@ -158,26 +158,22 @@ class Engine:
             raise
 
     async def _sync_feed(self) -> int:
-        count, cursor = 0, self.vault.get_number("cursor")
+        count, place = 0, place_of(self.vault)
         broken: SeefenError | None = None
-        asked: asyncio.Task[Page] | None = self._ask_page(cursor)
+        asked: asyncio.Task[Page] | None = self._ask_page(place)
         try:
             while asked is not None:
                 page = await asked
                 signed = await self.trust.accept(
                     "activity", page.checkpoint, page.consistency, self.prove
                 )
-                size = max(signed.checkpoint.size, cursor)
-                if not cursor <= page.upto <= size or any(s.index >= size for s in page.stubs):
-                    # A cursor beyond the log would skip what is written there later.
-                    raise UntrustedError("the broker shows a page beyond its own log", rule="page")
-                more = cursor < page.upto < signed.checkpoint.size
-                cursor = page.upto
+                under = signed.checkpoint
+                place, more = place.behind(page, under.size)
                 # The broker makes the next page while this one is checked.
-                asked = self._ask_page(cursor) if more else None
+                asked = self._ask_page(place) if more else None
                 await self.reach([item.entry for item in page.items])
                 await asyncio.sleep(0)  # the question leaves before the work begins
-                taken, wrong = self._take_page(page, signed.checkpoint, keep=broken is None)
+                taken, wrong = self._take_page(page, under, place if broken is None else None)
                 broken, count = broken or wrong, count + len(taken)
                 self.arrived(taken)
         finally:
@@ -190,13 +186,12 @@ class Engine:
             raise broken
         return count
 
-    def _ask_page(self, cursor: int) -> asyncio.Task[Page]:
-        seen = self.trust.head("activity").size
-        ask = FeedFrom(cursor, PAGE, seen)
+    def _ask_page(self, place: Place) -> asyncio.Task[Page]:
+        ask = place.asked(PAGE, self.trust.head("activity").size)
         return asyncio.create_task(self.connection.request("feed", ask, Page))
 
     def _take_page(
-        self, page: Page, under: Checkpoint, *, keep: bool
+        self, page: Page, under: Checkpoint, place: Place | None
     ) -> tuple[list[Taken], SeefenError | None]:
         """Take in what is true of a page; return it, and what was wrong with the rest.
 
@@ -206,6 +201,8 @@ class Engine:
         wrong: SeefenError | None = None
         merged: list[Item | Stub] = sorted([*page.items, *page.stubs], key=_index)
         with self.change(), ahead(merged, of_entries(self.directory)) as pieces:
+            for count in page.before:
+                self.trust.count_before(count, self.node)
             for piece in pieces:
                 if isinstance(piece, Stub):
                     self.take_stub(piece)
@@ -219,8 +216,8 @@ class Engine:
                 if one is not None:
                     taken.append(one)
             self.look_for_crowded_out(taken)
-            if keep and wrong is None:
-                self.vault.put_number("cursor", page.upto)
+            if place is not None and wrong is None:
+                keep_place(self.vault, place)
         return taken, wrong
 
     @contextmanager
@@ -253,7 +250,7 @@ class Engine:
     def take_stub(self, stub: Stub) -> None:
         """Take a stub in; one in place of what is for this node raises an alarm."""
         self._stubs.check(stub, self.node)
-        self._stubs.take(stub)
+        self._stubs.take(stub, self.node)
 
     def take_item(self, item: Item, under: Checkpoint, *, alone: bool = False) -> Taken | None:
         """Take one item in; what breaks a rule raises an alarm and has no effect.
@@ -277,7 +274,7 @@ class Engine:
                 return None
             self.alarm(f"entry {taken.index} was refused: {err} [{err.rule}]")
             doubt(self.vault, case)
-            self._stubs.take(stub_of(taken))
+            self._stubs.take(stub_of(taken), self.node)
             return None
         if late:
             came_late(self.vault, case)
@@ -315,10 +312,13 @@ class Engine:
             stub = stub_of(taken)
             if err.rule != "number" or self.vault.has_number(stub.case, stub.device, stub.case_n):
                 raise  # a number used twice: a cloned device (attack 36)
+            told_less = is_told_less(self.trust.require_state(stub.case), stub, self.node)
             # What was withheld must not take the next with it, nor be lost once it is shown.
             state = self.trust.follow(taken, reader=self.node, past_gap=True)
-            self.alarm(f"something was withheld beside entry {taken.index}: a number is missing")
-            doubt(self.vault, stub.case)
+            if not told_less:
+                what = f"something was withheld beside entry {taken.index}"
+                self.alarm(f"{what}: a number is missing")
+                doubt(self.vault, stub.case)
             return state
 
     def in_order(self, kind: str, entry: Entry, envelope: bytes) -> bool:

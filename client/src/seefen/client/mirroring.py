@@ -12,10 +12,11 @@ from seefen.client import retaking, unseen
 from seefen.client.engine import Engine
 from seefen.client.keying import fresh_at
 from seefen.client.once import verified
+from seefen.client.paging import Place
 from seefen.client.tags import Tags
 from seefen.client.witnessing import Uncosigned, Witness, watch
 from seefen.protocol.errors import SeefenError, UntrustedError
-from seefen.protocol.frames import AuditItem, AuditPage, FeedFrom, Item, LogFrom, Page, RecordPage
+from seefen.protocol.frames import AuditItem, AuditPage, Item, LogFrom, Page, RecordPage
 from seefen.protocol.ledger.mirror import Kept
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.statements import Root
@@ -141,13 +142,19 @@ class Logs:
         return await self._engine.prove(log, old, new)
 
     async def fed(self, cursor: int) -> tuple[list[Kept], int]:
-        """Return entries of the own cases from a cursor on, proved, and the next cursor."""
-        engine = self._engine
-        ask = FeedFrom(cursor, PAGE, engine.trust.head("activity").size)
-        page = await engine.connection.request("feed", ask, Page)
-        under = await self._under(page.checkpoint, page.consistency)
-        kept = [self._kept(item, item.wraps, item.body, under) for item in page.items]
-        return kept, min(page.upto, under.size)
+        """Return entries of the own cases from a cursor on, proved, and the next cursor.
+
+        A backlog comes whole, by as many pages as it takes.
+        """
+        engine, kept, place, more = self._engine, list[Kept](), Place(cursor), True
+        while more:
+            ask = place.asked(PAGE, engine.trust.head("activity").size)
+            page = await engine.connection.request("feed", ask, Page)
+            under = await self._under(page.checkpoint, page.consistency)
+            kept += [self._kept(item, item.wraps, item.body, under) for item in page.items]
+            place, more = place.behind(page, under.size)
+            more = more and bool(place.within)
+        return kept, place.cursor
 
     async def audited(self, cursor: int) -> tuple[list[Kept], int]:
         """Return what devices of the own node did; nothing where the role sees nothing."""

@@ -16,14 +16,16 @@ from seefen.client import alarms
 from seefen.client.doubts import Doubt, doubt, doubted, judging, put_off, tried
 from seefen.client.engine import PAGE, Engine
 from seefen.client.once import opened
+from seefen.client.paging import Place
 from seefen.client.resaying import Own, say_again
+from seefen.client.states import objects_before
 from seefen.client.storing import crowded, object_of, store_step, unreplace
-from seefen.client.stubs import stub_of
+from seefen.client.stubs import is_told_less, stub_of
 from seefen.client.trust import Taken
 from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol.case_chain import check_stub
 from seefen.protocol.errors import OutOfTurnError, SeefenError, UntrustedError
-from seefen.protocol.frames import FeedFrom, Item, Page, Stub
+from seefen.protocol.frames import Before, Item, Page, Stub
 from seefen.protocol.ledger.note import Checkpoint
 from seefen.protocol.ledger.record import decode_core
 from seefen.protocol.statements import Ack, Object
@@ -47,6 +49,7 @@ class Shown(Struct):
     believed: frozenset[int]
     items: dict[int, Proved] = {}
     stubs: dict[int, Stub] = {}
+    before: Before | None = None
 
 
 class Anew(Struct, frozen=True):
@@ -106,33 +109,35 @@ async def _retake(engine: Engine, due: list[Doubt]) -> int:
 async def _shown(engine: Engine, cases: list[bytes]) -> tuple[dict[bytes, Shown], int]:
     """Return what the feed has of some cases, from the first of them on, and where it ended."""
     shown = {case: Shown(_believed(engine.vault, case)) for case in cases}
-    cursor, more, crumbs = min(min(of.believed, default=0) for of in shown.values()), True, 0
+    place, more, crumbs = Place(min(min(of.believed, default=0) for of in shown.values())), True, 0
     while more:
-        ask = FeedFrom(cursor, PAGE, engine.trust.head("activity").size)
+        ask = place.asked(PAGE, engine.trust.head("activity").size)
         page = await engine.connection.request("feed", ask, Page)
         async with engine.lock:
-            size = await _keep_page(engine, shown, page, cursor)
-        more = cursor < page.upto < size
+            place, more = await _keep_page(engine, shown, page, place)
         crumbs += more and _is_crumb(page)
         if crumbs > CRUMBS:
             raise UntrustedError("the broker shows its log in crumbs", rule="page")
-        cursor = page.upto
-    return shown, cursor
+    return shown, place.cursor
 
 
-async def _keep_page(engine: Engine, shown: dict[bytes, Shown], page: Page, cursor: int) -> int:
-    """Keep what a page has of some cases; return the size of the log it is of."""
+async def _keep_page(
+    engine: Engine, shown: dict[bytes, Shown], page: Page, place: Place
+) -> tuple[Place, bool]:
+    """Keep what a page has of some cases; return where it ends, and whether more follows."""
     signed = await engine.trust.accept("activity", page.checkpoint, page.consistency, engine.prove)
     under = signed.checkpoint
-    if not cursor <= page.upto <= max(under.size, cursor):
-        raise UntrustedError("the broker shows a page beyond its own log", rule="page")
+    end = place.behind(page, under.size)
     await engine.reach([item.entry for item in page.items])
     for item in page.items:
         _keep_item(engine, shown, item, under)
     for stub in page.stubs:
         if (of := shown.get(stub.case)) is not None and stub.index < under.size:
             of.stubs[stub.index] = stub
-    return under.size
+    for count in page.before:
+        if (of := shown.get(count.case)) is not None:
+            of.before = count
+    return end
 
 
 def _is_crumb(page: Page) -> bool:
@@ -160,10 +165,14 @@ def _judge(engine: Engine, one: Doubt, shown: Shown, upto: int) -> list[Taken]:
     """Judge a case anew if what is shown of it is not what was known; return what is news."""
     vault, case, taken = engine.vault, one.case, list[Taken]()
     anew = _places(vault, case, shown, upto)
-    if not anew.items and anew.stubs == anew.told and not one.late:
+    count = shown.before
+    counts_same = count is None or count.objects == objects_before(vault, case)
+    if not anew.items and anew.stubs == anew.told and counts_same and not one.late:
         return taken
     with engine.change(), judging(vault, case):
         _begin(engine, case)
+        if count is not None:
+            engine.trust.count_before(count, engine.node)
         for index in sorted({*anew.believed, *anew.items, *anew.stubs}):
             if not _is_taken(vault, case, index):
                 taken += _put(engine, anew, index)
@@ -246,7 +255,8 @@ def _judge_again(engine: Engine, kept: StoredEntry) -> None:
             wrong = err
             if err.rule != "number" or vault.has_number(kept.case, kept.device, kept.case_n):
                 break
-            doubt(vault, kept.case)  # the gap before it is still there
+            if not is_told_less(engine.trust.require_state(kept.case), _stub(kept), engine.node):
+                doubt(vault, kept.case)  # the gap before it is still there
         else:
             _store_again(engine, kept, state.object_count)
             return
@@ -324,7 +334,8 @@ def _skip_again(engine: Engine, stub: Stub) -> None:
     try:
         trust.take_stub(stub)
     except OutOfTurnError:
-        doubt(engine.vault, stub.case)
+        if not is_told_less(state, stub, engine.node):
+            doubt(engine.vault, stub.case)
         trust.jump(stub)
 
 

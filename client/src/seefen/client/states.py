@@ -2,9 +2,12 @@
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from seefen.client.vault import Vault
 from seefen.protocol.case import CaseState, Generation, Last, Position
 from seefen.protocol.envelope import open_envelope
+from seefen.protocol.frames import Before
 from seefen.protocol.statements import Assign, Case, CaseKey
 from seefen.protocol.suite import sha256
 
@@ -69,10 +72,34 @@ def restore(vault: Vault, case: bytes) -> CaseState | None:
     return CaseState(case, *chain, assigned, numbers, count)
 
 
+def count_earlier(vault: Vault, state: CaseState, node: str) -> CaseState:
+    """Return a case just opened with the objects counted that stand in it before a node came.
+
+    None do where it was a member from the first version on, whatever the broker says.
+    """
+    if state.was_member(node):
+        vault.run("DELETE FROM setting WHERE name = ?", _before(state.case))
+    return replace(state, object_count=objects_before(vault, state.case))
+
+
+def objects_before(vault: Vault, case: bytes) -> int:
+    """Return how many objects of a case stand before its node came, and are not in the vault."""
+    return vault.get_number(_before(case))
+
+
+def keep_objects_before(vault: Vault, count: Before) -> None:
+    """Keep what :func:`objects_before` returns."""
+    vault.put_number(_before(count.case), count.objects)
+
+
+def _before(case: bytes) -> str:
+    return f"before/{case.hex()}"
+
+
 def _count_objects(vault: Vault, case: bytes, before: int) -> int:
     row = vault.one(
         "SELECT count(*) FROM entry WHERE case_id = ? AND kind = 'object' AND idx < ?",
         case,
         before,
     )
-    return 0 if row is None else row[0]
+    return objects_before(vault, case) + (0 if row is None else row[0])

@@ -22,14 +22,14 @@ from seefen.client.evidence import accusation, keep_evidence
 from seefen.client.once import opened as opened_once
 from seefen.client.once import verified
 from seefen.client.rules import judged_by
-from seefen.client.states import restore
+from seefen.client.states import count_earlier, keep_objects_before, restore
 from seefen.client.vault import StoredEntry, Vault
 from seefen.protocol import case_chain
 from seefen.protocol.case import CaseState, Last, Position
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import Opened
 from seefen.protocol.errors import SeefenError, UntrustedError
-from seefen.protocol.frames import AuthorityItem, AuthorityPage, Item, Stub
+from seefen.protocol.frames import AuthorityItem, AuthorityPage, Before, Item, Stub
 from seefen.protocol.ledger.note import Checkpoint, SignedCheckpoint
 from seefen.protocol.ledger.record import Core, Record
 from seefen.protocol.ledger.tree import EMPTY_ROOT, check_consistency
@@ -331,6 +331,8 @@ class Trust:
         state = case_chain.apply(before, opened, self.directory, position, reader=reader)
         if known.case_n > entry.case_n:
             state = _counted(state, device, known)
+        if before is None:
+            state = count_earlier(self._vault, state, reader)
         self._keep(case, state, device)
         self._vault.add_entry(entry)
         return state
@@ -361,6 +363,13 @@ class Trust:
             return
         self._states[stub.case] = _counted(state, stub.device, Last(stub.case_n - 1, None))
         self.take_stub(stub)
+
+    def count_before(self, count: Before, node: str) -> None:
+        """Keep how many objects stand before ``node`` came to a case; it is no member of it yet."""
+        state = self.state(count.case)
+        if state is None or not state.was_member(node):
+            keep_objects_before(self._vault, count)
+            self._states.pop(count.case, None)  # its keys count from another number now
 
     def _keep(self, case: bytes, state: CaseState, device: bytes) -> None:
         self._states[case] = state

@@ -72,11 +72,15 @@ class Released(Part, frozen=True):
 
 
 class FeedFrom(Part, frozen=True):
-    """Asks for what comes at or after an activity index, at most ``limit`` entries."""
+    """Asks for what comes at or after an activity index, at most ``limit`` entries.
+
+    ``within``: how far of the backlog that is due at ``cursor`` was shown: an index below it.
+    """
 
     cursor: Count
     limit: Annotated[int, Meta(ge=1, le=1000)]
     seen: Count
+    within: Count = 0
 
 
 class Item(Part, frozen=True):
@@ -99,14 +103,27 @@ class Stub(Part, frozen=True):
     case_n: Count
 
 
+class Before(Part, frozen=True):
+    """How many objects stand in a case before its node came, beside those of its stubs."""
+
+    case: Id
+    objects: Count
+
+
 class Page(Part, frozen=True):
-    """Everything for this node up to (not including) ``upto``."""
+    """Everything for this node up to (not including) ``upto``.
+
+    ``within`` is not 0 where the page ends inside the backlog that is due at ``upto``.
+    ``before`` stands where a backlog ends.
+    """
 
     items: tuple[Item, ...]
     stubs: tuple[Stub, ...]
     upto: Count
     checkpoint: str
     consistency: tuple[Hash, ...]
+    within: Count = 0
+    before: tuple[Before, ...] = ()
 
 
 class Push(Part, frozen=True):

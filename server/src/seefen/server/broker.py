@@ -220,12 +220,11 @@ class Broker:
         """Return what a device's node is to receive from a cursor on."""
         heads = await self._newest()  # first: another process may have taken a right away
         certificate, size = self._active(device), heads.activity.size
-        filled = await self._feed.fill(
-            certificate, self.directory, cursor=ask.cursor, size=size, limit=ask.limit
-        )
+        filled = await self._feed.fill(certificate, self.directory, ask, size)
         consistency = await self._grown(device, ask.seen, heads)
         checkpoint = self._sign("activity", heads.activity)
-        return Page(filled.items, filled.stubs, filled.upto, checkpoint, consistency)
+        ends = filled.within, filled.before
+        return Page(filled.items, filled.stubs, filled.upto, checkpoint, consistency, *ends)
 
     async def authority(self, device: bytes | None, ask: LogFrom) -> AuthorityPage:
         """Return leaves of the authority log; ``device`` None: the holder of an invite."""

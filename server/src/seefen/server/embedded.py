@@ -153,7 +153,7 @@ class Embedded:
             )
         while answer := self._ask("pg_isready", "-q", "-h", str(self._sockets), "-U", ROLE):
             if answer == _REJECTING:
-                # On a slow disk that takes as long as it takes: ended, it would begin anew each time.
+                # On a slow disk that takes its time: ended, it would begin anew each time.
                 deadline = time.monotonic() + _WAIT_SECONDS
             late = time.monotonic() > deadline
             if self._process.poll() is not None or late:

@@ -1,24 +1,26 @@
 """The feed: what a node is to receive, in the order of the activity log.
 
 A cursor is a log index; a page says "everything for you up to index n". When a node joins
-a case late, everything before comes with the entry that let it in: the chain of the case
-to check it from its first version, the objects as stubs.
+a case late, its backlog comes with the entry that let it in: the chain of the case, to check
+it from its first version, and of each device the number it had reached, as a stub. A page
+may end inside a backlog, and says where.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from seefen.protocol.case import CaseState
 from seefen.protocol.directory import Directory
-from seefen.protocol.frames import Item, Stub
+from seefen.protocol.frames import Before, FeedFrom, Item, Stub
 from seefen.protocol.statements import Device
 from seefen.server import pages
 from seefen.server.parcels import CARRIED, Parcel, parcel_of, stub_of
 from seefen.server.proofs import Prover
 from seefen.server.rows import LeafRow, Storage
 
+Rows: TypeAlias = Sequence[LeafRow]
 PAGE_BYTES: Final = 2 * 1024 * 1024  # a page ends with the entry that passes this
 
 
@@ -37,6 +39,23 @@ class Filled:
     items: tuple[Item, ...]
     stubs: tuple[Stub, ...]
     upto: int
+    within: int
+    before: tuple[Before, ...]
+
+
+@dataclass(slots=True)
+class _Due:
+    """What is due, each row at an index, up to where; and the counts behind whole backlogs."""
+
+    rows: list[tuple[int, LeafRow]]
+    upto: int
+    within: int = 0
+    before: list[tuple[int, Before]] = field(default_factory=list[tuple[int, Before]])
+
+    def end(self, when: int) -> None:
+        """End with what is due at ``when``, unless it ended before."""
+        if when < self.upto:
+            self.upto, self.within = when + 1, 0
 
 
 class Feed:
@@ -47,17 +66,16 @@ class Feed:
         self._cases = cases
         self._prover = prover
 
-    async def fill(
-        self, device: Device, directory: Directory, *, cursor: int, size: int, limit: int
-    ) -> Filled:
-        """Return what comes at or after ``cursor`` in a log of ``size`` entries."""
-        due, upto = await self._due(device.node, cursor, size, limit)
-        parcels, stubs = await self._sort([row for _, row in due], device.node, directory)
+    async def fill(self, device: Device, directory: Directory, ask: FeedFrom, size: int) -> Filled:
+        """Return what comes next in a log of ``size`` entries."""
+        due = await self._due(device.node, ask, size)
+        rows = [row for _, row in due.rows]
+        parcels, stubs = await self._sort(rows, device.node, directory)
         bodies = await self._bodies(parcels.values())
         items: list[tuple[Parcel, bytes]] = []
         kept: list[Stub] = []
         total = 0
-        for place, (when, row) in enumerate(due):
+        for place, (when, row) in enumerate(due.rows):
             parcel = parcels.get(row.idx)
             if parcel is not None:
                 body = bodies.get(parcel.body_of or b"", b"")
@@ -65,11 +83,13 @@ class Feed:
                 total += len(body) + len(row.envelope)
             elif row.idx in stubs:
                 kept.append(stubs[row.idx])
-            last_of_its_time = place + 1 == len(due) or due[place + 1][0] != when
+            last_of_its_time = place + 1 == len(rows) or due.rows[place + 1][0] != when
             if total > PAGE_BYTES and last_of_its_time:
-                upto = min(upto, when + 1)
+                due.end(when)
                 break
-        return Filled(await self.items(items, directory, device.device, size), tuple(kept), upto)
+        shown = await self.items(items, directory, device.device, size)
+        before = tuple(count for when, count in due.before if when < due.upto)
+        return Filled(shown, tuple(kept), due.upto, due.within, before)
 
     async def items(
         self,
@@ -117,26 +137,47 @@ class Feed:
                 found.append(parcel)
         return found
 
-    async def _due(
-        self, node: str, cursor: int, size: int, limit: int
-    ) -> tuple[list[tuple[int, LeafRow]], int]:
+    async def _due(self, node: str, ask: FeedFrom, size: int) -> _Due:
         """Return entries with the index at which each is due, and where the page ends."""
+        cursor = ask.cursor
 
         async def read(at: int, most: int) -> Sequence[LeafRow]:
             return await self._storage.feed(node, at, stop, most)
 
         stop = min(size, cursor + pages.WINDOW)
-        rows, ended = await pages.read_pieces(read, cursor, limit, PAGE_BYTES)
+        rows, ended = await pages.read_pieces(read, cursor, ask.limit, PAGE_BYTES)
         upto = max(stop, cursor) if ended else rows[-1].idx + 1
         if not rows and upto < size:
             # Before its first case there is nothing for a node, and that may be years of a log.
             first = await self._storage.joined(node, 0, size)
             upto = max(upto, first[0][1] if first else size)
-        due = [(row.idx, row) for row in rows]
-        for case, joined in await self._storage.joined(node, cursor, upto):
-            due += [(joined, row) for row in await self._storage.backlog(case, joined)]
-        due.sort(key=lambda entry: (entry[0], entry[1].idx))
-        return due, upto
+        due = await self._backlogs(node, ask, upto)
+        due.rows += [(row.idx, row) for row in rows if row.idx < due.upto]
+        due.rows.sort(key=lambda entry: (entry[0], entry[1].idx))
+        return due
+
+    async def _backlogs(self, node: str, ask: FeedFrom, upto: int) -> _Due:
+        """Return what is due of cases that a node joined below ``upto``, a page of it at most."""
+        due, room = _Due([], upto), PAGE_BYTES
+        for case, joined in await self._storage.joined(node, ask.cursor, upto):
+
+            async def read(at: int, most: int, case: bytes = case, stop: int = joined) -> Rows:
+                return await self._storage.chain(case, at, stop, most)
+
+            start, left = ask.within if joined == ask.cursor else 0, ask.limit - len(due.rows)
+            chain, whole = await pages.read_pieces(read, start, left, room)
+            due.rows += [(joined, row) for row in chain]
+            room -= sum(len(row.envelope) + len(row.core) for row in chain)
+            if not whole:
+                due.upto, due.within = joined, chain[-1].idx + 1 if chain else start
+                break
+            if not chain and not start:
+                continue  # it was opened with this node
+            reached, objects = await self._storage.reached(case, joined)
+            due.rows += [(joined, row) for row in reached]
+            others = objects - sum(row.kind == "object" for row in reached)
+            due.before.append((joined, Before(case, others)))
+        return due
 
     async def _sort(
         self, rows: Sequence[LeafRow], node: str, directory: Directory

@@ -1,7 +1,6 @@
 """What is kept of the ledger, row by row, and the verbs of whoever keeps it.
 
-The promises (sequencer, feed, push) speak to the store through :class:`Reads` and
-:class:`Storage` alone; they know no SQL.
+The promises (sequencer, feed, push) know :class:`Reads` and :class:`Storage`, and no SQL.
 """
 
 from collections.abc import Iterable, Mapping
@@ -372,8 +371,12 @@ class Storage(Reads, Protocol):
         """Return the cases that a node joined at ``start <= idx < stop``, in order."""
         ...
 
-    async def backlog(self, case: bytes, stop: int) -> list[LeafRow]:
-        """Return the entries of a case before ``stop``."""
+    async def chain(self, case: bytes, start: int, stop: int, limit: int) -> list[LeafRow]:
+        """Return versions and keys of a case at ``start <= idx < stop``, ``limit`` at most."""
+        ...
+
+    async def reached(self, case: bytes, stop: int) -> tuple[list[LeafRow], int]:
+        """Return how far each device was before ``stop``, and how many objects stand there."""
         ...
 
     async def entitled(self, node: str, start: int, stop: int, limit: int) -> list[LeafRow]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from seefen.server.rows import AccessRow, AuthorityRow, LeafRow
 from seefen.server.store.outage import translated
-from seefen.server.store.reads import ABOUT, LedgerReads
+from seefen.server.store.reads import ABOUT, DEVICES, LedgerReads
 
 # What the broker writes carries no number and misses nowhere: only auditors ask for it.
 _FEED: Final = """
@@ -19,15 +19,36 @@ _JOINED: Final = """
     SELECT case_id, joined FROM case_member
      WHERE node = $1 AND joined >= $2 AND joined < $3 ORDER BY joined
 """
-# To a node that comes later nothing of before goes but the chain; the rest is counted, and there
-# may be a hundred thousand of it: without its bytes.
-_BACKLOG: Final = """
-    SELECT idx, CASE WHEN chain THEN record ELSE '' END, CASE WHEN chain THEN core ELSE '' END,
-           CASE WHEN chain THEN salt ELSE '' END, NULL, kind, case_id, node, device_id, device_n,
-           case_n, object_id, CASE WHEN chain THEN hash ELSE '' END,
-           CASE WHEN chain THEN envelope ELSE '' END
-      FROM (SELECT *, kind IN ('case', 'casekey') AS chain FROM activity_leaf) AS leaf
-     WHERE case_id = $1 AND idx < $2 AND kind NOT IN ('release', 'denied') ORDER BY idx
+_CHAIN: Final = """
+    SELECT * FROM activity_leaf
+     WHERE case_id = $1 AND kind IN ('case', 'casekey') AND idx >= $2 AND idx < $3
+     ORDER BY idx LIMIT $4
+"""
+# To a node that comes later nothing of before goes but the chain, and of each device the last that
+# it wrote, without its bytes: there may be a million others. The numbers of a device grow with the
+# log, so the last one before an entry is found by halving, in the index of its numbers.
+_REACHED: Final = f"""
+    WITH RECURSIVE {DEVICES}, span (id, low, high) AS (
+        SELECT id, 0::bigint,
+               (SELECT max(case_n) FROM activity_leaf WHERE case_id = $1 AND device_id = id)
+          FROM device WHERE id IS NOT NULL
+         UNION ALL
+        SELECT id, CASE WHEN probe.idx < $2 THEN probe.case_n ELSE low END,
+               CASE WHEN probe.idx < $2 THEN high ELSE middle - 1 END
+          FROM (SELECT *, (low + high + 1) / 2 AS middle FROM span WHERE low < high) AS half
+          LEFT JOIN LATERAL (
+              SELECT leaf.idx, leaf.case_n FROM activity_leaf AS leaf
+               WHERE leaf.case_id = $1 AND leaf.device_id = half.id
+                 AND leaf.case_n BETWEEN middle AND high ORDER BY leaf.case_n LIMIT 1
+          ) AS probe ON true
+    )
+    SELECT idx, ''::bytea, ''::bytea, ''::bytea, NULL, kind, case_id, node, device_id, device_n,
+           case_n, object_id, ''::bytea, ''::bytea
+      FROM span JOIN activity_leaf ON case_id = $1 AND device_id = id AND case_n = low
+     WHERE low = high AND kind NOT IN ('case', 'casekey') ORDER BY idx
+"""  # noqa: S608
+_OBJECTS_BEFORE: Final = """
+    SELECT n FROM object WHERE case_id = $1 AND idx < $2 ORDER BY idx DESC LIMIT 1
 """
 # The actor's own node, the node that received a release, the owner of the case, whom a manifest is
 # about, and whose cores were looked at; those of all, every node. A search has no case: it is for
@@ -89,9 +110,20 @@ class FeedReads(LedgerReads):
         return [(row["case_id"], row["joined"]) for row in rows]
 
     @translated
-    async def backlog(self, case: bytes, stop: int) -> list[LeafRow]:
-        """Return the entries of a case before ``stop``; those that are only counted are bare."""
-        return [LeafRow(*row) for row in await self._database.fetch(_BACKLOG, case, stop)]
+    async def chain(self, case: bytes, start: int, stop: int, limit: int) -> list[LeafRow]:
+        """Return versions and keys of a case at ``start <= idx < stop``, ``limit`` at most."""
+        rows = await self._database.fetch(_CHAIN, case, start, stop, limit)
+        return [LeafRow(*row) for row in rows]
+
+    @translated
+    async def reached(self, case: bytes, stop: int) -> tuple[list[LeafRow], int]:
+        """Return how far each device was before ``stop``, bare, and how many objects stand there.
+
+        Whose last one is a version or a key is left out: the chain says it.
+        """
+        rows = await self._database.fetch(_REACHED, case, stop)
+        objects = await self._database.fetchval(_OBJECTS_BEFORE, case, stop)
+        return [LeafRow(*row) for row in rows], objects or 0
 
     @translated
     async def entitled(self, node: str, start: int, stop: int, limit: int) -> list[LeafRow]:

@@ -81,23 +81,26 @@ _CASE: Final = """
                 ORDER BY object.idx DESC LIMIT 1), 0) ELSE 0 END AS objects
       FROM statement ORDER BY idx
 """
-# From one device to the next through the index of its numbers, and not through all entries. Where
-# somebody wrote a second object of one number into the database, the device goes on from the first.
-_CASE_DEVICES: Final = """
-    WITH RECURSIVE device (id) AS (
+# The devices of a case: from one to the next through the index of its numbers, and not through all
+# entries. The last row is null.
+DEVICES: Final = """device (id) AS (
         SELECT min(device_id) FROM activity_leaf WHERE case_id = $1 AND case_n IS NOT NULL
          UNION ALL
         SELECT (SELECT min(device_id) FROM activity_leaf
                  WHERE case_id = $1 AND device_id > device.id AND case_n IS NOT NULL)
           FROM device WHERE device.id IS NOT NULL
-    )
+    )"""
+# Where somebody wrote a second object of one number into the database, the device goes on from the
+# first.
+_CASE_DEVICES: Final = f"""
+    WITH RECURSIVE {DEVICES}
     SELECT id,
            (SELECT max(case_n) FROM activity_leaf WHERE case_id = $1 AND device_id = id),
            (SELECT hash FROM activity_leaf
              WHERE case_id = $1 AND device_id = id AND kind = 'object'
              ORDER BY case_n DESC, idx LIMIT 1)
       FROM device WHERE id IS NOT NULL
-"""
+"""  # noqa: S608
 _DEVICE_NUMBERS: Final = """
     SELECT device.id, coalesce(
                (SELECT max(device_n) FROM activity_leaf WHERE device_id = device.id), 0) AS n
