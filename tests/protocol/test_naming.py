@@ -126,7 +126,9 @@ def test_halves_that_do_not_belong_together_are_no_name() -> None:
 
 
 def test_an_entry_says_whose_it_is_since_when_and_who_vouches() -> None:
-    entry = name_in(seal_name("  Ana  ", "o-4f2a", (AUDIT, CASE), device=b"d" * 16, key=KEY, at=7))
+    signed = seal_name("  Ana  ", "o-4f2a", (AUDIT, CASE), device=b"d" * 16, key=KEY, at=7)
+    check_name(signed, AUDIT.net, KEY.public)
+    entry = name_in(signed)
     assert (entry.net, entry.node, entry.officer) == (AUDIT.net, AUDIT.node, "o-4f2a")
     assert (entry.device, entry.made_at) == (b"d" * 16, 7)
     assert (entry.audit_gen, entry.case_gen) == (AUDIT.version, CASE.version)

@@ -57,9 +57,11 @@ def test_an_entry_that_says_something_else_is_no_erasure() -> None:
         replace(CORE, op="alter"),
         replace(CORE, outcome="role"),
         replace(CORE, device="00" * 16),
+        replace(CORE, case="00" * 16),
     ):
-        with pytest.raises(UntrustedError):
+        with pytest.raises(UntrustedError) as caught:
             check_erased(ERASED, core, 40, AT)
+        assert caught.value.rule == "retention"
 
 
 def test_attack_an_erasure_that_is_dated_later_than_it_was_entered_is_not() -> None:

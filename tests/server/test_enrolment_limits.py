@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from seefen.protocol.bundle import Bundle, Signed, encode_bundle
+from seefen.protocol.encoding import STATEMENT_LIMIT
 from seefen.protocol.envelope import sign
 from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.statements import Device, Node
@@ -189,10 +190,12 @@ async def test_refusals_of_invites_name_their_rule(desk: Desk) -> None:
     with pytest.raises(MalformedError) as malformed:
         await desk.enrolment.ask(invite, content)
     assert rule(malformed.value) == "bundle-shape"
-    for bundle in (desk.network.admit("zagreb-ffp"),):
-        with pytest.raises(MalformedError) as malformed:
-            await desk.enrolment.ask(invite, encode_bundle(bundle))
-        assert rule(malformed.value) == "other-node"
+    with pytest.raises(MalformedError) as malformed:
+        await desk.enrolment.ask(invite, encode_bundle(desk.network.admit("zagreb-ffp")))
+    assert rule(malformed.value) == "other-node"
+    with pytest.raises(MalformedError) as malformed:
+        await desk.enrolment.ask(invite, bytes(STATEMENT_LIMIT))
+    assert rule(malformed.value) != "too-long"  # it is read, and is nothing
     for credential in ("", f"{invite.id.hex()}.{bytes(32).hex()}"):
         with pytest.raises(UntrustedError) as caught:
             await desk.enrolment.open(credential)

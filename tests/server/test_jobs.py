@@ -11,9 +11,10 @@ from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.errors import MalformedError, OutOfTurnError, RefusedError, UntrustedError
 from seefen.protocol.frames import Ask
+from seefen.protocol.ledger.record import Record
 from seefen.protocol.statements import NO_NET
 from seefen.protocol.suite import new_id, sha256
-from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Job, access_in
+from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Job, LookJob, access_in
 from seefen.server.rows import AuthorityRow
 from seefen.server.view import Known, Layer, Needs
 from tests.protocol.builder import refused
@@ -60,6 +61,14 @@ def second_of_partner(bench: Bench) -> Machine:
     return bench.network.of(PARTNER, "keyholder", nth=1)
 
 
+async def test_a_job_waits_and_one_that_writes_nothing_needs_nothing(bench: Bench) -> None:
+    job = LookJob()
+    assert (job.needs, job.wanted, job.readers, job.opens_under) == (Needs(), (), (), None)
+    assert not job.done.done()
+    layer = tried(bench, job)
+    assert not (layer.changes.activity or layer.changes.authority)
+
+
 # --- a new access ---------------------------------------------------------------------
 
 
@@ -81,6 +90,7 @@ async def test_an_access_asks_for_each_object_once_and_for_its_device(bench: Ben
     layer = tried(bench, job)
     (row,) = layer.changes.activity
     assert (row.kind, row.envelope) == ("access", ask.envelope)
+    assert Record.decode(row.record).tag == ask.tag
     assert layer.changes.objects == []
 
 
@@ -232,7 +242,9 @@ async def test_a_bundle_is_in_the_order_of_its_statements_and_by_its_sender(benc
     job = BundleJob(bench.owner.device, good)
     assert (job.device, job.bundle) == (bench.owner.device, good)
     layer = tried(bench, job)
-    assert [row.envelope for row in layer.changes.activity] == [good.statements[0].envelope]
+    (row,) = layer.changes.activity
+    assert row.envelope == good.statements[0].envelope
+    assert Record.decode(row.record).tag == good.statements[0].tag
     assert [row.content_key for row in layer.changes.objects] == [good.contents[0].key]
     with refused("wrong-device", UntrustedError):
         tried(bench, BundleJob(bench.partner.device, good))

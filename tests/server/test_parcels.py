@@ -37,7 +37,10 @@ def test_an_object_goes_to_whom_its_key_was_given(bench: Bench) -> None:
     case = bench.open_case(PARTNER)
     bench.message(case)
     old = newest(bench)
-    assert nodes(bench, old) == {OWNER, PARTNER}
+    made = parcel(bench, old)
+    assert made is not None
+    assert made.row is old
+    assert made.nodes == {OWNER, PARTNER}
     change = casework.change_members(bench.network, bench.owner, case, add=(LAB,), link=False)
     bench.record(change)
     bench.message(case)
@@ -150,6 +153,8 @@ def test_attack_what_is_wrapped_device_by_device_goes_to_each_alone(
     for machine in (first, second):
         assert wraps(bench, newest(bench), machine) == (handed[machine.device],)
     assert {*handed.values()} == _hashes(bundle)
+    bench.message(case)
+    assert nodes(bench, newest(bench)) == {OWNER, PARTNER}, "no mailbox, and yet a reader"
 
 
 def _hashes(bundle: Bundle) -> set[bytes]:

@@ -159,7 +159,7 @@ def test_attack_50_records_are_counted_by_node_and_within_a_day(
 def test_attack_57_addresses_of_one_customer_are_one_and_of_two_are_two() -> None:
     limits = Rates(config(logins_per_minute_per_address=1), Clock())
     for one, same in (
-        ("2001:db8:7::1", "2001:db8:7::ffff:1"),
+        ("2001:db8:7::1", "2001:db8:7::8000:0:0:1"),
         ("192.0.2.7", "192.0.2.7"),
         ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
         ("", ""),
@@ -208,9 +208,30 @@ def test_attack_57_a_good_login_gives_its_own_back_and_counts_for_its_device() -
     limits.login("192.0.2.7")
     with pytest.raises(TooManyError) as caught:
         limits.logged_in("192.0.2.7", DEVICE)
-    assert caught.value.rule == "rate"
+    assert (caught.value.rule, caught.value.seconds) == ("rate", 3601)
     # A device that comes too often uses up nobody's address; a bad login does.
     for _ in range(2):
         limits.login("192.0.2.7")
     with pytest.raises(TooManyError):
         limits.login("192.0.2.7")
+
+
+def test_attack_57_bad_proofs_from_many_addresses_block_none_that_sent_few() -> None:
+    """Counted together, a stranger with many addresses would shut out every ministry."""
+    limits = Rates(config(bad_proofs_before_block=3), Clock())
+    for number in range(20):
+        for _ in range(2):
+            assert not limits.bad_proof(f"192.0.2.{number}")
+    assert limits.bad_proof("192.0.2.7")
+    limits.require_open("192.0.2.8")
+
+
+def test_the_hour_of_a_device_is_an_hour() -> None:
+    clock = Clock()
+    limits = Rates(config(logins_per_hour_per_device=1), clock)
+    limits.logged_in("192.0.2.7", DEVICE)
+    clock.now += 3599
+    with pytest.raises(TooManyError):
+        limits.logged_in("192.0.2.7", DEVICE)
+    clock.now += 1
+    limits.logged_in("192.0.2.7", DEVICE)
