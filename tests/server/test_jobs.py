@@ -66,7 +66,7 @@ async def test_a_job_waits_and_one_that_writes_nothing_needs_nothing(bench: Benc
     assert (job.needs, job.wanted, job.readers, job.opens_under) == (Needs(), (), (), None)
     assert not job.done.done()
     layer = tried(bench, job)
-    assert not (layer.changes.activity or layer.changes.authority)
+    assert (layer.changes.activity, layer.changes.authority) == ([], [])
 
 
 # --- a new access ---------------------------------------------------------------------

@@ -28,9 +28,9 @@ def parcel(bench: Bench, row: LeafRow, author: str | None = None) -> Parcel | No
     return parcel_of(row, bench.layer.cases[row.case], bench.network.directory, author)
 
 
-def nodes(bench: Bench, row: LeafRow, author: str | None = None) -> frozenset[str] | None:
+def nodes(bench: Bench, row: LeafRow, author: str | None = None) -> set[str] | None:
     made = parcel(bench, row, author)
-    return None if made is None else made.nodes
+    return None if made is None else set(made.nodes)
 
 
 def test_an_object_goes_to_whom_its_key_was_given(bench: Bench) -> None:
@@ -73,7 +73,7 @@ def test_an_ack_goes_to_the_node_of_the_author_alone(bench: Bench) -> None:
     obj = bench.message(case)
     bench.record(casework.ack(bench.network, bench.partner, case, obj))
     assert nodes(bench, newest(bench), OWNER) == {OWNER}
-    assert nodes(bench, newest(bench)) == frozenset()
+    assert nodes(bench, newest(bench)) == set()
 
 
 def test_who_reads_is_carried_to_nobody_and_counted(bench: Bench) -> None:

@@ -1,6 +1,7 @@
 """Limits that bound what one caller, one node or one address can cost the broker."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ class Clock:
         return self.now
 
 
-def config(**limits: int) -> Config:
+def config(**limits: Any) -> Config:
     return Config(Path(), "seefen", "https://b:1", "b:1", **limits)
 
 
