@@ -25,7 +25,7 @@ PROTOCOL = (
     *("naming", "onward", "retention"),
 )
 SERVER = (
-    *("gate", "judging", "jobs", "shapes", "releases", "looks", "parcels", "rates"),
+    *("gate", "judging", "jobs", "shapes", "releases", "looks", "parcels", "view", "rates"),
     *("enrolment", "tokens", "web.tokens", "web.callers", "web.services"),
 )
 

@@ -226,9 +226,16 @@ def test_what_has_passed_is_folded_in_and_what_failed_leaves_nothing(
     # And what the next one says comes behind it.
     second = Layer.on(group)
     second.device_ns[SECOND] = 1
+    second.objects[OTHER] = FACTS
+    second.numbers.add((OWNER, "2"))
+    second.manifests[SECOND, OWNER] = 3
     second.changes.numbers.append((OWNER, "2", OTHER))
     group.absorb(second)
     assert (group.device_n(DEVICE), group.device_n(SECOND)) == (8, 1)
+    assert (group.object(OBJECT), group.object(OTHER)) == (LATER, FACTS)
+    assert (group.manifested(DEVICE, OWNER), group.manifested(SECOND, OWNER)) == (12, 3)
+    assert group.number_taken(OWNER, "1"), "two in one group are given no number twice"
+    assert group.number_taken(OWNER, "2")
     assert [number for _, number, _ in group.changes.numbers] == ["1", "2"]
     assert group.case(CASE) == state
 
