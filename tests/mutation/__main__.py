@@ -21,9 +21,13 @@ PROTOCOL = (
     *("envelope", "bundle", "statements", "keys", "standing", "coverage", "case", "case_chain"),
     *("growing", "directory", "authority_rules", "access", "search", "manifest", "objects"),
     *("receipt", "ledger.mirror", "ledger.note", "ledger.quorum", "ledger.record"),
-    *("ledger.tiles", "ledger.tree", "ledger.witness", "login"),
+    *("ledger.tiles", "ledger.tree", "ledger.witness", "login", "words", "padding"),
+    *("naming", "onward", "retention"),
 )
-SERVER = ("gate", "judging", "tokens", "web.tokens", "web.callers")
+SERVER = (
+    *("gate", "judging", "jobs", "shapes", "releases", "looks", "parcels", "view", "rates"),
+    *("enrolment", "tokens", "web.tokens", "web.callers", "web.services"),
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -205,7 +205,9 @@ def _exchange(module: str, mutant: Mutant) -> None:
     """Put the code of the mutant into the function that everybody has already imported."""
     loaded = import_module(module)
     function = _function(vars(loaded), mutant.function)
-    function.__code__ = mutant.code
+    code, free = mutant.code, function.__code__.co_freevars
+    # A change that drops `super()` drops the cell of its class, too; the function keeps it.
+    function.__code__ = code if code.co_freevars else code.replace(co_freevars=free)
 
 
 def _function(names: Mapping[str, Any], path: str) -> FunctionType:

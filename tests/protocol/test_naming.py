@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from seefen.protocol import naming
 from seefen.protocol.encoding import encode
+from seefen.protocol.envelope import signing_message
 from seefen.protocol.errors import RefusedError, SeefenError, UntrustedError
 from seefen.protocol.naming import (
     LENGTH,
@@ -121,4 +122,79 @@ def test_halves_that_do_not_belong_together_are_no_name() -> None:
     for first, second in ((one, one), (one, bytes(LENGTH)), (one[:-1], two[:-1]), (b"", b"")):
         with pytest.raises(UntrustedError) as caught:
             join(first, second)
+        assert caught.value.rule == "half"
+
+
+def test_an_entry_says_whose_it_is_since_when_and_who_vouches() -> None:
+    signed = seal_name("  Ana  ", "o-4f2a", (AUDIT, CASE), device=b"d" * 16, key=KEY, at=7)
+    check_name(signed, AUDIT.net, KEY.public)
+    entry = name_in(signed)
+    assert (entry.net, entry.node, entry.officer) == (AUDIT.net, AUDIT.node, "o-4f2a")
+    assert (entry.device, entry.made_at) == (b"d" * 16, 7)
+    assert (entry.audit_gen, entry.case_gen) == (AUDIT.version, CASE.version)
+    halves = (
+        open_half(entry, AUDIT, _hex("audit_seed")),
+        open_half(entry, CASE, _hex("case_seed")),
+    )
+    assert join(*halves) == "Ana"
+
+
+@pytest.mark.parametrize(("letters", "passes"), [(120, True), (121, False)])
+def test_a_name_is_measured_in_bytes(letters: int, passes: bool) -> None:
+    name = "ш" * letters
+    if passes:
+        assert name_in(_sealed(name))
+        return
+    with pytest.raises(RefusedError) as caught:
+        _sealed(name)
+    assert caught.value.rule == "person-name"
+
+
+def test_attack_a_name_of_another_network_counts_nowhere_whoever_signed_it_here() -> None:
+    payload = encode(replace(ENTRY, net=bytes(32)))
+    signature = KEY.sign(signing_message("name", AUDIT.net, payload), power=False)
+    with pytest.raises(UntrustedError) as caught:
+        check_name(SignedName(payload, signature), AUDIT.net, KEY.public)
+    assert caught.value.rule == "net"
+
+
+def test_attack_a_half_of_an_earlier_mailbox_is_asked_for_by_its_own_number() -> None:
+    """Else a holder of the newest box would open, or fail, by whatever the entry claims."""
+    later = replace(AUDIT, version=AUDIT.version + 1)
+    for box in (later, replace(AUDIT, node="belgrade-ffp"), replace(AUDIT, box="alert")):
+        with pytest.raises(UntrustedError) as caught:
+            open_half(ENTRY, box, _hex("audit_seed"))
+        assert caught.value.rule == "half"
+
+
+def _plain(text: bytes, length: int) -> bytes:
+    return text.ljust(LENGTH - 1, b"\0") + bytes([length])
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        _plain(b"Ana", 0),
+        _plain(b"Ana", 2),
+        _plain(b"n" * (NAME_LIMIT + 1), NAME_LIMIT + 1),
+        _plain(b"Ana" + bytes(200) + b"x", 3),
+        _plain(b"Ana".ljust(LENGTH - 1, b"\0")[:-1] + b"x", 3),
+        _plain(b"\xff\xfe", 2),
+        _plain(b"Ana", 255),
+    ],
+    ids=["none", "cut", "too long", "more behind it", "at the end", "no text", "all of it"],
+)
+def test_attack_two_halves_that_make_no_name_are_shown_as_none(plain: bytes) -> None:
+    """Each of the two could send the other whatever he likes: it must not become a name."""
+    with pytest.raises(UntrustedError) as caught:
+        join(bytes(LENGTH), plain)
+    assert caught.value.rule == "half"
+
+
+def test_halves_of_another_length_are_none() -> None:
+    assert join(bytes(LENGTH), _plain(b"n" * NAME_LIMIT, NAME_LIMIT)) == "n" * NAME_LIMIT
+    short = b"Ana" + bytes(LENGTH - 5) + bytes([3])
+    for one, two in ((bytes(LENGTH - 1), short), (bytes(LENGTH + 1), b"\0" + short + b"\3")):
+        with pytest.raises(UntrustedError) as caught:
+            join(one, two)
         assert caught.value.rule == "half"

@@ -1,5 +1,6 @@
 """Passing on: the original is its author's, whole, and here by his leave, or it is not shown."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -188,3 +189,59 @@ def test_attack_19_a_thief_dates_back_what_he_passes_on() -> None:
             assert rule(check) == expected
         else:
             assert check().message == NOTE
+
+
+def test_attack_19_a_device_that_is_out_of_date_signs_nothing_that_is_passed_on(
+    passed: Passed,
+) -> None:
+    """Its place in the log is not embedded: by its own date it must have been in force."""
+    certificate = passed.network.directory.device(passed.away.device)
+    for created, expired in (
+        (certificate.starts - 1, True),
+        (certificate.starts, False),  # and then its date is not the one that was sealed
+        (certificate.expires - 1, False),
+        (certificate.expires, True),
+    ):
+        original = proof(passed, passed.away, NOTE, created_at=created)
+        check = partial(passed.checked, original=original, permissions=(), reader=AWAY)
+        assert (rule(check) == "expired") is expired
+    honest = passed.checked(permissions=(), reader=AWAY)
+    assert honest.created_at == header(passed.original.envelope).created_at
+    assert honest.conditions == ()
+
+
+def test_a_permission_that_is_worth_nothing_hides_no_other(passed: Passed) -> None:
+    """Whoever passes a message on could else spoil the leave of its author by another before it."""
+    good = passed.permission(decision="conditions", conditions="Not in court.")
+    for worthless in (
+        replace(passed.permission(), key=bytes(32)),
+        passed.permission(passed.home),
+        passed.permission(recipient="sarajevo-lab"),
+    ):
+        for permissions in ((worthless, good), (good, worthless)):
+            assert passed.checked(permissions=permissions).conditions == ("Not in court.",)
+
+
+def test_who_may_not_have_it_hears_why(passed: Passed) -> None:
+    for permissions, said in (
+        ((), f"{AWAY} has not let it go to {THIRD}"),
+        ((replace(passed.permission(), key=bytes(32)),), "a permission is not to be believed: "),
+    ):
+        with pytest.raises(SeefenError, match=said):
+            passed.checked(permissions=permissions)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_a_permission_ends_at_the_same_moment_wherever_its_reader_is(
+    passed: Passed, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = decision(passed.original, until="2026-09-21")
+    of, last = said.of, AT - AT % DAY + DAY - 1
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", zone)
+        time.tzset()
+        try:
+            assert [grants(said, of, THIRD, at) for at in (last, last + 1)] == [True, False]
+        finally:
+            patched.undo()
+            time.tzset()

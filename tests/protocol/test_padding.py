@@ -57,3 +57,21 @@ def test_a_longer_file_has_one_of_few_lengths() -> None:
 def test_another_padding_is_malformed(padded: bytes) -> None:
     with pytest.raises(MalformedError):
         unpad(padded)
+
+
+def test_attack_nothing_but_zeros_hides_in_the_padding() -> None:
+    """A byte there would be a channel past whoever reads what was sealed."""
+    good = pad(b"hello")
+    for value in set(range(1, 256)) - {0x80}:  # which would be the marker of a longer text
+        for place in (-1, -500):
+            bent = bytearray(good)
+            bent[place] = value
+            with pytest.raises(MalformedError):
+                unpad(bytes(bent))
+
+
+def test_padding_of_many_pieces_is_one_marker_and_zeros() -> None:
+    length = (1 << 26) + 1
+    count = padded_length(length) - length
+    assert count > 3 << 19  # more than a piece, and not whole ones
+    assert padding(length) == b"\x80".ljust(count, b"\0")

@@ -1,5 +1,6 @@
 """How long entries are kept, and which erasures a reader believes."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -57,9 +58,11 @@ def test_an_entry_that_says_something_else_is_no_erasure() -> None:
         replace(CORE, op="alter"),
         replace(CORE, outcome="role"),
         replace(CORE, device="00" * 16),
+        replace(CORE, case="00" * 16),
     ):
-        with pytest.raises(UntrustedError):
+        with pytest.raises(UntrustedError) as caught:
             check_erased(ERASED, core, 40, AT)
+        assert caught.value.rule == "retention"
 
 
 def test_attack_an_erasure_that_is_dated_later_than_it_was_entered_is_not() -> None:
@@ -96,3 +99,47 @@ def test_attack_a_core_of_no_calendar_is_no_core() -> None:
 def test_the_ends_of_what_can_be_said_are_times() -> None:
     assert kept_until(LATEST, 100) > LATEST
     assert cutoff(0, 100) < 0
+
+
+def test_the_last_second_for_which_an_entry_is_kept_is_this() -> None:
+    for at, years, last in (
+        (new_year(2025), 3, new_year(2029) - 1),
+        (new_year(2026) - 1, 3, new_year(2029) - 1),
+        (new_year(2026), 1, new_year(2028) - 1),
+        (new_year(2026), 0, new_year(2028) - 1),
+    ):
+        assert kept_until(at, years) == last
+
+
+def test_attack_an_erasure_in_the_last_second_of_a_year_takes_nothing_of_the_next() -> None:
+    erased = replace(ERASED, before=new_year(2024))
+    at = new_year(2027) * 1000
+    check_erased(erased, replace(CORE, at=at), 40, new_year(2027))
+    with pytest.raises(UntrustedError) as caught:
+        check_erased(erased, replace(CORE, at=at - 1), 40, new_year(2027))
+    assert caught.value.rule == "retention"
+
+
+def test_a_part_of_a_second_makes_no_entry_late() -> None:
+    late = replace(CORE, at=(AT + CLOCK_SLACK) * 1000 + 999)
+    check_erased(ERASED, late, 40, AT)
+    with pytest.raises(UntrustedError):
+        check_erased(ERASED, replace(late, at=late.at + 1), 40, AT)
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_attack_the_zone_of_a_machine_moves_no_end_of_a_year(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker and an auditor in two zones would else judge the same erasure in two ways."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", zone)
+        time.tzset()
+        try:
+            assert cutoff(new_year(2027) - 1, 3) == new_year(2023)
+            assert cutoff(new_year(2027), 3) == new_year(2024)
+            assert kept_until(new_year(2026) - 1, 3) == new_year(2029) - 1
+            assert kept_until(new_year(2026), 3) == new_year(2030) - 1
+        finally:
+            patched.undo()
+            time.tzset()

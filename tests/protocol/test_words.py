@@ -15,6 +15,7 @@ def test_the_words_are_the_first_bits_of_the_hash() -> None:
 
 def test_more_words_begin_with_the_same() -> None:
     assert fingerprint_words(b"x", WORDS, 12)[:6] == fingerprint_words(b"x", WORDS)
+    assert fingerprint_words(b"x", WORDS, 1) == fingerprint_words(b"x", WORDS)[:1]
     assert len(fingerprint_words(b"x", WORDS, 23)) == 23
 
 
