@@ -55,6 +55,7 @@ LEARNING = [
     *_both("keychain", "Keychain.learn", "Keychain.keep_case_key", "Keychain.open_cover"),
     *_both("engine", "Engine._keep_name"),
 ]
+DROPPING = [*_both("outbox", "Outbox.drop", "files.discard"), *_both("vault", "Vault.many")]
 RETAKING = _both("retaking", "_keep_page", "_judge", "_begin", "_judge_again", "_let_go", "_settle")
 MAKING_KEYS = [
     *_both("joining", "write_key_file"),
@@ -70,7 +71,10 @@ ADMITTED = [
     _point("joining", "_wait", "after"),
     _point("joining", "_joined", "before"),
 ]
-STEPS = (STORING, SENDING, READING, SEARCHING, LEARNING, RETAKING, MAKING_KEYS, JOINING, ADMITTED)
+STEPS = (
+    STORING, SENDING, READING, SEARCHING, LEARNING, DROPPING, RETAKING, MAKING_KEYS, JOINING,
+    ADMITTED,
+)  # fmt: skip
 EVERY = list(dict.fromkeys(point for points in STEPS for point in points))
 BY_NAME = {point.name: point for point in EVERY}
 OFTEN = ("Vault.change", "Vault.put_head", "Vault.add_entry", "Connection._exchange",
