@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from seefen.client import Client
 from seefen.client.cli import times
-from seefen.client.cli.views import alerts, duty, objects
+from seefen.client.cli.views import alerts, due, objects
 from seefen.client.engine import Engine
 from seefen.client.values import ObjectView
 from seefen.protocol.messages import SeizureAlert
@@ -68,7 +68,7 @@ async def test_all_agree_until_when_by_the_time_its_author_signed(
     assert [view.ref for view in belgrade.alerts.expired()] == [REF]
     assert skopje.alerts.expired() == []
     assert "EXPIRED" in printed(alerts.listed(belgrade.alerts.list()))
-    assert REF in printed(duty.expired(belgrade.alerts.expired()))
+    assert REF in printed(due.page(due.Due(expired=tuple(belgrade.alerts.expired()))))
     later(monkeypatch, 7 * 24 * HOUR)
     assert belgrade.alerts.expired() == []  # the list of alerts still has it
     assert seen(belgrade).expired

@@ -23,13 +23,18 @@ async def place(tmp_path: Path) -> AsyncIterator[Site]:
 
 async def pair(place: Site) -> tuple[Client, Client]:
     """Return two officers of Belgrade, and an alert of Skopje that both know."""
+    return (await trio(place))[1:]
+
+
+async def trio(place: Site) -> tuple[Client, Client, Client]:
+    """Return Skopje too, which sent it."""
     skopje, day = await place.client(SKOPJE), await place.client(BELGRADE)
     await skopje.channels.open(CHANNEL, [BELGRADE])
     await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
     night = await place.client(BELGRADE, nth=1)
     await skopje.alerts.send(alert(), CHANNEL)
     await until(lambda: day.alerts.list() and night.alerts.list(), day, night)
-    return day, night
+    return skopje, day, night
 
 
 async def test_what_is_open_goes_to_the_next_officer_who_takes_it(place: Site) -> None:
@@ -51,9 +56,28 @@ async def test_what_is_open_goes_to_the_next_officer_who_takes_it(place: Site) -
     newest = day.duty.handover.newest()
     assert newest is not None
     assert newest.taken_by == night.officer
-    assert [one.answer for one in newest.waiting] == ["taken"]  # as it stands now
+    assert newest.waiting == ()  # as `due` has it
+    assert [one.answer for one in newest.done] == ["taken"]
     with pytest.raises(OutOfTurnError, match=f"{night.officer} has taken it"):
         await day.duty.handover.take()
+
+
+async def test_what_it_calls_open_is_what_is_due(place: Site) -> None:
+    skopje, day, night = await trio(place)
+    own = await day.alerts.send(alert(), CHANNEL)
+    await day.duty.handover.give()
+    await night.alerts.answer(f"{CHANNEL}#1", "taken")
+    newer = await skopje.alerts.send(alert(), CHANNEL)
+    await until(night.duty.handover.waiting, night)
+    await until(lambda: night.requests.due() and night.alerts.unanswered(), night)
+    view = night.duty.handover.waiting()
+    assert view is not None
+    assert [due.ref for due in night.requests.due()] == [newer.ref]
+    assert view.waiting == ()
+    assert [one.ref for one in view.done] == [f"{CHANNEL}#1"]
+    assert [one.ref for one in view.owed] == [own.ref]
+    assert [one.ref for one in night.alerts.unanswered()] == [own.ref]
+    assert (view.since, view.unknown, view.more) == (1, 0, 0)
 
 
 async def test_what_nodes_owe_to_an_own_alert_goes_to_the_next_officer_too(place: Site) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from demo import case_a
-from seefen.client.cli.views import alerts, duty
+from seefen.client.cli.views import alerts, due
 from seefen.protocol.errors import RefusedError
 from tests.client.cli.test_paint import printed
 from tests.client.homes import Site, site
@@ -69,4 +69,4 @@ async def test_an_own_exercise_is_named_as_one_in_due_and_reach(place: Site) -> 
     (listed,) = [one for one in printed(alerts.listed(skopje.alerts.list())).splitlines()
                  if ALERT in one]  # fmt: skip
     assert "EXERCISE" in listed
-    assert f"{ALERT} (EXERCISE)" in printed(duty.expired(skopje.alerts.list()))
+    assert f"{ALERT} (EXERCISE)" in printed(due.page(due.Due(expired=tuple(skopje.alerts.list()))))

@@ -99,9 +99,12 @@ def test_attack_29_what_another_process_has_changed_is_forgotten(
     known.learn_manifest(DEVICE, OWNER, 9)
     with known.reading() as before, known.reading() as also:
         known.forget([CASE], [CASE])
-        assert before.outdated == also.outdated == {CASE}
+        for reader in (before, also):
+            assert not reader.has_now(CASE)
+            assert reader.has_now(OTHER)
+            assert not reader.has_all_now(OTHER), "another process may have changed it"
     with known.reading() as after:
-        assert after.outdated == set()
+        assert after.has_all_now(CASE)
     asked = Needs(
         frozenset((CASE, OTHER)),
         frozenset((DEVICE,)),
@@ -123,7 +126,7 @@ def test_who_stops_reading_is_told_nothing_more(known: Known) -> None:
     with pytest.raises(KeyError), known.reading() as reader:
         raise KeyError
     known.forget([CASE], [])
-    assert reader.outdated == set()
+    assert reader.has_all_now(CASE)
 
 
 @pytest.mark.parametrize("limit", [1, 2])
@@ -257,7 +260,8 @@ def test_attack_29_what_was_committed_is_known_at_once_and_whoever_reads_is_told
     new = heads(BEFORE + 2, 9000)
     with known.reading() as reader:
         known.absorb(group, new)
-        assert reader.outdated == {CASE}
+        assert [reader.has_now(one) for one in (CASE, OBJECT, SECOND)] == [False, False, True]
+        assert reader.has_all_now(SECOND)
     assert (known.heads, known.activity_size, known.at) == (new, BEFORE + 2, 9000)
     assert known.directory is group.directory
     assert (known.case(CASE), known.object(OBJECT), known.device_n(DEVICE)) == (state, LATER, 8)

@@ -24,6 +24,8 @@ class Bad:
         stall_every: Pieces after which one is kept for ``stall`` seconds: a lost packet.
         rate: Bytes a second; 0 for as many as go.
         down: Nobody listens.
+        swallow_up: All that goes to the broker is taken and carried no further, on any line.
+        swallow_down: What comes from it, likewise.
         fresh_only: Lines that were open before stay as they were.
     """
 
@@ -34,6 +36,8 @@ class Bad:
     stall: float = 0
     rate: int = 0
     down: bool = False
+    swallow_up: bool = False
+    swallow_down: bool = False
     fresh_only: bool = False
 
 
@@ -48,12 +52,17 @@ class FaultProxy:
     down: int = 0
     dribbling: int = 0
     _open: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
+    _near: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
     _silent: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
     _tasks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
-    def silence(self) -> None:
-        """Let the lines that are open swallow everything from now on; new ones are good."""
-        self._silent |= self._open
+    def silence(self, *, up: bool = True) -> None:
+        """Let the lines that are open swallow everything from now on; new ones are good.
+
+        Args:
+            up: Also what goes to the broker; else it arrives, and its answer does not.
+        """
+        self._silent |= self._open if up else self._open & self._near
 
     def cut(self) -> None:
         """Cut every open connection, in the middle of whatever it carries."""
@@ -79,9 +88,10 @@ class FaultProxy:
         far_reader, far_writer = await asyncio.open_connection(*self.target.rsplit(":", 1))
         both = {writer, far_writer}
         self._open |= both
+        self._near.add(writer)
         ways = [
-            asyncio.ensure_future(self._pump(reader, far_writer, up=True)),
-            asyncio.ensure_future(self._pump(far_reader, writer, up=False)),
+            asyncio.ensure_future(self._way(reader, far_writer, up=True)),
+            asyncio.ensure_future(self._way(far_reader, writer, up=False)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -93,13 +103,25 @@ class FaultProxy:
             for end in both:
                 end.transport.abort()
 
+    async def _way(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, up: bool
+    ) -> None:
+        with contextlib.suppress(OSError):
+            await self._pump(source, target, up=up)
+        if self._swallows(target, up=up):  # nor is it heard that the other end has gone
+            await asyncio.Event().wait()
+
+    def _swallows(self, target: asyncio.StreamWriter, *, up: bool) -> bool:
+        bad = self.bad
+        return target in self._silent or (bad.swallow_up if up else bad.swallow_down)
+
     async def _pump(
         self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, up: bool
     ) -> None:
         carried, pieces, first = 0, 0, self.bad
         while data := await source.read(1 if first.rate else CHUNK):
             bad = first if self.bad.fresh_only else self.bad
-            if target in self._silent:
+            if self._swallows(target, up=up):
                 continue
             pieces += 1
             if bad.rate:

@@ -59,7 +59,7 @@ def signed(client: Client, case: str, text: str, **changes: Any) -> bytes:
     state = client._casework.find(case)
     id_ = outbox.add_message(state.case, Note(message_id=new_id(), text=text))
     draft = next(draft for number, draft, _ in outbox.waiting() if number == id_)
-    outbox.drop(id_)
+    outbox.drop([id_])
     parcel = Parcel(engine)
     _add_object(engine, parcel, replace(draft, **changes), mark=False)
     return parcel.signed[0].envelope

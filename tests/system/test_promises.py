@@ -14,6 +14,7 @@ from demo.wiretap import search
 from seefen.client import Client
 from seefen.client.connection import Connection
 from seefen.client.views import rows
+from seefen.client.wire import Wire
 from seefen.protocol.errors import SeefenError, UntrustedError
 from seefen.protocol.frames import FeedFrom, Frame, Page, Push, Released
 from seefen.protocol.ledger.note import Checkpoint
@@ -77,13 +78,13 @@ async def test_attack_30_no_content_key_comes_before_its_entry(
             "SELECT content_key FROM object ORDER BY idx LIMIT 1"
         )
         heard: list[bytes] = []
-        listen = Connection._hand_out
+        listen = Wire._hand_out
 
-        def overhear(self: Connection, frame: Frame) -> None:
+        def overhear(self: Wire, frame: Frame) -> None:
             heard.append(frame.body)
             listen(self, frame)
 
-        monkeypatch.setattr(Connection, "_hand_out", overhear)
+        monkeypatch.setattr(Wire, "_hand_out", overhear)
         # All that a device may ask without an entry: both logs, feed, records, proofs.
         belgrade._engine.vault.put_number("cursor", 0)
         await belgrade.sync()

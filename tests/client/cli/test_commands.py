@@ -31,7 +31,7 @@ COMMANDS = (
     "audit person", "audit name", "audit acknowledge", "audit manifest", "breach",
     "status", "export",
     "items", "ref add", "house lay", "house show", "case forward",
-    "request permit",
+    "request permit", "queue list", "queue drop",
     "card", "nodes",
     "case break-glass", "case reason", "action-day open", "action-day tally", "action-day list",
     "action-day show", "action-day close", "codelist list", "codelist adopt",

@@ -27,7 +27,7 @@ from seefen.protocol.errors import (
         (RefusedError("short", rule="short"), 1, "parts of words"),
         (RefusedError("long", rule="long"), 1, "one or two words"),
         (RefusedError("as read", rule="mark"), 1, "? for a character"),
-        (StoppedError(), 130, "seefen status"),
+        (StoppedError(), 130, "seefen queue list"),
         (EndedError(), 2, "option"),
         (UntrustedError("no house", rule="no-house"), 1, "device list"),
         (RefusedError("U+202E", rule="hidden-character"), 1, "rename"),

@@ -1,6 +1,7 @@
 """The duty desk of a node that nobody has prepared, on open clients."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from seefen.client.cli import session
 from tests.client.cli.stage import Said, command
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, channel, until
+from tests.client.test_previews import photograph
+
+WHY = ("--purpose", "detection", "--basis", "pcc-see")
 
 
 @pytest.fixture
@@ -48,6 +52,66 @@ async def test_a_duty_desk_rings_its_own_devices_though_nobody_laid_a_paper(plac
     assert rung.code == 0, rung
     handed = await run(field, "watch", "hand-over", "--text", "Skopje calls back")
     assert handed.code == 0, handed
+
+
+async def test_what_is_due_is_one_document_with_each_section(place: Site) -> None:
+    skopje = await channel(place, BELGRADE)
+    belgrade = await place.client(BELGRADE)
+    empty = await run(belgrade, "due", "--json")
+    sections = {"waiting", "owed", "expired", "unanswered", "emergencies", "handovers"}
+    assert json.loads(empty.out) == {name: [] for name in sections}
+
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: belgrade.requests.due(), belgrade)
+    own = await belgrade.alerts.send(alert(), CHANNEL)
+    await belgrade.duty.handover.give(text="Tirana calls back")
+    said = await run(belgrade, "due", "--json")
+    shown = json.loads(said.out)
+    assert (said.code, said.err, set(shown)) == (0, "", sections)
+    assert [one["ref"] for one in shown["waiting"]] == [f"{CHANNEL}#1"]
+    assert [one["ref"] for one in shown["unanswered"]] == [own.ref]
+    assert [one["text"] for one in shown["handovers"]] == ["Tirana calls back"]
+    printed = (await run(belgrade, "due")).out
+    for part in (f"{CHANNEL}#1", f"Your alert {own.ref}", "Tirana calls back"):
+        assert part in printed
+
+
+async def test_who_takes_over_gets_one_document(place: Site) -> None:
+    skopje = await channel(place, BELGRADE)
+    day, night = await place.client(BELGRADE), await desk(place, BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await until(lambda: day.requests.due() and night.requests.due(), day, night)
+    await day.duty.handover.give(text="Tirana calls back")
+    await until(night.duty.handover.waiting, night)
+    said = await run(night, "watch", "take-over", "--json")
+    assert (said.code, said.err) == (0, "")
+    taken = json.loads(said.out)
+    assert set(taken) == {"sent", "taken"}
+    assert taken["sent"]["ref"].startswith("house#")
+    due = json.loads((await run(night, "due", "--json")).out)
+    (view,) = taken["taken"]
+    assert [one["ref"] for one in view["waiting"]] == [one["ref"] for one in due["waiting"]]
+    assert view["taken_by"] == night.officer
+
+
+async def test_a_preview_is_no_file_of_its_own(place: Site, tmp_path: Path) -> None:
+    skopje, belgrade = await channel(place, BELGRADE), await place.client(BELGRADE)
+    picture = photograph(tmp_path / "wheel.jpg")
+    words = ("--where", "Merdare, in", "--carrying", "1 rifle", "--photo", picture)
+    sent = await run(skopje, "alert", "send", *words)
+    assert "files 1/1" in sent.out
+    await until(lambda: len(belgrade.cases.show(CHANNEL).objects) == 3, belgrade)
+    listed = (await run(belgrade, "channel", "list")).out.splitlines()[1].split()
+    assert listed[:3] == [CHANNEL, SKOPJE, "1"], "one alert, and not three"
+    shown = await run(belgrade, "alert", "show", f"{CHANNEL}#1", *WHY)
+    assert "preview, made small, ahead of its photograph: #2" in shown.out
+    assert [line for line in shown.out.splitlines() if line.startswith("  #")] == [
+        line for line in shown.out.splitlines() if line.startswith("  #3")
+    ]
+    got = await run(belgrade, "file", "get", f"{CHANNEL}#1", "-o", tmp_path / "got", *WHY)
+    assert "1 files." in got.out
+    export = json.loads((await run(belgrade, "--json", "export", CHANNEL)).out)
+    assert [one["ref"] for one in export["covers"]] == [f"{CHANNEL}#3"]
 
 
 async def test_what_a_node_loses_with_its_last_admin_is_said_also_with_yes(place: Site) -> None:

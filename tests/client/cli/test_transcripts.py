@@ -293,7 +293,7 @@ def test_what_cannot_be_sent_is_queued_and_leaves_later(network: Stage) -> None:
         assert said.code == 3
         assert "Queued" in said.out
         assert "1 queued" in network.ok(SKOPJE, "status")
-        assert "1 queued: they leave" in network.ok(SKOPJE, "alert", "list")
+        assert "1 queued, NOT acknowledged" in network.ok(SKOPJE, "alert", "list")
     finally:
         network.wait(network.broker.start())
     eventually(lambda: network.ok(BELGRADE, "alert", "list"), "1 rifle")

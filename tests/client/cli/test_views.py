@@ -18,6 +18,7 @@ from seefen.client.cli.views import (
     audits,
     cases,
     devices,
+    due,
     duty,
     inquiries,
     joining,
@@ -96,7 +97,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda rows: alerts.reached(rows[0].node, rows), tuple[values.Reach, ...]),
     (cases.opened, values.CaseView),
     (cases.case_list, tuple[values.CaseView, ...]),
-    (cases.channel_list, tuple[values.CaseView, ...]),
+    (lambda views: cases.channel_list(views, {}), tuple[values.CaseView, ...]),
     (cases.whole, values.CaseView),
     (lambda view: cases.added(view, view.members), values.CaseView),
     (lambda view: cases.removed(view, view.members), values.CaseView),
@@ -105,7 +106,7 @@ VIEWS: list[tuple[Callable[[Any], Any], Any]] = [
     (lambda value: sent.sent(dataclasses.replace(value, problem=None)), values.Sent),
     (lambda value: sent.sent(dataclasses.replace(value, problem=None, queued=False)), values.Sent),
     (duty.on_watch, tuple[values.WatchView, ...]),
-    (duty.due, tuple[values.DueView, ...]),
+    (due.page, due.Due),
     (lambda result: duty.checked(result.key, result), values.CheckResult),
     (duty.found, values.Found),
     (duty.event, values.Event),
@@ -155,8 +156,8 @@ def test_nothing_is_read_as_markup() -> None:
         (alerts.listed([]), "seefen tail"),
         (cases.case_list([]), "seefen case open"),
         (cases.case_list([], lead=False), "A lead of your node opens one"),
-        (cases.channel_list([]), "seefen channel open"),
-        (duty.due([]), "seefen alert list"),
+        (cases.channel_list([], {}), "seefen channel open"),
+        (due.page(due.Due()), "seefen alert list"),
         (duty.on_watch([]), "seefen watch on"),
         (devices.listed([]), "seefen officer add"),
         (inquiries.page(one(findings.AuditPage, rows=(), own=False)), "seefen audit"),
@@ -305,7 +306,7 @@ def test_who_is_left_out_stands_on_every_screen() -> None:
     views = (
         cases.whole(left),
         cases.case_list([left]),
-        cases.channel_list([left]),
+        cases.channel_list([left], {}),
         cases.opened(left),
         cases.added(left, ["a"]),
         cases.removed(left, ["a"]),
@@ -318,10 +319,11 @@ def test_who_is_left_out_stands_on_every_screen() -> None:
 def test_what_was_sent() -> None:
     done = values.Sent("seefen-border#1", False, None, 3100, index=7, recorded_at=NOW)
     assert "seefen-border#1  3.1 KB recorded" in printed(sent.sent(done))
-    assert "Queued (3.1 KB)" in printed(sent.sent(dataclasses.replace(done, ref=None, queued=True)))
+    queued = dataclasses.replace(done, ref=None, queued=True)
+    assert "Queued, NOT acknowledged (3.1 KB)" in printed(sent.sent(queued))
     waits = dataclasses.replace(done, ref=None, queued=True, problem="no")
     assert "Not sent: no" in printed(sent.sent(waits, online=True))
-    assert "Queued (3.1 KB): no. It leaves by itself" in printed(sent.sent(waits))
+    assert "Queued, NOT acknowledged (3.1 KB): no. It leaves by itself" in printed(sent.sent(waits))
     photos = (done, dataclasses.replace(done, ref=None, queued=True))
     assert "files 1/2, 6.2 KB" in printed(sent.sent(dataclasses.replace(done, files=photos)))
 
@@ -353,13 +355,13 @@ def test_what_is_due_and_overdue() -> None:
         one(values.DueView, due_at=later, used=62, waits_for_us=False),
         one(values.DueView, due_at=None, used=0, waits_for_us=False),
     ]  # fmt: skip
-    shown = printed(duty.due(rows))
+    shown = printed(due.page(due.Due(tuple(rows[:2]), tuple(rows[2:]))))
     ours, _, theirs = shown.partition("Others owe your node")
     for part in ("Waits for your node", "in 6 d 18 h", "overdue 2 h", "taken by o-77aa"):
         assert part in ours
     for part in ("(62 %)", "not there yet"):
         assert part in theirs
-    assert "Nothing waits for you." in printed(duty.due(rows[2:]))
+    assert "Nothing waits for you." in printed(due.page(due.Due(owed=tuple(rows[2:]))))
 
 
 def test_a_revoked_device_and_this_one() -> None:

@@ -17,6 +17,7 @@ from seefen.client.cli.views import (
     alerts,
     cards,
     codelists,
+    due,
     duty,
     emergencies,
     handover,
@@ -188,13 +189,15 @@ def test_what_steers_is_not_called_unevaluated() -> None:
 
 def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> None:
     view = one(
-        HandoverView, by="o-7f31", officer="o-22bb", waiting=(OBJECT,), owed=(), unknown=2, more=1,
+        HandoverView, by="o-7f31", officer="o-22bb", waiting=(OBJECT,), owed=(), done=(OBJECT,),
+        since=4, unknown=2, more=1,
         queued=3, drafts=0, text="Tirana calls back", taken_by="", ref="house#7",
     )  # fmt: skip
     shown = printed(handover.shown(view))
     for part in (
         "handed over by o-7f31 to o-22bb", "Tirana calls back", "seefen-border#1",
-        "3 queued and 0 drafts on the machine of o-7f31", "2 in cases that", "1 more",
+        "3 queued and 0 drafts on the machine of o-7f31 then", "2 in cases that", "1 more",
+        "Not open any more:", "4 came since: seefen due",
         "seefen watch take-over",
     ):  # fmt: skip
         assert part in shown
@@ -243,17 +246,17 @@ def test_an_emergency_and_its_reason() -> None:
 
 
 def test_what_is_due_stands_in_two_lines_each_on_an_ordinary_terminal() -> None:
-    due = values.DueView(
+    open_ = values.DueView(
         ref="SF-2026-BLG-00001#114", case="SF-2026-BLG-00001", what="SeizureAlert",
         sender="skopje-border", node="belgrade-ffp", waits_for_us=True,
         due_at=int(times.now().timestamp()) + 300_000, used=12, urgency="NORMAL", ours="free",
         officer="", subject="12 pistols, 340 rounds, Tabanovce / Preševo, preliminary",
         handling="H2",
     )  # fmt: skip
-    rows = [due, dataclasses.replace(due, ref="a#1", what="Recall", subject="recalled")]
-    shown = printed(duty.due(rows), 98).splitlines()
+    rows = (open_, dataclasses.replace(open_, ref="a#1", what="Recall", subject="recalled"))
+    shown = printed(due.page(due.Due(rows)), 98).splitlines()
     assert len(shown) == 2 + 2 * len(rows) + 1
-    assert f"  {due.subject} · H2, ask before sharing" in shown
+    assert f"  {open_.subject} · H2, ask before sharing" in shown
     head, first, second = shown[1], shown[2], shown[4]
     for column, value in (("FROM", "skopje-border"), ("WHO HAS IT", "free")):
         assert head.index(column) == first.index(value) == second.index(value)

@@ -55,6 +55,7 @@ LEARNING = [
     *_both("keychain", "Keychain.learn", "Keychain.keep_case_key", "Keychain.open_cover"),
     *_both("engine", "Engine._keep_name"),
 ]
+DROPPING = [*_both("outbox", "Outbox.drop", "files.discard"), *_both("vault", "Vault.many")]
 RETAKING = _both("retaking", "_keep_page", "_judge", "_begin", "_judge_again", "_let_go", "_settle")
 COMING_LATE = [
     *_both("engine", "keep_place", "Engine._take_page"),
@@ -75,7 +76,7 @@ ADMITTED = [
     _point("joining", "_joined", "before"),
 ]
 STEPS = (
-    *(STORING, SENDING, READING, SEARCHING, LEARNING, RETAKING, COMING_LATE),
+    *(STORING, SENDING, READING, SEARCHING, LEARNING, DROPPING, RETAKING, COMING_LATE),
     *(MAKING_KEYS, JOINING, ADMITTED),
 )
 EVERY = list(dict.fromkeys(point for points in STEPS for point in points))

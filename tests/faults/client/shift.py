@@ -21,12 +21,16 @@ def seizure() -> SeizureAlert:
 
 
 async def work(order: dict[str, Any]) -> None:
-    """Do one thing that an order names: ``join``, ``sync``, ``shift`` or ``search``."""
+    """Do one thing that an order names: ``join``, ``sync``, ``shift``, ``search`` or ``drop``."""
     home = Path(order["home"])
     if order["task"] == "join":
         await joining.join(
             Path(order["invite"]), home, PASSPHRASE, _unheard, memory_kib=CHEAP, patience_s=PATIENCE
         )
+        return
+    if order["task"] == "drop":
+        async with Client.open(home, PASSPHRASE, patience=0) as client:
+            await client.queue.drop(order["id"])
         return
     async with Client.open(home, PASSPHRASE) as client:
         if order["task"] == "shift":

@@ -4,6 +4,7 @@ A commit that is only written (``Vault.soon``) outlives a kill and not this. The
 at each commit that is synced; a copy that is put back is the disk as a power cut leaves it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ class Disk:
         self.spoke: dict[str, bytes] = {}
         self.asked: list[str] = []
         self._said: list[bytes] = []
-        self._newest: dict[str, bytes] = {}
+        self.newest: dict[str, bytes] = {}
         self._vault: Any = client._engine.vault
         connection: Any = client._engine.connection
         self._cut = cut
@@ -51,7 +52,7 @@ class Disk:
     def _committed(self, *about: Any) -> int:
         result: int = self._grown(*about)
         if self._vault.synced:
-            self._newest = {file.name: file.read_bytes() for file in self._files()}
+            self.newest = {file.name: file.read_bytes() for file in self._files()}
         return result
 
     async def _ask(self, verb: str, body: bytes) -> Any:
@@ -61,7 +62,7 @@ class Disk:
             assert on_disk, f"{verb} left before what it says was on the disk"
             self._said.append(pending)
             self.asked.append(verb)
-            self.spoke = self._newest
+            self.spoke = self.newest
             if self._cut:
                 raise UnreachableError("the power is off")
         return await self._exchange(verb, body)
@@ -70,7 +71,7 @@ class Disk:
         """Leave on the disk what was synced in the end, or when the client last spoke."""
         for file in self._files():
             file.unlink()
-        for name, data in (self.spoke if spoke else self._newest).items():
+        for name, data in (self.spoke if spoke else self.newest).items():
             (self.home / name).write_bytes(data)
 
     def _files(self) -> list[Path]:
@@ -158,10 +159,18 @@ async def test_an_alert_that_was_shown_and_not_synced_comes_again(place: Site) -
     # It is shown before it is synced. Its entry stands in the log, and nobody was told yet.
     skopje, belgrade = await both(place)
     disk = Disk(belgrade, cut=True)
+
+    async def cut_when_shown() -> bool:
+        await opened(belgrade)
+        disk.spoke = disk.newest
+        return belgrade._engine.vault.synced
+
+    showing = asyncio.create_task(cut_when_shown())
     await skopje.alerts.send(alert(), CHANNEL)
-    await opened(belgrade)
-    assert not belgrade._engine.vault.synced
+    assert await showing is False
+    left = disk.spoke
     await place.open.aclose()
-    disk.put_back(spoke=False)
+    disk.spoke = left
+    disk.put_back(spoke=True)
     await stands_once(place, BELGRADE)
     note("client", "power cut after an alert was shown, before it was synced", count=1, held="I1")

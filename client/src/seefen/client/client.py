@@ -40,6 +40,7 @@ from seefen.client.outbox import Outbox
 from seefen.client.pairs import Pairs
 from seefen.client.presetting import Presetting
 from seefen.client.pushes import Pushes
+from seefen.client.queueing import Queue
 from seefen.client.reading import Reader
 from seefen.client.requests import Requests
 from seefen.client.ringing import Ringing
@@ -72,6 +73,7 @@ class Client:
         self._reader = Reader(engine, self._sender)
         self._messaging = Messaging(engine, self._outbox, self._casework)
         self.journal, self._online = self._reader.journal, False
+        self.queue = Queue(engine, self._outbox, self._sender)
         self.watch = Watch(engine, self._reader, self._casework)
         self.house = House(engine, self._casework, self._messaging, self._reader)
         self.presets = Presetting(engine, self.house, self.find)
@@ -112,7 +114,8 @@ class Client:
         """Open the device in ``home``; it is closed at the end of the block.
 
         ``secret`` is the passphrase, or keys that :func:`seefen.client.keeping.ask` handed out.
-        After ``patience`` seconds without any answer of the broker the vault opens without it.
+        After ``patience`` seconds without any answer of the broker the vault opens without it; with
+        0 the broker is asked nothing, and nothing leaves.
 
         Raises:
             RefusedError: rule ``no-device``, ``passphrase``, ``vault-busy``, ``not-joined``.
@@ -320,7 +323,7 @@ class Client:
 
     def queued(self) -> list[Sent]:
         """Return what waits in the outbox, with the last problem of each."""
-        return listings.queued(self._outbox)
+        return self.queue.sent()
 
     def draft(self, name: str) -> bytes | None:
         """Return what was kept of a form that was not sent."""
@@ -346,6 +349,8 @@ class Client:
         self._reader.clean()
         self._pushes.start()
         self.duty.assigning.start()
+        if patience == 0:
+            return
         # Whatever the broker shows or refuses: what is in the vault can be read.
         with contextlib.suppress(SeefenError):
             await connection.patience.glance(self._sync(), patience)
@@ -373,9 +378,6 @@ class Client:
                     more = await self._reader.acks.owed()
                     await self.journal.owed()
 
-    def _remind(self) -> None:
-        self._pushes.remind(listings.reminders(self.requests, self.watch))
-
     async def _keep_connected(self) -> None:
         tries, synced = 0, time.monotonic()
         while True:
@@ -394,4 +396,4 @@ class Client:
             # A push that was lost, a log that grew old: nothing waits longer than this.
             synced = time.monotonic()
             with contextlib.suppress(SeefenError):
-                self._remind()
+                self._pushes.remind(listings.reminders(self.requests, self.watch))

@@ -5,15 +5,14 @@ other; each token is bound to a key that lives in this process only.
 """
 
 import asyncio
-import contextlib
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 import aiohttp
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from seefen.client.address import Address, tls_context
@@ -33,9 +32,9 @@ from seefen.client.answers import (
 )
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.lines import Keep, Lines, Load, Run
-from seefen.client.patience import Patience
+from seefen.client.patience import SILENCE, Patience
+from seefen.client.wire import GOODBYE, SLOWEST, Socket, Wires
 from seefen.protocol.encoding import decode, encode
-from seefen.protocol.errors import MalformedError
 from seefen.protocol.frames import Frame, Problem, Renew
 from seefen.protocol.login import jkt, make_assertion, make_proof
 from seefen.protocol.suite import PlainKey
@@ -51,7 +50,6 @@ __all__ = [
 
 FRAME_LIMIT: Final = 60_000  # bytes of a frame the broker takes; more goes by HTTP
 TIMEOUT: Final = 30  # seconds for an answer on the socket
-REVOKED: Final = 4403  # close code of the socket: docs/spec/api.md
 REPEATABLE: Final = ("GET", "PUT")  # a second time changes nothing
 RENEW_BEFORE: Final = 120  # seconds before the end of a token
 
@@ -71,19 +69,17 @@ class Connection:
         self._token = ""
         self._token_ends = 0.0
         self._nonce = ""
-        self._socket: ClientConnection | None = None
-        self._reader: asyncio.Task[None] | None = None
-        self._answers: dict[int, asyncio.Future[Frame]] = {}
-        self._next = 0
         self.patience = Patience()
-        self._opening = asyncio.Lock()  # or two questions at the start open two sockets
         self.pushed: Callable[[Frame], None] = lambda _: None
         self.closed: Callable[[str], None] = lambda _: None
+        self._wires = Wires(self._connect, self._connect_anew)
+        self._wires.pushed = lambda frame: self.pushed(frame)
+        self._wires.closed = self._ended
 
     @property
     def is_open(self) -> bool:
         """Whether the socket is up."""
-        return self._socket is not None
+        return self._wires.current is not None
 
     def session(self) -> bytes:
         """Return token and proof key, so that the device's next process need not log in.
@@ -107,12 +103,23 @@ class Connection:
             UnreachableError: The broker is not there.
             LoginError, UntrustedError: It does not let this device in.
         """
-        async with self._opening:
-            if self._socket is None:
-                self._socket = await self._connect()
-                self._reader = asyncio.create_task(self._read(self._socket))
+        await self._wires.open()
 
-    async def _connect(self) -> ClientConnection:
+    def _ended(self, reason: str) -> None:
+        if reason == CUT_OFF:
+            self._token_ends = 0.0
+        self.closed(reason)
+
+    async def _connect_anew(self) -> Socket:
+        # What HTTP keeps open went the same way as the silent wire.
+        kept, self._http = self._http, None
+        try:
+            return await self._connect()
+        finally:
+            if kept is not None:
+                await kept.close()
+
+    async def _connect(self) -> Socket:
         try:
             return await self._upgrade()
         except LoginError:
@@ -122,22 +129,25 @@ class Connection:
             self._token_ends = 0.0
             return await self._upgrade()
 
-    async def _upgrade(self) -> ClientConnection:
+    async def _upgrade(self) -> Socket:
         token = await self._fresh_token()
         await self._send("GET", f"{self._address.url}/v1/nonce", {}, None, None)
         url = self._socket_url
         headers = {"Authorization": f"DPoP {token}", "DPoP": self._proof("GET", url, token)}
         try:
-            return await connect(
+            socket = await connect(
                 url.replace("https://", "wss://", 1),
+                create_connection=Socket,
                 ssl=self._tls,
                 additional_headers=headers,
                 user_agent_header=None,
                 compression=None,
                 max_size=ANSWER_LIMIT,
                 open_timeout=TIMEOUT,
+                close_timeout=GOODBYE,
                 proxy=None,
             )
+            return cast("Socket", socket)
         except InvalidStatus as refused:
             raise_problem(refused.response.status_code, bytes(refused.response.body))
             raise UnreachableError("the broker does not answer", rule="broker") from None
@@ -148,13 +158,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close socket and HTTP."""
-        if self._reader is not None:
-            self._reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._reader
-        if self._socket is not None:
-            await self._socket.close()
-            self._socket = None
+        await self._wires.close()
         await self._close_http()
 
     async def _close_http(self) -> None:
@@ -182,21 +186,13 @@ class Connection:
         return decode_answer(await self.http("POST", path, body=encode(body)), answer)
 
     async def _exchange(self, verb: str, body: bytes) -> Frame:
-        socket = self._socket
-        if socket is None:
-            raise UnreachableError("the broker does not answer", rule="broker")
-        self._next += 1
-        number = self._next
-        future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
-        self._answers[number] = future
         try:
             async with asyncio.timeout(TIMEOUT):
-                await socket.send(encode(Frame(number, verb, body)))
-                frame = await future
+                frame = await self._wires.ask(verb, body)
         except TimeoutError as err:
             # Lines that are open at this end only say nothing for ever: the next question
             # opens others, and not at once, or whoever waited waits again.
-            socket.transport.abort()
+            self._wires.give_up()
             await self._close_http()
             self.patience.given_up(err)
             raise UnreachableError(
@@ -204,8 +200,6 @@ class Connection:
             ) from None
         except (ConnectionClosed, OSError) as err:
             raise no_answer(err) from None
-        finally:
-            self._answers.pop(number, None)
         if frame.verb == "problem":
             problem = decode(frame.body, Problem)
             raise problem_error(problem.status, problem.rule, problem.title)
@@ -301,8 +295,10 @@ class Connection:
         self.patience.check()
         if self._http is None:
             connector = aiohttp.TCPConnector(ssl=self._tls, limit=8)
-            timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
-            self._http = aiohttp.ClientSession(connector=connector, timeout=timeout)
+            self._http = aiohttp.ClientSession(connector=connector)
+        # A line that was kept open may be dead by now, and a long question takes its time.
+        silence = SILENCE + len(body or b"") / SLOWEST
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence)
         try:
             async with self._http.request(
                 method,
@@ -311,6 +307,7 @@ class Connection:
                 data=body,
                 json=json,
                 allow_redirects=False,
+                timeout=timeout,
                 middlewares=(once,) if "DPoP" in headers else (),
             ) as response:
                 self._nonce = response.headers.get("DPoP-Nonce", self._nonce)
@@ -360,41 +357,18 @@ class Connection:
 
     async def _renew(self) -> None:
         """Give the socket a new token before the old one ends; what is asked goes on."""
-        async with self._opening:
+        async with self._wires.opening:
             if time.monotonic() <= self._token_ends - RENEW_BEFORE:
                 return  # another question has done it meanwhile
             token = await self._fresh_token()
             renew = Renew(token, self._proof("GET", self._socket_url, token))
+            wire = self._wires.current
+        try:
             await self._exchange("renew", encode(renew))
+        except UnreachableError:
+            if self._wires.current in (None, wire):
+                raise  # else another took its place, and was opened with the new token
 
     @property
     def _socket_url(self) -> str:
         return f"{self._address.url}/v1/socket"
-
-    # --- reading ----------------------------------------------------------------
-
-    async def _read(self, socket: ClientConnection) -> None:
-        reason = "the connection was closed"
-        try:
-            async for data in socket:
-                if isinstance(data, str):
-                    continue
-                self._hand_out(decode(data, Frame, limit=ANSWER_LIMIT))
-        except (ConnectionClosed, MalformedError) as err:  # the first one speaks in codes
-            reason = str(err) if isinstance(err, MalformedError) else reason
-        if socket.close_code == REVOKED:
-            reason = CUT_OFF
-            self._token_ends = 0.0
-        self._socket = None
-        for future in self._answers.values():
-            if not future.done():
-                future.set_exception(ConnectionResetError(reason))
-        self.closed(reason)
-
-    def _hand_out(self, frame: Frame) -> None:
-        if frame.id == 0:
-            self.pushed(frame)
-            return
-        future = self._answers.get(frame.id)
-        if future is not None and not future.done():
-            future.set_result(frame)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias, cast
 from msgspec import Meta, Struct, to_builtins
 from msgspec import json as msgspec_json
 
+from seefen.client import previews
 from seefen.client.casework import Casework
 from seefen.client.connection import LoginError, UnreachableError
 from seefen.client.engine import Engine
@@ -166,6 +167,8 @@ class Exporting:
             if gone is not None:
                 left.append(gone)
                 continue
+            if row.statement.file and previews.is_one(row.opened_cover):
+                continue  # an export goes by the photograph
             opened_or_why = await self._opened(row, accept=accept)
             if isinstance(opened_or_why, str):
                 exercise = self._is_exercise(row)

@@ -250,17 +250,20 @@ class Alerts:
         *,
         original: bool = False,
         matters_s: int = 0,
+        form: str = "",
     ) -> Sent:
         """Send an alert first and small; photographs follow.
 
         Args:
             matters_s: Seconds from now after which nobody is asked about it any more; 0: never.
+            form: Under which name it was kept half-filled: that is gone once it waits to leave.
         """
         state = self._casework.find(channel, "channel")
         expires = self._messaging.moment(matters_s)
         return await self._messaging.send(
-            state, alert, tuple(photos), original=original, progress=progress, expires=expires
-        )
+            state, alert, tuple(photos), original=original, progress=progress, expires=expires,
+            form=form,
+        )  # fmt: skip
 
     def list(self) -> list[ObjectView]:
         """Return all alerts this device knows, the newest first."""

@@ -26,10 +26,14 @@ Views: TypeAlias = tuple[ObjectView, ...]
 
 @dataclass(frozen=True, slots=True)
 class HandoverView:
-    """A hand-over as the next officer sees it; what is open is shown as it stands now.
+    """A hand-over as the next officer sees it: what is open is what is due now.
 
     Attributes:
         officer: Whom it is for, or empty.
+        waiting: What waits for the own node still.
+        owed: What others owe it still.
+        done: What was open then, and is not any more.
+        since: How much is open that came later.
         unknown: How many references this device has nothing of.
         taken_by: Who took it, or empty.
         taken_at: When, in Unix seconds, or 0.
@@ -41,6 +45,8 @@ class HandoverView:
     officer: str
     waiting: Views
     owed: Views
+    done: Views
+    since: int
     unknown: int
     more: int
     queued: int
@@ -84,17 +90,13 @@ class HandingOver:
         officers = {one.officer for one in engine.directory.devices(engine.node)}
         if officer and officer not in officers:
             raise RefusedError(f"your node has no officer {officer}", rule="unknown-device")
-        open_ = self._requests.due()
-        waiting = [due.ref for due in open_ if due.waits_for_us]
-        owed = [due.ref for due in open_ if not due.waits_for_us]
-        # What a node owes to an alert has no clock; whoever comes next asks there all the same.
-        owed += [one.ref for one in self._messaging.unanswered()]
+        waiting, owed = self._open()
         drafts = engine.vault.one("SELECT count(*) FROM setting WHERE name GLOB 'form/*'")
         message = Handover(
             officer=officer,
             waiting=self._objects(waiting),
             owed=self._objects(owed),
-            more=sum(max(0, len(set(refs)) - MOST) for refs in (waiting, owed)),
+            more=sum(max(0, len(refs) - MOST) for refs in (waiting, owed)),
             queued=queued,
             drafts=drafts[0] if drafts else 0,
             text=text,
@@ -176,10 +178,20 @@ class HandingOver:
         answer = Answer(answer="taken", of=said.object, handling="H2")
         return await self._house.say(answer, reply_to=said.object)
 
+    def _open(self) -> tuple[list[str], list[str]]:
+        """Return what waits for the own node now, and what others owe it, as ``due`` shows it.
+
+        One that is owed by seven nodes is one reference.
+        """
+        open_ = self._requests.due()
+        waiting = [due.ref for due in open_ if due.waits_for_us]
+        owed = [due.ref for due in open_ if not due.waits_for_us]
+        # What a node owes to an alert has no clock; whoever comes next asks there all the same.
+        owed += [one.ref for one in self._messaging.unanswered()]
+        return list(dict.fromkeys(waiting)), list(dict.fromkeys(owed))
+
     def _objects(self, refs: Sequence[str]) -> tuple[bytes, ...]:
-        # One that is owed by seven nodes is one reference.
-        once = list(dict.fromkeys(refs))[:MOST]
-        return tuple(row_of(self._engine, *self._find(ref)).object for ref in once)
+        return tuple(row_of(self._engine, *self._find(ref)).object for ref in refs[:MOST])
 
     @property
     def _officer(self) -> str:
@@ -193,16 +205,21 @@ class HandingOver:
 
     def _view(self, said: Said[Handover]) -> HandoverView:
         message = said.message
-        waiting, owed = self._known(message.waiting), self._known(message.owed)
+        known = self._known(message.waiting), self._known(message.owed)
+        named = {one.ref: one for views in known for one in views}
+        waiting, owed = self._open()
+        still = {*waiting, *owed}
         taken_by, taken_at = self._taken(said)
         return HandoverView(
             ref=said.ref,
             by=said.officer,
             at=said.at,
             officer=message.officer,
-            waiting=waiting,
-            owed=owed,
-            unknown=len(message.waiting) + len(message.owed) - len(waiting) - len(owed),
+            waiting=tuple(named[ref] for ref in waiting if ref in named),
+            owed=tuple(named[ref] for ref in owed if ref in named),
+            done=tuple(one for ref, one in named.items() if ref not in still),
+            since=0 if message.more else len(still - named.keys()),
+            unknown=len(message.waiting) + len(message.owed) - sum(map(len, known)),
             more=message.more,
             queued=message.queued,
             drafts=message.drafts,

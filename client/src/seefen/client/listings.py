@@ -1,12 +1,11 @@
-"""What a device lists of itself: the nodes it knows, what waits in its queue, what is late."""
+"""What a device lists of itself: the nodes it knows, and what is late."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from seefen.client.engine import Engine
-from seefen.client.outbox import Outbox
 from seefen.client.requests import Requests
-from seefen.client.values import NodeView, Sent
+from seefen.client.values import NodeView
 from seefen.client.watching import Watch
 
 _REMINDERS: Final = {
@@ -28,19 +27,6 @@ def nodes(engine: Engine) -> list[NodeView]:
         )
         for name in directory.nodes()
     ]
-
-
-def queued(outbox: Outbox) -> list[Sent]:
-    """Return what waits in the outbox, with the last problem of each."""
-    drafts = [
-        Sent(None, queued=True, problem=problem, size=draft.body_size)
-        for _, draft, problem in outbox.waiting()
-    ]
-    to_seal = [
-        Sent(None, queued=True, problem=f"{path.name} is not sealed yet", size=0)
-        for path in outbox.attached()
-    ]
-    return drafts + to_seal
 
 
 def reminders(requests: Requests, watch: Watch) -> Iterator[tuple[str, str]]:

@@ -6,9 +6,9 @@ from typing import Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from seefen.client import describing, originals
+from seefen.client import describing, originals, previews
 from seefen.client.casework import Casework
-from seefen.client.drafts import Attached
+from seefen.client.drafts import Attached, Draft
 from seefen.client.dues import expired
 from seefen.client.engine import Engine
 from seefen.client.outbox import Outbox, Progress
@@ -25,7 +25,15 @@ from seefen.client.views import (
 )
 from seefen.protocol.case import CaseState
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import TABLES, Message, Note, Paper, SeizureAlert, saying
+from seefen.protocol.messages import (
+    TABLES,
+    Message,
+    Note,
+    Paper,
+    SeizureAlert,
+    decode_cover,
+    saying,
+)
 
 M = TypeVar("M", bound=Message)
 TOLD: Final = 2 * 86_400  # seconds in which an own alert without an answer stands in `due`
@@ -81,6 +89,7 @@ class Messaging:
         original: bool = False,
         progress: Progress = silent,
         expires: int = 0,
+        form: str = "",
     ) -> Sent:
         """Send a message first and small; its files follow as objects of their own.
 
@@ -89,6 +98,7 @@ class Messaging:
 
         Args:
             expires: Until when it matters, in Unix seconds; 0: always.
+            form: Under which name it was kept half-filled: that is gone once it waits.
 
         Raises:
             RefusedError: rule ``persons-in-channel``, or ``outsider``: a node that is named
@@ -100,19 +110,22 @@ class Messaging:
         message = _leaving(self.fill(message, reply_to))
         _check_addressees(state, message, engine.node)
         self.permit(state.members, message)
+        # Before the lock: who holds it may wait for a line that is dead.
+        id_ = self._outbox.add_message(
+            state.case,
+            self._dated(message),
+            reply_to=reply_to,
+            supersedes=supersedes,
+            attach=files,
+            original=original,
+            clocks=self.clocks(state.members, message),
+            expires=expires,
+            form=form,
+        )
+        draft = self._outbox.draft(id_)
+        if engine.lock.locked() or not engine.connection.is_open:
+            engine.vault.sync()  # it waits: an officer who hears that may go home
         async with engine.lock:
-            dated = self._dated(message)
-            draft = self._outbox.add_message(
-                state.case,
-                dated,
-                reply_to=reply_to,
-                supersedes=supersedes,
-                attach=files,
-                original=original,
-                clocks=self.clocks(state.members, message),
-                expires=expires,
-            )
-            message_object = self._outbox.object_of(draft) if files else b""
             # The message leaves before its files are even sealed: it may be urgent.
             first = self._result(await self._outbox.flush(), draft)
             engine.vault.sync()  # also when nothing could leave
@@ -127,12 +140,13 @@ class Messaging:
                 f"{first.ref or 'the message'} leaves without one of its files: {problem}",
                 rule="left-out",
             )
-        return replaced(first, files=self._files_of(message_object, more))
+        return replaced(first, files=self._files_of(draft.object, more))
 
     def _files_of(self, message: bytes, flushed: list[Sent]) -> tuple[Sent, ...]:
         """Return what became of the files of a message, whoever brought them on their way.
 
-        What keeps the line alive sends what waits, too: who sent 650 is told of 650.
+        What keeps the line alive sends what waits, too: who sent 650 is told of 650. Previews are
+        parts of their photographs.
         """
         engine = self._engine
         why = next((one.problem for one in flushed if one.problem), None)
@@ -147,6 +161,7 @@ class Messaging:
                 remark=describing.remark(row.body or b""),
             )
             for row in rows(engine, "reply_to = ? AND file AND node = ?", message, engine.node)
+            if not previews.is_one(row.opened_cover)
         ]
         waiting = [
             Sent(
@@ -158,6 +173,7 @@ class Messaging:
             )
             for _, draft, problem in self._outbox.waiting()
             if draft.file and draft.reply_to == message
+            if not previews.is_one(decode_cover(draft.cover))
         ]
         return (*recorded, *waiting)
 
@@ -242,13 +258,12 @@ class Messaging:
             exercise=row.is_exercise,
         )
 
-    def _result(self, sent: list[Sent], draft: int) -> Sent:
-        for number, waiting, problem in self._outbox.waiting():
-            if number == draft:
-                self._engine.vault.sync()  # an officer who hears that it waits may go home
+    def _result(self, sent: list[Sent], draft: Draft) -> Sent:
+        for _, waiting, problem in self._outbox.waiting():
+            if waiting.object == draft.object:
                 why = problem or next((one.problem for one in sent if one.problem), None)
                 return Sent(None, queued=True, problem=why, size=waiting.body_size)
-        return sent[-1]
+        return self._outbox.recorded(draft)  # also where another has sent it meanwhile
 
     def _dated(self, message: M) -> M:
         return message if message.created_at else replace(message, created_at=self._engine.now())

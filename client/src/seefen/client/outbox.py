@@ -8,7 +8,7 @@ lets readers drop a double.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ from seefen.client.unwitnessed import may_leave
 from seefen.client.values import Sent
 from seefen.protocol.bundle import Content
 from seefen.protocol.encoding import decode, encode
-from seefen.protocol.errors import RefusedError, SeefenError
+from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.ledger.tree import leaf_hash
 from seefen.protocol.messages import (
     Message,
@@ -74,8 +74,12 @@ class Outbox:
         original: bool = False,
         clocks: Mapping[str, int] | None = None,
         expires: int = 0,
+        form: str = "",
     ) -> int:
         """Keep a message to be sent, and the files to follow it; return the draft's number.
+
+        Args:
+            form: Under which name it was kept half-filled: never both, or it is sent twice.
 
         Raises:
             RefusedError: The form is not filled in as it must be, a file is not there, or its
@@ -116,6 +120,8 @@ class Outbox:
                 place = os.fsencode(path.absolute())
                 kept = Attachment(case, bare.object, message.handling, place, original, role, small)
                 vault.run("INSERT INTO attachment (fields) VALUES (?)", encode(kept))
+            if form:
+                vault.run("DELETE FROM setting WHERE name = ?", f"form/{form}")
             return keep(vault, draft)
 
     @property
@@ -123,10 +129,6 @@ class Outbox:
         """Whether there are files to be sealed or brought to the broker."""
         attached = self._engine.vault.one("SELECT 1 FROM attachment")
         return attached is not None or any(draft.file for _, draft, _ in self.waiting())
-
-    def attached(self) -> list[Path]:
-        """Return the files that wait to be sealed."""
-        return [Path(os.fsdecode(kept.path)) for _, kept in self._attachments()]
 
     def clean(self) -> None:
         """Delete sealed files that no draft names: an earlier process ended while it sealed."""
@@ -142,7 +144,7 @@ class Outbox:
         """
         wrong: RefusedError | None = None
         async with self._moving:
-            for id_, kept in self._attachments():
+            for id_, kept in self.attachments():
                 draft: Draft | None = None
                 try:
                     draft = await self._seal_file(kept)
@@ -163,10 +165,13 @@ class Outbox:
         return wrong
 
     def _sealed(self, id_: int, draft: Draft | None) -> None:
-        with self._engine.vault.change():
-            if draft is not None:
-                keep(self._engine.vault, draft)
-            self._engine.vault.run("DELETE FROM attachment WHERE id = ?", id_)
+        vault = self._engine.vault
+        with vault.change():
+            waited = vault.run("DELETE FROM attachment WHERE id = ? RETURNING id", id_)
+            if draft is not None and waited:
+                keep(vault, draft)
+        if draft is not None and not waited:  # it was dropped while it was sealed
+            files.discard(self.folder / draft.file)
 
     async def _upload(self, draft: Draft, progress: Progress) -> None:
         sealed = self.folder / draft.file
@@ -183,7 +188,8 @@ class Outbox:
                 await self.flush()
             self._left = time.monotonic()
 
-    def _attachments(self) -> list[tuple[int, Attachment]]:
+    def attachments(self) -> list[tuple[int, Attachment]]:
+        """Return the files that wait to be sealed, in the order in which they leave."""
         found = self._engine.vault.run("SELECT id, fields FROM attachment ORDER BY id")
         return [(id_, decode(fields, Attachment)) for id_, fields in found]
 
@@ -219,9 +225,9 @@ class Outbox:
         found = self._engine.vault.run("SELECT id, fields, problem FROM draft ORDER BY id")
         return [(id_, decode(data, Draft, limit=1 << 22), problem) for id_, data, problem in found]
 
-    def object_of(self, id_: int) -> bytes:
-        """Return which object a draft is to become."""
-        return next(draft.object for number, draft, _ in self.waiting() if number == id_)
+    def draft(self, id_: int) -> Draft:
+        """Return a draft that waits."""
+        return next(draft for number, draft, _ in self.waiting() if number == id_)
 
     async def flush(self) -> list[Sent]:
         """Send what waits, files once they are uploaded; stop where the broker is out of reach.
@@ -252,12 +258,15 @@ class Outbox:
             "UPDATE draft SET problem = ? WHERE id = ?", f"{err} [{err.rule}]", id_
         )
 
-    def drop(self, id_: int) -> None:
-        """Delete a draft that was never sent."""
-        for number, draft, _ in self.waiting():
-            if number == id_ and draft.file:
-                files.discard(self.folder / draft.file)
-        self._engine.vault.run("DELETE FROM draft WHERE id = ?", id_)
+    def drop(self, drafts: Collection[int], attached: Collection[int] = ()) -> None:
+        """Delete what was never sent, all of it or nothing; the engine's lock must be held."""
+        vault = self._engine.vault
+        sealed = [one.file for id_, one, _ in self.waiting() if one.file and id_ in drafts]
+        with vault.change():
+            vault.many("DELETE FROM draft WHERE id = ?", [(id_,) for id_ in drafts])
+            vault.many("DELETE FROM attachment WHERE id = ?", [(id_,) for id_ in attached])
+        for name in sealed:  # what a kill leaves of them is found by :meth:`clean`
+            files.discard(self.folder / name)
 
     async def _send(self, id_: int, draft: Draft) -> Sent:
         engine = self._engine
@@ -290,13 +299,19 @@ class Outbox:
             asyncio.get_running_loop().run_in_executor(
                 None, files.discard, self.folder / draft.file
             )
-        return self._recorded(draft)
+        return self.recorded(draft)
 
-    def _recorded(self, draft: Draft) -> Sent:
+    def recorded(self, draft: Draft) -> Sent:
+        """Return what became of a draft that has left.
+
+        Raises:
+            OutOfTurnError: rule ``dropped``: it has not.
+        """
         state = self._engine.trust.require_state(draft.case)
-        row = self._engine.vault.one(
-            "SELECT n, idx, at FROM object WHERE object = ?", draft.object
-        ) or (0, None, None)
+        sql = "SELECT n, idx, at FROM object WHERE object = ?"
+        row = self._engine.vault.one(sql, draft.object)
+        if row is None:
+            raise OutOfTurnError("it was dropped before it left", rule="dropped")
         left_out = tuple((left.who, left.reason) for left in state.generation.statement.left_out)
         return Sent(
             f"{self._engine.name_of(state)}#{row[0]}",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from seefen.client.answers import UnreachableError, no_answer
 
-SILENCE: Final = 15  # seconds in which a silent line is not tried again
+SILENCE: Final = 15  # seconds for an answer by HTTP; so long a silent line is not tried again
 GLANCE: Final = 2.0  # seconds that a look at the own vault waits for the first answer
 
 

@@ -13,10 +13,14 @@ from typing import Final
 
 from seefen.client import photos
 from seefen.client.drafts import FIRST, Attach
+from seefen.protocol.messages import Cover
+from seefen.protocol.messages.cover import Said
+from seefen.protocol.messages.file_note import PREVIEW
 
 LARGE: Final = 128 << 10  # bytes: what is smaller is there soon itself
 MOST: Final = 60_000  # bytes of a preview
 _PIXELS: Final = 120_000_000  # of a photograph: more is no telephone's, and would fill the memory
+_SAID: Final = Said(table="file_role", code=PREVIEW)
 _KINDS: Final = ("JPEG", "PNG", "WebP")
 # Longest side and quality, the best first: letters on metal are lost with pixels, not with tones.
 _TRIES: Final = ((1600, 60), (1280, 55), (1024, 50), (800, 45), (640, 40), (480, 30))
@@ -45,6 +49,11 @@ def first(files: Sequence[Attach]) -> list[tuple[Attach, bool]]:
     small = [(one, True) for one, small in wanted if small and one.role != FIRST]
     whole = [(one, False) for one, small in wanted if small or one.role != FIRST]
     return [*numbers, *small, *whole]
+
+
+def is_one(cover: Cover | None) -> bool:
+    """Tell by its cover whether a file is a preview: part of a photograph, and none of its own."""
+    return cover is not None and _SAID in cover.what
 
 
 def preview_of(path: Path) -> bytes | None:

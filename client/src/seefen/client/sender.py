@@ -173,6 +173,8 @@ class Sender:
                 await made
             if not parcel.signed:
                 return []  # somebody else has done it meanwhile
+            # Without a line nothing is on its way, and what waits can still be taken back.
+            await self._engine.connection.open()
             self._put_pending(Pending("send", parcel.bundle(), parcel.note))
             try:
                 return await self._send_pending()
@@ -206,6 +208,14 @@ class Sender:
     def waits(self) -> bool:
         """Whether something is on its way without an answer that is believed."""
         return self._pending() is not None
+
+    @property
+    def on_its_way(self) -> set[bytes]:
+        """The objects that were sent and have neither receipt nor refusal: they may have left."""
+        pending = self._pending()
+        if pending is None or pending.verb != "send":
+            return set()
+        return {one.object for one in decode(pending.body, Bundle, limit=1 << 23).contents}
 
     async def settle(self) -> None:
         """Bring what was on its way to its end: a lost answer is asked for again."""

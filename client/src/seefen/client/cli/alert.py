@@ -113,9 +113,12 @@ def send(
             _send(session, _marked(given, exercise=exercise), now, into)
 
 
-def _send(session: Session, alert: SeizureAlert, unsent: Unsent, channel: str) -> None:
+def _send(
+    session: Session, alert: SeizureAlert, unsent: Unsent, channel: str, form: str = ""
+) -> None:
     with session.screen.progress() as report:
-        sent = session.do(
+        sent = sending.urgently(
+            session,
             lambda client: client.alerts.send(
                 alert,
                 channel,
@@ -123,7 +126,8 @@ def _send(session: Session, alert: SeizureAlert, unsent: Unsent, channel: str) -
                 report,
                 original=unsent.original,
                 matters_s=unsent.until,
-            )
+                form=form,
+            ),
         )
     sending.finish(session, sent)
     if sent.ref:
@@ -173,8 +177,7 @@ def _asked(session: Session, now: Unsent) -> None:
             screen.say(views.kept(empty=kept[-1].is_empty))
     if alert is None:
         return
-    _send(session, alert, begun, into)
-    session.do(lambda client: client.forget_draft(DRAFT))
+    _send(session, alert, begun, into, DRAFT)
 
 
 def _begun(session: Session, now: Unsent) -> Unsent | None:

@@ -31,6 +31,7 @@ from seefen.client.cli import (
     join,
     nodes,
     officer,
+    queue,
     ref,
     request,
     root,
@@ -50,8 +51,8 @@ from seefen.protocol.messages import learn
 
 _GROUPS: Final = (
     found, join, unlock, officer, watch, channel, action_day, alert, case, request, trace,
-    amend, file, export, work, ref, codelist, device, house, guest, agent, root, audit, breach,
-    status, tail, nodes, schema,
+    amend, queue, file, export, work, ref, codelist, device, house, guest, agent, root, audit,
+    breach, status, tail, nodes, schema,
 )  # fmt: skip
 
 

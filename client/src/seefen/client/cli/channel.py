@@ -1,5 +1,7 @@
 """``seefen channel``: standing cases that alerts travel in."""
 
+from collections import Counter
+
 import typer
 
 from seefen.client.cli.arguments import CaseName, NodeNames, distinct
@@ -27,7 +29,9 @@ def open_(context: typer.Context, channel: CaseName, nodes: NodeNames) -> None:
 def list_(context: typer.Context) -> None:
     """List the channels of your node."""
     with opened(context, glance=True) as session:
-        session.screen.show(session.do(lambda client: client.channels.list()), cases.channel_list)
+        found = session.do(lambda client: client.channels.list())
+        alerts = Counter(one.case for one in session.do(lambda client: client.alerts.list()))
+        session.screen.show(found, lambda views: cases.channel_list(views, alerts))
 
 
 @group.command()

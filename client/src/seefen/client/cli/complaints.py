@@ -60,6 +60,7 @@ _HINTS: Final = {
     "free": "seefen case forward REF CASE",
     "for-another": "seefen watch take-over --instead takes it in his place: both are told",
     "form": "'seefen schema' lists the forms, 'seefen schema NAME' the fields of one",
+    "has-left": "seefen recall REF takes it back, seefen correct REF puts it right",
     "half": "that name was bent: its admin takes a copy from before, or writes it with --is --anew",
     "half-given": "the keyholder gives his half again, of that file: seefen audit name ... -o FILE",
     "hidden-character": "nothing was sent: type that text anew; a file: rename it",
@@ -72,6 +73,7 @@ _HINTS: Final = {
     "lease": "connect to the broker once: 'seefen status'",
     "login": "check the clock of this machine; if it is right, ask your administrator",
     "disk": "'df -h' shows how full it is; then the same command again",
+    "dropped": "'seefen queue list' shows what waits",
     "done": "--again does it once more",
     "erased": "nothing to do; 'seefen request show' of the recall shows who has confirmed",
     "not-said": "'seefen case show REF' shows what it says",
@@ -84,6 +86,8 @@ _HINTS: Final = {
     "mark": "letters and digits as read; ? for a character nobody can read, * for several",
     "members": "'seefen case show CASE' lists the members",
     "month": "by UTC, and one that has begun: 2026-03",
+    "may-have-left": "'seefen queue list' when the line is back: it leaves once, or has; then "
+    "'seefen recall REF'",
     "missing": "fill it in; docs/cli.md has an example",
     "no-entry": "'seefen audit list' shows the entries that your node may see, and their cases",
     "no-such-size": "--at takes the number of entries that the other node names, up to your newest",
@@ -174,12 +178,14 @@ _HINTS: Final = {
     "other-person": "let the keyholder look again, for whom you answer, and hand over that file",
     "person-name": "the name as the person writes it, and again in each other way he writes it",
     "second-officer": "any other officer of your node, on any device of his",
+    "stays": "what has left is corrected, or a note says what follows; what waits must leave",
     "stale-mailbox": "'seefen device list' shows who has which role",
     "stale-generation": "the members' keys changed: run the command again",
     "suspended": "the node was suspended by the network's root: ask its coordinator",
     "table": "docs/cli.md, at 'seefen items', lists the columns and what stands in them",
     "tls": _TRUST,
     "two-persons": "'seefen device list' shows who has which role",
+    "unknown-waiting": "'seefen queue list' shows what waits, with the IDs",
     "unknown-alarm": "'seefen audit' names those that are open",
     "unknown-breach": "'seefen device list' shows officers and ids; it is not asked of a node",
     "unknown-case": "'seefen case list' and 'seefen channel list' show what this device knows",
@@ -240,7 +246,7 @@ def explain(error: BaseException) -> Complaint:
     if isinstance(error, TyperException):
         return Complaint(error.format_message(), _help_for(error), error.exit_code)
     if isinstance(error, StoppedError | KeyboardInterrupt | Abort):
-        return Complaint("stopped", "'seefen status' shows what waits to be sent", STOPPED)
+        return Complaint("stopped", "'seefen queue list' shows what waits to be sent", STOPPED)
     if isinstance(error, EOFError | EndedError):
         return Complaint(
             "an answer is needed, and nobody is there to give it",

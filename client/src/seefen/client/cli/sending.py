@@ -2,21 +2,23 @@
 
 import asyncio
 import sys
+from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import typer
 
 from seefen.client import Client
 from seefen.client.cli.arguments import UsageError
 from seefen.client.cli.complaints import QUEUED, REFUSED
-from seefen.client.cli.session import Session
+from seefen.client.cli.session import Late, Session
 from seefen.client.cli.views import alerts
 from seefen.client.cli.views import sent as views
 from seefen.client.values import Reach, Sent
 
 _TEXT_LIMIT: Final = 8000  # characters, as a note has
 _LOOK: Final = 0.2  # seconds
+_RECEIPT: Final = 5  # seconds for it: then who sends is told what holds meanwhile
 
 
 def note(text: str) -> str:
@@ -26,6 +28,17 @@ def note(text: str) -> str:
     if len(text) > _TEXT_LIMIT:
         raise UsageError("a note has at most 8,000 characters", "send it as a file: --file")
     return text.strip()
+
+
+def urgently(session: Session, work: Callable[[Client], Coroutine[Any, Any, Sent]]) -> Sent:
+    """Let the client send; where no receipt comes within seconds, say what holds meanwhile."""
+
+    def tell() -> None:
+        waiting = session.do(lambda client: client.queue.list())
+        if any(not one.of for one in waiting):  # else it has left, and its files follow
+            session.screen.say(views.no_receipt())
+
+    return session.do(work, Late(_RECEIPT, tell))
 
 
 def finish(session: Session, sent: Sent) -> None:

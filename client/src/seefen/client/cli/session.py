@@ -23,7 +23,7 @@ from contextlib import (
 )
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, NamedTuple, TypeVar, overload
 
 import typer
 
@@ -40,6 +40,13 @@ T = TypeVar("T")
 _LOOK: Final = 0.2  # seconds
 
 
+class Late(NamedTuple):
+    """What is told of work that takes longer than so many seconds."""
+
+    seconds: float
+    tell: Callable[[], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """An open client and the loop that it lives on.
@@ -52,17 +59,23 @@ class Session:
     screen: Screen
 
     @overload
-    def do(self, work: Callable[[Client], Coroutine[Any, Any, T]]) -> T: ...
+    def do(
+        self, work: Callable[[Client], Coroutine[Any, Any, T]], late: Late | None = None
+    ) -> T: ...
     @overload
-    def do(self, work: Callable[[Client], T]) -> T: ...
-    def do(self, work: Callable[[Client], Any]) -> Any:
-        """Let the client do something, on its own loop and thread, and return the result."""
+    def do(self, work: Callable[[Client], T], late: Late | None = None) -> T: ...
+    def do(self, work: Callable[[Client], Any], late: Late | None = None) -> Any:
+        """Let the client do something, on its own loop and thread, and return the result.
+
+        Args:
+            late: After so many seconds without a result this is called, once.
+        """
 
         async def done() -> object:
             result = work(self._client)
             return await result if inspect.isawaitable(result) else result
 
-        return _result(asyncio.run_coroutine_threadsafe(done(), self.loop))
+        return _result(asyncio.run_coroutine_threadsafe(done(), self.loop), late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +101,30 @@ def host(client: Client | None, loop: asyncio.AbstractEventLoop | None) -> None:
 
 @contextmanager
 def opened(
-    context: typer.Context, *, synced: bool = True, glance: bool = False
+    context: typer.Context, *, synced: bool = True, glance: bool = False, away: bool = False
 ) -> Generator[Session]:
     """Open the client of this machine for a command, and close it again.
 
     Args:
         synced: Fetch what is new first. Without the broker a command works on the vault.
         glance: It looks at the own vault: a line that hangs is not waited for.
+        away: It asks the broker nothing, and nothing leaves by its opening.
     """
     screen = Screen.of(context)
     if _lent.client is not None and _lent.loop is not None:
         session = Session(_lent.client, _lent.loop, screen)
-        _prepare(session, synced=synced)
+        if not away:
+            _prepare(session, synced=synced)
         yield session
         return
     home = settings(context).home
     keys = _keys(context, screen, home)
-    patience = GLANCE if glance else None
+    patience = 0 if away else GLANCE if glance else None
     with turns.taken(home), _living(_when_free(home, keys, patience)) as living:
         session = Session(living.client, living.loop, screen)
+        if away:
+            yield session
+            return
         # Opening has fetched what is new, unless the broker did not let it.
         _prepare(session, synced=synced and not living.client.online)
         yield session
@@ -253,11 +271,15 @@ async def _live(client: AbstractAsyncContextManager[Client], started: Future[_St
         started.set_exception(error)
 
 
-def _result(future: Future[T]) -> T:
+def _result(future: Future[T], late: Late | None = None) -> T:
+    ends = None if late is None else time.monotonic() + late.seconds
     try:
         while not future.done():
             # A wait without limit cannot be interrupted with Ctrl-C on Windows.
             wait([future], _LOOK)
+            if late is not None and ends is not None and time.monotonic() >= ends:
+                ends = None
+                late.tell()
         return future.result()
     except BaseException:
         future.cancel()

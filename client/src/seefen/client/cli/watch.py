@@ -9,6 +9,7 @@ from seefen.client.cli.arguments import case_name, distinct
 from seefen.client.cli.conditions import USUAL_BASIS, Basis, Purpose, Reason
 from seefen.client.cli.session import Session, opened
 from seefen.client.cli.views import duty, handover
+from seefen.client.cli.views.handover import TakenOver
 
 group = typer.Typer(help="Go on watch for a shift: alerts open as they come.")
 Channels = Annotated[
@@ -71,9 +72,11 @@ def take_over(
     """Take the watch that was handed over last, and say so: seefen watch take-over."""
     with opened(context) as session:
         sent, taken = session.do(lambda client: client.duty.handover.take(instead=instead))
-        for view in taken:
-            session.screen.say(handover.shown(view, session.screen.lang))
-        sending.finish(session, sent)
+        online, lang = session.do(lambda client: client.online), session.screen.lang
+        session.screen.show(
+            TakenOver(sent, taken), lambda done: handover.taken_over(done, lang, online=online)
+        )
+        sending.leave(session, sent)
 
 
 def _show_handover(session: Session) -> None:

@@ -9,7 +9,9 @@ from seefen.client import Client
 from seefen.client.cli.arguments import serial
 from seefen.client.cli.conditions import Basis, Conditions, Purpose, Reason, under
 from seefen.client.cli.session import opened
-from seefen.client.cli.views import alerts, duty, emergencies, handover
+from seefen.client.cli.views import due as views
+from seefen.client.cli.views import duty
+from seefen.client.cli.views.due import Due
 from seefen.client.values import CheckResult, Found
 
 
@@ -23,20 +25,22 @@ def register(app: typer.Typer) -> None:
 def due(context: typer.Context) -> None:
     """Show what is open: what waits for your node, then what others owe it."""
     with opened(context, glance=True) as session:
-        session.screen.show(session.do(lambda client: client.requests.due()), duty.due)
-        over = session.do(lambda client: client.alerts.expired())
-        if over:
-            session.screen.say(duty.expired(over))
-        open_ = session.do(lambda client: client.alerts.unanswered())
-        if open_:
-            session.screen.say(alerts.unanswered(open_))
-        waiting = session.do(lambda client: client.duty.emergencies.list())
-        if waiting:
-            session.screen.say(emergencies.listed(waiting))
-        officer = session.do(lambda client: client.officer)
-        for view in session.do(lambda client: client.duty.handover.told()):
-            shown = handover.shown(view, session.screen.lang, officer=officer, lists=False)
-            session.screen.say(shown)
+        officer, lang = session.do(lambda client: client.officer), session.screen.lang
+        session.screen.show(
+            session.do(_collected), lambda due: views.page(due, lang, officer=officer)
+        )
+
+
+def _collected(client: Client) -> Due:
+    open_ = client.requests.due()
+    return Due(
+        waiting=tuple(one for one in open_ if one.waits_for_us),
+        owed=tuple(one for one in open_ if not one.waits_for_us),
+        expired=tuple(client.alerts.expired()),
+        unanswered=tuple(client.alerts.unanswered()),
+        emergencies=tuple(client.duty.emergencies.list()),
+        handovers=client.duty.handover.told(),
+    )
 
 
 def check(

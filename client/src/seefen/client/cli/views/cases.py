@@ -1,11 +1,12 @@
 """Cases and channels: lists, one as a whole, and changes of members."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
 from rich.text import Text
 
+from seefen.client import previews
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Ledger, Painted, bold, dim, line, stack, warn
 from seefen.client.cli.views import surfaces
@@ -59,8 +60,8 @@ def _sealed(view: CaseView) -> Text:
     return dim("sealed: not assigned to this device")
 
 
-def channel_list(views: Sequence[CaseView]) -> Painted:
-    """Return the channels of a node."""
+def channel_list(views: Sequence[CaseView], alerts: Mapping[str, int]) -> Painted:
+    """Return the channels of a node, and how many ``alerts`` came in each."""
     if not views:
         return stack(
             line("No channel yet."),
@@ -68,7 +69,8 @@ def channel_list(views: Sequence[CaseView]) -> Painted:
         )
     rows = Ledger("CHANNEL", "OWNER", "ALERTS", "MEMBERS", right=(2,))
     for view in views:
-        rows.row(bold(view.number), view.owner, view.object_count, ", ".join(view.members))
+        count = alerts.get(view.number, 0)
+        rows.row(bold(view.number), view.owner, count, ", ".join(view.members))
     return stack(rows, *map(_left_out, views))
 
 
@@ -154,7 +156,7 @@ def _objects(view: CaseView, lang: str) -> Painted:
     now = times.now()
     rows = Grid("", "", "", "", "", "", keep=(0, 1, 3))
     for group in _groups(view.objects):
-        if len(group) > SHOWN:
+        if len(_whole(group)) > SHOWN:
             rows.row(*_many(group, lang))
             continue
         for item in group:
@@ -177,10 +179,15 @@ def _groups(items: Sequence[ObjectView]) -> Iterator[Sequence[ObjectView]]:
         yield tuple(group)
 
 
+def _whole(files: Sequence[ObjectView]) -> Sequence[ObjectView]:
+    """Return files without previews, which are parts of their photographs."""
+    return [file for file in files if not previews.is_one(file.cover)]
+
+
 def _many(files: Sequence[ObjectView], lang: str) -> tuple[str, ...]:
     """Return one row for the files of a message: 650 rows would hide the messages."""
-    first, last = files[0], files[-1]
-    missing = sum(not file.fetched for file in files)
+    first, last, whole_ = files[0], files[-1], _whole(files)
+    missing = sum(not file.fetched for file in whole_)
     wrong = sum(bool(surfaces.short(file.surface, lang)) for file in files)
     state = [f"{missing} not fetched" if missing else "fetched"]
     if wrong:
@@ -188,9 +195,9 @@ def _many(files: Sequence[ObjectView], lang: str) -> tuple[str, ...]:
     return (
         f"  #{first.number}-{last.number}",
         times.moment(first.recorded_at, times.now()),
-        f"{len(files)} files of {first.reply_to}" if first.reply_to else f"{len(files)} files",
+        f"{len(whole_)} files of {first.reply_to}" if first.reply_to else f"{len(whole_)} files",
         first.sender,
-        size_of(files),
+        size_of(whole_),
         ", ".join(state),
     )
 

@@ -1,4 +1,4 @@
-"""On duty: the watch, what is due, what a serial number says, what happens now."""
+"""On duty: the watch, what a serial number says, what happens now."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -20,16 +20,13 @@ from seefen.client.cli.scripts import remark
 from seefen.client.cli.views.objects import closed, later, name_of
 from seefen.client.values import (
     CheckResult,
-    DueView,
     Event,
     Found,
     Hit,
-    ObjectView,
     Unopened,
     WatchView,
 )
 from seefen.client.watching import HOLDERS
-from seefen.protocol.messages.cover import EXERCISE
 
 
 def on_watch(watches: Sequence[WatchView]) -> Painted:
@@ -57,72 +54,6 @@ def on_watch(watches: Sequence[WatchView]) -> Painted:
 def off_watch(_state: Mapping[str, object]) -> Painted:
     """Return that the watch ended."""
     return line("Off watch. Alerts still come; each one opens when you open it.")
-
-
-def due(rows: Sequence[DueView]) -> Painted:
-    """Return what waits for an answer."""
-    if not rows:
-        return stack(
-            line("Nothing is due."),
-            dim("'seefen alert list', 'seefen case list' show all; 'seefen tail' waits."),
-        )
-    ours = [row for row in rows if row.waits_for_us]
-    theirs = [row for row in rows if not row.waits_for_us]
-    return stack(
-        _open("Waits for your node", "FROM", ours) if ours else line("Nothing waits for you."),
-        _open("Others owe your node", "AT", theirs) if theirs else None,
-        dim("'seefen request show REF' shows the clocks; opening a body leaves an entry."),
-    )
-
-
-def expired(views: Sequence[ObjectView]) -> Painted:
-    """Name alerts that expired before the own node had answered."""
-    real = (view.cover is None or not view.cover.exercise for view in views)
-    refs = ", ".join(
-        view.ref if is_real else f"{view.ref} ({EXERCISE})"
-        for view, is_real in zip(views, real, strict=True)
-    )
-    return warn(f"Expired, and asked of nobody any more: {refs}")
-
-
-def _open(title: str, whose: str, rows: Sequence[DueView]) -> Painted:
-    """Return each in two lines, the cover on its own: as a column it would be a narrow one."""
-    heads = ("DUE", "REF", "WHAT", whose, "WHO HAS IT")
-    cells = [
-        (
-            line(_due(row)),
-            bold(row.ref),
-            line(codes.message_type(row.what)),
-            line(row.sender if row.waits_for_us else row.node),
-            line(_has_it(row)),
-        )
-        for row in rows
-    ]
-    widths = [
-        max(len(head), *(row[place].cell_len for row in cells)) for place, head in enumerate(heads)
-    ]
-    parts: list[Painted] = [bold(title), Grid(*heads, keep=(0, 1), widths=widths).painted()]
-    for row, shown in zip(rows, cells, strict=True):
-        parts.append(Grid("", "", "", "", "", keep=(0, 1), widths=widths).row(*shown).painted())
-        cover = f"{row.subject} · {codes.short_handling(row.handling)}"
-        parts.append(Grid("", "").row("", cover).painted())
-    return stack(*parts)
-
-
-def _due(row: DueView) -> Piece:
-    if row.due_at is None:
-        return "not there yet"
-    text = times.due(row.due_at, times.now())
-    if row.used >= 100:
-        return alarm(text)
-    return warn(f"{text} ({row.used} %)") if row.used >= 50 else text
-
-
-def _has_it(row: DueView) -> str:
-    by = f" by {row.officer}" if row.officer and row.ours != "free" else ""
-    if row.assigned and not by:  # who took it has it; until then whom it was given to
-        return f"{', '.join(row.assigned)}, not taken yet"
-    return codes.answer(row.ours) + by
 
 
 def checked(serial: str, result: CheckResult) -> Painted:
@@ -238,4 +169,4 @@ def event(value: Event) -> Painted:
 
 def queue(count: int) -> Painted | None:
     """Return how much waits on this machine."""
-    return warn(f"{count} queued: they leave when the broker is back") if count else None
+    return warn(f"{count} queued, NOT acknowledged: 'seefen queue list'") if count else None

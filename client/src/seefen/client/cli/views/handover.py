@@ -1,13 +1,15 @@
 """The hand-over of the watch, as the next officer reads it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, block, bold, dim, line, stack, warn
+from seefen.client.cli.views import sent
 from seefen.client.cli.views.objects import covered, name_of
-from seefen.client.handover import HandoverView
+from seefen.client.handover import Given, HandoverView
 from seefen.client.labels import ENGLISH
-from seefen.client.values import ObjectView
+from seefen.client.values import ObjectView, Sent
 
 
 def shown(
@@ -26,9 +28,24 @@ def shown(
         block(view.text) if view.text else None,
         _listed("Waits for your node:", view.waiting, lang) if lists else None,
         _listed("Others owe your node:", view.owed, lang) if lists else None,
+        _listed("Not open any more:", view.done, lang) if lists else None,
         _rest(view),
         _next(view, officer),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """What was taken, and what became of the answer that says so."""
+
+    sent: Sent
+    taken: Given
+
+
+def taken_over(done: TakenOver, lang: str, *, online: bool) -> Painted:
+    """Return what was taken, and that it was said."""
+    shown_ = (shown(view, lang) for view in done.taken)
+    return stack(*shown_, sent.sent(done.sent, online=online))
 
 
 def _next(view: HandoverView, officer: str) -> Painted:
@@ -56,18 +73,25 @@ def _listed(title: str, views: Sequence[ObjectView], lang: str) -> Painted | Non
             name_of(view),
             covered(view, lang) or view.subject,
             view.sender,
-            codes.answer(view.answer) if view.answer else due,
+            _stands(view) or due,
         )
     return stack(line(title), rows.painted())
 
 
+def _stands(view: ObjectView) -> str:
+    if view.recalled_by:
+        return "recalled"
+    return codes.answer(view.answer) if view.answer else "expired" if view.expired else ""
+
+
 def _rest(view: HandoverView) -> Painted | None:
     said = [
-        f"{view.queued} queued and {view.drafts} drafts on the machine of {view.by}"
+        f"{view.queued} queued and {view.drafts} drafts on the machine of {view.by} then"
         if view.queued or view.drafts
         else "",
         f"{view.unknown} in cases that this device does not hold" if view.unknown else "",
         f"{view.more} more: seefen due" if view.more else "",
+        f"{view.since} came since: seefen due" if view.since else "",
     ]
     text = "; ".join(filter(None, said))
     return warn("  ", text) if text else None

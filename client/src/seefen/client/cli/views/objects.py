@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from seefen.client import previews
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, Piece, alarm, bold, dim, line, stack, warn
 from seefen.client.cli.views import messages, surfaces
@@ -162,8 +163,10 @@ def files(views: Sequence[ObjectView], lang: str = ENGLISH) -> Painted | None:
     """Return the files that belong to a message, and how to fetch one."""
     if not views:
         return None
-    rows = Grid("", "", "", "")
+    rows, small = Grid("", "", "", ""), [one for one in views if previews.is_one(one.cover)]
     for view in views:
+        if view in small:
+            continue
         state = "fetched" if view.fetched else "not fetched"
         rows.row(f"  #{view.number}", _file(view), size_of((view,)), state)
     scans = [
@@ -172,7 +175,15 @@ def files(views: Sequence[ObjectView], lang: str = ENGLISH) -> Painted | None:
         if view.surface is not None
     ]
     ref = views[0].reply_to if len(views) > 1 and views[0].reply_to else views[0].ref
-    return stack(rows.painted(), *scans, dim(f"  seefen file get {ref} -o FOLDER"))
+    return stack(rows.painted(), _ahead(small), *scans, dim(f"  seefen file get {ref} -o FOLDER"))
+
+
+def _ahead(small: Sequence[ObjectView]) -> Painted | None:
+    """Name the previews: each is of a photograph that stands there, or follows."""
+    if not small:
+        return None
+    named = ", ".join(f"#{one.number}{'' if one.fetched else ' (not fetched)'}" for one in small)
+    return line("  preview, made small, ahead of its photograph: ", named)
 
 
 def fetched(file: Fetched, lang: str = ENGLISH) -> Painted:
@@ -188,7 +199,8 @@ def fetched(file: Fetched, lang: str = ENGLISH) -> Painted:
 
 def all_fetched(files: Sequence[Fetched], lang: str = ENGLISH) -> Painted:
     """Return where the files of a message went."""
-    return stack(*(fetched(file, lang) for file in files), line(f"{len(files)} files."))
+    whole = sum(not file.preview_of for file in files)  # a preview is a part of its photograph
+    return stack(*(fetched(file, lang) for file in files), line(f"{whole} files."))
 
 
 def fetched_before(paths: Sequence[Path]) -> Painted:

@@ -15,6 +15,14 @@ def sent(value: Sent, *, online: bool = False) -> Painted:
     return stack(_first(value, online=online), _files(value), _left_out(value))
 
 
+def no_receipt() -> Painted:
+    """Return what holds while nothing has come back yet."""
+    return warn(
+        "No receipt yet. It is kept on this machine, NOT acknowledged, and tried on; "
+        "Ctrl-C leaves it in the queue ('seefen queue list')."
+    )
+
+
 def _first(value: Sent, *, online: bool) -> Painted:
     if value.ref is None or value.queued:
         why = value.problem or "the broker cannot be reached"
@@ -23,12 +31,12 @@ def _first(value: Sent, *, online: bool) -> Painted:
             return stack(
                 warn("Not sent: ", said.message),
                 dim(said.hint) if said.hint else None,
-                dim("It is kept; 'seefen status' shows what waits."),
+                dim("It is kept; 'seefen queue list' shows what waits."),
             )
         return line(
-            bold("Queued"),
+            bold("Queued, NOT acknowledged"),
             f" ({times.size(value.size)}): {why}. It leaves by itself with the next command, "
-            "or with 'seefen tail'.",
+            "or with 'seefen tail'; 'seefen queue list' shows what waits.",
         )
     when = value.recorded_at
     at = "" if when is None else f" {times.moment(when, times.now(), seconds=True)}"

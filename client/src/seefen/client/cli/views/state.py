@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from seefen.client.cli import codes, times
-from seefen.client.cli.complaints import kept_back
 from seefen.client.cli.paint import (
     Grid,
     Painted,
@@ -77,11 +76,7 @@ def _log(status: Status, now: datetime) -> tuple[Piece, ...]:
 def _queue(queued: tuple[Sent, ...]) -> Painted | None:
     if not queued:
         return None
-    rows = (
-        line("  ", times.size(one.size), "  ", kept_back(one.problem or "waits").message)
-        for one in queued
-    )
-    return stack(warn(f"{len(queued)} queued, leaving when the broker takes it:"), *rows)
+    return warn(f"{len(queued)} queued, leaving when the broker takes it: 'seefen queue list'")
 
 
 def _journal(waiting: int) -> Painted | None:

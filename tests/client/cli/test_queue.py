@@ -1,0 +1,93 @@
+"""``seefen queue``: what waits, as its officer reads it, and what he is asked before it goes."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from seefen.client import Client
+from seefen.client.cli import session
+from seefen.client.cli.views import queue
+from seefen.client.queueing import WaitingView
+from seefen.protocol.errors import RefusedError
+from tests.client.cli.hostile import HOSTILE, obeyed_in
+from tests.client.cli.stage import Said, command
+from tests.client.cli.test_views import NOW, one, printed
+from tests.client.cli.values import filled
+from tests.client.homes import Site, site
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, channel
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Site]:
+    async with site(tmp_path, SKOPJE, BELGRADE) as place:
+        yield place
+
+
+async def run(client: Client, *argv: object, typed: list[str] | None = None) -> Said:
+    """Run a command on an open client of this loop."""
+    session.host(client, asyncio.get_running_loop())
+    try:
+        return await asyncio.to_thread(command, *argv, typed=typed)
+    finally:
+        session.host(None, None)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_attack_52_no_view_of_the_queue_prints_what_a_terminal_obeys(text: str) -> None:
+    view = filled(WaitingView, text)
+    painted = [queue.listed([view], online=online) for online in (True, False)]
+    for shown in (*painted, queue.asked(view), queue.dropped(view)):
+        assert obeyed_in(printed(shown, 60)) == set()
+
+
+def test_what_waits_says_why_and_what_to_do() -> None:
+    kept = one(
+        WaitingView, id="4f2a9c10", what="SeizureAlert", case="seefen-border", files=2, of="",
+        subject="12 pistols, 340 rounds", made_at=NOW, state="waits", problem="",
+    )  # fmt: skip
+    back = dataclasses.replace(
+        kept, id="90b1c2d3", state="kept-back", problem="has no basis (row 14) [pair-persons]"
+    )
+    left = dataclasses.replace(kept, id="aa00bb11", state="may-have-left")
+    file = dataclasses.replace(kept, what="FileNote", subject="слика.jpg", of="seefen-border#12")
+    shown = " ".join(printed(queue.listed([kept, back, left, file], online=False), 60).split())
+    for part in (
+        "4 queued, NOT acknowledged", "seizure alert, 2 files", "the broker cannot be reached",
+        "has no basis (row 14)", "90b1c2d3: ask your lead", "it may have left",
+        "seefen recall REF", "seefen queue drop ID", "file of seefen-border#12", "слика.jpg",
+    ):  # fmt: skip
+        assert part in shown
+    online = printed(queue.listed([left], online=True))
+    assert "queue drop" not in online, "what may have left is not dropped"
+    assert "by itself" not in online
+    assert "Nothing waits" in printed(queue.listed([], online=True))
+
+
+async def test_nothing_is_dropped_that_nobody_has_said_yes_to(place: Site) -> None:
+    skopje = await channel(place, BELGRADE)
+
+    def refuse(_: object) -> None:
+        raise RefusedError("has no basis (row 14)", rule="pair-persons")
+
+    skopje._outbox.permit = refuse
+    await skopje.alerts.send(alert(), CHANNEL)
+    [kept] = skopje.queue.list()
+    shown = await run(skopje, "queue", "list")
+    assert (shown.code, kept.id in shown.out) == (0, True)
+    assert "queued: 'seefen queue list'" in (await run(skopje, "status")).out.replace(
+        ", leaving when the broker takes it", ""
+    )
+    nobody = await run(skopje, "queue", "drop", kept.id)
+    assert (nobody.code, "--yes" in nobody.err) == (2, True)
+    no = await run(skopje, "queue", "drop", kept.id, typed=["n"])
+    assert (no.code, "It has not left" in no.out) == (130, True)
+    assert skopje.queue.list() == [kept]
+    yes = await run(skopje, "queue", "drop", kept.id, typed=["y"])
+    assert (yes.code, "never will" in yes.out) == (0, True)
+    assert skopje.queue.list() == []
+    again = await run(skopje, "queue", "drop", kept.id, "--yes")
+    assert (again.code, "queue list" in again.err) == (1, True)
+    assert (await run(skopje, "queue", "drop", "x7")).code == 2
