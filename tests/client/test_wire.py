@@ -67,6 +67,32 @@ async def test_a_slow_wire_is_kept_and_believed(place: Place) -> None:
     assert place.connection._wires.current is before, "the answer came before another wire"
 
 
+async def test_devices_do_not_come_anew_each_time_where_the_broker_is_slow(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each exchange is a login for a broker that has no time."""
+    broker = place.broker.services.broker
+    real = broker.authority
+
+    async def slow(device: bytes | None, ask: LogFrom) -> AuthorityPage:
+        await asyncio.sleep(3 * SHORT)
+        return await real(device, ask)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(broker, "authority", slow)
+        for _ in range(3):
+            assert await place.ask()
+        exchanged = place.connection.exchanged
+        assert exchanged in (1, 2)
+        for _ in range(2):
+            assert await place.ask()
+        assert place.connection.exchanged == exchanged
+    assert await place.ask()
+    monkeypatch.setattr(broker, "authority", slow)
+    assert await place.ask()
+    assert place.connection.exchanged == exchanged + 1, "it had answered soon in between"
+
+
 async def test_where_no_other_is_to_be_had_the_old_one_may_come_back(place: Place) -> None:
     before = place.connection._wires.current
 
@@ -111,3 +137,17 @@ async def test_a_dead_line_is_given_a_second_for_its_last_word(place: Place) -> 
     began = time.monotonic()
     await place.connection.close()
     assert time.monotonic() - began < wire.GOODBYE + 1
+
+
+async def test_where_no_other_is_to_be_had_what_http_carries_goes_on(place: Place) -> None:
+    kept = place.connection._http
+
+    async def nobody() -> Any:
+        raise UnreachableError("nobody there", rule="broker")
+
+    place.connection._connect = nobody
+    with pytest.raises(UnreachableError):
+        await place.connection._connect_anew()
+    assert kept is not None
+    assert place.connection._http is kept
+    assert not kept.closed

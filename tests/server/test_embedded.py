@@ -8,15 +8,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from seefen.server import embedded
-from seefen.server.config import Config
+from seefen.server.config import Config, SetupError
 from seefen.server.database import any_database, own_database
 from seefen.server.embedded import SETTINGS, Embedded, running_dsn, running_process
 
@@ -115,9 +115,11 @@ def test_it_starts_again_after_sigkill_of_the_server(folder: Path) -> None:
         server.stop()
 
 
-def test_it_waits_for_a_server_that_replays_its_log_for_long(
+@contextmanager
+def replaying(
     folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[tuple[Embedded, "Future[None]"]]:
+    """Give a server that was killed and stands still in its log, and its start in a thread."""
     server = Embedded(folder)
     server.start()
     try:
@@ -129,15 +131,42 @@ def test_it_waits_for_a_server_that_replays_its_log_for_long(
         monkeypatch.setattr(embedded, "_WAIT_SECONDS", 2)
         with ThreadPoolExecutor(1) as pool:
             starting = pool.submit(server.start)
-            replaying = until_replaying(folder)
-            os.kill(replaying, signal.SIGSTOP)
-            time.sleep(3)  # longer than it waits for one that says nothing
-            assert not starting.done()
-            os.kill(replaying, signal.SIGCONT)
-            starting.result()
-        assert ask(server.dsn, "SELECT count(*) FROM t") == 1_000_000
+            at_work = until_replaying(folder)
+            os.kill(at_work, signal.SIGSTOP)
+            try:
+                yield server, starting
+            finally:
+                with suppress(ProcessLookupError):
+                    os.kill(at_work, signal.SIGCONT)
     finally:
         server.stop()
+
+
+def test_it_waits_for_a_server_that_replays_its_log_for_long(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = list[str]()
+    monkeypatch.setattr(embedded, "alarm", lambda rule, **_: told.append(rule))
+    with replaying(folder, monkeypatch) as (_, starting):
+        time.sleep(5)  # longer than it waits for one that says nothing
+        assert not starting.done()
+        assert "database-replays" in told
+    assert starting.exception() is None
+    other = Embedded(folder)
+    other.start()
+    try:
+        assert ask(other.dsn, "SELECT count(*) FROM t") == 1_000_000
+    finally:
+        other.stop()
+
+
+def test_whoever_stops_the_broker_does_not_wait_for_that(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with replaying(folder, monkeypatch) as (server, starting):
+        server.give_up()
+        # That it does not end either is because it stands still here.
+        assert isinstance(starting.exception(30), (SetupError, subprocess.TimeoutExpired))
 
 
 def until_replaying(folder: Path) -> int:

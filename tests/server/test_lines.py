@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from seefen.server.lines import COLLECT_EACH, COLLECT_SECONDS, Lines
+from seefen.server.lines import COLLECT_AFTER, COLLECT_EACH, Lines
 from seefen.server.web.sockets import GOODBYE
 from tests.support.waiting import until
 
@@ -47,4 +47,4 @@ async def test_lines_that_have_ended_do_not_stay_in_memory() -> None:
     for _ in range(2):
         gone.extend(await come_and_go(lines))
         assert len(lines) == 0
-        await until(lambda: not any(one() for one in gone), seconds=COLLECT_SECONDS + 10)
+        await until(lambda: not any(one() for one in gone), seconds=COLLECT_AFTER[-1] + 10)

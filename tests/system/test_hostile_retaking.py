@@ -297,7 +297,7 @@ async def test_attack_an_alarm_that_was_explained_is_not_opened_by_asking_again(
     vault = belgrade._engine.vault
     assert [one for one in alarms.unanswered(vault) if "was refused" in one]
     for one in alarms.kept(vault):
-        alarms.acknowledge(vault, one.sentence, 1, "the broker is being asked", None)
+        alarms.acknowledge(vault, one, 1, "the broker is being asked", None)
     asked = told.told
     later(belgrade, doubts.FIRST_SECONDS + 1, monkeypatch)
     await belgrade.sync()

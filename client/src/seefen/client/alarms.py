@@ -10,6 +10,7 @@ from typing import Final
 from unicodedata import normalize
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from seefen.client.vault import Vault
 from seefen.protocol.encoding import decode, encode
@@ -70,17 +71,14 @@ def unanswered(vault: Vault) -> tuple[str, ...]:
     return tuple(one.sentence for one in kept(vault) if not one.acknowledged)
 
 
-def acknowledge(vault: Vault, sentence: str, at: int, why: str, entry: int | None) -> None:
-    """Mark an alarm as explained, at ``at`` (Unix seconds); others stay as they are."""
-    vault.put(
-        _NAME,
-        encode(
-            [
-                Kept(one.sentence, one.at, at, why, entry) if one.sentence == sentence else one
-                for one in kept(vault)
-            ]
-        ),
-    )
+def acknowledge(vault: Vault, alarm: Kept, at: int, why: str, entry: int | None) -> Kept:
+    """Mark an alarm as explained, at ``at`` (Unix seconds), and return it; others stay.
+
+    One that was raised again since is another one, and stays open.
+    """
+    known = replace(alarm, acknowledged=at, why=why, entry=entry)
+    vault.put(_NAME, encode([known if one == alarm else one for one in kept(vault)]))
+    return known
 
 
 def _raised(found: list[Kept], sentence: str) -> list[Kept]:

@@ -379,7 +379,7 @@ class Client:
                     await self.journal.owed()
 
     async def _keep_connected(self) -> None:
-        tries, synced = 0, time.monotonic()
+        tries, synced, exchanged = 0, time.monotonic(), self._engine.connection.exchanged
         while True:
             await self._acknowledge_rest()
             await asyncio.sleep(RETRY[min(tries, len(RETRY) - 1)])
@@ -388,9 +388,10 @@ class Client:
                 self._engine.vault.tidy()
             if self._engine.connection.is_open:
                 tries = 0
-                if time.monotonic() - synced < LOOK:
+                lost = exchanged != self._engine.connection.exchanged
+                if time.monotonic() - synced < LOOK and not lost:
                     continue
-            tries += 1
+            tries, exchanged = tries + 1, self._engine.connection.exchanged
             with contextlib.suppress(SeefenError):
                 await self._sync()
             # A push that was lost, a log that grew old: nothing waits longer than this.

@@ -81,6 +81,11 @@ class Connection:
         """Whether the socket is up."""
         return self._wires.current is not None
 
+    @property
+    def exchanged(self) -> int:
+        """How often a silent socket was exchanged for another: what was pushed into it is lost."""
+        return self._wires.exchanged
+
     def session(self) -> bytes:
         """Return token and proof key, so that the device's next process need not log in.
 
@@ -114,10 +119,15 @@ class Connection:
         # What HTTP keeps open went the same way as the silent wire.
         kept, self._http = self._http, None
         try:
-            return await self._connect()
+            socket = await self._connect()
+        except BaseException:
+            # The silent one may have answered meanwhile, and what HTTP carries goes on.
+            kept, self._http = self._http, kept
+            raise
         finally:
             if kept is not None:
                 await kept.close()
+        return socket
 
     async def _connect(self) -> Socket:
         try:

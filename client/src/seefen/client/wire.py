@@ -21,6 +21,7 @@ from seefen.protocol.errors import MalformedError
 from seefen.protocol.frames import Frame
 
 QUIET: Final = 5  # seconds without a byte until another wire is opened
+LONGEST: Final = 30  # of them, where the broker is slow and not the line
 SLOWEST: Final = 4096  # bytes a second: so long a question may be on its way before that
 GOODBYE: Final = 1  # seconds for the other end's last word: a dead one has none
 REVOKED: Final = 4403  # close code of the socket: docs/spec/api.md
@@ -70,14 +71,19 @@ class Wire:
             del self._answers[number]
             future.cancel()
 
-    async def listen(self, asking: asyncio.Future[Frame], seconds: float) -> None:
-        """Return when a question is answered, or when no byte has come for so many seconds."""
+    async def listen(self, asking: asyncio.Future[Frame], seconds: float) -> bool:
+        """Return when a question is answered, or when no byte has come for so many seconds.
+
+        Returns:
+            Whether it is answered, or has failed.
+        """
         began = time.monotonic()
         while not asking.done():
             left = max(began, self._socket.heard_at) + seconds - time.monotonic()
             if left <= 0:
-                return
+                return False
             await asyncio.wait({asking}, timeout=left)
+        return True
 
     def abort(self) -> None:
         """End it without a word."""
@@ -116,6 +122,10 @@ class Wire:
             future.set_result(frame)
 
 
+def _is_answered(asking: asyncio.Future[Frame]) -> bool:
+    return not asking.cancelled() and asking.exception() is None
+
+
 Connect: TypeAlias = Callable[[], Awaitable[Socket]]
 
 
@@ -132,6 +142,8 @@ class Wires:
         self._anew = anew
         self.opening = asyncio.Lock()
         self.current: Wire | None = None
+        self.exchanged = 0  # how often one took the place of another: pushes may be lost
+        self._quiet = QUIET
         self.pushed: Callable[[Frame], None] = lambda _: None
         self.closed: Callable[[str], None] = lambda _: None
 
@@ -166,10 +178,10 @@ class Wires:
             raise UnreachableError("the broker does not answer", rule="broker")
         asking = asyncio.ensure_future(wire.ask(verb, body))
         try:
-            while not asking.done():
-                await wire.listen(asking, QUIET + len(body) / SLOWEST)
-                if not asking.done():
-                    await self._replace(wire, asking)
+            if await wire.listen(asking, QUIET) and _is_answered(asking):
+                self._quiet = QUIET
+            while not await wire.listen(asking, self._quiet + len(body) / SLOWEST):
+                await self._replace(wire, asking)
             return await asking
         except (ConnectionClosed, OSError):
             other = self.current
@@ -196,6 +208,9 @@ class Wires:
         async with self.opening:
             if self.current is silent:  # else another question has done it
                 self.current = self._new(await self._anew())
+                self.exchanged += 1
+                # If it is the broker that is slow, all its devices must not come anew each time.
+                self._quiet = min(2 * self._quiet, LONGEST)
                 silent.abort()
 
     def _new(self, socket: Socket) -> Wire:

@@ -202,6 +202,8 @@ async def _serve(config: Config, database: Database) -> None:
             collect_seldom()
             _say_ready(config, services.broker.frozen)
             await stop.wait()
+            if database.embedded is not None:
+                database.embedded.give_up()
             watch.cancel()
             looking.cancel()
             erasing.cancel()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, TypedDict
 from urllib.parse import quote
 
+from seefen.server.alarms import alarm
 from seefen.server.config import SetupError
 
 ROLE: Final = "seefen"
@@ -74,6 +75,7 @@ class Embedded:
             if self._as_nobody:
                 shutil.chown(self._sockets, "nobody")
         self._process: subprocess.Popen[bytes] | None = None
+        self._given_up = False
 
     @property
     def dsn(self) -> str:
@@ -100,6 +102,10 @@ class Embedded:
         deadline = time.monotonic() + _WAIT_SECONDS
         while not self._try_start(deadline):
             time.sleep(0.1)  # children of a killed server are still ending
+
+    def give_up(self) -> None:
+        """Wait no longer in :meth:`start`, which may be in another thread: it raises."""
+        self._given_up = True
 
     def stop(self) -> None:
         """Roll back what is open, write everything down and end. Twice is harmless."""
@@ -152,10 +158,12 @@ class Embedded:
                 **self._identity(),
             )
         while answer := self._ask("pg_isready", "-q", "-h", str(self._sockets), "-U", ROLE):
-            if answer == _REJECTING:
-                # On a slow disk that takes its time: ended, it would begin anew each time.
-                deadline = time.monotonic() + _WAIT_SECONDS
             late = time.monotonic() > deadline
+            if late and answer == _REJECTING and not self._given_up:
+                # On a slow disk that takes its time: ended, it would begin anew each time.
+                alarm("database-replays", seconds=_WAIT_SECONDS)
+                deadline, late = time.monotonic() + _WAIT_SECONDS, False
+            late = late or self._given_up
             if self._process.poll() is not None or late:
                 said = self._log.read_bytes()[written:].decode("utf-8", "replace")
                 if _STILL_THERE in said and not late:

@@ -45,6 +45,7 @@ class Looked:
     erased: int = 0
     erasable: int = 0  # before it readings may have no text: the log says so
     held: frozenset[int] = frozenset()  # that are on hold, and were when it said so
+    is_blind: bool = False  # what the log says of that cannot be read
 
     def name(self, problem: str) -> None:
         """Take in what differs."""
@@ -115,7 +116,8 @@ class Fsck:
     async def _rows(
         self, rows: list[LeafRow], start: int, stop: int, edge: Edge, looked: Looked
     ) -> dict[TileId, Tile]:
-        if any(_is_blank(row) and row.idx >= looked.erasable for row in rows):
+        blank = any(_is_blank(row) and row.idx >= looked.erasable for row in rows)
+        if blank and not looked.is_blind:
             # The broker erases beside this, and has entered before what it erased since.
             await self._erasable(looked)
         return await asyncio.to_thread(_look_at_rows, rows, start, stop, edge, looked)
@@ -130,6 +132,7 @@ class Fsck:
         except UnreachableError:
             raise
         except Exception as err:  # it reads all pages, so one that is damaged is met here first
+            looked.is_blind = True
             looked.name(_unreadable("the entries that say what was erased", err))
 
     async def _held(self, said: list[tuple[int, int]]) -> frozenset[int]:

@@ -215,11 +215,10 @@ class Sequencer:
             return
         async with self._storage.transaction() as writing:
             heads = await writing.lock()
+            # What was read under the lock was the newest then, however long all else takes.
+            self._prover.see(heads, self._clock())
             if heads != self.known.heads:
-                at = self._clock()
                 foreign = await catch_up(self.known, self._prover, heads, writing)
-                # What was read under the lock shows that nobody else has had it since.
-                self._prover.see(heads, at)
                 self.announcer.say(heads, partial(self._tell, foreign, heads, ()), _nobody)
                 await self._judge_again(group, writing)
             changes = group.layer.changes
@@ -232,7 +231,8 @@ class Sequencer:
             if elsewhere:
                 keys |= await writing.content_keys(elsewhere)
             began = time.monotonic()
-        await self._prover.see_committed(after, began, self._clock)
+        if after is not heads:
+            await self._prover.see_committed(after, began, self._clock)
         self._committed(group, after, growths, keys)
 
     async def _swap(self, group: _Group) -> bool:

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from typing import Final
 from unicodedata import normalize
 
-from msgspec.structs import replace as replace_struct
-
 from seefen.client import alarms
 from seefen.client.alarms import Kept
 from seefen.client.audit.facts import AUDIT
@@ -79,11 +77,12 @@ class Explaining(Looking):
         # Its name and the reason first: a long sentence is cut.
         text = f"acknowledged {what} {chosen.name}: {why}; it was: {chosen.sentence}"
         self._journal.enter(AUDIT, text, lambda: chosen, once)
-        entry = await self._journal.upload()
         vault, at = self._engine.vault, self._engine.now()
         if isinstance(chosen, Kept):
-            alarms.acknowledge(vault, chosen.sentence, at, why, entry)
-            return replace_struct(chosen, acknowledged=at, why=why, entry=entry)
+            # Before the broker is asked: what its answers raise meanwhile is open again.
+            known = alarms.acknowledge(vault, chosen, at, why, None)
+            return alarms.acknowledge(vault, known, at, why, await self._journal.upload())
+        entry = await self._journal.upload()
         explain(vault, chosen.subject, Explained(at, why, entry))
         return Finding(chosen.what, chosen.sentence, chosen.subject, at, why, entry)
 
