@@ -1,17 +1,18 @@
 """The queue: what waits, and taking it back before it leaves; never what has left."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seefen.client import Client, previews
+from seefen.client import Client, files, previews
 from seefen.client.connection import UnreachableError
-from seefen.client.drafts import Draft
+from seefen.client.drafts import Attachment, Draft
 from seefen.client.queueing import KEPT_BACK, MAY_HAVE_LEFT, WAITS
+from seefen.protocol.encoding import encode
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from tests.client.homes import PASSPHRASE, Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
@@ -56,6 +57,18 @@ async def lines(tmp_path: Path) -> AsyncIterator[Lines]:
         )
         proxy.target = place.broker.config.listen
         yield Lines(place, proxy)
+
+
+def alike(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Write large photographs whose previews have one name; each shows something else."""
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+    kinds = ["PNG" if name.endswith("png") else "JPEG" for name in names]
+    return [photograph(folder / name, kind) for name, kind in zip(names, kinds, strict=True)]
+
+
+async def nothing(*_: object) -> None:
+    """Stand for a kill before anything is sealed."""
 
 
 def objects(client: Client) -> int:
@@ -187,6 +200,90 @@ async def test_a_file_whose_message_has_left_is_dropped_by_itself(
     assert skopje.queued() == []
     assert objects(skopje) == 1, "neither the photograph nor its preview"
     assert list(skopje._outbox.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("names", [("a/IMG_1.jpg", "b/IMG_1.jpg"), ("x.jpg", "x.png")])
+@pytest.mark.parametrize("sealed", [True, False])
+async def test_what_is_dropped_takes_previews_of_one_name_with_it(
+    lines: Lines, tmp_path: Path, names: tuple[str, str], *, sealed: bool
+) -> None:
+    skopje = await lines.skopje()
+    with pytest.MonkeyPatch.context() as patch:
+        if not sealed:
+            patch.setattr(skopje._outbox, "prepare", nothing)
+        await skopje.alerts.send(alert(), CHANNEL, alike(tmp_path, names))
+    (kept,) = skopje.queue.list()
+    assert kept.files == 2
+    await skopje.queue.drop(kept.id)
+    assert (skopje._outbox.waiting(), skopje._outbox.attachments()) == ([], [])
+    lines.up()
+    await until(lambda: skopje.online, skopje)
+    await skopje.sync()
+    assert objects(skopje) == 0
+
+
+async def test_no_file_leaves_whose_message_never_did(lines: Lines, tmp_path: Path) -> None:
+    skopje = await lines.skopje()
+    await skopje.alerts.send(alert(), CHANNEL, [photo(tmp_path)])
+    outbox = skopje._outbox
+    outbox.drop([number for number, draft, _ in outbox.waiting() if not draft.file])
+    lines.up()
+    await until(lambda: any(one.state == KEPT_BACK for one in skopje.queue.list()), skopje)
+    (kept,) = skopje.queue.list()
+    assert kept.problem == "the message of IMG_0001.jpg was not sent [alone]"
+    assert objects(skopje) == 0
+    await skopje.queue.drop(kept.id)
+    assert skopje.queued() == []
+
+
+async def test_the_preview_that_has_left_is_named_until_it_is_recalled(
+    lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje = await channel(lines.place, BELGRADE)
+    upload = files.upload
+
+    async def narrow(*args: Any) -> None:
+        if str(args[3]).endswith(".preview.jpg"):
+            return await upload(*args)
+        raise UnreachableError("the line was cut", rule="broker")
+
+    monkeypatch.setattr(files, "upload", narrow)
+    both = alike(tmp_path, ("a/IMG_1.jpg", "b/IMG_1.jpg"))
+    await skopje.alerts.send(alert(), CHANNEL, both)
+    kept = skopje.queue.list()
+    assert [one.subject for one in kept] == ["IMG_1.jpg"] * 2
+    assert [one.preview for one in kept] == [f"{CHANNEL}#2", f"{CHANNEL}#3"], "by what they show"
+    assert skopje.queue.find(kept[1].id).preview == f"{CHANNEL}#3"
+    assert (await skopje.queue.drop(kept[1].id)).preview == f"{CHANNEL}#3"
+    assert skopje.queue.list() == kept[:1]
+    await skopje.amend.recall(f"{CHANNEL}#2", "wrong_data")
+    assert [one.preview for one in skopje.queue.list()] == [""]
+
+
+async def test_attack_the_preview_of_another_is_not_called_ours(
+    lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, belgrade = await channel(lines.place, BELGRADE), await lines.place.client(BELGRADE)
+    upload = files.upload
+
+    async def cut(connection: Any, *args: Any) -> None:
+        if connection is skopje._engine.connection:
+            raise UnreachableError("the line was cut", rule="broker")
+        await upload(connection, *args)
+
+    monkeypatch.setattr(files, "upload", cut)
+    large = photograph(tmp_path / "wheel.jpg")
+    await skopje.alerts.send(alert(), CHANNEL, [large])
+    draft = skopje._outbox.waiting()[0][1]
+    assert draft.reply_to is not None
+    await until(lambda: bool(belgrade.alerts.list()), belgrade)
+    of, path = draft.reply_to, bytes(large)
+    theirs = Attachment(draft.case, of, "H2", path, original=False, preview=True)
+    sql = "INSERT INTO attachment (fields) VALUES (?)"
+    belgrade._engine.vault.run(sql, encode(theirs))
+    await until(lambda: objects(skopje) == 2, belgrade, skopje)
+    await skopje.files.get(f"{CHANNEL}#2", tmp_path / "got", **WHY)
+    assert [one.preview for one in skopje.queue.list()] == [""]
 
 
 async def test_a_file_dropped_while_it_is_sealed_is_not_kept(lines: Lines, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from seefen.client import Client
 from seefen.client.cli import session
+from seefen.client.cli.plain import encode_json
 from seefen.client.cli.views import queue
 from seefen.client.queueing import WaitingView
 from seefen.protocol.errors import RefusedError
@@ -62,7 +64,23 @@ def test_what_waits_says_why_and_what_to_do() -> None:
         assert part in shown
     online = printed(queue.listed([left], online=True))
     assert "queue drop" not in online, "what may have left is not dropped"
-    assert "by itself" not in online
+    assert "next command" not in online
+    for line in (True, False):  # on line, too: opening has brought out what it could
+        shown = " ".join(printed(queue.listed([kept], online=line)).split())
+        assert "leaves now" not in shown
+        assert "It leaves with the next command, or with 'seefen tail'." in shown
+
+
+def test_what_is_dropped_says_that_its_preview_has_left() -> None:
+    file = one(WaitingView, what="FileNote", of="seefen-border#1", preview="")
+    has = dataclasses.replace(file, preview="seefen-border#2")
+    for said in (queue.asked, queue.dropped):
+        assert "preview" not in printed(said(file))
+        assert "has left, as seefen-border#2: 'seefen recall seefen-border#2'" in printed(said(has))
+    assert json.loads(encode_json(has))["preview"] == "seefen-border#2"
+
+
+def test_what_waits_nowhere_is_said() -> None:
     assert "Nothing waits" in printed(queue.listed([], online=True))
 
 

@@ -36,6 +36,15 @@ class Draft(Part, frozen=True):
     plain: bytes
     expires: Count = 0
 
+    def require_message(self, vault: Vault) -> None:
+        """Check that the message of a file is recorded: without it, it would say nothing.
+
+        Raises:
+            RefusedError: rule ``alone``: the message was dropped, or is refused.
+        """
+        if self.file and not vault.one("SELECT 1 FROM object WHERE object = ?", self.reply_to):
+            raise RefusedError(f"the message of {self.name} was not sent", rule="alone")
+
 
 def keep(vault: Vault, draft: Draft) -> int:
     """Let a draft wait in the outbox; return its number."""

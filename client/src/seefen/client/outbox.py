@@ -26,12 +26,7 @@ from seefen.protocol.bundle import Content
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.errors import OutOfTurnError, RefusedError, SeefenError
 from seefen.protocol.ledger.tree import leaf_hash
-from seefen.protocol.messages import (
-    Message,
-    decode_message,
-    encode_cover,
-    encode_message,
-)
+from seefen.protocol.messages import Message, decode_message, encode_cover, encode_message
 from seefen.protocol.objects import (
     body_context,
     new_content_key,
@@ -282,6 +277,7 @@ class Outbox:
     def _add(self, parcel: Parcel, draft: Draft, mark: bool) -> None:
         # Each time it is sealed: meanwhile others may read it, and under another policy.
         self.permit(draft)
+        draft.require_message(self._engine.vault)  # what was dropped leaves in no part
         _add_object(self._engine, parcel, draft, mark)
 
     def _finish(self, id_: int, draft: Draft) -> Sent:

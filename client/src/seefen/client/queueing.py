@@ -21,7 +21,7 @@ from seefen.client.outbox import Outbox
 from seefen.client.sender import Sender
 from seefen.client.urgent import emergency_of, urgent_of
 from seefen.client.values import Sent
-from seefen.client.views import ref_of, rows
+from seefen.client.views import recall_of, ref_of, rows
 from seefen.protocol.encoding import encode
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
@@ -53,6 +53,7 @@ class WaitingView:
         state: ``waits``, ``kept-back``, or ``may-have-left``.
         problem: Why the last try was refused, or empty.
         of: Of a file, the message that it belongs to, which has left; else empty.
+        preview: Of a photograph, its preview, which has left and was not recalled; else empty.
     """
 
     id: str
@@ -65,11 +66,15 @@ class WaitingView:
     state: str
     problem: str
     of: str = ""
+    preview: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What waits under one id: its drafts and attachments, of a photograph with its preview."""
+    """What waits under one id: its drafts and attachments, of a photograph with its preview.
+
+    ``shows``: which photograph it is or shows, by its hash; by its path while it is not sealed.
+    """
 
     id: str
     of: bytes
@@ -77,6 +82,7 @@ class _Piece:
     drafts: tuple[tuple[int, Draft, str | None], ...] = ()
     attached: tuple[tuple[int, Attachment], ...] = ()
     preview: bool = False
+    shows: bytes = b""
 
     @property
     def problem(self) -> str:
@@ -125,6 +131,8 @@ class Queue:
 
     async def drop(self, id_: str) -> WaitingView:
         """Take back what has not left, with its files: it never leaves.
+
+        A preview that left before its photograph stays; ``preview`` of the view names it.
 
         Raises:
             RefusedError: rule ``unknown-waiting``; ``stays``: it tells of an emergency.
@@ -223,7 +231,20 @@ class Queue:
             state=_state(file, sent),
             problem=file.problem,
             of="" if of is None else ref_of(self._engine, of),
+            preview=self._left(file),
         )
+
+    def _left(self, file: _Piece) -> str:
+        """Return the reference of the preview of a photograph that waits, if it has left."""
+        for row in rows(self._engine, "reply_to = ? AND file AND body IS NOT NULL", file.of):
+            note = row.message
+            ours = row.statement.device == self._engine.keys.device  # anybody may refer to ours
+            if not ours or not isinstance(note, FileNote) or not note.preview_of:
+                continue
+            same = _shows(_described(row.object, file.of, note), file)
+            if same and recall_of(self._engine, row) is None:
+                return ref_of(self._engine, row)
+        return ""
 
     def _case(self, case: bytes) -> str:
         return self._engine.name_of(self._engine.trust.require_state(case))
@@ -240,9 +261,13 @@ def _sealed(drafts: Sequence[tuple[int, Draft, str | None]]) -> Iterator[_Piece]
         draft = one[1]
         note = decode_message(draft.plain) if draft.file else None
         if isinstance(note, FileNote):
-            preview = bool(note.preview_of)
             of = draft.reply_to or b""
-            yield _Piece(draft.object.hex(), of, note.name, (one,), preview=preview)
+            yield replace(_described(draft.object, of, note), drafts=(one,))
+
+
+def _described(object_: bytes, of: bytes, note: FileNote) -> _Piece:
+    shows = note.preview_of or note.sha256
+    return _Piece(object_.hex(), of, note.name, preview=bool(note.preview_of), shows=shows)
 
 
 def _unsealed(attachments: Sequence[tuple[int, Attachment]]) -> Iterator[_Piece]:
@@ -252,24 +277,30 @@ def _unsealed(attachments: Sequence[tuple[int, Attachment]]) -> Iterator[_Piece]
         name = previews.name_of(name) if kept.preview else name
         # It has no object yet; another after it is sealed, when nobody holds it to be this one.
         id_ = sha256(encode([number, encode(kept)])).hexdigest()
-        yield _Piece(id_, kept.of, name, attached=(one,), preview=kept.preview)
+        yield _Piece(id_, kept.of, name, (), (one,), preview=kept.preview, shows=kept.path)
+
+
+def _shows(small: _Piece, file: _Piece) -> bool:
+    """Tell whether a preview is that of a file: two of one alert may have one name.
+
+    Where one of both is not sealed yet, its name must do.
+    """
+    named = (small.of, small.name) == (file.of, previews.name_of(file.name))
+    either = bool(small.attached) != bool(file.attached)
+    return named and (either or small.shows == file.shows)
 
 
 def _together(files: Sequence[_Piece]) -> list[_Piece]:
     """Return files, each preview as a part of its photograph, where that waits too."""
     found: list[_Piece] = []
-    small = {(file.of, file.name): file for file in files if file.preview}
+    small = [file for file in files if file.preview]
     for file in files:
         if file.preview:
             continue
-        mine = small.pop((file.of, previews.name_of(file.name)), None)
-        found.append(
-            file
-            if mine is None
-            else replace(
-                file,
-                drafts=(*file.drafts, *mine.drafts),
-                attached=(*file.attached, *mine.attached),
-            )
-        )
-    return [*found, *small.values()]
+        mine = next((one for one in small if _shows(one, file)), None)
+        if mine is not None:
+            small.remove(mine)
+            drafts, attached = (*file.drafts, *mine.drafts), (*file.attached, *mine.attached)
+            file = replace(file, drafts=drafts, attached=attached)
+        found.append(file)
+    return [*found, *small]

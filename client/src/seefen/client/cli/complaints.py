@@ -152,6 +152,7 @@ _HINTS: Final = {
     "parts-missing": "the file is still under way: the same command again goes on with it",
     "persons-in-channel": "nothing was sent; a name goes to named nodes in a case",
     "photo": "nothing was sent",
+    "alone": "'seefen queue drop ID' lets it go; 'seefen queue list' prints the ID",
     "left-out": "send that file after it: seefen case send CASE --file FILE, under another name",
     "passphrase": "check the keyboard's language and Caps Lock, then try again",
     "pin": _TRUST,

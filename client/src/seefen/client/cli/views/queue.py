@@ -6,7 +6,7 @@ from datetime import datetime
 from seefen.client.cli import codes, times
 from seefen.client.cli.complaints import kept_back
 from seefen.client.cli.paint import Ledger, Painted, Piece, bold, dim, line, stack, warn
-from seefen.client.queueing import KEPT_BACK, MAY_HAVE_LEFT, WaitingView
+from seefen.client.queueing import KEPT_BACK, MAY_HAVE_LEFT, WAITS, WaitingView
 from seefen.protocol.messages import FileNote
 
 
@@ -30,12 +30,23 @@ def asked(view: WaitingView) -> Painted:
         line(bold(view.id), "  ", _what(view), f" to {view.case}"),
         line("  ", view.subject),
         warn("It has not left. Its words are kept nowhere else; its files stay where they are."),
+        _preview(view),
     )
 
 
 def dropped(view: WaitingView) -> Painted:
     """Return that it is gone."""
-    return line("Dropped: ", _what(view), f" to {view.case}. It has not left, and never will.")
+    gone = line("Dropped: ", _what(view), f" to {view.case}. It has not left, and never will.")
+    return stack(gone, _preview(view))
+
+
+def _preview(view: WaitingView) -> Painted | None:
+    """Say what the others have of a photograph that waits: dropping it takes nothing back."""
+    if not view.preview:
+        return None
+    return warn(
+        f"Its preview has left, as {view.preview}: 'seefen recall {view.preview}' takes that back."
+    )
 
 
 def _what(view: WaitingView) -> str:
@@ -56,15 +67,15 @@ def _why(view: WaitingView, *, online: bool) -> Piece:
         return warn("sent, no receipt yet: it may have left")
     if view.state == KEPT_BACK:
         return warn(kept_back(view.problem).message)
-    return "it leaves now" if online else "the broker cannot be reached"
+    return "it could not leave yet" if online else "the broker cannot be reached"
 
 
 def _next(views: Sequence[WaitingView], online: bool) -> Iterator[Painted]:
     for view in views:
         if view.state == KEPT_BACK and (hint := kept_back(view.problem).hint):
             yield dim(f"{view.id}: {hint}")
-    if not online:
-        yield dim("It leaves by itself with the next command on line, or with 'seefen tail'.")
+    if not online or any(view.state == WAITS for view in views):
+        yield dim("It leaves with the next command, or with 'seefen tail'.")
     if any(view.state == MAY_HAVE_LEFT for view in views):
         yield dim("What may have left leaves once; with its receipt here: 'seefen recall REF'.")
     if any(view.state != MAY_HAVE_LEFT for view in views):
