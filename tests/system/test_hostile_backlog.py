@@ -112,6 +112,20 @@ async def test_a_node_that_comes_late_calls_everything_as_the_others_do(
     assert [client.alarm for client in (skopje, belgrade, pristina)] == [None] * 3
 
 
+@pytest.mark.parametrize("size", [1, 2])
+async def test_a_node_that_is_let_in_at_once_has_a_backlog_of_a_page(
+    place: Siege, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An honest broker is not called a liar where nothing follows the last key of before."""
+    monkeypatch.setattr(engine, "PAGE", size)
+    skopje, belgrade = await place.place.client(SKOPJE), await place.place.client(BELGRADE)
+    place.case = (await skopje.cases.open("Pistols", [BELGRADE])).number
+    pristina = await comes(place, skopje)
+    await pristina.sync()
+    assert pristina.alarm is None
+    await all_know(place, pristina, belgrade, skopje)
+
+
 async def test_a_device_that_is_stopped_inside_a_backlog_goes_on_there(
     place: Siege, monkeypatch: pytest.MonkeyPatch
 ) -> None:
