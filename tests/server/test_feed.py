@@ -9,6 +9,7 @@ from seefen.protocol.envelope import open_envelope
 from seefen.protocol.frames import Before, Page, Stub
 from seefen.protocol.statements import Activity
 from seefen.protocol.suite import sha256
+from seefen.server import feed
 from tests.support import casework
 from tests.support.network import Machine
 from tests.support.served import Served, refused, served
@@ -182,6 +183,31 @@ async def test_a_backlog_that_is_as_long_as_a_page_ends_with_it(limit: int) -> N
             place, more = place.behind(page, 8)
         assert place == Place(8)
         assert sorted(shown) == list(range(8))
+
+
+async def test_a_page_ends_between_two_backlogs_where_the_database_is_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A device waits so long for a page, and would ask for the same one again."""
+    async with served(*NODES, "tirana-lab") as it:
+        network = it.network
+        author, late = network.of(NODES[0]), network.of("tirana-lab")
+        cases = [await it.open_case(author, NODES[1], serial=n) for n in (1, 2, 3)]  # 0 to 5
+        for case in cases:  # 6, 8 and 10
+            added = casework.change_members(network, author, case, add=("tirana-lab",))
+            await it.send(author, added)
+        whole = await it.feed(late)
+        assert (whole.upto, len(whole.before)) == (12, 3)
+        monkeypatch.setattr(feed, "BACKLOG_SECONDS", 0)
+        shown: list[tuple[int, str]] = []
+        ends: list[tuple[int, int]] = [(0, 0)]
+        while ends[-1] != (12, 0):
+            page = await it.feed(late, ends[-1][0], within=ends[-1][1])
+            assert len(page.before) == 1, "one at least: it goes on"
+            shown += kinds(page)
+            ends.append((page.upto, page.within))
+        assert ends[1:] == [(8, 0), (10, 0), (12, 0)]
+        assert sorted(shown) == sorted(kinds(whole))
 
 
 async def test_of_a_long_backlog_a_node_gets_the_chain_in_pages_and_each_device_once() -> None:

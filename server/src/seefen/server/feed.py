@@ -6,6 +6,7 @@ it from its first version, and of each device the number it had reached, as a st
 may end inside a backlog, and says where.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from seefen.server.rows import LeafRow, Storage
 
 Rows: TypeAlias = Sequence[LeafRow]
 PAGE_BYTES: Final = 2 * 1024 * 1024  # a page ends with the entry that passes this
+BACKLOG_SECONDS: Final = 5.0  # no backlog after the first is begun later: a device waits for 30
 
 
 class Cases(Protocol):
@@ -158,8 +160,11 @@ class Feed:
 
     async def _backlogs(self, node: str, ask: FeedFrom, upto: int) -> _Due:
         """Return what is due of cases that a node joined below ``upto``, a page of it at most."""
-        due, room = _Due([], upto), PAGE_BYTES
-        for case, joined in await self._storage.joined(node, ask.cursor, upto):
+        due, room, began = _Due([], upto), PAGE_BYTES, time.monotonic()
+        for place, (case, joined) in enumerate(await self._storage.joined(node, ask.cursor, upto)):
+            if place and time.monotonic() - began > BACKLOG_SECONDS:
+                due.upto, due.within = joined, 0
+                break
             start, left = ask.within if joined == ask.cursor else 0, ask.limit - len(due.rows)
             chain, follows = await self._chain(case, (start, joined), left, room)
             due.rows += [(joined, row) for row in chain]
