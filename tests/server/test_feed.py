@@ -2,10 +2,14 @@
 
 from random import Random
 
+import pytest
+
+from seefen.client.paging import Place
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.frames import Before, Page, Stub
 from seefen.protocol.statements import Activity
 from seefen.protocol.suite import sha256
+from seefen.server import feed
 from tests.support import casework
 from tests.support.network import Machine
 from tests.support.served import Served, refused, served
@@ -151,13 +155,59 @@ async def test_a_node_that_comes_late_gets_the_chain_and_counts_the_objects() ->
         ends: list[tuple[int, int]] = [(3, 0)]
         while ends[-1] != (8, 0):
             step = await it.feed(late, ends[-1][0], 1, ends[-1][1])
-            assert len(step.items) <= 1
+            assert len(step.items) <= 2, "one of the backlog, and one behind it"
             shown += kinds(step)
             ends.append((step.upto, step.within))
-        assert ends[1:] == [(4, 0), (5, 0), (5, 1), (5, 2), (6, 0), (7, 0), (8, 0)]
+        assert ends[1:] == [(4, 0), (5, 0), (5, 1), (6, 0), (7, 0), (8, 0)]
         whole = kinds(page)
         assert sorted(shown) == sorted(whole)
         assert len(shown) == len(whole)
+
+
+@pytest.mark.parametrize("limit", [1, 2])
+async def test_a_backlog_that_is_as_long_as_a_page_ends_with_it(limit: int) -> None:
+    """Nothing stands between its last key and the entry that let the node in."""
+    async with served(*NODES, "tirana-lab") as it:
+        network = it.network
+        author, late = network.of(NODES[0]), network.of("tirana-lab")
+        for serial in (1, 2):
+            case = await it.open_case(author, NODES[1], serial=serial)
+            added = casework.change_members(network, author, case, add=("tirana-lab",))
+            await it.send(author, added)
+        shown: list[int] = []
+        place, more = Place(), True
+        while more:
+            page = await it.feed(late, place.cursor, limit, place.within)
+            shown += [item.entry.index for item in page.items]
+            assert page.within in (0, 1, 5), "it is the index of a key that is due"
+            place, more = place.behind(page, 8)
+        assert place == Place(8)
+        assert sorted(shown) == list(range(8))
+
+
+async def test_a_page_ends_between_two_backlogs_where_the_database_is_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A device waits so long for a page, and would ask for the same one again."""
+    async with served(*NODES, "tirana-lab") as it:
+        network = it.network
+        author, late = network.of(NODES[0]), network.of("tirana-lab")
+        cases = [await it.open_case(author, NODES[1], serial=n) for n in (1, 2, 3)]  # 0 to 5
+        for case in cases:  # 6, 8 and 10
+            added = casework.change_members(network, author, case, add=("tirana-lab",))
+            await it.send(author, added)
+        whole = await it.feed(late)
+        assert (whole.upto, len(whole.before)) == (12, 3)
+        monkeypatch.setattr(feed, "BACKLOG_SECONDS", 0)
+        shown: list[tuple[int, str]] = []
+        ends: list[tuple[int, int]] = [(0, 0)]
+        while ends[-1] != (12, 0):
+            page = await it.feed(late, ends[-1][0], within=ends[-1][1])
+            assert len(page.before) == 1, "one at least: it goes on"
+            shown += kinds(page)
+            ends.append((page.upto, page.within))
+        assert ends[1:] == [(8, 0), (10, 0), (12, 0)]
+        assert sorted(shown) == sorted(kinds(whole))
 
 
 async def test_of_a_long_backlog_a_node_gets_the_chain_in_pages_and_each_device_once() -> None:

@@ -7,16 +7,24 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from seefen.client import Client, alarms, doubts, engine, mirroring, retaking
+from seefen.client import Client, alarms, doubts, engine, keying, mirroring, retaking
 from seefen.client.paging import Place, place_of
+from seefen.client.sender import Parcel
 from seefen.protocol.encoding import decode
+from seefen.protocol.errors import UntrustedError
 from seefen.protocol.frames import Before, FeedFrom, Frame, Page
 from seefen.protocol.ledger.mirror import Kept
+from seefen.protocol.suite import random_bytes
 from tests.client.scenes import BELGRADE, PRISTINA, SKOPJE, WHY, deaf
+from tests.support.waiting import until
 from tests.system.siege import Siege, later, numbers, siege, without
 
 TIRANA = "tirana-lab"
 EARLIER = 4  # messages before Pristina came
+
+
+class Stopped(Exception):  # noqa: N818 - as by a kill
+    pass
 
 
 @pytest.fixture
@@ -112,6 +120,20 @@ async def test_a_node_that_comes_late_calls_everything_as_the_others_do(
     assert [client.alarm for client in (skopje, belgrade, pristina)] == [None] * 3
 
 
+@pytest.mark.parametrize("size", [1, 2])
+async def test_a_node_that_is_let_in_at_once_has_a_backlog_of_a_page(
+    place: Siege, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An honest broker is not called a liar where nothing follows the last key of before."""
+    monkeypatch.setattr(engine, "PAGE", size)
+    skopje, belgrade = await place.place.client(SKOPJE), await place.place.client(BELGRADE)
+    place.case = (await skopje.cases.open("Pistols", [BELGRADE])).number
+    pristina = await comes(place, skopje)
+    await pristina.sync()
+    assert pristina.alarm is None
+    await all_know(place, pristina, belgrade, skopje)
+
+
 async def test_a_device_that_is_stopped_inside_a_backlog_goes_on_there(
     place: Siege, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,9 +145,6 @@ async def test_a_device_that_is_stopped_inside_a_backlog_goes_on_there(
     async def hear(frame: Frame) -> Frame:
         asked.append(decode(frame.body, FeedFrom))
         return frame
-
-    class Stopped(Exception):  # noqa: N818 - as by a kill
-        pass
 
     mine, real, stood = place.place.network.of(PRISTINA).device, engine.Engine._take_page, [Place()]
 
@@ -147,6 +166,46 @@ async def test_a_device_that_is_stopped_inside_a_backlog_goes_on_there(
     await pristina.sync()
     first = next(ask for ask in asked if ask.within)
     assert Place(first.cursor, first.within) == stood[0]
+    assert pristina.alarm is None
+    await all_know(place, pristina, belgrade, skopje)
+
+
+async def test_a_push_does_not_overtake_the_end_of_a_backlog(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken in before the key that is still due, it would have that key refused."""
+    monkeypatch.setattr(engine, "PAGE", 1)
+    skopje, belgrade = await place.place.client(SKOPJE), await place.place.client(BELGRADE)
+    place.case = (await skopje.cases.open("Pistols", [BELGRADE])).number
+    await belgrade.sync()
+    state = belgrade._engine.trust.require_state(belgrade._engine.named(place.case) or b"")
+
+    def renewed(parcel: Parcel) -> None:
+        keying.add_renewal(belgrade._engine, parcel, state, "age")
+
+    await belgrade._sender.send(renewed)  # a receipt of Skopje behind it would be one number more
+    await skopje.sync()
+    pristina = await place.place.client(PRISTINA)
+    waiting: list[Frame] = []
+    pristina._engine.connection.pushed = waiting.append
+    await skopje.cases.add(place.case, [PRISTINA])
+    await until(lambda: sum(frame.verb == "push" for frame in waiting) == 2)
+    real = engine.Engine._take_page
+
+    def breaking(self: engine.Engine, page: Page, *rest: Any) -> Any:
+        if self is pristina._engine and place_of(self.vault).within > 1:
+            raise Stopped
+        return real(self, page, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(engine.Engine, "_take_page", breaking)
+        with pytest.raises(Stopped):
+            await pristina.sync()
+    stood = place_of(pristina._engine.vault)
+    assert stood == Place(3, 2)  # the key of Belgrade is still due
+    for frame in waiting:
+        pristina._pushes.take(frame)
+    await until(lambda: place_of(pristina._engine.vault).cursor > stood.cursor + 1)
     assert pristina.alarm is None
     await all_know(place, pristina, belgrade, skopje)
 
@@ -227,6 +286,28 @@ async def test_an_agents_mirror_keeps_a_backlog_of_many_pages(
     assert sum(one.kind == "casekey" for one in kept) > 2
 
 
+async def test_attack_50_an_agents_mirror_takes_no_entry_twice_inside_a_backlog(
+    place: Siege, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker shows one page again and again, each time one entry further inside."""
+    monkeypatch.setattr(mirroring, "PAGE", 1)
+    skopje, _ = await long_ago(place)
+    pristina = await comes(place, skopje)
+    await pristina.logs.sync()
+    shown: list[Page] = []
+
+    def again(page: Page) -> Page:
+        if page.within:
+            shown.append(replace(shown[-1], within=shown[-1].within + 1) if shown else page)
+        return shown[-1] if shown else page
+
+    place.hostile.lie("feed", again, to=place.place.network.of(PRISTINA))
+    with pytest.raises(UntrustedError) as caught:
+        await pristina.logs.fed(0)
+    assert caught.value.rule == "page"
+    assert len(shown) <= 2
+
+
 @pytest.mark.parametrize("size", [2, 500])
 async def test_attack_12_a_key_that_is_left_out_of_a_backlog_comes_in_its_place(
     place: Siege, size: int, monkeypatch: pytest.MonkeyPatch
@@ -273,6 +354,26 @@ async def test_attack_13_who_came_late_misses_a_message_that_was_hidden_since(
     assert "a number is missing" in said(pristina)
     await heal(place, monkeypatch, pristina, belgrade, skopje)
     assert numbers(pristina, place.case)[:2] == [EARLIER + 1, EARLIER + 2]
+
+
+async def test_attack_50_counts_of_cases_that_nobody_opened_fill_no_vault(place: Siege) -> None:
+    skopje, belgrade = await history(place)
+    pristina = await comes(place, skopje)
+
+    def inventing(page: Page) -> Page:
+        invented = tuple(Before(random_bytes(16), 7) for _ in range(50))
+        return replace(page, before=page.before + invented)
+
+    lie = place.hostile.lie("feed", inventing, to=place.place.network.of(PRISTINA))
+    for _ in range(3):
+        await pristina.sync()
+    assert lie.told >= 3
+    kept = pristina._engine.vault.run("SELECT name FROM setting WHERE name LIKE 'before/%'")
+    ours = pristina._engine.named(place.case)
+    assert ours is not None
+    assert kept == [(f"before/{ours.hex()}",)]
+    assert pristina.alarm is None
+    await all_know(place, pristina, belgrade, skopje)
 
 
 async def test_attack_13_who_was_there_from_the_beginning_believes_no_count_of_before(

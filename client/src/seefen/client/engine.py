@@ -25,7 +25,7 @@ from seefen.client.keychain import Keychain
 from seefen.client.keyfile import DeviceKeys
 from seefen.client.once import opened
 from seefen.client.paging import Place, keep_place, place_of
-from seefen.client.states import STRUCTURE, comes_late
+from seefen.client.states import STRUCTURE, comes_late, drop_unknown
 from seefen.client.storing import crowded, crowded_out, store_object, store_step
 from seefen.client.stubs import Stubs, is_told_less, stub_of
 from seefen.client.trust import Taken, Trust
@@ -215,6 +215,7 @@ class Engine:
                     continue
                 if one is not None:
                     taken.append(one)
+            drop_unknown(self.vault, page.before)
             self.look_for_crowded_out(taken)
             if place is not None and wrong is None:
                 keep_place(self.vault, place)
@@ -337,10 +338,11 @@ class Engine:
 
     def _knows_before(self, index: int) -> bool:
         """Tell whether every entry before an index is known: by the feed, or one by one."""
-        cursor = self.vault.get_number("cursor")
+        # Inside a backlog a key of before may still be due, whatever the cursor says.
+        place = place_of(self.vault)
         sql = "SELECT count(*) FROM entry WHERE idx >= ? AND idx < ?"
-        row = self.vault.one(sql, cursor, index)
-        return row is not None and cursor + row[0] >= index
+        row = self.vault.one(sql, place.cursor, index)
+        return not place.within and row is not None and place.cursor + row[0] >= index
 
     def follows(self, kind: str, entry: Entry, envelope: bytes) -> bool:
         """Tell whether an entry is the next of its case; else the feed has what lies before.

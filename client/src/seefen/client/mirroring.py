@@ -144,17 +144,24 @@ class Logs:
     async def fed(self, cursor: int) -> tuple[list[Kept], int]:
         """Return entries of the own cases from a cursor on, proved, and the next cursor.
 
-        A backlog comes whole, by as many pages as it takes.
+        A backlog comes whole, by as many pages as it takes, and no entry of it twice: it is held
+        in memory, and the broker says how often more follows.
+
+        Raises:
+            UntrustedError: An entry is not to be believed, or rule ``page``: it came before.
         """
-        engine, kept, place, more = self._engine, list[Kept](), Place(cursor), True
+        engine, kept, place, more = self._engine, dict[int, Kept](), Place(cursor), True
         while more:
             ask = place.asked(PAGE, engine.trust.head("activity").size)
             page = await engine.connection.request("feed", ask, Page)
             under = await self._under(page.checkpoint, page.consistency)
-            kept += [self._kept(item, item.wraps, item.body, under) for item in page.items]
+            for item in page.items:
+                if item.entry.index in kept:
+                    raise UntrustedError("the broker shows an entry twice", rule="page")
+                kept[item.entry.index] = self._kept(item, item.wraps, item.body, under)
             place, more = place.behind(page, under.size)
             more = more and bool(place.within)
-        return kept, place.cursor
+        return list(kept.values()), place.cursor
 
     async def audited(self, cursor: int) -> tuple[list[Kept], int]:
         """Return what devices of the own node did; nothing where the role sees nothing."""

@@ -1,5 +1,6 @@
 """The state of a case, made again from what the vault holds of it."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -90,6 +91,19 @@ def objects_before(vault: Vault, case: bytes) -> int:
 def keep_objects_before(vault: Vault, count: Before) -> None:
     """Keep what :func:`objects_before` returns."""
     vault.put_number(_before(count.case), count.objects)
+
+
+def drop_unknown(vault: Vault, counts: Sequence[Before]) -> None:
+    """Drop what was said of cases of which nothing is known behind the page that says it.
+
+    Ids can be invented, and what is kept for each would fill the vault.
+    """
+    sql = (
+        "DELETE FROM setting WHERE name = ? AND NOT EXISTS (SELECT 1 FROM entry"
+        " WHERE case_id = ? AND kind = 'case' AND envelope IS NOT NULL)"
+    )
+    for count in counts:
+        vault.run(sql, _before(count.case), count.case)
 
 
 def _before(case: bytes) -> str:

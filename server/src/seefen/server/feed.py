@@ -6,6 +6,7 @@ it from its first version, and of each device the number it had reached, as a st
 may end inside a backlog, and says where.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from seefen.server.rows import LeafRow, Storage
 
 Rows: TypeAlias = Sequence[LeafRow]
 PAGE_BYTES: Final = 2 * 1024 * 1024  # a page ends with the entry that passes this
+BACKLOG_SECONDS: Final = 5.0  # no backlog after the first is begun later: a device waits for 30
 
 
 class Cases(Protocol):
@@ -158,18 +160,17 @@ class Feed:
 
     async def _backlogs(self, node: str, ask: FeedFrom, upto: int) -> _Due:
         """Return what is due of cases that a node joined below ``upto``, a page of it at most."""
-        due, room = _Due([], upto), PAGE_BYTES
-        for case, joined in await self._storage.joined(node, ask.cursor, upto):
-
-            async def read(at: int, most: int, case: bytes = case, stop: int = joined) -> Rows:
-                return await self._storage.chain(case, at, stop, most)
-
+        due, room, began = _Due([], upto), PAGE_BYTES, time.monotonic()
+        for place, (case, joined) in enumerate(await self._storage.joined(node, ask.cursor, upto)):
+            if place and time.monotonic() - began > BACKLOG_SECONDS:
+                due.upto, due.within = joined, 0
+                break
             start, left = ask.within if joined == ask.cursor else 0, ask.limit - len(due.rows)
-            chain, whole = await pages.read_pieces(read, start, left, room)
+            chain, follows = await self._chain(case, (start, joined), left, room)
             due.rows += [(joined, row) for row in chain]
             room -= sum(len(row.envelope) + len(row.core) for row in chain)
-            if not whole:
-                due.upto, due.within = joined, chain[-1].idx + 1 if chain else start
+            if follows is not None:
+                due.upto, due.within = joined, follows
                 break
             if not chain and not start:
                 continue  # it was opened with this node
@@ -178,6 +179,25 @@ class Feed:
             others = objects - sum(row.kind == "object" for row in reached)
             due.before.append((joined, Before(case, others)))
         return due
+
+    async def _chain(
+        self, case: bytes, span: tuple[int, int], limit: int, room: int
+    ) -> tuple[list[LeafRow], int | None]:
+        """Return versions and keys of a case, a page at most, and where the next one is due.
+
+        That is None where nothing follows, also behind a page that is just full: a device takes
+        a page for a lie that ends inside a backlog of which nothing is left.
+        """
+        start, stop = span
+
+        async def read(at: int, most: int) -> Rows:
+            return await self._storage.chain(case, at, stop, most)
+
+        chain, whole = await pages.read_pieces(read, start, limit, room)
+        if whole or not chain:
+            return chain, None if whole else start
+        following = await read(chain[-1].idx + 1, 1)
+        return chain, following[0].idx if following else None
 
     async def _sort(
         self, rows: Sequence[LeafRow], node: str, directory: Directory
