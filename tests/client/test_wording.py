@@ -50,6 +50,7 @@ def test_a_network_without_witnesses_names_none() -> None:
 
 def test_what_is_not_in_order_is_counted_beside_the_word() -> None:
     found = {"problems": ("p",), "gaps": ("g", "h"), "manifests": Compared()}
-    against = one(Verdict, ok=False, alarms=(), **found)
+    against = one(Verdict, ok=False, alarms=(), findings=(), **found)
     assert against.sentence == "NOT IN ORDER: 1 problem, 2 gaps"
-    assert one(Verdict, ok=True).sentence == "IN ORDER"
+    assert one(Verdict, ok=True, findings=()).sentence == "IN ORDER"
+    assert one(Verdict, ok=True).sentence == "IN ORDER (2 findings known)"
