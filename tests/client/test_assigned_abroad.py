@@ -10,6 +10,7 @@ from seefen.client import Client
 from seefen.client.values import Sent
 from seefen.client.views import row_of
 from seefen.protocol.case_chain import apply
+from seefen.protocol.errors import OutOfTurnError
 from seefen.protocol.messages import Note
 from seefen.server import judging
 from tests.client.homes import Site, site
@@ -93,7 +94,8 @@ async def test_attack_67_a_device_that_was_not_assigned_and_the_broker_take_noth
     said = row_of(officer._engine, state, at).object
     monkeypatch.setattr(judging, "apply", partial(apply, reader="a broker that lies"))
     officer._engine.keychain.keep_case_key(state.case, 1, bytes(32))
-    await officer._messaging.send(state, Note(text="never mind"), supersedes=said)
+    with pytest.raises(OutOfTurnError, match="is not believed here"):
+        await officer._messaging.send(state, Note(text="never mind"), supersedes=said)
 
     await until(lambda: len(skopje.cases.show(number).objects) == 3, skopje)
     _, theirs, his = skopje.cases.show(number).objects

@@ -12,7 +12,11 @@ from seefen.protocol.messages import Handover
 from seefen.protocol.suite import new_id
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, PRISTINA, SKOPJE, alert, until
+from tests.client.test_assigning import asked, field
+from tests.client.test_expiring import later
 from tests.client.test_pairs import question
+
+DAY = 86_400
 
 
 @pytest.fixture
@@ -170,3 +174,61 @@ async def test_what_is_not_named_is_counted_once(
     view = skopje.duty.handover.newest()
     assert view is not None
     assert (len(view.owed), view.more) == (1, 1)
+
+
+async def test_what_is_sealed_for_the_next_officer_is_never_called_done(place: Site) -> None:
+    keyholder = await place.client(BELGRADE)
+    night, officer = await field(place, 1)
+    _, number = await asked(place, keyholder)
+    (open_,) = keyholder.requests.waiting()
+    await keyholder.duty.handover.give(officer)
+    await until(night.duty.handover.waiting, night)
+    view = night.duty.handover.waiting()
+    assert view is not None
+    assert (view.waiting, view.done) == ((), ())
+    assert [(one.ref, one.cover_open) for one in view.sealed] == [(open_.ref, False)]
+
+    await keyholder.cases.assign(number, officer)
+    await until(night.requests.waiting, night)
+    view = night.duty.handover.waiting()
+    assert view is not None
+    assert [one.ref for one in view.waiting] == [open_.ref]
+    assert (view.sealed, view.done) == ((), ())
+
+
+async def test_an_alert_that_nobody_answered_is_not_done_when_nothing_reminds_of_it(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje, day, night = await trio(place)
+    own = await day.alerts.send(alert(), CHANNEL)
+    await day.duty.handover.give()
+    await until(night.duty.handover.waiting, night)
+    await until(night.alerts.unanswered, night)
+    with monkeypatch.context() as patch:
+        later(patch, 3 * DAY)  # from Friday to Monday
+        assert night.alerts.unanswered() == []
+        view = night.duty.handover.waiting()
+        assert view is not None
+        assert [one.ref for one in view.silent] == [own.ref]
+        assert (view.owed, view.done) == ((), ())
+
+    await until(lambda: own.ref in [one.ref for one in skopje.alerts.list()], skopje)
+    await skopje.alerts.answer(str(own.ref), "taken")
+    await until(lambda: not night.alerts.unanswered(), night)
+    view = night.duty.handover.waiting()
+    assert view is not None
+    assert [one.ref for one in view.done] == [own.ref]
+    assert view.silent == ()
+
+
+async def test_what_the_own_node_asked_back_about_is_not_done(place: Site) -> None:
+    keyholder = await place.client(BELGRADE)
+    await asked(place, keyholder)
+    (open_,) = keyholder.requests.waiting()
+    await keyholder.duty.handover.give()
+    await keyholder.requests.query(open_.ref, "Which year?")
+    assert keyholder.requests.waiting() == []  # the clock stands
+    view = keyholder.duty.handover.newest()
+    assert view is not None
+    assert [one.ref for one in view.silent] == [open_.ref]
+    assert view.done == ()

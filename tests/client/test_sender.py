@@ -109,8 +109,9 @@ async def test_a_lost_answer_to_an_access_is_kept_with_its_reason(place: Site) -
         raise UnreachableError("the line was cut", rule="broker")
 
     spoil(belgrade, "access", cut)
-    with pytest.raises(UnreachableError):
+    with pytest.raises(UnreachableError) as caught:
         await belgrade.alerts.show(f"{CHANNEL}#1", **WHY, reason="a call from Skopje")
+    assert caught.value.rule == "on-its-way", "it is entered by itself: not done again"
     await belgrade.sync()
     kept = belgrade._engine.vault.run("SELECT idx, reason FROM access")
     assert [reason for _, reason in kept] == ["a call from Skopje"]
@@ -118,6 +119,32 @@ async def test_a_lost_answer_to_an_access_is_kept_with_its_reason(place: Site) -
     opened = await belgrade.alerts.show(f"{CHANNEL}#1")
     assert opened.entry_index == kept[0][0]
     assert len(belgrade._engine.vault.run("SELECT 1 FROM access")) == 1
+
+
+async def test_what_may_be_done_already_is_not_called_undone(place: Site) -> None:
+    skopje = await place.client(SKOPJE)
+
+    def cut(_: Any) -> Any:
+        raise UnreachableError("the line was cut", rule="broker")
+
+    spoil(skopje, "send", cut)
+    with pytest.raises(UnreachableError) as caught:
+        await skopje.channels.open(CHANNEL, [BELGRADE])
+    assert caught.value.rule == "on-its-way"
+    await until(skopje.channels.list, skopje)
+
+    connection: Any = skopje._engine.connection
+
+    async def away() -> None:
+        cut(None)
+
+    connection.open = away
+    with pytest.raises(UnreachableError) as caught:
+        await skopje.channels.open("seefen-sea", [BELGRADE])
+    assert caught.value.rule == "broker", "nothing is on its way"
+    del connection.open
+    await skopje.sync()
+    assert [one.number for one in skopje.channels.list()] == [CHANNEL]
 
 
 async def test_a_refusal_is_numbered_and_signed_again(place: Site) -> None:

@@ -139,13 +139,15 @@ async def test_a_dead_line_is_given_a_second_for_its_last_word(place: Place) -> 
     assert time.monotonic() - began < wire.GOODBYE + 1
 
 
-async def test_where_no_other_is_to_be_had_what_http_carries_goes_on(place: Place) -> None:
+async def test_where_no_other_is_to_be_had_what_http_carries_goes_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = place.connection._http
 
     async def nobody() -> Any:
         raise UnreachableError("nobody there", rule="broker")
 
-    place.connection._connect = nobody
+    monkeypatch.setattr(place.connection, "_connect", nobody)
     with pytest.raises(UnreachableError):
         await place.connection._connect_anew()
     assert kept is not None

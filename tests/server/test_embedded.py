@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -118,7 +118,7 @@ def test_it_starts_again_after_sigkill_of_the_server(folder: Path) -> None:
 @contextmanager
 def replaying(
     folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Embedded, "Future[None]"]]:
+) -> Generator[tuple[Embedded, "Future[None]"]]:
     """Give a server that was killed and stands still in its log, and its start in a thread."""
     server = Embedded(folder)
     server.start()
@@ -146,7 +146,11 @@ def test_it_waits_for_a_server_that_replays_its_log_for_long(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = list[str]()
-    monkeypatch.setattr(embedded, "alarm", lambda rule, **_: told.append(rule))
+
+    def tell(rule: str, **_: object) -> None:
+        told.append(rule)
+
+    monkeypatch.setattr(embedded, "alarm", tell)
     with replaying(folder, monkeypatch) as (_, starting):
         time.sleep(5)  # longer than it waits for one that says nothing
         assert not starting.done()

@@ -115,7 +115,7 @@ async def test_attack_an_invite_is_stored_as_it_was_and_under_its_id_alone(desk:
     ):
         with pytest.raises(OutOfTurnError) as caught:
             await desk.enrolment.invite_device(other, by=admin)
-        assert rule(caught.value) == "other-bytes"
+        assert rule(caught.value) == "other-invite"
     stored = await asked(
         desk, invite, Bundle(desk.network.enrol(NODE, ("field",)).statements[:1], (), ())
     )

@@ -3,16 +3,19 @@
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from seefen.client import Client
-from seefen.client.cli import session
+from seefen.client.cli import sending, session
 from seefen.client.cli.plain import encode_json
+from seefen.client.cli.screen import Screen
+from seefen.client.cli.session import Late
 from seefen.client.cli.views import queue
 from seefen.client.queueing import WaitingView
+from seefen.client.values import Sent
 from seefen.protocol.errors import RefusedError
 from tests.client.cli.hostile import HOSTILE, obeyed_in
 from tests.client.cli.stage import Said, command
@@ -35,6 +38,10 @@ async def run(client: Client, *argv: object, typed: list[str] | None = None) -> 
         return await asyncio.to_thread(command, *argv, typed=typed)
     finally:
         session.host(None, None)
+
+
+def refuse(_: object) -> None:
+    raise RefusedError("has no basis (row 14)", rule="pair-persons")
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -84,11 +91,44 @@ def test_what_waits_nowhere_is_said() -> None:
     assert "Nothing waits" in printed(queue.listed([], online=True))
 
 
+async def test_no_receipt_yet_is_said_of_what_is_sent_now_alone(
+    place: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was kept back before waits on, and says nothing of an alert that is recorded."""
+    skopje = await channel(place, BELGRADE)
+    late = list[Late]()
+
+    def noted(seconds: float, tell: Callable[[], None]) -> Late:
+        late.append(Late(seconds, tell))
+        return Late(3600, tell)
+
+    async def files_follow(client: Client) -> Sent:
+        sent = await client.alerts.send(alert(), CHANNEL)
+        await asyncio.to_thread(late[-1].tell)  # five seconds are over
+        return sent
+
+    async def shown() -> tuple[Sent, bool]:
+        sent = await asyncio.to_thread(sending.urgently, at_work, files_follow)
+        screen = " ".join(capsys.readouterr().out.split())
+        return sent, "NOT acknowledged, and tried again" in screen
+
+    monkeypatch.setattr(sending, "Late", noted)
+    at_work = session.Session(skopje, asyncio.get_running_loop(), Screen())
+    skopje._outbox.permit = refuse
+    await skopje.alerts.send(alert(), CHANNEL)
+    [kept] = skopje.queue.list()
+    sent, said = await shown()
+    assert (sent.queued, said) == (True, True)
+
+    waiting = {draft.object for _, draft, _ in skopje._outbox.waiting()}
+    skopje._outbox.permit = lambda draft: refuse(draft) if draft.object in waiting else None
+    sent, said = await shown()
+    assert (sent.ref, said) == (f"{CHANNEL}#1", False)
+    assert kept.id in [one.id for one in skopje.queue.list()]
+
+
 async def test_nothing_is_dropped_that_nobody_has_said_yes_to(place: Site) -> None:
     skopje = await channel(place, BELGRADE)
-
-    def refuse(_: object) -> None:
-        raise RefusedError("has no basis (row 14)", rule="pair-persons")
 
     skopje._outbox.permit = refuse
     await skopje.alerts.send(alert(), CHANNEL)

@@ -190,7 +190,7 @@ def test_what_steers_is_not_called_unevaluated() -> None:
 def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> None:
     view = one(
         HandoverView, by="o-7f31", officer="o-22bb", waiting=(OBJECT,), owed=(), done=(OBJECT,),
-        since=4, unknown=2, more=1,
+        sealed=(), silent=(), since=4, unknown=2, more=1,
         queued=3, drafts=0, text="Tirana calls back", taken_by="", ref="house#7",
     )  # fmt: skip
     shown = printed(handover.shown(view))
@@ -201,11 +201,24 @@ def test_a_hand_over_says_what_is_open_and_what_this_device_does_not_hold() -> N
         "seefen watch take-over",
     ):  # fmt: skip
         assert part in shown
+    assert "No key" not in shown
+    assert "reminds of it" not in shown
     # Below `due` the same stands already, and who gave it is not told to take it.
     short = printed(handover.shown(view, officer="o-7f31", lists=False))
     assert "Tirana calls back" in short
     assert "seefen-border#1" not in short
     assert "take-over" not in short
+    # What has no line in `due` stands below it, too.
+    sealed = dataclasses.replace(OBJECT, ref="SF-2026-SKP-00418#3", cover_open=False)
+    silent = dataclasses.replace(OBJECT, ref="seefen-border#9")
+    rest = dataclasses.replace(view, sealed=(sealed,), silent=(silent,))
+    short = " ".join(printed(handover.shown(rest, officer="o-7f31", lists=False)).split())
+    for part in (
+        "No key for it on this device, so perhaps open still: ask o-7f31, or a keyholder",
+        "SF-2026-SKP-00418#3", "Not answered by all, and nothing reminds of it now:",
+        "seefen-border#9",
+    ):  # fmt: skip
+        assert part in short
     assert "Taken by o-22bb" in printed(
         handover.shown(dataclasses.replace(view, taken_by="o-22bb"))
     )

@@ -32,7 +32,9 @@ class HandoverView:
         officer: Whom it is for, or empty.
         waiting: What waits for the own node still.
         owed: What others owe it still.
-        done: What was open then, and is not any more.
+        done: What was open then and has ended: answered, recalled, replaced, expired.
+        sealed: What this device has no key for, and so cannot say whether it is open.
+        silent: What has no answer, and is not due now: nobody is reminded of it.
         since: How much is open that came later.
         unknown: How many references this device has nothing of.
         taken_by: Who took it, or empty.
@@ -46,6 +48,8 @@ class HandoverView:
     waiting: Views
     owed: Views
     done: Views
+    sealed: Views
+    silent: Views
     since: int
     unknown: int
     more: int
@@ -209,6 +213,8 @@ class HandingOver:
         named = {one.ref: one for views in known for one in views}
         waiting, owed = self._open()
         still = {*waiting, *owed}
+        rest = [one for ref, one in named.items() if ref not in still]
+        silent = tuple(one for one in rest if self._is_silent(one.ref))
         taken_by, taken_at = self._taken(said)
         return HandoverView(
             ref=said.ref,
@@ -217,7 +223,10 @@ class HandingOver:
             officer=message.officer,
             waiting=tuple(named[ref] for ref in waiting if ref in named),
             owed=tuple(named[ref] for ref in owed if ref in named),
-            done=tuple(one for ref, one in named.items() if ref not in still),
+            # Without a cover nothing is due here, while its clock may run: that is no end.
+            done=tuple(one for one in rest if one.cover_open and one not in silent),
+            sealed=tuple(one for one in rest if not one.cover_open),
+            silent=silent,
             since=0 if message.more else len(still - named.keys()),
             unknown=len(message.waiting) + len(message.owed) - sum(map(len, known)),
             more=message.more,
@@ -227,6 +236,10 @@ class HandingOver:
             taken_by=taken_by,
             taken_at=taken_at,
         )
+
+    def _is_silent(self, ref: str) -> bool:
+        row = row_of(self._engine, *self._find(ref))
+        return self._messaging.is_unanswered(row) or self._requests.is_unclear(row)
 
     def _known(self, objects: Iterable[bytes]) -> Views:
         engine = self._engine

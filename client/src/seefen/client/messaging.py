@@ -11,6 +11,7 @@ from seefen.client.casework import Casework
 from seefen.client.drafts import Attached, Draft
 from seefen.client.dues import expired
 from seefen.client.engine import Engine
+from seefen.client.expiring import is_expired
 from seefen.client.outbox import Outbox, Progress
 from seefen.client.values import ObjectView, OwnAlert, Reach, Sent
 from seefen.client.views import (
@@ -212,17 +213,25 @@ class Messaging:
 
     def unanswered(self) -> list[OwnAlert]:
         """Return alerts of the own node that not every node has answered, for two days."""
-        engine, now = self._engine, self._engine.now()
-        found = list[OwnAlert]()
-        for row in rows(engine, _OWN, now - TOLD, engine.node, SeizureAlert.TYPE.encode()):
-            cover, expires = row.opened_cover, row.statement.expires
-            over = bool(expires) and expires <= now
-            if cover is None or cover.type != SeizureAlert.TYPE or over or recall_of(engine, row):
-                continue
-            reach = tuple(self.reach((engine.trust.require_state(row.case), row.n)))
-            if any(one.answer is None for one in reach):
-                found.append(OwnAlert(ref_of(engine, row), reach, cover.exercise))
-        return found
+        engine, since = self._engine, self._engine.now() - TOLD
+        found = rows(engine, _OWN, since, engine.node, SeizureAlert.TYPE.encode())
+        return [one for row in found if (one := self._unanswered(row)) is not None]
+
+    def is_unanswered(self, row: Row) -> bool:
+        """Tell the same of one object, however old it is."""
+        ours = row.statement.node == self._engine.node and row.superseded_by is None
+        return ours and self._unanswered(row) is not None
+
+    def _unanswered(self, row: Row) -> OwnAlert | None:
+        engine, cover = self._engine, row.opened_cover
+        if cover is None or cover.type != SeizureAlert.TYPE:
+            return None
+        if is_expired(engine, row.statement, cover) or recall_of(engine, row):
+            return None
+        reach = tuple(self.reach((engine.trust.require_state(row.case), row.n)))
+        if all(one.answer is not None for one in reach):
+            return None
+        return OwnAlert(ref_of(engine, row), reach, cover.exercise)
 
     async def note_from_alert(self, state: CaseState, row: Row) -> Sent:
         """Write the first note of a case: from which alert it was opened, under its terms.

@@ -301,13 +301,14 @@ class Outbox:
         """Return what became of a draft that has left.
 
         Raises:
-            OutOfTurnError: rule ``dropped``: it has not.
+            OutOfTurnError: rule ``dropped``: it has not, or this device believes no such thing.
         """
         state = self._engine.trust.require_state(draft.case)
         sql = "SELECT n, idx, at FROM object WHERE object = ?"
         row = self._engine.vault.one(sql, draft.object)
         if row is None:
-            raise OutOfTurnError("it was dropped before it left", rule="dropped")
+            said = "it was dropped before it left, or what stands of it is not believed here"
+            raise OutOfTurnError(said, rule="dropped")
         left_out = tuple((left.who, left.reason) for left in state.generation.statement.left_out)
         return Sent(
             f"{self._engine.name_of(state)}#{row[0]}",

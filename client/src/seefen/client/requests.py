@@ -211,6 +211,14 @@ class Requests:
         due = (one for one in self.due() if one.waits_for_us and what in ("", one.what))
         return [one for one in due if form in ("", self._casework.find(one.case).form)]
 
+    def is_unclear(self, row: Row) -> bool:
+        """Tell whether the own node asked back: no time runs, and the answer is owed still."""
+        cover = row.opened_cover
+        if cover is None or not _asks(cover) or row.superseded_by is not None:
+            return False
+        own = self._lives(row, cover).get(self._engine.node)
+        return own is not None and own.request.state is State.UNCLEAR
+
     def reminders(self) -> Sequence[tuple[int, DueView]]:
         """Return what has passed 50, 80 or 100 per cent of its time since the last look."""
         vault, passed = self._engine.vault, list[tuple[int, DueView]]()

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias, TypeVar
 
-from seefen.client.connection import FRAME_LIMIT
+from seefen.client.connection import FRAME_LIMIT, UnreachableError
 from seefen.client.engine import Engine
 from seefen.client.trust import Taken
 from seefen.protocol.bundle import Bundle, Content, Signed, encode_bundle
@@ -162,14 +162,13 @@ class Sender:
         more, the logs were fetched, and everything is numbered and signed again.
 
         Raises:
-            UnreachableError: It stays pending and leaves when the broker is back.
+            UnreachableError: Nothing was sent; rule ``on-its-way``: it may have been, and waits.
             SeefenError: The broker's refusal, or ours.
         """
         await self.settle()
         for left in reversed(range(TRIES)):
             parcel = Parcel(self._engine)
-            made = make(parcel)
-            if made is not None:
+            if (made := make(parcel)) is not None:
                 await made
             if not parcel.signed:
                 return []  # somebody else has done it meanwhile
@@ -178,7 +177,7 @@ class Sender:
             self._put_pending(Pending("send", parcel.bundle(), parcel.note))
             try:
                 return await self._send_pending()
-            except OutOfTurnError as err:
+            except SeefenError as err:
                 await self._after_refusal(err, left)
         raise AssertionError
 
@@ -200,7 +199,7 @@ class Sender:
             self._put_pending(Pending("access", encode(ask), note))
             try:
                 return await self._ask_pending()
-            except OutOfTurnError as err:
+            except SeefenError as err:
                 await self._after_refusal(err, left)
         raise AssertionError
 
@@ -234,10 +233,13 @@ class Sender:
                 raise
             await self._engine.sync()
 
-    async def _after_refusal(self, err: OutOfTurnError, left: int) -> None:
-        if self._pending() is not None:
-            raise err  # not refused: our own checks stumbled over the receipt
-        if left == 0 or err.rule in ("case-number", "other-bytes", "parts-missing"):
+    async def _after_refusal(self, err: SeefenError, left: int) -> None:
+        if self._pending() is not None:  # no answer, or our own checks stumbled over it
+            if err.rule == "broker":  # who is told that it was not done does it a second time
+                raise UnreachableError(str(err), rule="on-its-way") from err
+            raise err
+        final = err.rule in ("case-number", "other-bytes", "parts-missing")
+        if left == 0 or final or not isinstance(err, OutOfTurnError):
             raise err
         await self._engine.sync()
 
@@ -245,8 +247,7 @@ class Sender:
         pending = self._pending()
         if pending is None:
             return []
-        seen = self._engine.trust.head("activity").size
-        body = Send(pending.body, seen)
+        body = Send(pending.body, self._engine.trust.head("activity").size)
         try:
             if len(pending.body) > FRAME_LIMIT:
                 recorded = await self._engine.connection.post("/v1/bundles", body, Recorded)
@@ -325,8 +326,7 @@ class Sender:
         if pending is None:
             raise UntrustedError("nothing was asked", rule="receipt")
         kept = decode(pending.body, Ask)
-        seen = engine.trust.head("activity").size
-        ask = Ask(kept.envelope, kept.tag, kept.objects, seen)
+        ask = Ask(kept.envelope, kept.tag, kept.objects, engine.trust.head("activity").size)
         try:
             released = await engine.connection.request("access", ask, Released)
         except SeefenError as err:

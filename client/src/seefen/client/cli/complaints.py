@@ -128,6 +128,7 @@ _HINTS: Final = {
     "not-yours": "ask its author for it: seefen case send CASE --text '...'",
     "number": "if it stays, this vault may have been copied: tell your administrator",
     "old-authority": _AGAIN,
+    "on-its-way": "it may be done already, and goes on by itself: 'seefen status', then look",
     "onward-permission": "ask its author: seefen case forward REF CASE --ask 'what for'; "
     "if he has decided, open that first: seefen case show REF",
     "origin": "use seefen itself, not a browser",

@@ -32,10 +32,12 @@ def note(text: str) -> str:
 
 def urgently(session: Session, work: Callable[[Client], Coroutine[Any, Any, Sent]]) -> Sent:
     """Let the client send; where no receipt comes within seconds, say what holds meanwhile."""
+    before = {one.id for one in session.do(lambda client: client.queue.list())}
 
     def tell() -> None:
         waiting = session.do(lambda client: client.queue.list())
-        if any(not one.of for one in waiting):  # else it has left, and its files follow
+        # Else it has left, and its files follow; what waited before is not what he has just sent.
+        if any(not one.of and one.id not in before for one in waiting):
             session.screen.say(views.no_receipt())
 
     return session.do(work, Late(_RECEIPT, tell))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from seefen.client.cli import codes, times
 from seefen.client.cli.paint import Grid, Painted, block, bold, dim, line, stack, warn
@@ -10,6 +11,11 @@ from seefen.client.cli.views.objects import covered, name_of
 from seefen.client.handover import Given, HandoverView
 from seefen.client.labels import ENGLISH
 from seefen.client.values import ObjectView, Sent
+
+_SILENT: Final = "Not answered by all, and nothing reminds of it now:"
+_SEALED: Final = (
+    "No key for it on this device, so perhaps open still: ask {}, or a keyholder to assign the case"
+)
 
 
 def shown(
@@ -29,6 +35,9 @@ def shown(
         _listed("Waits for your node:", view.waiting, lang) if lists else None,
         _listed("Others owe your node:", view.owed, lang) if lists else None,
         _listed("Not open any more:", view.done, lang) if lists else None,
+        # `due` has no line for these.
+        _listed(_SILENT, view.silent, lang),
+        _listed(_SEALED.format(view.by), view.sealed, lang),
         _rest(view),
         _next(view, officer),
     )
@@ -81,6 +90,8 @@ def _listed(title: str, views: Sequence[ObjectView], lang: str) -> Painted | Non
 def _stands(view: ObjectView) -> str:
     if view.recalled_by:
         return "recalled"
+    if view.superseded_by:
+        return f"replaced by {view.superseded_by}"
     return codes.answer(view.answer) if view.answer else "expired" if view.expired else ""
 
 

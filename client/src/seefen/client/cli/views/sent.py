@@ -18,7 +18,7 @@ def sent(value: Sent, *, online: bool = False) -> Painted:
 def no_receipt() -> Painted:
     """Return what holds while nothing has come back yet."""
     return warn(
-        "No receipt yet. It is kept on this machine, NOT acknowledged, and tried on; "
+        "No receipt yet. It is kept on this machine, NOT acknowledged, and tried again; "
         "Ctrl-C leaves it in the queue ('seefen queue list')."
     )
 
