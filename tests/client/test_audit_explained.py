@@ -67,6 +67,16 @@ def unanswered(findings: tuple[Finding, ...]) -> list[Finding]:
     return [one for one in findings if not one.acknowledged]
 
 
+async def test_ones_own_last_look_is_nothing_to_explain(place: Site) -> None:
+    """It is entered behind the verdict, so what was fetched for that does not hold it."""
+    await story(place)
+    auditor = await auditor_of(place)
+    for _ in range(2):
+        assert (await auditor.audit.verdict()).ok
+        with pytest.raises(RefusedError, match="open are: none"):
+            await auditor.audit.acknowledge("12345678", "nothing is there")
+
+
 async def explain_all(client: Client) -> tuple[Finding, ...]:
     """Explain what stands against the verdict, until nothing does."""
     while waiting := unanswered((await client.audit.verdict()).findings):

@@ -10,11 +10,13 @@ Who looks here is entered himself, before he is shown anything: as a search with
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from seefen.client import alarms
+from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breaches
 from seefen.client.audit.comparing import accuse, compare, unexplained
 from seefen.client.audit.counting import counts
@@ -42,11 +44,11 @@ from seefen.client.bundling import Bundling, Exported
 from seefen.client.compared import Compared
 from seefen.client.differing import settle
 from seefen.client.engine import Engine
-from seefen.client.explained import GAP, explained
+from seefen.client.explained import GAP, Finding, explained
 from seefen.client.findings import AuditPage, AuditRow, Verdict, VerifyReport, without_quorum
 from seefen.client.journal import Journal
 from seefen.client.sender import Sender
-from seefen.protocol.errors import MalformedError, RefusedError, UntrustedError
+from seefen.protocol.errors import MalformedError, RefusedError, SeefenError, UntrustedError
 from seefen.protocol.ledger.quorum import INDEPENDENT
 from seefen.protocol.manifest import NETWORK
 
@@ -151,6 +153,14 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching, Explaining):
             made = await Bundling(self._engine, view.require()).make()
             made = _with(made, (*view.problems(), *_not_erased(view.store, made.erased)))
         return await view.entered(f"export of {of}", lambda: made, _exported)
+
+    async def acknowledge(self, name: str, why: str) -> Kept | Finding:
+        """Say why an alarm or a finding is none any more; see :class:`Explaining`."""
+        self.require_auditor()
+        with suppress(SeefenError):  # who cannot be asked, or lies, keeps nobody from saying it
+            # One's own last look would pass for a gap: its number is known, and its entry not.
+            await self._fetching.catch_up()
+        return await super().acknowledge(name, why)
 
     async def compare(self) -> Compared:
         """Fetch what is new, and compare it with the manifests about the own node.
