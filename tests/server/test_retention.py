@@ -180,6 +180,21 @@ async def test_attack_an_intruder_erases_a_reading_and_fsck_names_it(it: Served)
     assert len(problems) == 1
 
 
+async def test_what_cannot_be_read_of_the_erasures_is_named_once(
+    it: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def damaged() -> list[LeafRow]:
+        raise ValueError("a page of the table is unreadable")
+
+    await story(it)
+    async with it.database() as connection:
+        await connection.execute("UPDATE activity_leaf SET core = '' WHERE kind = 'access'")
+    monkeypatch.setattr(it.store, "erased_entries", damaged)
+    problems = (await Fsck(it.store).whole()).problems
+    assert ["cannot be read" in one for one in problems].count(True) == 1
+    assert len(problems) == 2
+
+
 async def test_a_node_on_hold_holds_what_others_read_of_its_cases(it: Served) -> None:
     await story(it)
     await change_holds(it.dsn, OWNER, "court", lift=False)
