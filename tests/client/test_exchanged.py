@@ -1,16 +1,13 @@
 """What was pushed into a wire on which nothing comes any more is fetched on the next one."""
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from seefen.client import client, wire
 from seefen.protocol.frames import AuthorityPage, LogFrom
-from tests.client.homes import site
+from tests.client.proxied import proxied
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, channel
-from tests.support.broker import free_port
-from tests.support.faultproxy import fault_proxy
 from tests.support.waiting import until
 
 
@@ -19,13 +16,7 @@ async def test_an_alert_that_was_pushed_into_a_dead_wire_comes_with_the_next(
 ) -> None:
     monkeypatch.setattr(wire, "QUIET", 0.5)
     monkeypatch.setattr(client, "LOOK", 10_000)  # it is not the look of each minute
-    front = free_port()
-    async with AsyncExitStack() as stack:
-        proxy = await stack.enter_async_context(fault_proxy(front))
-        place = await stack.enter_async_context(
-            site(tmp_path, SKOPJE, BELGRADE, front=f"127.0.0.1:{front}")
-        )
-        proxy.target = place.broker.config.listen
+    async with proxied(tmp_path, SKOPJE, BELGRADE) as (place, proxy):
         skopje, belgrade = await channel(place, BELGRADE), await place.client(BELGRADE)
         await belgrade.sync()
         proxy.silence()

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,10 @@ from seefen.protocol.frames import AuditPage
 from seefen.protocol.ledger.record import decode_core, encode_core
 from seefen.protocol.search import QUERY_LIMIT
 from seefen.protocol.statements import Statement
-from tests.client.homes import Site, site
+from tests.client.homes import Site
+from tests.client.proxied import proxied
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, honest, spoil, until
-from tests.support.broker import free_port
-from tests.support.faultproxy import Bad, FaultProxy, fault_proxy
+from tests.support.faultproxy import Bad, FaultProxy
 
 HOUR = 3600
 
@@ -46,13 +45,7 @@ class Line:
 
 @pytest.fixture
 async def line(tmp_path: Path) -> AsyncIterator[Line]:
-    front = free_port()
-    async with AsyncExitStack() as stack:
-        proxy = await stack.enter_async_context(fault_proxy(front))
-        place = await stack.enter_async_context(
-            site(tmp_path, SKOPJE, BELGRADE, front=f"127.0.0.1:{front}")
-        )
-        proxy.target = place.broker.config.listen
+    async with proxied(tmp_path, SKOPJE, BELGRADE) as (place, proxy):
         yield Line(place, proxy)
 
 

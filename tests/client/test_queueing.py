@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,14 @@ from seefen.client.drafts import Attachment, Draft
 from seefen.client.queueing import KEPT_BACK, MAY_HAVE_LEFT, WAITS
 from seefen.protocol.encoding import encode
 from seefen.protocol.errors import OutOfTurnError, RefusedError
-from tests.client.homes import PASSPHRASE, Site, site
+from tests.client.homes import PASSPHRASE, Site
+from tests.client.proxied import proxied
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
 from tests.client.test_emergencies import asked, cases, night
 from tests.client.test_outbox import photo
 from tests.client.test_previews import photograph
 from tests.support import waiting
-from tests.support.broker import free_port
-from tests.support.faultproxy import Bad, FaultProxy, fault_proxy
+from tests.support.faultproxy import Bad, FaultProxy
 
 
 class Lines:
@@ -49,13 +48,7 @@ class Lines:
 
 @pytest.fixture
 async def lines(tmp_path: Path) -> AsyncIterator[Lines]:
-    front = free_port()
-    async with AsyncExitStack() as stack:
-        proxy = await stack.enter_async_context(fault_proxy(front))
-        place = await stack.enter_async_context(
-            site(tmp_path, SKOPJE, BELGRADE, front=f"127.0.0.1:{front}")
-        )
-        proxy.target = place.broker.config.listen
+    async with proxied(tmp_path, SKOPJE, BELGRADE) as (place, proxy):
         yield Lines(place, proxy)
 
 

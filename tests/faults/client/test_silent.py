@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Generator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,11 @@ import pytest
 from seefen.client.cli import sending
 from seefen.client.wire import QUIET
 from tests.client.cli.stage import SEEFEN
-from tests.client.homes import PASSPHRASE, Site, site
+from tests.client.homes import PASSPHRASE, Site
+from tests.client.proxied import proxied
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE
-from tests.support.broker import free_port
 from tests.support.faultbook import note
-from tests.support.faultproxy import Bad, FaultProxy, fault_proxy
+from tests.support.faultproxy import Bad, FaultProxy
 
 pytestmark = pytest.mark.timeout(300)
 PATIENCE = 90  # seconds until something must have come true, on a busy machine
@@ -64,13 +64,7 @@ class Shift:
 
 @pytest.fixture
 async def shift(tmp_path: Path) -> AsyncIterator[Shift]:
-    front = free_port()
-    async with AsyncExitStack() as stack:
-        proxy = await stack.enter_async_context(fault_proxy(front))
-        place = await stack.enter_async_context(
-            site(tmp_path, SKOPJE, BELGRADE, front=f"127.0.0.1:{front}")
-        )
-        proxy.target = place.broker.config.listen
+    async with proxied(tmp_path, SKOPJE, BELGRADE) as (place, proxy):
         async with place.briefly(SKOPJE) as client:
             await client.house.prepare()
             await client.channels.open(CHANNEL, [BELGRADE])
