@@ -8,9 +8,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from seefen.protocol.encoding import decode, encode
-from seefen.protocol.frames import AuthorityPage, Frame, LogFrom, Problem, Proof, Renew, Span
+from seefen.protocol.frames import AuthorityPage, Frame, LogFrom, Problem, Proof, Push, Renew, Span
 from seefen.protocol.ledger.note import open_checkpoint
 from seefen.server.web import sockets
+from tests.support import casework
 from tests.support.broker import LocalBroker, local_broker
 from tests.support.devices import NODE, Connect, RefusedByBrokerError, Socket, WebDevice
 from tests.support.waiting import until
@@ -246,6 +247,30 @@ async def test_a_long_answer_that_waits_makes_nobody_slow(
     answering.close()
     assert [(await socket.frame()).verb for _ in range(3)] == ["alarm", "ok", "alarm"]
     await socket.ask_raw("ping", b"")
+
+
+async def test_who_reads_is_not_slow_however_much_comes_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that stood still finds what the others wrote meanwhile, all in one batch."""
+    monkeypatch.setattr(sockets, "QUEUE", 4)
+    async with local_broker(NODE, "tirana-lab") as broker:
+        network = broker.network
+        author, reader = network.of(NODE), network.of("tirana-lab")
+        case, opened = casework.open_case(network, author, "tirana-lab")
+        await broker.take(opened)
+        push = broker.services.broker._push
+        async with WebDevice(broker.config.url, broker.ca, reader) as device:
+            socket = await (await device.login()).socket()
+            await socket.ask_raw("ping", b"")
+            await push.close()
+            for _ in range(20):
+                bundle = casework.message(network, author, case)
+                await broker.take(bundle)
+            push.start()
+            async with asyncio.timeout(10):
+                got = [decode((await socket.pushed()).body, Push) for _ in range(20)]
+        assert [one.item.kind for one in got] == ["object"] * 20
 
 
 async def test_the_broker_says_goodbye_when_it_stops() -> None:
