@@ -31,6 +31,7 @@ from seefen.protocol.ledger.tree import (
     leaf_hash,
     node_hash,
     root_of,
+    split_hashes,
 )
 from tests.support.vectors import official, own
 
@@ -269,7 +270,7 @@ def entries(bundle: bytes) -> list[bytes]:
 def leaves_in(folder: Path, size: int) -> list[bytes]:
     """The leaf hashes that a log of another project keeps in its tiles of level 0."""
     tiles = [TileId(0, n) for n in range(-(-size // 256))]
-    return [value for tile in tiles for value in _stored(folder, tile, size).rows[0]]
+    return split_hashes(b"".join(_stored(folder, tile, size).encode() for tile in tiles))
 
 
 def check_tiles_of(folder: Path, size: int, edge: Edge, full: dict[TileId, Tile]) -> None:
@@ -278,9 +279,9 @@ def check_tiles_of(folder: Path, size: int, edge: Edge, full: dict[TileId, Tile]
     for level, row in enumerate(edge_rows(size)):
         if row:
             theirs = _stored(folder, TileId(level, row.start // 256), size)
-            assert theirs.rows[0] == [read((8 * level, n)) for n in row]
+            assert split_hashes(theirs.encode()) == [read((8 * level, n)) for n in row]
     for at, tile in full.items():
-        assert _stored(folder, at, size).rows == tile.rows
+        assert _stored(folder, at, size)._rows == tile._rows
 
 
 def _stored(folder: Path, tile: TileId, size: int) -> Tile:

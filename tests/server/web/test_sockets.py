@@ -1,6 +1,7 @@
 """The socket: requests in order, pushes between, and an end for every reason."""
 
 import asyncio
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import aiohttp
@@ -208,12 +209,27 @@ async def test_a_line_ends_after_its_longest_time_however_often_renewed() -> Non
         assert await bye(socket) == ("ended", sockets.ENDED)
 
 
+def clog(line: Any) -> int:
+    """Push until the connection takes no more, and one waits; return how many that are.
+
+    Nobody reads meanwhile: the loop has no turn.
+    """
+    wire = line._call.request.transport.get_extra_info("socket")
+    wire.setsockopt(SOL_SOCKET, SO_SNDBUF, 4096)
+    for count in range(1, 10_000):
+        line._deliver(encode(Frame(0, "alarm", bytes(4000))))
+        if line._waiting:
+            return count
+    raise AssertionError("it takes whatever comes")
+
+
 async def test_a_device_that_does_not_read_is_cut(
     device: WebDevice, broker: LocalBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sockets, "QUEUE", 4)
     socket, line = await opened(device, broker)
-    for _ in range(6):  # more at once than may wait
+    clog(line)
+    for _ in range(4):  # more at once than may wait
         line._deliver(encode(Frame(0, "alarm", bytes(1000))))
     assert (await bye(socket))[1] == sockets.SLOW
 
@@ -228,8 +244,8 @@ async def test_attack_50_few_large_frames_that_nobody_reads_are_too_many(
     line._deliver(large)
     assert (await socket.pushed()).verb == "alarm", "one alone is never too large"
     await socket.ask_raw("ping", b"")
-    for _ in range(2):  # with nothing read in between
-        line._deliver(large)
+    clog(line)
+    line._deliver(large)  # with nothing read in between
     assert (await bye(socket))[1] == sockets.SLOW
 
 
@@ -239,14 +255,29 @@ async def test_a_long_answer_that_waits_makes_nobody_slow(
     """A page is longer than what may be pushed: who asks for it would be cut again and again."""
     monkeypatch.setattr(sockets, "QUEUE_BYTES", 10_000)
     socket, line = await opened(device, broker)
-    pushed, page = encode(Frame(0, "alarm", b"")), encode(Frame(7, "ok", bytes(20_000)))
-    line._deliver(pushed)
+    pushed, page = encode(Frame(0, "authority", b"")), encode(Frame(7, "ok", bytes(20_000)))
+    count = clog(line)
     answering = line._reply(page)
     answering.send(None)  # it waits behind what was pushed, and nobody has read since
     line._deliver(pushed)
     answering.close()
-    assert [(await socket.frame()).verb for _ in range(3)] == ["alarm", "ok", "alarm"]
+    got = [(await socket.frame()).verb for _ in range(count + 2)]
+    assert got == [*["alarm"] * count, "ok", "authority"]
     await socket.ask_raw("ping", b"")
+
+
+async def test_what_is_pushed_leaves_at_once_and_never_overtakes(
+    device: WebDevice, broker: LocalBroker
+) -> None:
+    """A frame that nothing waits before wakes no task; behind one that waits, it waits."""
+    socket, line = await opened(device, broker)
+    line._deliver(encode(Frame(0, "alarm", b"0")))
+    assert not line._waiting
+    count = clog(line)
+    line._deliver(encode(Frame(0, "alarm", b"last")))
+    assert line._waiting == 2
+    bodies = [(await socket.frame()).body for _ in range(count + 2)]
+    assert bodies == [b"0", *[bytes(4000)] * count, b"last"]
 
 
 async def test_who_reads_is_not_slow_however_much_comes_at_once(

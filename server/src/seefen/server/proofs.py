@@ -33,7 +33,7 @@ from seefen.server.high_water import HighWater
 from seefen.server.rows import Heads, LeafRow, LogHead, Reads
 from seefen.server.stamps import Stamps
 
-TILES_KEPT: Final = 128  # about 40 KB each
+TILES_KEPT: Final = 128  # about 17 KB each
 SPANS_KEPT: Final = 8192  # hashes of runs of leaves, about 200 bytes each
 CHECKPOINTS_KEPT: Final = 64
 WIDTH_BITS: Final = 8

@@ -28,6 +28,7 @@ from seefen.protocol.ledger.tree import (
 HEIGHT: Final = 8
 WIDTH: Final = 1 << HEIGHT
 TILE_LENGTH: Final = WIDTH * HASH_LENGTH
+_PAIR: Final = 2 * HASH_LENGTH
 ENTRY_LIMIT: Final = 2**16 - 1  # what the length of an entry in a bundle can say
 
 _PATH: Final = re.compile(
@@ -45,43 +46,46 @@ class TileId(NamedTuple):
 class Tile:
     """A tile with the hashes above its own: row ``r`` holds the subtrees of ``2**r``.
 
-    Keeping the rows makes a proof a matter of looking up; a full tile takes about 40 KB.
+    Keeping the rows makes a proof a matter of looking up. They are bytes, side by side: a full
+    tile takes 16 KB, of which half are its own hashes; as objects of Python they were 40.
     """
 
-    __slots__ = ("rows",)
+    __slots__ = ("_rows",)
 
     def __init__(self, hashes: Iterable[bytes] = ()) -> None:
-        self.rows = [list(hashes)]
-        if self.width > WIDTH:
-            raise ValueError(f"a tile holds {WIDTH} hashes, not {self.width}")
-        for below in range(HEIGHT - 1):
-            row = self.rows[below]
-            pairs = zip(row[::2], row[1::2], strict=False)
-            self.rows.append([node_hash(left, right) for left, right in pairs])
+        row = list(hashes)
+        if len(row) > WIDTH:
+            raise ValueError(f"a tile holds {WIDTH} hashes, not {len(row)}")
+        self._rows = [bytearray().join(row)]
+        while len(self._rows) < HEIGHT:
+            row = [node_hash(*pair) for pair in zip(row[::2], row[1::2], strict=False)]
+            self._rows.append(bytearray().join(row))
 
     @property
     def width(self) -> int:
         """How many hashes the tile holds, 0 to 256."""
-        return len(self.rows[0])
+        return len(self._rows[0]) // HASH_LENGTH
 
     def append(self, value: bytes) -> None:
         """Take in the next hash, and whatever it completes."""
-        row = self.rows[0]
-        row.append(value)
-        for above in self.rows[1:]:
-            if len(row) & 1:
+        for row in self._rows:
+            row += value
+            if len(row) % _PAIR:
                 return
-            above.append(node_hash(row[-2], row[-1]))
-            row = above
+            value = node_hash(bytes(row[-_PAIR:-HASH_LENGTH]), value)
+
+    def hash(self, row: int, index: int) -> bytes:
+        """Return a hash of a row."""
+        start = index * HASH_LENGTH
+        return bytes(self._rows[row][start : start + HASH_LENGTH])
 
     def root(self) -> bytes:
         """Return the root of a full tile: a hash of the tile above."""
-        left, right = self.rows[-1]
-        return node_hash(left, right)
+        return node_hash(*split_hashes(bytes(self._rows[-1])))
 
     def encode(self) -> bytes:
         """Return the hashes one after the other: 8,192 bytes when the tile is full."""
-        return b"".join(self.rows[0])
+        return bytes(self._rows[0])
 
     @classmethod
     def decode(cls, data: bytes, *, width: int = WIDTH) -> Self:
@@ -155,7 +159,7 @@ class Edge:
         def read(node: Node) -> bytes:
             level, n, row = _place(*node)
             tile = self._tiles[level] if self._holds(level, n) else tiles[TileId(level, n)]
-            return tile.rows[row][node[1] & (WIDTH >> row) - 1]
+            return tile.hash(row, node[1] & (WIDTH >> row) - 1)
 
         return read
 
