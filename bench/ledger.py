@@ -20,7 +20,7 @@ from bench.rows import Row
 from bench.stage import Stage, Workshop
 from bench.writes import raw_rate
 from seefen.protocol.bundle import Bundle, encode_bundle
-from seefen.server.app import collect_seldom
+from seefen.server.memory import settle
 from tests.support import casework
 from tests.support.network import Machine, Network
 
@@ -42,7 +42,7 @@ async def run(stage: Stage) -> list[Row]:
         for _ in range(stage.scale.rounds):
             lanes = [_signed(workshop.network, by, ENTRIES[stage.scale.name]) for by in machines]
             size = len(encode_bundle(lanes[0][0][1]))
-            collect_seldom()
+            settle()
             seconds, each = await _enter(workshop, lanes)
             took += each
             ours.append(len(each) / seconds)

@@ -21,9 +21,10 @@ from seefen.protocol.ledger.record import RECORD_LENGTH
 from seefen.protocol.receipt import Entry
 from seefen.protocol.suite import _signing
 from seefen.server import tls
-from seefen.server.app import collect_seldom, make_app, open_services
+from seefen.server.app import make_app, open_services
 from seefen.server.config import Config, read_config, split_address
 from seefen.server.database import own_database
+from seefen.server.memory import settle
 from seefen.server.web.connections import SETTINGS, Connection
 
 _KEY = "SELECT content_key FROM object WHERE object_id = $1"
@@ -99,7 +100,7 @@ async def serve(data: Path, without: set[str]) -> None:
             server = await _listen(
                 runner.server, config, None if "tls" in without else tls.server_context(config.data)
             )
-            collect_seldom()
+            settle()
             print("ready", flush=True)
             await stop.wait()
             services.lines.end_all()

@@ -1,7 +1,6 @@
 """Put together: the only place where the web, the promises and the store meet."""
 
 import asyncio
-import gc
 import ssl
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -195,14 +194,3 @@ def read_log_key(config: Config) -> PlainKey:
             f"others than its owner may read {config.log_key}", hint=f"chmod 600 {config.log_key}"
         )
     return PlainKey.from_secret(secret)
-
-
-def collect_seldom() -> None:
-    """Leave what is loaded out of the collections of garbage, and make fewer of them.
-
-    Statements, rows and proofs are freed by reference; only the few cycles of tasks wait.
-    Looking for them after every 700 new objects cost a twentieth of the write path.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)

@@ -18,11 +18,12 @@ from seefen.protocol.errors import SeefenError
 from seefen.protocol.suite import derive, random_bytes
 from seefen.server import doctor, holding, logs, restoring, setup, tls
 from seefen.server.alarms import alarm
-from seefen.server.app import collect_seldom, listening, now, open_services, read_log_key
+from seefen.server.app import listening, now, open_services, read_log_key
 from seefen.server.config import DATABASE_URL, Config, SetupError, read_config
 from seefen.server.database import Database, any_database, own_database
 from seefen.server.errors import UnreachableError
 from seefen.server.fsck import keep_looking
+from seefen.server.memory import settle
 from seefen.server.mirrors import open_mirror
 from seefen.server.retention import keep_erasing
 from seefen.server.web.watch import watched
@@ -199,7 +200,7 @@ async def _serve(config: Config, database: Database) -> None:
             watch = asyncio.create_task(_keep_running(database))
             looking = asyncio.create_task(keep_looking(services.reads))
             erasing = asyncio.create_task(keep_erasing(services.broker.retention))
-            collect_seldom()
+            settle()
             _say_ready(config, services.broker.frozen)
             await stop.wait()
             if database.embedded is not None:

@@ -1,10 +1,10 @@
 """The lines to devices that are open now: how many each may have, and how to end all."""
 
 import asyncio
-import ctypes
-import gc
 from collections import defaultdict
 from typing import Final, Protocol
+
+from seefen.server.memory import give_back
 
 COLLECT_EACH: Final = 250  # lines that have ended
 COLLECT_AFTER: Final = (0.25, 1.0, 2.5)  # seconds; at the last, who said goodbye is gone, too
@@ -62,24 +62,14 @@ class Lines:
         # A line ends as a knot of tasks and frames. The broker looks for such knots seldom, and
         # devices that come anew again and again would fill its memory with them meanwhile. When
         # a network breaks, all lines end at once: none of them is garbage yet when it is removed,
-        # and what is not given back soon stands beside the new lines.
-        gc.collect()
+        # and what is not given back soon stands beside the new lines. It is given back each time:
+        # else large pieces of the new lines lie in what was written before, and fill it whole.
+        give_back()
         if seconds == COLLECT_AFTER[-1]:
             self._ended = 0
-            _give_back()
 
     def end_all(self) -> None:
         """End every line, because the broker stops."""
         for lines in list(self._open.values()):
             for line in list(lines):
                 line.end(1001, "stopping", "the broker stops: connect again in a moment")
-
-
-def _give_back() -> None:
-    """Give memory back that is free, also between what is not: four MiB for 1000 lines that ended.
-
-    The C library keeps it for the next ones, who find it in pieces. Not every one can be asked.
-    """
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
