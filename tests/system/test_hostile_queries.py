@@ -69,17 +69,26 @@ async def test_attack_41_a_query_at_bundles_and_logs_changes_no_answer(place: Si
     _, theirs = casework.open_case(network, network.of(BELGRADE), SKOPJE)
     async with WebDevice(url, ca, network.of(SKOPJE)) as web:
         await web.login()
-        honest = [await web.request("GET", path) for path in LOGS]
+        before: list[tuple[int, bytes]] = []
+        between = after = [(0, b"")]
+        seen: list[str] = []
+        while before != after:  # a head tells the second in which it was the newest
+            before = [await web.request("GET", path) for path in LOGS]
+            seen = rewrite(place)
+            between = [await web.request("GET", path) for path in LOGS]
+            place.hostile.honest()
+            after = [await web.request("GET", path) for path in LOGS]
+        assert between == before
+        assert [status for status, _ in before] == [200, 200]
+        assert {path.partition("?")[0] for path in seen} >= {LOGS[1]}
         seen = rewrite(place)
-        assert [await web.request("GET", path) for path in LOGS] == honest
-        assert [status for status, _ in honest] == [200, 200]
         # What Belgrade signed comes from Belgrade alone, whoever the query says that it is.
         status, answer = await web.request("POST", "/v1/bundles", _sending(theirs))
         assert (status, b'"wrong-device"' in answer) == (403, True), answer
         assert await place.count("activity_leaf") == 0
         status, answer = await web.request("POST", "/v1/bundles", _sending(ours))
         assert status == 200, answer
-    assert {path.partition("?")[0] for path in seen} >= {"/v1/bundles", LOGS[1]}
+    assert "/v1/bundles" in {path.partition("?")[0] for path in seen}
     assert await nodes(place, "activity_leaf") == {SKOPJE}
 
 
