@@ -13,13 +13,13 @@ from seefen.client import Client
 from seefen.client.connection import UnreachableError
 from seefen.protocol.errors import OutOfTurnError
 from tests.client.homes import PASSPHRASE, site
+from tests.client.proxied import proxied
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, channel, until
 from tests.client.test_outbox import photo
 from tests.faults.client.doomed import launcher
 from tests.faults.client.points import BY_NAME, DROPPING
-from tests.support.broker import free_port
 from tests.support.faultbook import note
-from tests.support.faultproxy import Bad, fault_proxy
+from tests.support.faultproxy import Bad
 
 pytestmark = pytest.mark.timeout(600)
 AFTER_RECEIPT = [
@@ -33,13 +33,10 @@ async def away(*_: object) -> None:
 
 
 async def test_what_is_dropped_under_a_kill_is_whole_or_gone(tmp_path: Path) -> None:
-    front = free_port()
     async with (
-        fault_proxy(front) as proxy,
-        site(tmp_path, SKOPJE, BELGRADE, front=f"127.0.0.1:{front}") as place,
+        proxied(tmp_path, SKOPJE, BELGRADE) as (place, proxy),
         launcher(tmp_path) as launched,
     ):
-        proxy.target = place.broker.config.listen
         skopje = await channel(place, BELGRADE)
         home, photograph = skopje._engine.home, photo(tmp_path)
         await place.open.aclose()
