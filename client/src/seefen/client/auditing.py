@@ -29,6 +29,7 @@ from seefen.client.audit.filters import month as months
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
+from seefen.client.audit.judged import older
 from seefen.client.audit.lateness import note
 from seefen.client.audit.looking import needing_the_broker, once
 from seefen.client.audit.manifests import Publishing
@@ -223,7 +224,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching, Explaining):
                 gaps=missing,
                 flags=flagged,
                 problems=problems,
-                limits=report.limits,
+                limits=(*report.limits, *older(store)),
                 cosigned=engine.witnessed.cosigned(),
                 head=engine.trust.head("activity").size,
                 at=engine.now(),

@@ -5,7 +5,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from seefen.client.audit import unshown
+from seefen.client.audit import judged, unshown
 from seefen.client.audit.checking import Checked, check
 from seefen.client.audit.erasing import (
     Erasure,
@@ -126,6 +126,7 @@ class Fetching:
                 unshown.compare(self.store, start, upto, shown)
                 progress("entries", min(upto, under.size), under.size)
                 if upto >= under.size or upto <= start:
+                    judged.anew(self.store)
                     return
                 start = upto
 
@@ -186,6 +187,7 @@ class Fetching:
         kept = self._checked([i for i in page.items if i.entry.index in indices], start, signed)
         self._look_at_dates(kept, signed.time)
         tell(engine.vault, page.years, min(upto, under.size))  # after: it holds from now on
+        judged.begin(self.store)
         self.store.keep(kept, min(upto, under.size) if mark else None)
         unshown.shown_again(self.store, indices)
         return set(indices), upto, under
