@@ -9,8 +9,10 @@ import pytest
 
 from seefen.client import Client, files
 from seefen.client.connection import UnreachableError
+from seefen.client.drafts import Draft
 from seefen.client.lines import AT_ONCE
 from seefen.client.queueing import KEPT_BACK
+from seefen.protocol.errors import RefusedError
 from seefen.protocol.objects import PART_SIZE, RUN
 from seefen.protocol.suite import random_bytes
 from tests.client.homes import Site
@@ -129,6 +131,26 @@ async def test_a_recall_that_is_dropped_keeps_nothing_back(
     proxy.bad = Bad()
     await until(lambda: not skopje.queued(), skopje)
     assert objects(skopje) == 2
+
+
+async def test_a_recall_of_another_that_waits_keeps_nothing_back(
+    lines: tuple[Site, FaultProxy], tmp_path: Path
+) -> None:
+    skopje = await half_sent(lines[0], photo(tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "upload", cut)
+        other = str((await skopje.alerts.send(alert(), CHANNEL)).ref)
+        permit = skopje._outbox.permit
+
+        def refuse(draft: Draft) -> None:
+            if b"Recall" in draft.plain:
+                raise RefusedError("row 14", rule="pair-policy")
+            permit(draft)
+
+        skopje._outbox.permit = refuse
+        await skopje.amend.recall(other, "wrong_data")
+    await until(lambda: objects(skopje) == 3, skopje)
+    assert [one.what for one in skopje.queue.list()] == ["Recall"]
 
 
 async def test_a_photograph_on_its_way_up_is_stopped_by_a_recall(

@@ -63,8 +63,9 @@ def _preview(engine: Engine, draft: Draft) -> list[Row]:
     note = decode_message(draft.plain) if draft.file else None
     if not isinstance(note, FileNote):
         return []
-    ours = "reply_to = ? AND case_id = ? AND node = ? AND file AND body IS NOT NULL"
-    found = rows(engine, ours, draft.reply_to, draft.case, engine.node)
+    # By the hash that it names, or each of hundreds of files would be compared with all.
+    ours = "reply_to = ? AND case_id = ? AND node = ? AND file AND instr(body, ?)"
+    found = rows(engine, ours, draft.reply_to, draft.case, engine.node, note.sha256)
     return [
         row
         for row in found
@@ -74,10 +75,9 @@ def _preview(engine: Engine, draft: Draft) -> list[Row]:
 
 def _recalled_soon(engine: Engine, row: Row) -> bool:
     """Tell whether a recall waits: what is older than it would leave before it, and all at once."""
-    named = set(goes_with(engine, row))
     for (fields,) in engine.vault.run(_RECALLS, row.case, Recall.TYPE.encode()):
         draft = decode(fields, Draft, limit=1 << 22)
         takes_back = not draft.file and decode_cover(draft.cover).type == Recall.TYPE
-        if takes_back and draft.reply_to in named:
+        if takes_back and draft.reply_to in {*goes_with(engine, row)}:
             return True
     return False
