@@ -82,6 +82,7 @@ class Typed:
             start_new_session=True, close_fds=True,
             env={
                 **os.environ, "TERM": "dumb", "COLUMNS": "60", "SEEFEN_PASSPHRASE": PASSPHRASE,
+                "LINES": "24",  # without it no width counts at a dumb terminal, and a line breaks
             },
         )  # fmt: skip
         os.close(end)
