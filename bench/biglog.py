@@ -27,6 +27,7 @@ from seefen.client.answers import decode_answer
 from seefen.client.audit.checking import check
 from seefen.client.audit.facts import facts_of
 from seefen.client.audit.fetching import PAGE, Fetching
+from seefen.client.audit.unshown import not_shown
 from seefen.client.audit.whole import RECORDS, WholeLog
 from seefen.client.connection import UnreachableError
 from seefen.client.engine import Engine
@@ -228,11 +229,12 @@ async def _verify(task: Task) -> Verified:
             async with engine.lock:
                 size, wrong = await WholeLog(engine).compare(progress)
             middle = time.perf_counter()
-            wrong += await Fetching(engine).whole(progress)
+            await Fetching(engine).whole(progress)
             ended = time.perf_counter()
             peak = _memory("VmHWM")
             fetching = Fetching(engine)
             wrong += [facts.problem for facts in fetching.store.problems()]
+            wrong += [text for _, text, _ in not_shown(fetching.store)]
             if wrong or size != answers.book.size or fetching.store.upto != size:
                 raise RuntimeError(f"not verified: {wrong[:3]}, {size}")
             shown = fetching.store.count[0]

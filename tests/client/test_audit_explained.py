@@ -1,5 +1,6 @@
 """Findings that were explained: said once, printed on each page, and nothing hides behind them."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,80 @@ async def test_attack_an_explained_gap_hides_no_later_entry_of_its_device(place:
     assert not verdict.ok, "the last one of the case is hidden, and nobody has explained that"
 
 
+async def test_what_is_missing_of_a_device_and_in_its_case_is_explained_once(place: Site) -> None:
+    skopje, _ = await story(place)
+    auditor = await auditor_of(place)
+    for _ in range(2):
+        await skopje.alerts.send(alert(), CHANNEL)
+    wanted = Filter(op="disclose", case=CHANNEL, node=SKOPJE)
+    sent = [r.index for r in await skopje.audit.list(wanted=wanted) if r.what == "sent"]
+    spoil(auditor, "audit", hiding(sent[1]), once=False)
+    (gap,) = unanswered((await auditor.audit.verdict()).findings)
+    assert re.fullmatch(
+        rf"an entry of {skopje.officer} is missing: its number \d+ \(\d+ in {CHANNEL}\)",
+        gap.sentence,
+    )
+    await auditor.audit.acknowledge(gap.name, WORDS)
+    verdict = await auditor.audit.verdict()
+    assert (verdict.ok, len(verdict.findings)) == (True, 1)
+
+
+async def test_attack_a_gap_of_a_search_covers_no_message_that_is_hidden_later(
+    place: Site,
+) -> None:
+    """By its place the message could be the entry that was explained; by its number it is not."""
+    skopje, _ = await story(place)
+    auditor = await auditor_of(place)
+    searches = list[int]()
+    for serial in ("EV-19070413", "EV-19070414"):
+        skopje.check(serial, **WHY)
+        entered = await skopje.journal.upload()
+        assert entered is not None
+        searches.append(entered)
+    spoil(auditor, "audit", hiding(searches[0]), once=False)
+    (known,) = await explain_all(auditor)
+    await skopje.alerts.send(alert(), CHANNEL)
+    last = place.broker.services.broker.heads.activity.size - 1
+    await auditor.sync()
+    honest(auditor)
+    spoil(auditor, "audit", hiding(searches[0], last), once=False)
+    verdict = await auditor.audit.verdict()
+    assert not verdict.ok
+    (gap,) = unanswered(verdict.findings)
+    assert re.fullmatch(rf"{re.escape(known.sentence)} \(\d+ in {CHANNEL}\)", gap.sentence)
+
+    await explain_all(auditor)
+    await skopje.alerts.send(alert(), CHANNEL)
+    more = place.broker.services.broker.heads.activity.size - 1
+    await auditor.sync()
+    honest(auditor)
+    spoil(auditor, "audit", hiding(searches[0], last, more), once=False)
+    verdict = await auditor.audit.verdict()
+    numbers = [one.sentence for one in unanswered(verdict.findings)]
+    assert any(re.search(rf"2 entries of .* in {CHANNEL} are missing", text) for text in numbers)
+
+
+async def test_what_is_missing_elsewhere_in_the_log_is_named_by_itself(place: Site) -> None:
+    """One who has explained the search is not asked about it again for a message behind it."""
+    skopje, _ = await story(place)
+    auditor = await auditor_of(place)
+    skopje.check("EV-19070413", **WHY)
+    search = await skopje.journal.upload()
+    assert search is not None
+    await skopje.alerts.send(alert(), CHANNEL)
+    spoil(auditor, "audit", hiding(search), once=False)
+    (known,) = await explain_all(auditor)
+    await skopje.alerts.send(alert(), CHANNEL)
+    last = place.broker.services.broker.heads.activity.size - 1
+    await auditor.sync()
+    honest(auditor)
+    spoil(auditor, "audit", hiding(search, last), once=False)
+    found = (await auditor.audit.verdict()).findings
+    (gap,) = unanswered(found)
+    assert f" in {CHANNEL} is missing" in gap.sentence
+    assert known.subject in {one.subject for one in found if one.acknowledged}
+
+
 async def test_attack_an_entry_is_explained_with_its_bytes_and_its_fault(place: Site) -> None:
     skopje, belgrade = await story(place)
     spoil(skopje, "audit", writing("bilateral"), once=False)
@@ -222,3 +297,55 @@ async def test_only_an_auditor_explains(place: Site) -> None:
         await field.audit.acknowledge("ffffffff", "x")
     assert caught.value.rule == "not-an-auditor"
     assert (await skopje.audit.verdict()).ok
+
+
+async def test_what_is_shown_no_more_is_explained_and_counted_as_ever(place: Site) -> None:
+    """A check of the whole log finds it; a verdict says it from then on, until it is shown."""
+    skopje, _ = await story(place)
+    rows = await skopje.audit.list(wanted=Filter(op="all", case=CHANNEL, node=BELGRADE))
+    before = (await skopje.audit.verdict()).readings
+    hidden = [row.index for row in rows][-2:]
+    spoil(skopje, "audit", hiding(*hidden), once=False)
+    assert (await skopje.audit.verdict()).ok, "only a check of the whole log asks for all of it"
+    report = await skopje.audit.verify()
+    lost, other = unanswered(report.findings)
+    sentence = f"entry {hidden[0]} was shown before, and the broker does not show it any more"
+    assert (lost.what, lost.sentence) == (ENTRY, sentence)
+    said = await run(skopje, "audit", "verify")
+    assert (said.code, f"{lost.name}, {sentence}" in " ".join(said.out.split())) == (1, True)
+    verdict = await skopje.audit.verdict()
+    assert (verdict.sentence, verdict.readings) == ("NOT IN ORDER: 2 problems", before)
+
+    await skopje.audit.acknowledge(lost.name, WORDS)
+    verdict = await skopje.audit.verdict()
+    assert [one.subject for one in unanswered(verdict.findings)] == [other.subject]
+    await skopje.audit.acknowledge(other.name, WORDS)
+    for found in (await skopje.audit.verdict(), await skopje.audit.verify()):
+        assert found.ok
+        assert {one.subject for one in found.findings} == {lost.subject, other.subject}
+    said = await run(skopje, "audit", "verify")
+    assert (said.code, f"KNOWN {lost.name}, entry: {sentence}" in " ".join(said.out.split())) == (
+        0, True,
+    )  # fmt: skip
+    assert (await skopje.audit.verdict()).readings == before, "it is here, and proved"
+    honest(skopje)
+    assert (await skopje.audit.verify()).findings == ()
+    assert (await skopje.audit.verdict()).findings == ()
+
+
+async def test_attack_one_more_that_is_shown_no_more_was_explained_by_nobody(place: Site) -> None:
+    skopje, _ = await story(place)
+    rows = await skopje.audit.list(wanted=Filter(op="all", case=CHANNEL, node=BELGRADE))
+    *_, other, hidden = [row.index for row in rows]
+    spoil(skopje, "audit", hiding(hidden), once=False)
+    (lost,) = unanswered((await skopje.audit.verify()).findings)
+    await skopje.audit.acknowledge(lost.name, WORDS)
+    honest(skopje)
+    spoil(skopje, "audit", hiding(other, hidden), once=False)
+    report = await skopje.audit.verify()
+    assert not report.ok
+    (more,) = unanswered(report.findings)
+    assert more.sentence.startswith(f"entry {other} was shown before")
+    honest(skopje)
+    spoil(skopje, "audit", hiding(hidden), once=False)
+    assert (await skopje.audit.verdict()).ok, "what is shown again is asked for, and known no more"

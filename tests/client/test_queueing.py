@@ -17,7 +17,7 @@ from tests.client.homes import PASSPHRASE, Site
 from tests.client.proxied import proxied
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, until
 from tests.client.test_emergencies import asked, cases, night
-from tests.client.test_outbox import photo
+from tests.client.test_outbox import Killed, photo
 from tests.client.test_previews import photograph
 from tests.support import waiting
 from tests.support.faultproxy import Bad, FaultProxy
@@ -251,6 +251,28 @@ async def test_the_preview_that_has_left_is_named_until_it_is_recalled(
     assert skopje.queue.list() == kept[:1]
     await skopje.amend.recall(f"{CHANNEL}#2", "wrong_data")
     assert [one.preview for one in skopje.queue.list()] == [""]
+
+
+async def test_a_preview_that_was_recorded_when_the_process_was_killed_is_named(
+    lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skopje = await channel(lines.place, BELGRADE)
+    outbox: Any = skopje._outbox
+    finish = outbox._finish
+
+    def die(id_: int, draft: Draft) -> Any:
+        if draft.file:
+            raise Killed
+        return finish(id_, draft)
+
+    monkeypatch.setattr(outbox, "_finish", die)
+    with pytest.raises(Killed):
+        await skopje.alerts.send(alert(), CHANNEL, [photograph(tmp_path / "wheel.jpg")])
+    home = skopje._engine.home
+    await lines.place.open.aclose()
+    async with Client.open(home, PASSPHRASE, patience=0) as away:
+        (kept,) = away.queue.list()
+        assert (kept.subject, kept.preview) == ("wheel.jpg", f"{CHANNEL}#2")
 
 
 async def test_attack_the_preview_of_another_is_not_called_ours(

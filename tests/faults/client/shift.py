@@ -21,7 +21,7 @@ def seizure() -> SeizureAlert:
 
 
 async def work(order: dict[str, Any]) -> None:
-    """Do one thing that an order names: ``join``, ``sync``, ``shift``, ``search`` or ``drop``."""
+    """Do one thing that an order names: ``join``, ``sync``, ``shift``, ``alert``, ``drop``..."""
     home = Path(order["home"])
     if order["task"] == "join":
         await joining.join(
@@ -35,6 +35,8 @@ async def work(order: dict[str, Any]) -> None:
     async with Client.open(home, PASSPHRASE) as client:
         if order["task"] == "shift":
             await _shift(client, Path(order["photo"]), Path(order["got"]))
+        if order["task"] == "alert":
+            await client.alerts.send(seizure(), CHANNEL, [Path(order["photo"])])
         if order["task"] == "search":
             client.search(order["query"], **WHY)
             print(SHOWN, flush=True)  # noqa: T201 - from here on it must stand in the log

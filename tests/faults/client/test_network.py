@@ -6,7 +6,6 @@ Real clients, the real broker, and a TCP proxy between them (tests/support/fault
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,11 @@ from seefen.client.connection import UnreachableError
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import Frame
 from seefen.protocol.suite import random_bytes
-from tests.client.homes import Site, site
+from tests.client.homes import Site
+from tests.client.proxied import proxied
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel
-from tests.support.broker import free_port
 from tests.support.faultbook import long, note, times
-from tests.support.faultproxy import Bad, FaultProxy, fault_proxy
+from tests.support.faultproxy import Bad, FaultProxy
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.timeout(900)
@@ -50,14 +49,7 @@ class Lines:
 
 @pytest.fixture
 async def lines(tmp_path: Path) -> AsyncIterator[Lines]:
-    front = free_port()
-    async with AsyncExitStack() as stack:
-        # The line is there before the devices, and until they are gone.
-        proxy = await stack.enter_async_context(fault_proxy(front))
-        place = await stack.enter_async_context(
-            site(tmp_path, SKOPJE, BELGRADE, front=f"127.0.0.1:{front}")
-        )
-        proxy.target = place.broker.config.listen
+    async with proxied(tmp_path, SKOPJE, BELGRADE) as (place, proxy):
         yield Lines(place, proxy)
 
 

@@ -82,6 +82,7 @@ class Typed:
             start_new_session=True, close_fds=True,
             env={
                 **os.environ, "TERM": "dumb", "COLUMNS": "60", "SEEFEN_PASSPHRASE": PASSPHRASE,
+                "LINES": "24",  # without it no width counts at a dumb terminal, and a line breaks
             },
         )  # fmt: skip
         os.close(end)
@@ -199,6 +200,10 @@ async def test_a_command_that_begins_on_a_silent_line_ends_with_what_holds(shift
     shift.proxy.bad = Bad()
     assert "Nothing waits" in (await shift.run("queue", "list"))[1]
     assert await shift.objects() == 0
+    note(
+        "network", "silent line before a command: an alert, then its drop", count=1,
+        held="I1 I2: NOT acknowledged; dropped without the broker, it never leaves",
+    )  # fmt: skip
 
 
 async def test_a_live_view_on_a_dead_line_gives_way_to_an_alert(shift: Shift) -> None:
@@ -210,6 +215,10 @@ async def test_a_live_view_on_a_dead_line_gives_way_to_an_alert(shift: Shift) ->
         assert f"{CHANNEL}#1" in shown
         assert took < SOON
     assert await shift.objects() == 1
+    note(
+        "network", "line open at one end only under a live view; an alert beside it", count=1,
+        held=f"I1 I2: the view gives way, recorded after {took:.1f} s",
+    )  # fmt: skip
 
 
 async def test_ctrl_c_before_the_receipt_keeps_it_once(shift: Shift) -> None:
@@ -223,6 +232,10 @@ async def test_ctrl_c_before_the_receipt_keeps_it_once(shift: Shift) -> None:
     shift.proxy.bad = Bad()
     assert "Nothing waits" in (await shift.run("queue", "list"))[1]
     assert await shift.objects() == 1
+    note(
+        "network", "silent line while an alert is sent, ended with Ctrl-C", count=1,
+        held="I1 I2: queued once, recorded once",
+    )  # fmt: skip
 
 
 def test_he_is_told_before_another_line_is_tried() -> None:

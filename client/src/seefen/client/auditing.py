@@ -29,6 +29,7 @@ from seefen.client.audit.filters import month as months
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.inquiries import Inquiries
+from seefen.client.audit.judged import older
 from seefen.client.audit.lateness import note
 from seefen.client.audit.looking import needing_the_broker, once
 from seefen.client.audit.manifests import Publishing
@@ -38,6 +39,7 @@ from seefen.client.audit.persons import Persons
 from seefen.client.audit.reporting import Statement, statement
 from seefen.client.audit.rowing import rows_of
 from seefen.client.audit.store import Store
+from seefen.client.audit.unshown import places
 from seefen.client.audit.viewing import ALL, Viewing
 from seefen.client.audit.vouching import Vouching
 from seefen.client.bundling import Bundling, Exported
@@ -209,9 +211,11 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching, Explaining):
             total, wrong = store.count
             first, last = store.ends
             alarm = alarms.kept(engine.vault)
+            reasons = self.reasons()
             answered = all(one.acknowledged for one in alarm)
+            settled = all(one.acknowledged for one in reasons)
             return Verdict(
-                ok=not problems and not missing and answered and compared.ok,
+                ok=not problems and not missing and answered and settled and compared.ok,
                 entries=total,
                 proved=total - wrong,
                 first=first,
@@ -220,7 +224,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching, Explaining):
                 gaps=missing,
                 flags=flagged,
                 problems=problems,
-                limits=report.limits,
+                limits=(*report.limits, *older(store)),
                 cosigned=engine.witnessed.cosigned(),
                 head=engine.trust.head("activity").size,
                 at=engine.now(),
@@ -230,7 +234,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching, Explaining):
                 emergencies=tuple(emergencies(engine, store, start, stop)),
                 alarms=alarm,
                 manifests=compared,
-                findings=report.findings,
+                findings=(*report.findings, *reasons),
             )
 
         return await self.entered(f"verdict {month}".strip(), look, once)
@@ -300,31 +304,37 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching, Explaining):
         )
 
     async def _entries(self, *, anew: bool, progress: Progress) -> Sentences:
-        """Fetch what there is; return what is wrong beside single entries and gaps."""
+        """Fetch what there is; return what is wrong beside what has a name."""
         if not self.is_auditor:
             return []
         try:
-            return await self._fetched(anew=anew, progress=progress)
+            await self._fetched(anew=anew, progress=progress)
         except LIES as err:
             return [str(err)]
+        return []
 
-    async def _fetched(self, *, anew: bool, progress: Progress) -> Sentences:
-        """Fetch what is new, or all; return which entries are not shown any more."""
-        problems: Sentences = []
+    async def _fetched(self, *, anew: bool, progress: Progress) -> None:
+        """Fetch what is new, or all, and once more where something is missing."""
         if anew:
-            problems += await self._fetching.whole(progress)
+            await self._fetching.whole(progress)
         else:
             await self._fetching.catch_up(progress)
         said = explained(self._engine.vault)
         # What was explained is not asked for each morning anew: a check of the whole log does so.
-        missing = [gap for gap in gaps(self._engine, self.store) if gap.subject not in said]
+        missing = [
+            (gap.start, gap.stop) for gap in gaps(self._engine, self.store)
+            if gap.subject not in said
+        ]  # fmt: skip
+        if not anew:
+            missing += [
+                (index, index + 1) for index, subject in places(self.store) if subject not in said
+            ]
         if missing:  # what was kept from us may be shown now
-            stops = [gap.stop for gap in missing]
+            stops = [stop for _, stop in missing]
             stop = None if None in stops else max(one for one in stops if one is not None)
-            await self._fetching.again(min(gap.start for gap in missing), stop)
+            await self._fetching.again(min(start for start, _ in missing), stop)
         note(self._engine)
         await accuse(self._engine, self._fetching)
-        return problems
 
     def _own(self, wanted: Filter, after: int, limit: int) -> AuditPage:
         """Return what this device opened itself; it is asked of nobody and entered nowhere."""

@@ -1,10 +1,11 @@
-"""Findings: gaps, and entries that are not proved, each with a name; and what explains them.
+"""Findings: gaps, entries that are not proved, reasons never given; and what explains them.
 
 An auditor who has looked into one says once why it stands. It stays on each page with his words,
 and stands no longer against the verdict. That holds for exactly what he saw: these numbers of this
-device; this place of the log, the bytes that were shown there, and what is wrong with them. One
-number more or one byte changed is another finding, which nobody has explained. And it holds on his
-device alone: no colleague and no broker speaks for him.
+device; this place of the log, the bytes that were shown there, and what is wrong with them; these
+readings without a reason. One number more, one byte changed or one reading more is another finding,
+which nobody has explained. And it holds on his device alone: no colleague and no broker speaks for
+him.
 """
 
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from seefen.protocol.suite import sha256
 
 GAP: Final = "gap"
 ENTRY: Final = "entry"
+REASON: Final = "reason"
 SHORT: Final = 8  # digits by which it is called
 _KEPT: Final = "explained/"
 
@@ -33,10 +35,10 @@ class Explained(Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A gap, or an entry that is not proved.
+    """A gap, an entry that is not proved, or the reason of an emergency that is overdue.
 
     Attributes:
-        what: ``gap`` or ``entry``.
+        what: ``gap``, ``entry`` or ``reason``.
         subject: A hash, in hex, of exactly what was found; it begins with the ``name``.
         acknowledged: When an auditor explained it (Unix seconds), 0 while nobody has; ``why`` are
             his words, and ``entry`` is where they stand. None: it is not known, or leaves later.

@@ -5,7 +5,7 @@ from typing import Final
 
 from seefen.client.alarms import Kept
 from seefen.client.compared import Compared
-from seefen.client.explained import Finding
+from seefen.client.explained import REASON, Finding
 from seefen.client.wording import counted, stamp
 
 NO_WITNESS: Final = "one broker, no witness: split views possible"
@@ -219,10 +219,7 @@ class PersonAnswer:
 
 @dataclass(frozen=True, slots=True)
 class NameTold:
-    """Who is behind a pseudonym: ``given`` is the entry of the keyholder who gave his half.
-
-    ``written_at`` is when an admin wrote it into the register (unix seconds, by his clock).
-    """
+    """Who is behind a pseudonym: ``given`` is the keyholder's entry, ``written_at`` in unix s."""
 
     officer: str
     name: str
@@ -261,6 +258,7 @@ class EmergencyCase:
         at: His first reading there, from which the reason is due within a day.
         reason_at: When he gave it, None while it is missing.
         readable: His reasons are sealed to this device: else nobody here knows.
+        subject: While it is overdue, the hash by which that is explained; else empty.
     """
 
     case: str
@@ -271,6 +269,7 @@ class EmergencyCase:
     due_at: int
     reason_at: int | None
     readable: bool
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,8 +330,8 @@ class Verdict:
 
     ``alarms`` are all that this device keeps; one that nobody acknowledged stands against ``ok``.
     ``operations`` are proved entries of the month, by operation.
-    ``findings`` are gaps and entries that are not proved, with those that were explained: these
-    alone stand neither in ``gaps`` nor in ``problems``.
+    ``findings`` are gaps, entries that are not proved and reasons that are overdue, with those
+    that were explained: these alone stand neither in ``gaps`` nor in ``problems``.
     """
 
     ok: bool
@@ -366,9 +365,10 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """``IN ORDER``, or what stands against it; and how many findings are known."""
+        overdue = sum(one.what == REASON and not one.acknowledged for one in self.findings)
         said = _in_order(
             self.alarms, (len(self.problems), "problem"), (len(self.gaps), "gap"),
-            (len(self.manifests.problems), "difference"), ok=self.ok,
+            (len(self.manifests.problems), "difference"), (overdue, "overdue reason"), ok=self.ok,
         )  # fmt: skip
         return said + _known(self.findings)
 

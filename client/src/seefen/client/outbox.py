@@ -17,6 +17,7 @@ from msgspec.structs import replace as replaced
 
 from seefen.client import describing, files, keying, marks, photos, previews, private, searching
 from seefen.client.answers import FullError, UnreachableError
+from seefen.client.belonging import require_standing, while_standing
 from seefen.client.drafts import Attached, Attachment, Draft, check_name, in_order, keep
 from seefen.client.engine import Engine
 from seefen.client.sender import Parcel, Sender
@@ -171,8 +172,9 @@ class Outbox:
     async def _upload(self, draft: Draft, progress: Progress) -> None:
         sealed = self.folder / draft.file
         connection = self._engine.connection
+        going = while_standing(self._engine, draft, progress)
         try:
-            await files.upload(connection, sealed, draft.body_root, draft.name, progress)
+            await files.upload(connection, sealed, draft.body_root, draft.name, going)
         except OSError as err:
             raise RefusedError(
                 f"the sealed copy of {draft.name} cannot be read: {err.strerror}", rule="file"
@@ -278,6 +280,7 @@ class Outbox:
         # Each time it is sealed: meanwhile others may read it, and under another policy.
         self.permit(draft)
         draft.require_message(self._engine.vault)  # what was dropped leaves in no part
+        require_standing(self._engine, draft)
         _add_object(self._engine, parcel, draft, mark)
 
     def _finish(self, id_: int, draft: Draft) -> Sent:

@@ -21,7 +21,7 @@ from seefen.client.outbox import Outbox
 from seefen.client.sender import Sender
 from seefen.client.urgent import emergency_of, urgent_of
 from seefen.client.values import Sent
-from seefen.client.views import recall_of, ref_of, rows
+from seefen.client.views import Row, recall_of, ref_of, rows
 from seefen.protocol.encoding import encode
 from seefen.protocol.errors import OutOfTurnError, RefusedError
 from seefen.protocol.messages import (
@@ -29,6 +29,7 @@ from seefen.protocol.messages import (
     EmergencyOpened,
     EmergencyRefused,
     FileNote,
+    Form,
     decode_cover,
     decode_message,
 )
@@ -187,7 +188,7 @@ class Queue:
         )
 
     def _all(self) -> Iterator[_Found]:
-        drafts, sent = self._outbox.waiting(), self._sender.on_its_way
+        drafts, sent = [*self._waiting()], self._sender.on_its_way
         files = _together([*_sealed(drafts), *_unsealed(self._outbox.attachments())])
         messages = {draft.object for _, draft, _ in drafts if not draft.file}
         for one in drafts:
@@ -199,6 +200,16 @@ class Queue:
         for file in files:
             if file.of not in messages:
                 yield self._file(file, sent), (file,)
+
+    def _waiting(self) -> Iterator[tuple[int, Draft, str | None]]:
+        """Yield the drafts that have not left.
+
+        A process may have been killed between a receipt and the end of its draft: what stands in
+        the log waits no more, and who dropped it would hear that it never left.
+        """
+        for one in self._outbox.waiting():
+            if not self._engine.vault.one("SELECT 1 FROM object WHERE object = ?", one[1].object):
+                yield one
 
     def _message(
         self, piece: _Piece, draft: Draft, own: Sequence[_Piece], sent: set[bytes]
@@ -236,15 +247,23 @@ class Queue:
 
     def _left(self, file: _Piece) -> str:
         """Return the reference of the preview of a photograph that waits, if it has left."""
-        for row in rows(self._engine, "reply_to = ? AND file AND body IS NOT NULL", file.of):
-            note = row.message
-            ours = row.statement.device == self._engine.keys.device  # anybody may refer to ours
-            if not ours or not isinstance(note, FileNote) or not note.preview_of:
+        for row in rows(self._engine, "reply_to = ? AND file", file.of):
+            # Anybody may refer to ours.
+            ours = row.statement.device == self._engine.keys.device
+            note = self._said(row) if ours else None
+            if not isinstance(note, FileNote) or not note.preview_of:
                 continue
             same = _shows(_described(row.object, file.of, note), file)
             if same and recall_of(self._engine, row) is None:
                 return ref_of(self._engine, row)
         return ""
+
+    def _said(self, row: Row) -> Form | None:
+        """Return what an own object says, also where its draft was not brought to its end."""
+        if row.body is not None:
+            return row.message
+        drafts = (draft for _, draft, _ in self._outbox.waiting())
+        return next((decode_message(one.plain) for one in drafts if one.object == row.object), None)
 
     def _case(self, case: bytes) -> str:
         return self._engine.name_of(self._engine.trust.require_state(case))

@@ -252,7 +252,7 @@ def recall_of(engine: Engine, row: Row) -> Row | None:
 
     A newer version says what the older ones said: with it they are taken back.
     """
-    for object_ in _goes_with(engine, row):
+    for object_ in goes_with(engine, row):
         replies = "reply_to = ? AND case_id = ? AND node = ? AND cover IS NOT NULL AND NOT file"
         # Nobody takes back what another said.
         for reply in rows(engine, replies, object_, row.case, row.statement.node):
@@ -267,7 +267,7 @@ def recall_of(engine: Engine, row: Row) -> Row | None:
     return None
 
 
-def _goes_with(engine: Engine, row: Row) -> Iterator[bytes]:
+def goes_with(engine: Engine, row: Row) -> Iterator[bytes]:
     """Yield an object, the message of a file or correction, and all newer versions of these."""
     yield row.object
     seen, todo = {row.object}, _above(row)

@@ -3,16 +3,18 @@
 An alarm says what happened on this device, a finding what is wrong with the entries as they are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 from unicodedata import normalize
 
 from seefen.client import alarms
 from seefen.client.alarms import Kept
+from seefen.client.audit.emergencies import overdue
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.looking import Looking, once
 from seefen.client.audit.store import Store
+from seefen.client.audit.unshown import not_shown
 from seefen.client.explained import (
     ENTRY,
     GAP,
@@ -39,10 +41,20 @@ class Explaining(Looking):
 
     def findings(self) -> tuple[Finding, ...]:
         """Return gaps and entries that are not proved, those that were explained too."""
+        return self._with_words(self._found())
+
+    def reasons(self) -> tuple[Finding, ...]:
+        """Return the reasons of emergencies that are overdue, those that were explained too.
+
+        They are no fault of the log, and none that a broker could mend.
+        """
+        return self._with_words(self._overdue())
+
+    def _with_words(self, every: Iterable[tuple[str, str, str]]) -> tuple[Finding, ...]:
         said = explained(self._engine.vault)
         found: list[Finding] = []
         unanswered = 0
-        for what, sentence, subject in self._found():
+        for what, sentence, subject in every:
             known = said.get(subject)
             if known is not None:
                 found.append(Finding(what, sentence, subject, known.at, known.why, known.entry))
@@ -56,6 +68,10 @@ class Explaining(Looking):
             for gap in gaps(self._engine, self.store):
                 yield GAP, gap.sentence, gap.subject
         yield from wrong(self.store)
+        yield from not_shown(self.store)
+
+    def _overdue(self) -> Iterator[tuple[str, str, str]]:
+        yield from overdue(self._engine, self.store)
 
     async def acknowledge(self, name: str, why: str) -> Kept | Finding:
         """Say why an alarm or a finding is none any more; that is entered with its words.
@@ -87,12 +103,14 @@ class Explaining(Looking):
         return Finding(chosen.what, chosen.sentence, chosen.subject, at, why, entry)
 
     def _unanswered(self, name: str) -> Kept | Finding:
-        every: tuple[Kept | Finding, ...] = (*alarms.kept(self._engine.vault), *self.findings())
+        every: tuple[Kept | Finding, ...] = (
+            *alarms.kept(self._engine.vault), *self.findings(), *self.reasons(),
+        )  # fmt: skip
         waiting = [one for one in every if not one.acknowledged]
         found = [one for one in waiting if len(name) >= SHORT and one.subject.startswith(name)]
         if not found:
             names = ", ".join(one.name for one in waiting[:NAMED]) or "none"
-            text = f"no alarm, gap or entry {name} is open here; open are: {names}"
+            text = f"no alarm, gap, entry or reason {name} is open here; open are: {names}"
             raise RefusedError(text, rule="unknown-alarm")
         if len(found) > 1:
             # A broker that chooses what an alarm says could choose its digits as well.

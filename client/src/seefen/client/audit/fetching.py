@@ -5,6 +5,7 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
+from seefen.client.audit import judged, unshown
 from seefen.client.audit.checking import Checked, check
 from seefen.client.audit.erasing import (
     Erasure,
@@ -116,21 +117,17 @@ class Fetching:
         hidden = [index for index in missing if self.store.one(index) is None]
         return hidden_readings(self._engine, case, hidden)
 
-    async def whole(self, progress: Progress = silent) -> list[str]:
-        """Fetch and check everything once more; return which entries are not shown any more."""
-        problems: list[str] = []
+    async def whole(self, progress: Progress = silent) -> None:
+        """Fetch and check everything once more; keep which entries are not shown any more."""
         async with self._engine.lock:
             start = 0
             while True:
                 shown, upto, under = await self._page(start, PAGE, mark=True)
-                missing = [f.idx for f in self.store.between(start, upto) if f.idx not in shown]
-                problems += [
-                    f"entry {index} was shown before, and the broker does not show it any more"
-                    for index in missing
-                ]
+                unshown.compare(self.store, start, upto, shown)
                 progress("entries", min(upto, under.size), under.size)
                 if upto >= under.size or upto <= start:
-                    return problems
+                    judged.anew(self.store)
+                    return
                 start = upto
 
     async def proof(self, index: int) -> Entry | None:
@@ -190,7 +187,9 @@ class Fetching:
         kept = self._checked([i for i in page.items if i.entry.index in indices], start, signed)
         self._look_at_dates(kept, signed.time)
         tell(engine.vault, page.years, min(upto, under.size))  # after: it holds from now on
+        judged.begin(self.store)
         self.store.keep(kept, min(upto, under.size) if mark else None)
+        unshown.shown_again(self.store, indices)
         return set(indices), upto, under
 
     def _look_at_dates(self, kept: Kept, signed_at: int) -> None:

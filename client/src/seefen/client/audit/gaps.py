@@ -3,6 +3,9 @@
 Of the own devices every number; of partners those in the own cases. How far a device got is
 also known from what it told this one: its last entries cannot be cut off.
 
+What is missing of a device in a case is missing of the device, too: that is one finding, and is
+explained once, by numbers and places of both.
+
 What was erased has lost its number. It is no gap where as much is shown as erased, each at its
 proved place: in a case exactly the access whose number the members were told, of a device as
 many readings as numbers are missing there. One erasure must not excuse what is hidden later.
@@ -18,7 +21,7 @@ from typing import Final
 from seefen.client.audit.rowing import case_name
 from seefen.client.audit.store import Store
 from seefen.client.engine import Engine
-from seefen.client.explained import GAP, explained, subject_of
+from seefen.client.explained import GAP, subject_of
 
 _ERASED: Final = """
     SELECT seen.idx, entry.device FROM audited AS seen JOIN audited_bytes USING (idx)
@@ -33,6 +36,7 @@ _ERASED_THERE: Final = """
 """
 # As a set, so that counting stays in the index: few entries are not proved.
 _PROVED: Final = " AND idx NOT IN (SELECT idx FROM audited WHERE problem <> '')"
+NAMED: Final = 5  # places in cases that are named with a gap of their device
 MOST: Final = 100  # holes of one device that are named one by one; of the others, how many
 
 
@@ -40,13 +44,23 @@ MOST: Final = 100  # holes of one device that are named one by one; of the other
 class Gap:
     """What is missing, as a sentence, and where in the log it must stand.
 
-    ``subject`` is the hash of all that is known of it: device, numbers, how many, and where.
+    Attributes:
+        subject: The hash of all that is known of it: device, numbers, how many, and where.
+        count: How many entries.
+        numbers: In a case, the numbers there, in words.
     """
 
     sentence: str
     start: int
     stop: int | None
     subject: str
+    count: int
+    numbers: str = ""
+
+    def meets(self, other: "Gap") -> bool:
+        """Tell whether one entry could stand in the pieces of the log of both."""
+        before = self.stop is None or other.start < self.stop
+        return before and (other.stop is None or self.start < other.stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +88,6 @@ class _Gaps:
     def __init__(self, engine: Engine, store: Store) -> None:
         self._engine = engine
         self._store = store
-        self._broken: set[str] = set()
-        self._explained = explained(engine.vault)
 
     def all(self) -> Iterator[Gap]:
         # What is not proved fills no number: a broker could say any of a text it has spoilt.
@@ -86,14 +98,12 @@ class _Gaps:
             for device, (count, upto) in self._own().items()
             if count < upto
         }
+        in_cases = self._in_cases()
         for device, holes in self._without_erased(found).items():
-            said = [*_said(holes, self._officer(device), device)]
-            if any(gap.subject not in self._explained for gap in said):
-                # What is explained must not cover what is hidden later: of such a device the
-                # numbers in cases are looked at, too.
-                self._broken.add(device)
-            yield from said
-        yield from self._in_cases()
+            for gap in _said(holes, self._officer(device), device):
+                yield _with_cases(gap, in_cases[device])
+        for rest in in_cases.values():
+            yield from rest
 
     def _without_erased(self, found: dict[str, list[Hole]]) -> dict[str, list[Hole]]:
         """Return the holes that are not filled by what is shown as erased; each fills one number.
@@ -128,7 +138,9 @@ class _Gaps:
         found[ours] = count, max(upto, engine.vault.get_number("device_n"))
         return found
 
-    def _in_cases(self) -> Iterator[Gap]:
+    def _in_cases(self) -> dict[str, list[Gap]]:
+        """Return what is missing of each device by its numbers in cases."""
+        found = defaultdict[str, list[Gap]](list)
         for case, device, upto in self._short():
             state = self._engine.trust.state(bytes.fromhex(case))
             own = self._engine.directory.device(bytes.fromhex(device)).node == self._engine.node
@@ -139,8 +151,10 @@ class _Gaps:
             shown = self._store.vault.run(sql, device, case)
             ids = bytes.fromhex(case), bytes.fromhex(device)
             erased = self._store.vault.run(_ERASED_THERE, *ids)
-            whose = f"{self._officer(device)} in {case_name(self._engine, case)}"
-            yield from _said([*_holes([*shown, *erased], upto)], whose, device, case)
+            holes = [*_holes([*shown, *erased], upto)]
+            name = case_name(self._engine, case)
+            found[device] += _said(holes, self._officer(device), device, case, name)
+        return found
 
     def _short(self) -> Iterator[tuple[str, str, int]]:
         """Yield case and device where numbers may be missing, and the last that is known.
@@ -157,7 +171,7 @@ class _Gaps:
         for case, device in sorted({*here, *upto}):
             count, last = here.get((case, device), (0, 0))
             end = max(last, upto.get((case, device), 0))
-            if count < end and device not in self._broken:  # else nothing is, or it is named above
+            if count < end:  # else nothing is
                 yield case, device, end
 
     def _officer(self, device: str) -> str:
@@ -191,23 +205,52 @@ def _by_end(one: tuple[str, Hole]) -> float:
     return inf if one[1].stop is None else one[1].stop
 
 
-def _said(holes: Sequence[Hole], whose: str, device: str, case: str = "") -> Iterator[Gap]:
-    """Yield a sentence for each hole; what is not named is counted, never left out."""
-    there = " there" if case else ""
+def _with_cases(gap: Gap, in_cases: list[Gap]) -> Gap:
+    """Return a gap with what is missing of its device in cases; that is taken out of the list.
+
+    It need not be the same entry. So both are in the sentence and in its hash: one number more in a
+    case, hidden later, is another finding. Nor are more taken than are missing of the device.
+    """
+    taken, left = list[Gap](), gap.count
+    for one in [*in_cases]:
+        if one.count <= left and gap.meets(one):
+            in_cases.remove(one)
+            taken.append(one)
+            left -= one.count
+    if not taken:
+        return gap
+    where = ", ".join(one.numbers for one in taken[:NAMED])
+    more = f", and in {len(taken) - NAMED} places more" if len(taken) > NAMED else ""
+    subject = subject_of(GAP, gap.subject, [one.subject for one in taken])
+    return replace(gap, sentence=f"{gap.sentence} ({where}{more})", subject=subject)
+
+
+def _said(
+    holes: Sequence[Hole], officer: str, device: str, case: str = "", name: str = ""
+) -> Iterator[Gap]:
+    """Yield a sentence for each hole; what is not named is counted, never left out.
+
+    Args:
+        case: Where these are numbers of a case, its id; ``name`` is what it is called.
+    """
+    whose, there = (f"{officer} in {name}", " there") if case else (officer, "")
     for hole in holes[:MOST]:
+        one = hole.first == hole.last
+        numbers = f"{hole.first}" if one else f"{hole.first} to {hole.last}"
         if hole.erased:
-            numbers = f"among its numbers {hole.first} to {hole.last}{there}"
-            text = f"{hole.count} of the entries of {whose} {numbers} are missing"
-        elif hole.count == 1:
-            text = f"an entry of {whose} is missing: its number {hole.first}{there}"
+            text = f"{hole.count} of the entries of {whose} among its numbers {numbers}{there}"
+            text += " are missing"
+        elif one:
+            text = f"an entry of {whose} is missing: its number {numbers}{there}"
         else:
-            numbers = f"its numbers {hole.first} to {hole.last}{there}"
-            text = f"{hole.count} entries of {whose} are missing: {numbers}"
-        yield Gap(text, hole.start, hole.stop, _subject([hole], device, case))
+            text = f"{hole.count} entries of {whose} are missing: its numbers {numbers}{there}"
+        subject = _subject([hole], device, case)
+        yield Gap(text, hole.start, hole.stop, subject, hole.count, f"{numbers} in {name}")
     if rest := holes[MOST:]:
         count = sum(hole.count for hole in rest)
         text = f"and {count} more entries of {whose} are missing, in {len(rest)} places"
-        yield Gap(text, rest[0].start, rest[-1].stop, _subject(rest, device, case))
+        where = rest[0].start, rest[-1].stop
+        yield Gap(text, *where, _subject(rest, device, case), count, f"{count} more in {name}")
 
 
 def _subject(holes: Sequence[Hole], device: str, case: str) -> str:

@@ -47,6 +47,7 @@ CREATE TABLE IF NOT EXISTS audited_bits (
   field TEXT, value TEXT, stretch INTEGER, bits BLOB NOT NULL,
   PRIMARY KEY (field, value, stretch)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audited_full (stretch INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS audited_unshown (idx INTEGER PRIMARY KEY);
 """
 _ALL: Final = (1 << STRETCH) - 1
 _SAME: Final = {
@@ -74,7 +75,7 @@ class Store:
         """
         self.vault = vault
         self.name = name
-        if self.one_row("SELECT 1 FROM sqlite_master WHERE name = 'audited_full'") is None:
+        if self.one_row("SELECT 1 FROM sqlite_master WHERE name = 'audited_unshown'") is None:
             with vault.change():
                 for sql in filter(str.strip, SCHEMA.split(";")):
                     self.run(sql)
@@ -169,8 +170,8 @@ class Store:
     def clear(self) -> None:
         """Drop all that is here, and how far it went."""
         with self.vault.change():
-            for table in ("audited", "audited_bytes", "audited_bits", "audited_full"):
-                self.run(f"DELETE FROM {table}")  # noqa: S608 - one of these
+            for rest in ("", "_bytes", "_bits", "_full", "_unshown"):
+                self.run(f"DELETE FROM audited{rest}")  # noqa: S608 - one of these
             sql = "DELETE FROM setting WHERE name IN (?, ?, ?)"
             self.vault.run(sql, self.name, f"{self.name}/erased", f"{self.name}/period")
 

@@ -101,6 +101,9 @@ class Viewing(Explaining):
         if self.is_whole:
             yield from self._closed()
 
+    def _overdue(self) -> Iterator[tuple[str, str, str]]:
+        yield from ()  # reasons are sealed to others: whether one was given is not for a view
+
     def _closed(self) -> Iterator[tuple[str, str, str]]:
         """Yield each entry without an opening that no erasure allows (fault 19)."""
         blank = [facts.idx for facts in self.store.problems(self.head) if not facts.act]

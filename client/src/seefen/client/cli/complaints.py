@@ -184,6 +184,7 @@ _HINTS: Final = {
     "stale-mailbox": "'seefen device list' shows who has which role",
     "stale-generation": "the members' keys changed: run the command again",
     "suspended": "the node was suspended by the network's root: ask its coordinator",
+    "taken-back": "'seefen queue drop ID' lets it go; if the recall is withdrawn, it leaves",
     "table": "docs/cli.md, at 'seefen items', lists the columns and what stands in them",
     "tls": _TRUST,
     "two-persons": "'seefen device list' shows who has which role",

@@ -70,7 +70,7 @@ def verdict(value: Verdict) -> Painted:
         cosigned(value.cosigned),
         _compared(value.manifests),
         _counts(value),
-        *map(_emergency, value.emergencies),
+        *(_emergency(one, value.findings) for one in value.emergencies),
         *map(_alarm, value.alarms),
         *(alarm("  PROBLEM  ", text) for text in _named(value.problems, value.findings)),
         *(warn(f"  GAP      {one.name}, ", one.sentence) for one in _open(value.findings, GAP)),
@@ -300,8 +300,9 @@ def _counts(value: Verdict) -> Painted:
     )
 
 
-def _emergency(one: EmergencyCase) -> Painted:
+def _emergency(one: EmergencyCase, findings: Sequence[Finding]) -> Painted:
     """Name who opened which case in an emergency, in red while a reason is overdue."""
+    found = next((it for it in findings if it.subject == one.subject), None)
     now = times.now()
     since = f"since {stamp(one.at)}, {counted(one.readings, 'reading')}"
     said = f"  EMERGENCY  {one.officer} {one.node}  {one.case}  {since}: "
@@ -310,7 +311,10 @@ def _emergency(one: EmergencyCase) -> Painted:
     if not one.readable:
         return warn(said, "the reason is sealed to other auditors")
     if one.due_at <= now.timestamp():
-        return alarm(said, f"NO REASON GIVEN, {times.due(one.due_at, now)}")
+        late = f"NO REASON GIVEN, {times.due(one.due_at, now)}"
+        if found is not None and found.acknowledged:
+            return warn(said, late)
+        return alarm(said, late, "" if found is None else f"; {found.name}")
     return warn(said, f"no reason yet, due {stamp(one.due_at)}")
 
 
