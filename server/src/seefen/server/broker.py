@@ -181,10 +181,9 @@ class Broker:
         with self.denials.of(device, *job.opened):
             try:
                 node = "" if device is None else self.directory.device(device).node
-                self._records.require_room(node, [one.kind for one in job.opened])
-                await self._require_parts(job)
-                done = await self._sequencer.write(job)
-                self._records.wrote(node, len(done.authority))
+                with self._records.of(node, [one.kind for one in job.opened]):
+                    await self._require_parts(job)
+                    done = await self._sequencer.write(job)
             except UnreachableError:
                 raise
             except SeefenError as err:
