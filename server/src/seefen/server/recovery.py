@@ -5,6 +5,8 @@ what comes out must be the root in the head row.
 """
 
 import asyncio
+from collections.abc import Callable
+from typing import Final
 
 from seefen.protocol.directory import Directory
 from seefen.protocol.envelope import open_envelope
@@ -16,7 +18,7 @@ from seefen.protocol.suite import PlainKey, sha256
 from seefen.server.alarms import alarm
 from seefen.server.entries import access_row
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.high_water import RECOVER, Mark, behind
+from seefen.server.high_water import RECOVER, RESERVED, HighWater, Mark, behind
 from seefen.server.proofs import Prover, load_edge
 from seefen.server.rows import (
     AccessRow,
@@ -29,6 +31,8 @@ from seefen.server.rows import (
     Storage,
 )
 from seefen.server.view import Known, unfounded
+
+TICK: Final = 0.05  # seconds between two looks at a clock
 
 
 class LedgerChangedError(UnreachableError):
@@ -73,8 +77,8 @@ def check_log_key(root: Root, log_key: PlainKey) -> None:
         raise RefusedError("the network names another log key than this broker's", rule="log-key")
 
 
-async def resume(storage: Storage, prover: Prover) -> Known:
-    """Do as :func:`recover`, and compare with how far the logs were signed.
+async def resume(storage: Storage, prover: Prover, clock: Callable[[], float]) -> Known:
+    """Do as :func:`recover`, and compare with how far, and until when, the logs were signed.
 
     The mark is read before the head row: a broker that runs beside this process moves both.
     """
@@ -91,14 +95,33 @@ async def resume(storage: Storage, prover: Prover) -> Known:
     if high_water.frozen:
         return known
     if mark is None and known.heads.activity.size == known.heads.authority.size == 0:
-        high_water.begin(known.heads)  # a new broker: nothing was ever signed
-        return known
+        if not high_water.found(known.heads):
+            return await resume(storage, prover, clock)  # another began meanwhile, and may sign
+        return known  # a new broker: nothing was ever signed
     try:
-        await require_grown(prover, high_water.read() if mark is None else mark, known.heads)
-        await asyncio.to_thread(high_water.advance, known.heads)
+        mark = high_water.read() if mark is None else mark
+        await require_grown(prover, mark, known.heads)
+        await _go_on(high_water, mark.until, known.heads, clock)
     except FrozenError as err:
         high_water.frozen = str(err)
     return known
+
+
+async def _go_on(
+    high_water: HighWater, until: int, heads: Heads, clock: Callable[[], float]
+) -> None:
+    """Return when nothing will be dated before ``until``, the latest time that may be signed.
+
+    Others sign beyond it only when their clocks have passed it, and they agree with this one.
+    """
+    left = until - clock()
+    for _ in range(int((left + 1) / TICK) if left <= RESERVED + 1 else 0):
+        if clock() >= until:
+            break
+        await asyncio.sleep(TICK)
+    at = int(clock())
+    since = until if at < until else 0  # then the clock is behind, or stands
+    await asyncio.to_thread(high_water.advance, heads, at, since=since)
 
 
 async def require_grown(prover: Prover, mark: Mark, heads: Heads) -> None:
@@ -133,9 +156,7 @@ async def catch_up(known: Known, prover: Prover, heads: Heads, reads: Reads) -> 
         LedgerChangedError: It does not follow from what this process knows.
     """
     before = known.heads
-    for old, new in ((before.authority, heads.authority), (before.activity, heads.activity)):
-        if new.size < old.size:
-            raise LedgerChangedError(f"a log of {old.size} leaves has {new.size} now")
+    _check_longer(before, heads)
     authority = await reads.authority(before.authority.size, heads.authority.size)
     activity = await reads.activity(before.activity.size, heads.activity.size)
     growths = (
@@ -182,6 +203,12 @@ def _accesses(rows: list[LeafRow]) -> list[AccessRow]:
             if isinstance(access, Access) and access.scope != "object":
                 found.append(access_row(access, row.idx))
     return found
+
+
+def _check_longer(before: Heads, heads: Heads) -> None:
+    for old, new in ((before.authority, heads.authority), (before.activity, heads.activity)):
+        if new.size < old.size:
+            raise LedgerChangedError(f"a log of {old.size} leaves has {new.size} now")
 
 
 def _check(log: str, found: LogHead, head: LogHead) -> None:
