@@ -50,9 +50,9 @@ async def test_fault_27_a_slow_mark_keeps_no_key_from_who_is_on_watch(
     """While one group is pushed the next one is committed: its head is not signed yet."""
     advance = HighWater.advance
 
-    def slowly(mark: HighWater, heads: Heads) -> None:
+    def slowly(mark: HighWater, heads: Heads, at: int) -> None:
         time.sleep(0.1)
-        advance(mark, heads)
+        advance(mark, heads, at)
 
     skopje, belgrade = await on_watch(place)
     deaf(skopje)

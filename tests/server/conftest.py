@@ -15,7 +15,8 @@ def alarms(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         alarm(rule, **values)
 
     for module in (
-        "broker", "cli", "denials", "fsck", "proofs", "push", "recovery", "sequencer", "witnesses",
+        "announcing", "broker", "cli", "denials", "fsck", "keeping_up", "proofs", "push",
+        "recovery", "sequencer", "witnesses",
     ):  # fmt: skip
         monkeypatch.setattr(f"seefen.server.{module}.alarm", note)
     return raised

@@ -174,6 +174,52 @@ async def test_a_node_fills_its_own_share_only(
     await blobs.start(second.root, PART_SIZE, second.leaves, node="belgrade-ffp")
 
 
+async def test_attack_50_what_is_begun_at_once_is_counted_together(
+    pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path
+) -> None:
+    """Ten connections would take ten bodies of eight gibibytes where one has room."""
+    many = [File(random_bytes(PART_SIZE)) for _ in range(12)]
+    two = [make(pool, tmp_path, quota=2) for _ in range(2)]  # processes
+    starts = (
+        two[number % 2].start(file.root, PART_SIZE, file.leaves, node=NODE)
+        for number, file in enumerate(many)
+    )
+    results = await asyncio.gather(*starts, return_exceptions=True)
+    assert [type(one) for one in results].count(FullError) == 10
+    assert await pool.fetchval("SELECT count(*) FROM blob") == 2
+
+
+async def test_attack_50_who_waits_for_his_turn_holds_no_connection(
+    pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path
+) -> None:
+    """Another process has begun a body for that node, and has not come to an end."""
+    blobs, first = make(pool, tmp_path, quota=2), File(random_bytes(2 * PART_SIZE))
+    waiting = [File(random_bytes(PART_SIZE)) for _ in range(pool.get_max_size() + 2)]
+    async with pool.acquire() as other:
+        async with other.transaction():
+            await other.execute(
+                "SELECT pg_advisory_xact_lock(hashtext('blob'), hashtext($1))", NODE
+            )
+            values = (first.root, 2 * PART_SIZE, 2, first.leaves, bytes(1), NODE)
+            await other.execute(
+                "INSERT INTO blob (root, size, parts, leaves, present, node)"
+                " VALUES ($1, $2, $3, $4, $5, $6)",
+                *values,
+            )
+            starts = [
+                asyncio.create_task(blobs.start(f.root, PART_SIZE, f.leaves, node=NODE))
+                for f in waiting
+            ]
+            # Those of another node do not wait for it.
+            async with asyncio.timeout(10):
+                file = waiting[0]
+                await blobs.start(file.root, PART_SIZE, file.leaves, node="belgrade-ffp")
+            assert not any(start.done() for start in starts)
+        results = await asyncio.gather(*starts, return_exceptions=True)
+    # The first of them stands by now, as the other node's: that is no new body.
+    assert [type(one) for one in results[1:]] == [FullError] * (len(waiting) - 1)
+
+
 async def test_a_part_that_a_kill_left_half_written_is_missing(
     pool: "asyncpg.Pool[asyncpg.Record]", tmp_path: Path, file: File
 ) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,7 @@ async def another(it: Served, mark: Path | None = None) -> AsyncGenerator[Broker
 
 async def rest(broker: Broker) -> None:
     """Let a broker look at nothing by itself."""
-    assert broker._looking is not None
-    broker._looking.cancel()
-    with suppress(asyncio.CancelledError):
-        await broker._looking
+    await broker._keeping_up.close()
 
 
 def against(it: Served, notes: list[str], entries: tuple[object, ...] = ()) -> list[str]:

@@ -1,11 +1,12 @@
 """Limits that bound what one caller, one node or one address can cost the broker."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seefen.protocol.errors import RefusedError
+from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.server import rates
 from seefen.server.config import Config
 from seefen.server.errors import TooManyError
@@ -127,31 +128,55 @@ def _enter(turns: Turns, count: list[int]) -> None:
 # --- records of keys -----------------------------------------------------------------------
 
 
+class UndoneError(SeefenError):
+    """What was to be written does not stand."""
+
+
+def undone(records: Records, node: str, kinds: list[str]) -> None:
+    """Begin to write records, and come to nothing."""
+    with suppress(UndoneError), records.of(node, kinds):
+        raise UndoneError("refused by another rule")
+
+
 def test_attack_50_records_are_counted_by_node_and_within_a_day(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(rates, "RECORDS", 5)
     clock = Clock()
     records = Records(clock)
-    records.require_room(NODE, ["device"] * 5)
+    undone(records, NODE, ["device"] * 5)
     with pytest.raises(RefusedError) as caught:
-        records.require_room(NODE, ["device"] * 6)
+        undone(records, NODE, ["device"] * 6)
     assert caught.value.rule == "records"
-    records.wrote(NODE, 3)
-    records.require_room(NODE, ["device", "mailbox"])
+    with records.of(NODE, ["device"] * 3):
+        pass
+    undone(records, NODE, ["device", "mailbox"])
     for kinds in (["device"] * 3, ["revoke", "device", "device"], ["device", "object"] * 3):
         with pytest.raises(RefusedError):
-            records.require_room(NODE, kinds)
+            undone(records, NODE, kinds)
     # What stands in no list of keys is not counted, and what ends a device never refused.
-    records.require_room(NODE, ["object", "case", "casekey", "device", "device"])
-    records.require_room(NODE, ["revoke"] * 9)
-    records.require_room(PARTNER, ["device"] * 5)
-    records.require_room("", ["device"] * 9)  # by the root's word, before anybody is logged in
+    undone(records, NODE, ["object", "case", "casekey", "device", "device"])
+    undone(records, NODE, ["revoke"] * 9)
+    undone(records, PARTNER, ["device"] * 5)
+    undone(records, "", ["device"] * 9)  # by the root's word, before anybody is logged in
     clock.now += DAY - 1
     with pytest.raises(RefusedError):
-        records.require_room(NODE, ["device"] * 3)
+        undone(records, NODE, ["device"] * 3)
     clock.now += 1
-    records.require_room(NODE, ["device"] * 5)
+    undone(records, NODE, ["device"] * 5)
+
+
+def test_attack_50_what_is_on_its_way_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixteen bundles at once would each find the room that there is for one."""
+    monkeypatch.setattr(rates, "RECORDS", 5)
+    records = Records(Clock())
+    with records.of(NODE, ["device"] * 3):
+        with pytest.raises(RefusedError):
+            undone(records, NODE, ["device"] * 3)
+        with records.of(NODE, ["revoke"] * 4):
+            pass
+    with pytest.raises(RefusedError):
+        undone(records, NODE, ["device"])
 
 
 # --- addresses -----------------------------------------------------------------------------

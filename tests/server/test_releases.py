@@ -52,6 +52,20 @@ async def test_a_watch_covers_what_comes_from_its_begin_to_its_end() -> None:
     assert watches.open(CASE, [TWO, ONE, THREE], index=7, at=0) == (watch,)
 
 
+async def test_a_clock_that_went_ahead_and_came_back_forgets_no_watch() -> None:
+    """What ended by the clock that was wrong is asked of the database again."""
+    watches = Watches([row(5, until=100), row(6, TWO, until=200)], at=10)
+    assert not watches.prune(20)
+    assert not watches.prune(150)  # ahead
+    assert watches.open(CASE, [ONE], index=10, at=30) == ()
+    assert watches.prune(30)
+    watches.restore([row(5, until=100)], at=30)
+    assert watches.open(CASE, [ONE], index=10, at=30) == (row(5, until=100),)
+    assert not watches.prune(30)
+    assert not watches.prune(99)
+    assert watches.prune(29)  # what ended before 30 was not asked for then
+
+
 async def test_of_two_watches_the_one_that_lasts_longer_counts() -> None:
     short, long, later = row(1, until=100), row(2, until=200), row(3, until=200)
     for rows, expected in (

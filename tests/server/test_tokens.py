@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import asyncpg
 import pytest
 
+from seefen.protocol.directory import Directory
 from seefen.protocol.errors import UntrustedError
 from seefen.protocol.login import jkt, make_assertion, make_proof
+from seefen.protocol.statements import NO_NET
 from seefen.protocol.suite import PlainKey, new_id
 from seefen.server.store.tokens import TokenRows
 from seefen.server.tokens import SeenProofs, TokenRow, Tokens
@@ -29,12 +31,15 @@ class Desk:
     clock: Clock
     pool: "asyncpg.Pool[asyncpg.Record]"
     dpop: PlainKey
+    looked: "list[None]"
 
     def proof(self, method: str, path: str, token: str | None = None, **other: str) -> str:
         nonce, url = other.get("nonce", self.tokens.nonce()), other.get("url", URL)
         return make_proof(self.dpop, method, url + path, nonce, self.clock.now, token)
 
-    def login(self, *, machine: Machine | None = None, key: PlainKey | None = None) -> TokenRow:
+    async def login(
+        self, *, machine: Machine | None = None, key: PlainKey | None = None
+    ) -> TokenRow:
         machine = machine or self.machine
         assertion = make_assertion(
             key or machine.auth,
@@ -44,32 +49,40 @@ class Desk:
             jkt(self.dpop.public),
             self.clock.now,
         )
-        return self.tokens.check_login(assertion, self.proof("POST", "/v1/token"), "/v1/token")
+        proof = self.proof("POST", "/v1/token")
+        return await self.tokens.check_login(assertion, proof, "/v1/token")
 
     async def token(self) -> str:
-        return await self.tokens.issue(self.login())
+        return await self.tokens.issue(await self.login())
 
     async def use(self, token: str, **other: str) -> TokenRow:
         proof = self.proof("GET", "/v1/socket", token, **other)
         return await self.tokens.check(token, proof, "GET", "/v1/socket")
 
 
+async def unasked() -> None:
+    """Look at nothing: there is no other process."""
+
+
 @pytest.fixture
 async def desk() -> AsyncGenerator[Desk, None]:
     network = Network.founded(NODE)
     clock = Clock(network.at)
+    looked: list[None] = []
+
+    async def look() -> None:
+        looked.append(None)
+
     async with access_tables() as pool:
-
-        def tokens() -> Tokens:
-            return Tokens(
-                TokenRows(pool),
-                url=URL,
-                seconds=600,
-                directory=lambda: network.directory,
-                clock=clock,
-            )
-
-        yield Desk(tokens(), network, network.of(NODE), clock, pool, PlainKey.generate())
+        tokens = Tokens(
+            TokenRows(pool),
+            url=URL,
+            seconds=600,
+            directory=lambda: network.directory,
+            look=look,
+            clock=clock,
+        )
+        yield Desk(tokens, network, network.of(NODE), clock, pool, PlainKey.generate(), looked)
 
 
 async def test_a_device_in_force_gets_a_token_and_uses_it(desk: Desk) -> None:
@@ -134,15 +147,15 @@ async def test_attack_40_a_proof_is_good_once_here_and_now(desk: Desk) -> None:
 async def test_attack_40_a_proof_earns_one_login(desk: Desk) -> None:
     machine, thumb, proof = desk.machine, jkt(desk.dpop.public), desk.proof("POST", "/v1/token")
 
-    def login() -> TokenRow:
+    async def login() -> TokenRow:
         assertion = make_assertion(
             machine.auth, machine.device.hex(), URL, desk.tokens.nonce(), thumb, desk.clock.now
         )
-        return desk.tokens.check_login(assertion, proof, "/v1/token")
+        return await desk.tokens.check_login(assertion, proof, "/v1/token")
 
-    login()
+    await login()
     with pytest.raises(UntrustedError) as caught:
-        login()
+        await login()
     assert caught.value.rule == "login"
 
 
@@ -173,6 +186,7 @@ async def test_attack_40_a_proof_for_one_process_is_refused_by_another(desk: Des
         url=URL,
         seconds=600,
         directory=lambda: desk.network.directory,
+        look=unasked,
         clock=desk.clock,
     )
     with pytest.raises(UntrustedError):
@@ -186,9 +200,9 @@ async def test_the_same_login_is_good_once(desk: Desk) -> None:
     assertion = make_assertion(
         machine.auth, machine.device.hex(), URL, nonce, thumb, desk.clock.now
     )
-    desk.tokens.check_login(assertion, desk.proof("POST", "/v1/token"), "/v1/token")
+    await desk.tokens.check_login(assertion, desk.proof("POST", "/v1/token"), "/v1/token")
     with pytest.raises(UntrustedError):
-        desk.tokens.check_login(assertion, desk.proof("POST", "/v1/token"), "/v1/token")
+        await desk.tokens.check_login(assertion, desk.proof("POST", "/v1/token"), "/v1/token")
 
 
 async def test_a_login_must_name_the_key_of_its_proof(desk: Desk) -> None:
@@ -197,7 +211,7 @@ async def test_a_login_must_name_the_key_of_its_proof(desk: Desk) -> None:
         machine.auth, machine.device.hex(), URL, desk.tokens.nonce(), thumb, desk.clock.now
     )
     with pytest.raises(UntrustedError) as caught:
-        desk.tokens.check_login(assertion, desk.proof("POST", "/v1/token"), "/v1/token")
+        await desk.tokens.check_login(assertion, desk.proof("POST", "/v1/token"), "/v1/token")
     assert caught.value.rule == "login"
 
 
@@ -206,8 +220,10 @@ async def test_an_unknown_device_and_a_wrong_key_hear_the_same(desk: Desk) -> No
     answers: list[tuple[str, str]] = []
     for machine, key in ((stranger, None), (desk.machine, PlainKey.generate())):
         with pytest.raises(UntrustedError) as caught:
-            desk.login(machine=machine, key=key)
+            await desk.login(machine=machine, key=key)
         answers.append((caught.value.rule, str(caught.value)))
+        # Else the time that it takes would say which of the two it was.
+        assert len(desk.looked) == len(answers)
     assert answers[0] == answers[1]
 
 
@@ -236,3 +252,41 @@ async def test_text_that_is_no_token_is_refused_like_any_other(desk: Desk) -> No
     for token in ("", "x", "\x00" * 43, "\udcff" * 43, "A" * 5000):
         with pytest.raises(UntrustedError):
             await desk.use(token)
+
+
+async def test_a_device_that_another_process_let_in_is_no_stranger(desk: Desk) -> None:
+    """It is asked for at the database before anybody says 401: for its login, and for its token."""
+    before, known = Directory(NO_NET), list[Directory]()
+
+    async def look() -> None:
+        known.append(desk.network.directory)
+
+    other = Tokens(
+        TokenRows(desk.pool),
+        url=URL,
+        seconds=600,
+        directory=lambda: known[-1] if known else before,
+        look=look,
+        clock=desk.clock,
+    )
+    token = await desk.token()
+    desk.tokens = other
+    assert (await desk.login()).device == desk.machine.device
+    assert len(known) == 1
+    known.clear()
+    assert (await desk.use(token)).device == desk.machine.device
+    assert len(known) == 1
+    await desk.use(token)
+    assert len(known) == 1  # not for who is known
+
+
+async def test_attack_57_a_stale_nonce_has_nobody_look(desk: Desk) -> None:
+    """It is cheap to send, and says nothing about who is known."""
+    old = make_assertion(
+        desk.machine.auth, desk.machine.device.hex(), URL, "an old one", jkt(desk.dpop.public),
+        desk.clock.now,
+    )  # fmt: skip
+    with pytest.raises(UntrustedError) as caught:
+        await desk.tokens.check_login(old, desk.proof("POST", "/v1/token"), "/v1/token")
+    assert caught.value.rule == "stale-nonce"
+    assert desk.looked == []

@@ -136,9 +136,7 @@ async def test_attack_27_a_revocation_cuts_at_once(broker: LocalBroker, connect:
     other = await (await connect().login()).socket()
     # By the commit of the revocation, and not by the next look of the broker: a time limit would
     # fail on a machine that does other work.
-    looking = broker.services.broker._looking
-    assert looking is not None
-    looking.cancel()
+    await broker.services.broker._keeping_up.close()
     await broker.take(broker.network.revoke(field))
     assert [await bye(line) for line in lines] == [("revoked", sockets.REVOKED)] * 3
     await other.ask_raw("ping", b"")

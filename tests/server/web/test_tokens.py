@@ -12,6 +12,8 @@ from structlog.testing import capture_logs
 
 from seefen.protocol.login import jkt, make_assertion, make_proof
 from seefen.protocol.suite import PlainKey, new_id
+from seefen.server.broker import Broker
+from seefen.server.store import Store
 from tests.support.broker import LocalBroker, local_broker
 from tests.support.devices import NODE, Connect, WebDevice
 from tests.support.network import Machine
@@ -308,7 +310,7 @@ async def test_attack_57_bad_logins_slow_their_address_and_never_the_device(
     assert statuses == [401] * 20 + [429]
     # From another address the same device logs in: it was never the one that was counted.
     broker.services.rates.require_open("198.51.100.9")
-    row = broker.services.tokens.check_login(
+    row = await broker.services.tokens.check_login(
         await device.assertion(), await device.proof("POST", "/v1/token"), "/v1/token"
     )
     broker.services.rates.logged_in("198.51.100.9", row.device)
@@ -330,3 +332,20 @@ async def test_attack_57_the_device_logs_in_from_another_address_while_one_is_bl
             device.http = aiohttp.ClientSession(connector=elsewhere)
             await device.login()
             assert (await device.request("GET", CHECKPOINT))[0] == 200
+
+
+async def test_a_device_that_another_process_has_just_let_in_logs_in() -> None:
+    """Nobody has looked since: the login itself asks the database."""
+    async with local_broker(NODE) as broker, Store.open(broker.dsn) as store:
+        network = broker.network
+        other = await Broker.open(store, log_key=network.log_key, clock=lambda: network.at)
+        await broker.services.broker._keeping_up.close()
+        try:
+            bundle = network.admit("tirana-lab")
+            await other.submit(None, bundle, 0)
+            network.take(bundle)
+        finally:
+            await other.close()
+        machine = network.of("tirana-lab")
+        async with WebDevice(broker.config.url, broker.ca, machine) as device:
+            await device.login()

@@ -34,10 +34,18 @@ class _Waiting:
 class Announcer:
     """Tells of commits in their order, never before they are under the mark."""
 
-    def __init__(self, high_water: HighWater | None) -> None:
-        """Write the mark with ``high_water``; None: none is kept, and all is told at once."""
+    def __init__(self, high_water: HighWater | None, latest: Callable[[], int]) -> None:
+        """Tell of nothing yet.
+
+        Args:
+            high_water: Writes the mark; None: none is kept, and all is told at once.
+            latest: The latest time with which a head may be signed now.
+        """
         self._high_water = high_water
+        self._latest = latest
         self._waiting: deque[_Waiting] = deque()
+        self._resting: Heads | None = None
+        self._stands = False  # the time of heads that rest, since none can be reserved
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -51,6 +59,10 @@ class Announcer:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        if self._high_water is not None:
+            # Else the next start would wait until what is reserved has passed.
+            with suppress(OSError, UnreachableError):
+                await asyncio.to_thread(self._high_water.release, self._latest())
         while self._waiting:
             one = self._waiting.popleft()
             one.fail(UnreachableError("the broker stops: ask again", rule="stopping"))
@@ -66,6 +78,12 @@ class Announcer:
             return
         self._waiting.append(_Waiting(heads, tell, fail))
         self._work.set()
+
+    def renew(self, heads: Heads) -> None:
+        """Reserve time for heads that stand, where nothing is committed that does it."""
+        if self._high_water is not None and self._high_water.is_short(self._latest()):
+            self._resting = heads
+            self._work.set()
 
     async def told(self) -> None:
         """Return when all that is committed up to now was told.
@@ -83,6 +101,9 @@ class Announcer:
         while True:
             await self._work.wait()
             self._work.clear()
+            if self._resting is not None and not self._waiting:
+                await self._reserve(self._resting)
+            self._resting = None
             while self._waiting:
                 group = list(self._waiting)
                 try:
@@ -95,9 +116,19 @@ class Announcer:
                     self._waiting.popleft()
                     _tell(one)
 
+    async def _reserve(self, heads: Heads) -> None:
+        """Reserve time; where it cannot be, times of heads stand still, and nobody waits."""
+        try:
+            await self._mark(heads)
+            self._stands = False
+        except (OSError, UnreachableError) as err:
+            if not self._stands:
+                alarm("high-water", failed=type(err).__name__)
+            self._stands = True
+
     async def _mark(self, heads: Heads) -> None:
         if self._high_water is not None:
-            await asyncio.to_thread(self._high_water.advance, heads)
+            await asyncio.to_thread(self._high_water.advance, heads, self._latest())
 
     def _fail(self, group: list[_Waiting], err: OSError | UnreachableError) -> None:
         """Answer those who wait. Others are told later: what is committed stands."""

@@ -98,6 +98,7 @@ def _services(config: Config, store: Store, broker: Broker, clock: Clock) -> Ser
             url=config.url,
             seconds=config.token_seconds,
             directory=directory,
+            look=broker.look,
             clock=clock,
         ),
         rates=Rates(config, time.monotonic),

@@ -4,10 +4,7 @@ It takes bundles and accesses, says where they stand, and shows both logs as the
 has them. It knows neither HTTP nor SQL.
 """
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Final
 
 from seefen.protocol.bundle import Bundle
 from seefen.protocol.directory import Directory
@@ -36,22 +33,21 @@ from seefen.server.denials import STOP_SECONDS, Denials, suspect
 from seefen.server.errors import UnreachableError
 from seefen.server.feed import Feed
 from seefen.server.high_water import HighWater
-from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done, LookJob
+from seefen.server.jobs import AskAgainJob, AskJob, BundleJob, Done
+from seefen.server.keeping_up import KeepingUp
 from seefen.server.looks import Looks
 from seefen.server.newest import Newest
 from seefen.server.pages import Asked, Found, Pages, require_auditing
 from seefen.server.proofs import Prover
 from seefen.server.push import Deliver, Push
 from seefen.server.rates import Records
-from seefen.server.recovery import LedgerChangedError, check_log_key, resume
+from seefen.server.recovery import check_log_key, resume
 from seefen.server.releases import Watches
 from seefen.server.retention import Retention
 from seefen.server.rows import Heads, LogHead, Storage
 from seefen.server.sequencer import Sequencer
 from seefen.server.tiled import Piece, Tiled
 from seefen.server.witnesses import Witnesses
-
-LOOK_SECONDS: Final = 0.5
 
 
 class Broker:
@@ -87,7 +83,8 @@ class Broker:
         )
         shut, sign = self.witnesses.shut, self._sign
         self._push = Push(sequencer, prover, storage, self._feed, watches, clock, sign, shut)
-        self._looking: asyncio.Task[None] | None = None
+        self._keeping_up = KeepingUp(storage, sequencer, prover, self._push, watches, clock)
+        self.look = self._keeping_up.look
 
     @classmethod
     async def open(
@@ -113,10 +110,11 @@ class Broker:
             RefusedError: The network names another log key.
         """
         prover = Prover(store, log_key, high_water)
-        known = await resume(store, prover)
+        known = await resume(store, prover, clock)
         if known.directory.size:
             check_log_key(known.directory.root, log_key)
-        watches = Watches(await store.open_accesses(int(clock())))
+        at = int(clock())
+        watches = Watches(await store.open_accesses(at), at=at)
         sequencer = Sequencer(store, known, prover, clock)
         broker = cls(
             store, sequencer, prover, watches,
@@ -127,10 +125,7 @@ class Broker:
 
     async def close(self) -> None:
         """Stop; whoever still waits is told to ask again."""
-        if self._looking is not None:
-            self._looking.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._looking
+        await self._keeping_up.close()
         await self.witnesses.close()
         await self._push.close()
         await self.denials.settled(STOP_SECONDS)  # the sequencer still writes
@@ -181,10 +176,9 @@ class Broker:
         with self.denials.of(device, *job.opened):
             try:
                 node = "" if device is None else self.directory.device(device).node
-                self._records.require_room(node, [one.kind for one in job.opened])
-                await self._require_parts(job)
-                done = await self._sequencer.write(job)
-                self._records.wrote(node, len(done.authority))
+                with self._records.of(node, [one.kind for one in job.opened]):
+                    await self._require_parts(job)
+                    done = await self._sequencer.write(job)
             except UnreachableError:
                 raise
             except SeefenError as err:
@@ -308,33 +302,7 @@ class Broker:
         self._sequencer.start()
         self._push.start()
         self.witnesses.start()
-        self._looking = asyncio.create_task(self._look(), name="look")
-
-    async def _look(self) -> None:
-        """See what other processes write, and end lines whose certificate has run out."""
-        warned: Heads | None = None
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                self._push.cut()
-                self._watches.prune(self._now())
-                warned = await self._look_once(warned)
-            except UnreachableError:
-                continue
-            except Exception as err:  # the next look may do better; without it nobody looks
-                alarm("look-failed", error=type(err).__name__)
-
-    async def _look_once(self, warned: Heads | None) -> Heads | None:
-        heads = await self._prover.newest(self._clock)
-        self._prover.check_clock(self._clock())
-        if heads in (self._sequencer.known.heads, warned):
-            return warned
-        try:
-            await self._sequencer.write(LookJob())
-        except LedgerChangedError as err:
-            alarm("ledger-changed", text=str(err))
-            return heads
-        return None
+        self._keeping_up.start()
 
     async def _require_parts(self, job: BundleJob) -> None:
         roots = set(job.files.values())

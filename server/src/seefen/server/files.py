@@ -5,6 +5,8 @@ file may be given as soon as these functions have returned, not earlier.
 """
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from seefen.protocol.suite import new_id
@@ -12,6 +14,23 @@ from seefen.protocol.suite import new_id
 
 def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Put ``data`` in the place of whatever stands at ``path``; ``mode`` says who may read it."""
+    with _written_beside(path, data, mode) as beside:
+        beside.replace(path)
+
+
+def create_durably(path: Path, data: bytes, *, mode: int = 0o600) -> bool:
+    """Put ``data`` at ``path`` unless something stands there; tell whether it was put there."""
+    with _written_beside(path, data, mode) as beside:
+        try:
+            path.hardlink_to(beside)
+        except FileExistsError:
+            return False
+    return True
+
+
+@contextmanager
+def _written_beside(path: Path, data: bytes, mode: int) -> Generator[Path, None, None]:
+    """Give a synced file that is to get its name; it is gone if it does not."""
     # Drawn, so that two writers never share a temporary file.
     beside = path.parent / f".{path.name}.{new_id().hex()}"
     descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -21,10 +40,9 @@ def write_durably(path: Path, data: bytes, *, mode: int = 0o600) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
+        yield beside
+    finally:
         beside.unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
 
 

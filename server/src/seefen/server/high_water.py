@@ -13,6 +13,10 @@ yet. Writing over bytes that are there costs one flush and no change of the fold
 Several processes of one broker have a file each, ``high-water``, ``high-water-1`` and so on,
 held by a lock as long as they run; what counts is the highest of all. With one file for all,
 a process that was stopped while it wrote would hold the others up until it went on.
+
+A mark says a time as well, ``until``: no head is dated later. It lies some seconds ahead, so
+that a log that rests is not written each second. A broker that starts with its clock behind
+it dates nothing earlier, and says so to the others: ``since`` (decision 29).
 """
 
 import errno
@@ -22,14 +26,16 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 from typing import Final
 from weakref import finalize
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from seefen.protocol.suite import sha256
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.files import sync_folder, write_durably
+from seefen.server.files import create_durably, sync_folder, write_durably
 from seefen.server.rows import Heads, LogHead
 
 PLACE: Final = 512  # bytes
@@ -37,6 +43,7 @@ BLANK: Final = bytes(PLACE)
 SETTLED_NS: Final = 1_000_000_000  # a folder that did not change for so long was seen whole
 NO_DESCRIPTOR: Final = (errno.EMFILE, errno.ENFILE)
 PROCESSES: Final = 64  # of one broker that may hold a file each
+RESERVED: Final = 4  # seconds that a mark lies ahead of the time that is signed
 MAGIC: Final = "seefen-high-water/1"
 RECOVER: Final = "see `seefen-server doctor`, then `seefen-server recover`"
 
@@ -47,6 +54,8 @@ class Mark(Struct, frozen=True):
     Attributes:
         turn: Counts how often a mark was written; the higher one is the newer.
         key: Public key of the log: a mark of another network is refused.
+        until: No head was dated later, in Unix seconds.
+        since: No head is dated earlier from now on: a process began with its clock behind that.
     """
 
     turn: int
@@ -55,6 +64,8 @@ class Mark(Struct, frozen=True):
     authority_root: bytes
     activity: int
     activity_root: bytes
+    until: int = 0
+    since: int = 0
 
     def covers(self, heads: Heads) -> bool:
         """Tell whether both logs are at most as long as the mark."""
@@ -66,12 +77,13 @@ class Mark(Struct, frozen=True):
             return self.authority, self.authority_root
         return self.activity, self.activity_root
 
-    def risen(self, heads: Heads, turn: int) -> "Mark":
-        """Return the mark with what is longer; a log that is not longer keeps its part."""
+    def risen(self, heads: Heads, until: int, since: int) -> "Mark":
+        """Return the mark with what is longer and later; what is not keeps its part."""
         authority, activity = heads.authority, heads.activity
         first = max(self.of("authority"), (authority.size, authority.root), key=_size)
         second = max(self.of("activity"), (activity.size, activity.root), key=_size)
-        return Mark(turn, self.key, *first, *second)
+        times = max(self.until, until), max(self.since, since)
+        return Mark(self.turn, self.key, *first, *second, *times)
 
 
 class HighWater:
@@ -90,6 +102,7 @@ class HighWater:
         self._looked = -1
         self._read: Mark | None = None
         self._flushed: Mark | None = None  # what another has written may not be on the disk yet
+        self._writing = Lock()
 
     @property
     def exists(self) -> bool:
@@ -121,7 +134,8 @@ class HighWater:
                 marks.append(self._newest(path, data))
         first = max((mark.of("authority") for mark in marks), key=_size)
         second = max((mark.of("activity") for mark in marks), key=_size)
-        self._raw, self._read = raw, Mark(marks[0].turn, self._key, *first, *second)
+        times = max(mark.until for mark in marks), max(mark.since for mark in marks)
+        self._raw, self._read = raw, Mark(marks[0].turn, self._key, *first, *second, *times)
         return self._read
 
     def _others(self) -> list[Path]:
@@ -145,28 +159,69 @@ class HighWater:
             raise _lost(path, "belongs to another log")
         return mark
 
+    def found(self, heads: Heads) -> bool:
+        """Make the file of a broker that has signed nothing yet; tell whether it was not there.
+
+        Another new process may have made it meanwhile, and have signed since: its mark stays.
+        """
+        if not create_durably(self.path, self._first(heads)):
+            return False
+        self._flushed = self.read()
+        return True
+
     def begin(self, heads: Heads) -> None:
-        """Make the file of a broker that has signed nothing yet, or is told to begin anew."""
-        authority, activity = heads.authority, heads.activity
-        first = (authority.size, authority.root, activity.size, activity.root)
-        mark = Mark(1, self._key, *first)
+        """Make the file of a broker that is told to begin anew, in the place of all others."""
         for path in self._others():
             path.unlink()
-        write_durably(self.path, BLANK + _encode(mark))  # the next is written before it
+        write_durably(self.path, self._first(heads))
         self._let_go()
         self._own = -1
         self._flushed = self.read()
 
-    def advance(self, heads: Heads) -> None:
+    def _first(self, heads: Heads) -> bytes:
+        authority, activity = heads.authority, heads.activity
+        first = (authority.size, authority.root, activity.size, activity.root)
+        return BLANK + _encode(Mark(1, self._key, *first))  # the next is written before it
+
+    @property
+    def until(self) -> int:
+        """The latest time with which a head may be dated: this process has it on its disk."""
+        return 0 if self._flushed is None else self._flushed.until
+
+    def is_short(self, at: int) -> bool:
+        """Tell whether a time is to be reserved anew, so that times do not stand still."""
+        return self.until < at + RESERVED // 2
+
+    def advance(self, heads: Heads, at: int = 0, *, since: int = 0) -> None:
         """Return once the mark on the disk covers both heads. It blocks: call it in a thread.
+
+        Args:
+            heads: Of both logs.
+            at: The latest time that is signed now; some seconds more are reserved.
+            since: Before which no process is to date a head any more, or 0.
 
         Raises:
             OSError: It could not be written: nothing may be signed.
             FrozenError: It is gone, or spoiled.
         """
-        if self._flushed is not None and self._flushed.covers(heads):
-            return
-        mark = self.read()
+        with self._writing:
+            kept = self._flushed
+            if kept is None or since or not kept.covers(heads) or self.is_short(at):
+                self._write(self.read().risen(heads, at + RESERVED, since))
+
+    def release(self, at: int) -> None:
+        """Give back what was reserved past ``at``: nothing is dated later by this process.
+
+        Raises:
+            OSError: It could not be written; who starts next waits some seconds.
+            FrozenError: It is gone, or spoiled.
+        """
+        with self._writing:
+            if self._flushed is not None and not self.frozen and at < self._flushed.until:
+                mark = self.read()
+                self._write(replace(mark, until=max(at, mark.since)))
+
+    def _write(self, mark: Mark) -> None:
         if self._own < 0 or not _is_at(self._own, self._own_path):
             self._claim()
         own = self._own
@@ -175,7 +230,7 @@ class HighWater:
         # What another process wrote may not be on the disk yet: it is written here as well.
         for _ in range(1 + (BLANK in _places(kept) and self._own_path != self.path)):
             turn += 1
-            mark = mark.risen(heads, turn)
+            mark = replace(mark, turn=turn)
             os.pwrite(own, _encode(mark), PLACE * (turn % 2))
             os.fdatasync(own)
         self._flushed = mark
@@ -263,7 +318,7 @@ def _behind(mark: Mark, heads: Heads) -> str:
 def _encode(mark: Mark) -> bytes:
     text = (
         f"{MAGIC} {mark.turn} {mark.key.hex()} {mark.authority} {mark.authority_root.hex()} "
-        f"{mark.activity} {mark.activity_root.hex()} "
+        f"{mark.activity} {mark.activity_root.hex()} {mark.until} {mark.since} "
     )
     return f"{text}{sha256(text.encode()).hex()}".encode().ljust(PLACE - 1) + b"\n"
 
@@ -278,12 +333,11 @@ def _parse(place: bytes) -> Mark | None:
         text, _, checksum = place.decode("ascii").rstrip().rpartition(" ")
         if sha256(f"{text} ".encode()).hex() != checksum:
             return None
-        magic, turn, key, *logs = text.split(" ")
-        sizes, roots = logs[0::2], [bytes.fromhex(root) for root in logs[1::2]]
-        if magic != MAGIC or len(logs) != 4:
+        magic, turn, key, *parts = text.split(" ")
+        if magic != MAGIC or len(parts) not in (4, 6):  # older marks have no times
             return None
-        found = (int(sizes[0]), roots[0], int(sizes[1]), roots[1])
-        return Mark(int(turn), bytes.fromhex(key), *found)
+        logs = (int(parts[0]), bytes.fromhex(parts[1]), int(parts[2]), bytes.fromhex(parts[3]))
+        return Mark(int(turn), bytes.fromhex(key), *logs, *map(int, parts[4:]))
     except ValueError:
         return None
 

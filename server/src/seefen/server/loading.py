@@ -20,8 +20,10 @@ async def load(known: Known, needs: Needs, reads: Reads) -> None:
         if reader.has_now(case):
             known.learn_case(case, None if rows is None else rebuild_case(case, rows))
     if needs.devices:
-        numbers = await reads.device_numbers(needs.devices)
-        for device in known.missing(Needs(devices=needs.devices)).devices:
+        with known.reading() as reader:
+            numbers = await reads.device_numbers(needs.devices)
+        missing = known.missing(Needs(devices=needs.devices)).devices
+        for device in filter(reader.has_now, missing):
             known.learn_device(device, numbers.get(device, 0))
     if needs.objects:
         with known.reading() as reader:

@@ -133,12 +133,23 @@ class Prover:
 
         Times of heads never go back, nor before the newest entry: a log that grew while its clock
         was set back would sign what a rewound one does. Both logs have one time: what an entry
-        says of the authority log is compared, too.
+        says of the authority log is compared, too. Nor do they go back beside a process that
+        dates later ones. Where that cannot be known, the heads are not signed.
         """
-        now = max(int(at), heads.at // 1000)
+        since = 0
+        if self.high_water is not None:
+            try:
+                since = self.high_water.read().since  # it may have come while these were read
+            except SeefenError:
+                return
+        now = max(int(at), heads.at // 1000, since)
         self._at = max(self._at, now)
         self._stamps["authority"].see(heads.authority.size, now, self._at)
         self._stamps["activity"].see(heads.activity.size, now, self._at)
+
+    def latest(self, now: float) -> int:
+        """Return the latest time with which a head may be signed now."""
+        return max(self._at, int(now))
 
     def check_clock(self, now: float) -> None:
         """Raise an alarm, once, when the clock is behind what was signed."""
@@ -225,7 +236,8 @@ class Prover:
         if at is None:
             # Whoever asks again is answered under the newest.
             raise UnreachableError("nobody knows when this head was the newest", rule="busy")
-        return at
+        # A process that starts knows of later times nothing, and could date a longer head before.
+        return at if self.high_water is None else min(at, self.high_water.until)
 
     async def entries(self, rows: Sequence[LeafRow], size: int) -> tuple[Entry, ...]:
         """Return entries with their proofs in the tree of ``size``.

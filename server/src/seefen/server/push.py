@@ -24,6 +24,7 @@ from seefen.server.jobs import Done, Job
 from seefen.server.metrics import PUSHED
 from seefen.server.parcels import CARRIED, Parcel
 from seefen.server.proofs import Prover
+from seefen.server.recovery import Missed
 from seefen.server.releases import Place, ReleaseJob, Watches
 from seefen.server.rows import Changes, Heads, LeafRow, LogHead, Storage
 from seefen.server.sequencer import Sequencer
@@ -33,6 +34,7 @@ Deliver = Callable[[bytes], None]
 
 
 NEVER: Final = 1 << 62
+MISSED: Final = 100  # entries read at once
 UNASKED: Final = 0  # the number of a frame that answers nothing
 
 
@@ -197,10 +199,11 @@ class Push:
     async def _run(self) -> None:
         while True:
             batches = [await self._batches.get()]
-            while not self._batches.empty():
+            while not (isinstance(batches[-1].changes, Missed) or self._batches.empty()):
                 batches.append(self._batches.get_nowait())
             try:
                 await self._deliver(batches)
+                await self._deliver_missed(batches[-1])
             except SeefenError as err:
                 # Nobody misses anything for good: the feed has it.
                 alarm("push-failed", failed=err.rule)
@@ -239,6 +242,14 @@ class Push:
             # Where another process wrote, or this one stood still, there are hundreds at once: a
             # device that reads is not slow, so each line writes one before it gets the next.
             await asyncio.sleep(0)
+
+    async def _deliver_missed(self, batch: _Batch) -> None:
+        """Deliver what was committed while this process stood still, in pieces."""
+        missed = batch.changes.entries if isinstance(batch.changes, Missed) else range(0)
+        for start in missed[::MISSED]:
+            if self._lines:
+                rows = await self._storage.activity(start, missed.stop, MISSED)
+                await self._deliver([_Batch(Changes(activity=rows), batch.heads, [])])
 
     async def _bodies(self, due: list[_Due], batches: list[_Batch]) -> dict[bytes, bytes]:
         """Return the sealed bodies that are due; those written here were never out of memory."""

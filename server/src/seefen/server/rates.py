@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
-from seefen.protocol.errors import RefusedError
+from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.statements import AUTHORITY_KINDS
 from seefen.server.config import Config
 from seefen.server.errors import TooManyError
@@ -72,8 +72,12 @@ class Records:
         self._clock = clock
         self._written = Window(RECORDS, DAY)
 
-    def require_room(self, node: str, kinds: Sequence[str]) -> None:
-        """Refuse what would be too many; a device that is lost can be revoked all the same.
+    @contextmanager
+    def of(self, node: str, kinds: Sequence[str]) -> Generator[None, None, None]:
+        """Count records while they are written, and given back if they are not.
+
+        Counted before, or all bundles that are on their way at once would find the same room.
+        What is too many is refused; a device that is lost can be revoked all the same.
 
         Args:
             node: Of who brings it; empty: nobody is logged in.
@@ -82,18 +86,19 @@ class Records:
         Raises:
             RefusedError: rule ``records``.
         """
-        count = sum(kind in AUTHORITY_KINDS for kind in kinds)
-        if not node or set(kinds) <= {"revoke"}:
-            return
-        if count > self._written.left(node, self._clock()):
+        count = sum(kind in AUTHORITY_KINDS for kind in kinds) if node else 0
+        now = self._clock()
+        if count > self._written.left(node, now) and not set(kinds) <= {"revoke"}:
             raise RefusedError(
                 f"your node has written {RECORDS} records of keys within a day", rule="records"
             )
-
-    def wrote(self, node: str, count: int) -> None:
-        """Count records that were committed."""
-        for _ in range(count):
-            self._written.take(node, self._clock())
+        taken = sum(not self._written.take(node, now) for _ in range(count))
+        try:
+            yield
+        except SeefenError:
+            for _ in range(taken):
+                self._written.give_back(node)
+            raise
 
 
 class Turns:

@@ -36,9 +36,11 @@ class Place(Struct, frozen=True):
 class Watches:
     """The accesses to whole cases that are open."""
 
-    def __init__(self, rows: Iterable[AccessRow]) -> None:
+    def __init__(self, rows: Iterable[AccessRow], *, at: int = 0) -> None:
+        """Take in those that are open at a time."""
         self._by_case: dict[bytes, dict[bytes, AccessRow]] = defaultdict(dict)
-        self.add(rows)
+        self._forgot = 0
+        self.restore(rows, at=at)
 
     def add(self, rows: Iterable[AccessRow]) -> None:
         """Take in accesses; of two by one device in a case, the one that lasts longer."""
@@ -66,12 +68,24 @@ class Watches:
             jobs += [ReleaseJob(place, node, part) for part in parts]
         return jobs
 
-    def prune(self, at: int) -> None:
-        """Forget what has ended."""
+    def restore(self, rows: Iterable[AccessRow], *, at: int) -> None:
+        """Take in those that are open at a time; of those that ended before nothing is known."""
+        self.add(rows)
+        self._forgot = at
+
+    def prune(self, at: int) -> bool:
+        """Forget what has ended; tell whether what was forgotten may be open after all.
+
+        The clock was ahead then, and has come back: who is on watch would not be rung for.
+        """
         for case, rows in list(self._by_case.items()):
-            self._by_case[case] = {d: row for d, row in rows.items() if at < row.until}
-            if not self._by_case[case]:
+            ended = [row for row in rows.values() if row.until <= at]
+            for row in ended:
+                del rows[row.device]
+                self._forgot = max(self._forgot, row.until)
+            if not rows:
                 del self._by_case[case]
+        return at < self._forgot
 
 
 class ReleaseJob(Job):

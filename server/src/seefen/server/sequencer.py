@@ -28,7 +28,7 @@ from seefen.server.jobs import Done, Job, LookJob
 from seefen.server.loading import load
 from seefen.server.metrics import COMMIT_SECONDS, GROUP_JOBS, LEAVES
 from seefen.server.proofs import Growth, Prover
-from seefen.server.recovery import catch_up
+from seefen.server.recovery import Missed, catch_up, is_far, leap
 from seefen.server.rows import Changes, Heads, Reads, Storage, TakenError
 from seefen.server.view import Known, Layer, Needs
 
@@ -55,7 +55,7 @@ class Sequencer:
         self, storage: Storage, known: Known, prover: Prover, clock: Callable[[], float]
     ) -> None:
         self.known = known
-        self.announcer = Announcer(prover.high_water)
+        self.announcer = Announcer(prover.high_water, lambda: prover.latest(clock()))
         self._storage = storage
         self._prover = prover
         self._clock = clock
@@ -213,10 +213,19 @@ class Sequencer:
     async def _try_commit(self, group: _Group) -> None:
         if not group.jobs or await self._swap(group):
             return
+        while (far := await self._commit_locked(group)) is not None:
+            missed = await leap(self.known, self._prover, far, self._storage, int(self._clock()))
+            self.announcer.say(far, partial(self._tell, missed, far, ()), _nobody)
+            await self._judge_again(group, self._storage)
+
+    async def _commit_locked(self, group: _Group) -> Heads | None:
+        """Commit a group; or return the heads, if others wrote more than a lock is held for."""
         async with self._storage.transaction() as writing:
             heads = await writing.lock()
             # What was read under the lock was the newest then, however long all else takes.
             self._prover.see(heads, self._clock())
+            if is_far(self.known, heads):
+                return heads
             if heads != self.known.heads:
                 foreign = await catch_up(self.known, self._prover, heads, writing)
                 self.announcer.say(heads, partial(self._tell, foreign, heads, ()), _nobody)
@@ -234,6 +243,7 @@ class Sequencer:
         if after is not heads:
             await self._prover.see_committed(after, began, self._clock)
         self._committed(group, after, growths, keys)
+        return None
 
     async def _swap(self, group: _Group) -> bool:
         """Commit a group of the usual kind, if nobody else has written; tell if it stands."""
@@ -300,7 +310,7 @@ class Sequencer:
         )
 
     def _tell(self, changes: Changes, heads: Heads, jobs: Sequence[Job]) -> None:
-        if changes.authority or changes.activity:
+        if changes.authority or changes.activity or isinstance(changes, Missed):
             for listener in self._listeners:
                 listener(changes, heads, jobs)
 

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from seefen.protocol.directory import Directory
 from seefen.protocol.errors import UntrustedError
-from seefen.protocol.login import check_assertion, check_proof, nonces_at
+from seefen.protocol.login import Claims, check_assertion, check_proof, nonces_at
 from seefen.protocol.suite import PlainKey, random_bytes
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
@@ -75,13 +75,18 @@ class Tokens:
         url: str,
         seconds: int,
         directory: Callable[[], Directory],
+        look: Callable[[], Awaitable[None]],
         clock: Callable[[], int],
     ) -> None:
-        """Serve the broker whose configured address is ``url``; tokens live ``seconds``."""
+        """Serve the broker whose configured address is ``url``; tokens live ``seconds``.
+
+        ``look`` returns when ``directory`` has what other processes wrote until it was called.
+        """
         self._table = table
         self._url = url
         self._seconds = seconds
         self._directory = directory
+        self._look = look
         self._clock = clock
         self._secret = random_bytes(32)
         self._seen = SeenProofs()
@@ -97,24 +102,43 @@ class Tokens:
         """Return the nonce that assertions and proofs of this minute must carry."""
         return nonces_at(self._secret, self._clock())[0]
 
-    def check_login(self, assertion: str, proof: str, path: str) -> TokenRow:
+    async def check_login(self, assertion: str, proof: str, path: str) -> TokenRow:
         """Return the token row that an assertion and its proof earn; nothing is stored.
 
         Raises:
             MalformedError: One of the two is not the one form it has.
             UntrustedError: They do not prove a device in force. An unknown device and a
                 bad signature are one answer; only who signed rightly hears more.
+            UnreachableError: The database does not say whether there is such a device.
         """
         now = self._clock()
         nonces = nonces_at(self._secret, now)
         proved = check_proof(proof, "POST", self._url + path, nonces)
-        claims = check_assertion(assertion, self._login_key, self._url, nonces, now)
+        claims = await self._claims(assertion, nonces, now)
         if claims.jkt != proved.jkt:
             raise UntrustedError("the proof is of another key than the login names", rule="login")
         self._seen.take(proved.jkt + proved.jti, now)
         self._seen.take(claims.device.hex() + claims.jti, now)
-        self._directory().require_active(claims.device, at=now)
+        await self._require_active(claims.device, now)
         return TokenRow(claims.device, claims.jkt, now + self._seconds)
+
+    async def _claims(self, assertion: str, nonces: tuple[str, ...], now: int) -> Claims:
+        try:
+            return check_assertion(assertion, self._login_key, self._url, nonces, now)
+        except UntrustedError as err:
+            if err.rule != "login":
+                raise
+        # Another process may have let it in. Looked at for a device that is known, too: else the
+        # time that the answer takes would tell a stranger which devices there are.
+        await self._look()
+        return check_assertion(assertion, self._login_key, self._url, nonces, now)
+
+    async def _require_active(self, device: bytes, now: int) -> None:
+        try:
+            self._directory().require_active(device, at=now)
+        except UntrustedError:
+            await self._look()
+            self._directory().require_active(device, at=now)
 
     async def issue(self, row: TokenRow) -> str:
         """Return a new token for what :meth:`check_login` has proved."""
@@ -140,7 +164,7 @@ class Tokens:
             raise UntrustedError("this token is not yours", rule="login")
         if row.expires <= now:
             raise UntrustedError("this login has ended: log in again", rule="ended")
-        self._directory().require_active(row.device, at=now)
+        await self._require_active(row.device, now)
         return row
 
     def _login_key(self, device: bytes) -> bytes:

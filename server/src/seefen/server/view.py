@@ -83,6 +83,7 @@ class _Reader:
     def __init__(self) -> None:
         self._changed: set[Hashable] = set()
         self._foreign = False
+        self._all = False
 
     def change(self, key: Hashable) -> None:
         """Note what was changed."""
@@ -92,13 +93,17 @@ class _Reader:
         """Note that another process has changed what is not known by its key."""
         self._foreign = True
 
+    def change_all(self) -> None:
+        """Note that others have changed nobody knows what."""
+        self._all = True
+
     def has_now(self, key: Hashable) -> bool:
         """Tell whether what was read of a key is still so, as far as it is known by it."""
-        return key not in self._changed
+        return not self._all and key not in self._changed
 
     def has_all_now(self, key: Hashable) -> bool:
         """Tell whether what was read of a key is still so, whoever has written."""
-        return not self._foreign and key not in self._changed
+        return not self._foreign and self.has_now(key)
 
 
 class Known:
@@ -203,6 +208,13 @@ class Known:
         self._manifests.clear()
         for reader in self._readers:
             reader.change_some()
+
+    def forget_all(self) -> None:
+        """Drop what others may have changed, where that is too much to be looked through."""
+        for kept in (self._cases, self._objects, self._device_ns, self._numbers, self._manifests):
+            kept.clear()
+        for reader in self._readers:
+            reader.change_all()
 
     def absorb(self, layer: "Layer", heads: Heads) -> None:
         """Take in what was committed."""

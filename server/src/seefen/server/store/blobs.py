@@ -1,12 +1,17 @@
 """The table of file bodies: which parts are on the disk."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
+from weakref import WeakValueDictionary
 
 from seefen.server.blobs import Blob
 from seefen.server.store.outage import translated
 from seefen.server.store.reads import Pool
 
+# Until the transaction ends one body of a node is begun at a time, by any process: two that are
+# counted at once do not see each other, and each would fit by itself.
+_ALONE: Final = "SELECT pg_advisory_xact_lock(hashtext('blob'), hashtext($1))"
 _START: Final = """
     INSERT INTO blob (root, size, parts, leaves, present, node)
     SELECT $1, $2::bigint, $3, $4, $5, $6
@@ -27,20 +32,26 @@ class BlobRows:
     def __init__(self, pool: Pool) -> None:
         """Work on ``pool``."""
         self._pool = pool
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @translated
     async def start(self, blob: Blob, *, quota: int) -> Blob | None:
         """Store a body unless it is there; None if the node's bodies exceed ``quota``."""
-        await self._pool.execute(
-            _START,
-            blob.root,
-            blob.size,
-            blob.parts,
-            blob.leaves,
-            blob.present,
-            blob.node,
-            quota,
-        )
+        # They wait here and not in the database: a node with many devices would hold every
+        # connection of this process with those that wait.
+        turn = self._turns.setdefault(blob.node, asyncio.Lock())
+        async with turn, self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_ALONE, blob.node)
+            await connection.execute(
+                _START,
+                blob.root,
+                blob.size,
+                blob.parts,
+                blob.leaves,
+                blob.present,
+                blob.node,
+                quota,
+            )
         return await self.find(blob.root)
 
     @translated

@@ -34,7 +34,8 @@ async def post_token(call: Call) -> dict[str, Any]:
         proofs = request.headers.getall("DPoP", [])
         if len(proofs) != 1:
             raise MalformedError("a login needs one DPoP header", rule="login")
-        row = services.tokens.check_login(login.assertion, proofs[0], request.rel_url.raw_path)
+        path = request.rel_url.raw_path
+        row = await services.tokens.check_login(login.assertion, proofs[0], path)
     except (MalformedError, UntrustedError) as err:
         refuse(services, request, err)
     services.rates.logged_in(address, row.device)
