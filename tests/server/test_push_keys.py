@@ -1,7 +1,7 @@
 """Keys in pushes: to whom each goes, under which entry, and never without one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -32,7 +32,7 @@ async def it() -> AsyncIterator[Served]:
 
 
 @asynccontextmanager
-async def beside(it: Served) -> AsyncIterator[Broker]:
+async def beside(it: Served) -> AsyncGenerator[Broker]:
     """Give another process of this broker."""
     other = await Broker.open(it.store, log_key=it.network.log_key, clock=lambda: it.network.at)
     try:
