@@ -14,7 +14,7 @@ from seefen.server import witnesses
 from seefen.server.errors import UnreachableError
 from seefen.server.metrics import COUNTED
 from seefen.server.store.cosignatures import CosignatureRows
-from seefen.server.witnesses import ALARM_SECONDS, Witnesses
+from seefen.server.witnesses import ALARM_SECONDS, CLOCK_SLACK, Witnesses
 from tests.protocol.authority import new_root
 from tests.server.test_witnesses import KEYS, NODES, grow, lines, network, shown, sign
 from tests.support.network import Network
@@ -183,6 +183,22 @@ async def test_a_clock_that_is_set_back_makes_nobody_older(it: Served) -> None:
     assert looks._age == 0
 
 
+async def test_one_witness_whose_clock_is_ahead_makes_no_head_fresh(it: Served) -> None:
+    device, looks, ahead = it.network.of(NODES[0]).device, unstarted(it, 3600), CLOCK_SLACK
+    first, second, third = KEYS
+    for key, seconds, age in (
+        (first, -500, 0),  # one of two is no quorum, and nobody has looked before
+        (second, -100, 500),
+        (third, ahead, 100),
+        (second, ahead, 0),
+    ):
+        for log in witnesses.LOGS:
+            note = lines(it, await shown(it, log), key, at=it.network.at + seconds)
+            await it.broker.witnesses.take(device, note)
+        await looks.look()
+        assert looks._age == age, "as old as two of them say"
+
+
 async def test_witnesses_are_shown_how_each_log_grew(it: Served) -> None:
     device = it.network.of(NODES[0]).device
     await grow(it)
@@ -200,6 +216,18 @@ async def test_witnesses_are_shown_how_each_log_grew(it: Served) -> None:
         head = decode_checkpoint(parse_note(answer.checkpoint).text)
         assert head.size > size
         check_consistency(size, root, head.size, head.root, answer.consistency)
+
+
+@pytest.mark.parametrize("needed", [0, 1])
+async def test_where_none_or_one_is_asked_for_one_makes_a_head_witnessed(needed: int) -> None:
+    async with served(*NODES, network=network(needed)) as it:
+        assert await it.broker.witnesses.newest("activity") == ""
+        first = decode_checkpoint(parse_note(await shown(it)).text)
+        assert await grow(it) == first, "nobody has signed it yet"
+        await sign(it, KEYS[0])
+        newest = await it.broker.witnesses.newest("activity")
+        assert newest.count("\n— seefen/witness/") == 1
+        assert (await grow(it)).size > first.size
 
 
 async def test_who_brings_lines_is_told_how_many_there_are(it: Served) -> None:

@@ -187,8 +187,8 @@ class Witnesses:
         found = await self._witnessed(log)
         if found is None:
             return None
-        times = sorted((row.at for row in found[1]), reverse=True)
-        return min(times[self._quorum.needed - 1], self._now())
+        # Not the newest of their times, or one whose clock is ahead would make it fresh.
+        return sorted((row.at for row in found[1]), reverse=True)[self._quorum.needed - 1]
 
     async def _witnessed(self, log: str) -> tuple[RoundRow, list[CosignatureRow]] | None:
         quorum = self._quorum
