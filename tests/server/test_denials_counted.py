@@ -97,9 +97,11 @@ async def test_there_is_room_for_so_many_in_an_hour_and_for_one_more_when_it_is_
     author, lab, count = it.network.of(OWNER), it.network.of(LAB), Became()
     case = await it.open_case(author, PARTNER)
     objects = [await it.message(author, case) for _ in range(MOST + 1)]
-    for obj in objects:
-        await tried(it, lab, casework.access(it.network, lab, case, obj))
+    with capture_logs() as logs:
+        for obj in objects:
+            await tried(it, lab, casework.access(it.network, lab, case, obj))
     assert count() == {"entered": MOST, "counted": 1}
+    assert [(one["device"], one["count"]) for one in logs] == [(lab.device, 1)]
     it.network.at += SECONDS - 1
     await tried(it, lab, casework.access(it.network, lab, case, objects[MOST]))
     assert count() == {"counted": 1}
@@ -271,6 +273,28 @@ async def test_what_nobody_foresaw_is_named_by_its_kind(denials: Denials, kept: 
         denials.note(new_id(), "audit", NO_ROLE)
         await denials.settled()
     assert [(one["rule"], one["error"]) for one in logs] == [("denied-unwritten", "KeyError")]
+
+
+async def test_what_was_never_judged_gives_no_room_back(denials: Denials, kept: Kept) -> None:
+    device = new_id()
+    for exists, count in ((True, MOST), (False, 1)):
+        assert all(denials._room(device, exists) for _ in range(count))
+    kept.error = UnreachableError("the database is away", rule="database")
+    denials.note(device, "audit", NO_ROLE)
+    await denials.settled()
+    assert not any(denials._room(device, exists) for exists in (True, False))
+
+
+async def test_the_alarms_about_one_device_hide_none_about_another(
+    denials: Denials, kept: Kept, alarms: list[str]
+) -> None:
+    kept.error = UnreachableError("the database is away", rule="database")
+    first, second = new_id(), new_id()
+    for device, count in ((first, MOST + 1), (second, 1)):
+        for _ in range(count):
+            denials.note(device, "audit", NO_ROLE)
+            await denials.settled()
+    assert alarms == ["denied-unwritten"] * (MOST + 1)
 
 
 # --- what looks like a copy or a forgery -------------------------------------------------------

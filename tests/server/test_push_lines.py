@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from seefen.protocol.encoding import decode
-from seefen.protocol.errors import RefusedError
+from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import AuthorityPage, Frame
 from seefen.protocol.ledger.tree import check_consistency
 from seefen.server.broker import Broker
@@ -70,6 +70,10 @@ async def test_a_line_ends_with_its_certificate_whoever_else_is_on_line(it: Serv
     it.network.at += 1
     push.cut()
     assert first.ended
+    for machine in (older, young):
+        with pytest.raises(UntrustedError) as caught:
+            attach(it, machine)
+        assert caught.value.rule == "expired", "nor does it come back"
 
 
 async def test_a_line_ends_with_its_node_whatever_its_own_certificate_says(it: Served) -> None:
