@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from seefen.protocol.directory import Directory
 from seefen.protocol.encoding import decode
 from seefen.protocol.errors import RefusedError, UntrustedError
 from seefen.protocol.frames import AuthorityPage, Frame
@@ -99,6 +100,26 @@ async def test_a_clock_that_is_set_back_is_looked_at_anew(it: Served) -> None:
     assert line.ended
 
 
+async def test_nobody_is_looked_at_again_while_nothing_can_have_ended(
+    it: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice a second, for each of thousands of lines: a broker would do nothing else."""
+    machines = [it.network.of(node) for node in NODES]
+    looked: list[bytes] = []
+    is_active = Directory.is_active
+
+    def note(directory: Directory, device: bytes, **other: Any) -> bool:
+        looked.append(device)
+        return is_active(directory, device, **other)
+
+    monkeypatch.setattr(Directory, "is_active", note)
+    for machine in machines:
+        attach(it, machine)
+    for _ in range(3):
+        it.broker._push.cut()
+    assert looked == [machine.device for machine in machines]
+
+
 async def test_whoever_is_cut_is_cut_once_and_forgotten(it: Served) -> None:
     push, lost = it.broker._push, await younger(it)
     ended: list[str] = []
@@ -106,6 +127,7 @@ async def test_whoever_is_cut_is_cut_once_and_forgotten(it: Served) -> None:
         it.broker.attach(lost.device, Line(lost).deliver, partial(ended.append, name))
     other = attach(it, it.network.of(NODES[1]))
     push.told(lost.device, 7)
+    push.cut()  # all are in force, and that is known as long as no record of keys comes
     await it.send(it.network.of(NODES[1]), it.network.revoke(lost))
     push.cut()
     assert ended == ["first", "second"]
