@@ -100,6 +100,15 @@ async def test_a_clock_that_is_set_back_is_looked_at_anew(it: Served) -> None:
     assert line.ended
 
 
+async def test_one_line_that_ends_hides_no_other_that_ends_then_or_later(it: Served) -> None:
+    older, young = [it.network.of(node) for node in NODES], await younger(it)
+    lines = [attach(it, machine) for machine in (*older, young)]
+    for at, ended in ((ends(it, older[0]), [True, True, False]), (ends(it, young), [True] * 3)):
+        it.network.at = at
+        it.broker._push.cut()
+        assert [line.ended for line in lines] == ended
+
+
 async def test_nobody_is_looked_at_again_while_nothing_can_have_ended(
     it: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
