@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from seefen.protocol.bundle import Bundle
 from seefen.protocol.envelope import open_envelope
 from seefen.protocol.frames import Push
 from seefen.protocol.statements import Object, Release
@@ -16,7 +17,7 @@ from seefen.server.errors import UnreachableError
 from seefen.server.releases import ReleaseJob
 from seefen.server.sequencer import Sequencer
 from seefen.server.store import Store
-from tests.server.test_push import Line, attach, watch
+from tests.server.test_push import Line, attach, checkpoint_size, watch
 from tests.support import casework
 from tests.support.network import Machine
 from tests.support.served import Served, served
@@ -129,6 +130,45 @@ async def test_who_writes_is_released_nothing_of_his_own(it: Served) -> None:
     assert released(push).devices == (colleague.device,)
     assert lines[0].frames == []
     assert (await it.sizes())[1] == size + 2
+
+
+async def test_who_has_the_key_by_his_device_alone_is_released_it_with_the_object(
+    it: Served, alarms: list[str]
+) -> None:
+    """A holder of the mailbox was lost: the key of the channel names the others one by one."""
+    author, reader = it.network.of(HOME), it.network.of(AWAY)
+    lost = await second(it, AWAY)
+    case = await it.open_case(author, AWAY, form="channel")
+    await it.send(reader, it.network.revoke(lost))
+    await it.send(author, casework.renew_key(it.network, author, case, "revoked"))
+    statement = it.network.cases[case].generation.statement
+    assert [wrap.device for wrap in statement.devices] == [reader.device]
+    await watch(it, reader, case)
+    line = attach(it, reader)
+    before = (await it.sizes())[1]
+    recorded = await it.send(author, casework.message(it.network, author, case))
+    assert checkpoint_size(recorded.checkpoint) == before + 2, "one commit"
+    (push,) = await pushed(line)
+    assert push.key
+    assert alarms == []
+
+
+async def test_of_a_bundle_with_two_objects_both_are_released_with_it(it: Served) -> None:
+    author, reader = it.network.of(HOME), it.network.of(AWAY)
+    case = await it.open_case(author, AWAY, form="channel")
+    await watch(it, reader, case)
+    line = attach(it, reader)
+    parts: list[Bundle] = []
+    for _ in range(2):
+        parts.append(casework.message(it.network, author, case))
+        casework.count(it.network, author, parts[-1])
+    statements = tuple(part.statements[0] for part in parts)
+    contents = tuple(part.contents[0] for part in parts)
+    before = (await it.sizes())[1]
+    recorded = await it.broker.submit(author.device, Bundle(statements, (), contents), 0)
+    assert checkpoint_size(recorded.checkpoint) == before + 4, "one commit"
+    await pushed(line, count=2)
+    assert [push.key for push in line.pushes] == [content.key for content in contents]
 
 
 async def test_without_a_line_nothing_is_released_ahead(it: Served) -> None:
