@@ -159,3 +159,11 @@ async def test_a_page_asks_for_what_it_shows_and_for_nothing_else(it: Served) ->
     assert len(items) == 2
     assert not any(item.wraps for item in items)
     assert heard.asked == [("authority", (3, 5, 2), 2)], "no wraps, where none is for it"
+
+
+async def test_where_a_period_begins_is_found_by_halving(it: Served) -> None:
+    """Each step is a question to the database: of a billion entries there are thirty."""
+    for begins in range(it.network.at - 45, it.network.at + 5, 5):
+        heard: Any = Heard(it.store)
+        await Pages(heard, it.broker._prover)._since(begins, 8)
+        assert 1 <= len(heard.asked) <= 4

@@ -1,6 +1,6 @@
 """The real store, and what was asked of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sized
 from typing import Any
 
 
@@ -20,7 +20,8 @@ class Heard:
 
         async def ask(*arguments: Any) -> Any:
             found = await getattr(self._store, verb)(*arguments)
-            self.asked.append((verb, arguments, len(found)))
+            count = len(found) if isinstance(found, Sized) else 1
+            self.asked.append((verb, arguments, count))
             return found
 
         return ask
