@@ -47,6 +47,16 @@ async def second(it: Served, node: str) -> Machine:
     return it.network.of(node, nth=1)
 
 
+def two(it: Served, by: Machine, case: bytes) -> Bundle:
+    """Return a bundle with two objects."""
+    parts: list[Bundle] = []
+    for _ in range(2):
+        parts.append(casework.message(it.network, by, case))
+        casework.count(it.network, by, parts[-1])
+    statements = tuple(part.statements[0] for part in parts)
+    return Bundle(statements, (), tuple(part.contents[0] for part in parts))
+
+
 def released(push: Push) -> Release:
     statement = open_envelope(push.envelope, "release").statement
     assert isinstance(statement, Release)
@@ -158,17 +168,12 @@ async def test_of_a_bundle_with_two_objects_both_are_released_with_it(it: Served
     case = await it.open_case(author, AWAY, form="channel")
     await watch(it, reader, case)
     line = attach(it, reader)
-    parts: list[Bundle] = []
-    for _ in range(2):
-        parts.append(casework.message(it.network, author, case))
-        casework.count(it.network, author, parts[-1])
-    statements = tuple(part.statements[0] for part in parts)
-    contents = tuple(part.contents[0] for part in parts)
+    bundle = two(it, author, case)
     before = (await it.sizes())[1]
-    recorded = await it.broker.submit(author.device, Bundle(statements, (), contents), 0)
+    recorded = await it.broker.submit(author.device, bundle, 0)
     assert checkpoint_size(recorded.checkpoint) == before + 4, "one commit"
     await pushed(line, count=2)
-    assert [push.key for push in line.pushes] == [content.key for content in contents]
+    assert [push.key for push in line.pushes] == [content.key for content in bundle.contents]
 
 
 async def test_without_a_line_nothing_is_released_ahead(it: Served) -> None:
@@ -216,10 +221,12 @@ async def test_releases_that_come_late_are_one_commit(it: Served) -> None:
         await watch(it, reader, case)
     lines = [attach(it, reader) for reader in readers]
     async with beside(it) as other:
-        bundle = casework.message(it.network, author, case)
-        it.take(bundle, await other.submit(author.device, bundle, 0))
-        pushes = await pushed(*lines)
-    assert all(push.key == bundle.contents[0].key for push in pushes)
+        bundle = two(it, author, case)
+        await other.submit(author.device, bundle, 0)
+        await pushed(*lines, count=2)
+    keys = [content.key for content in bundle.contents]
+    assert [[push.key for push in line.pushes] for line in lines] == [keys, keys]
+    pushes = [push for line in lines for push in line.pushes]
     assert len({push.checkpoint for push in pushes}) == 1
     assert {released(push).node for push in pushes} == {AWAY, LAB}
 
