@@ -26,7 +26,8 @@ PROTOCOL = (
 )
 SERVER = (
     *("gate", "judging", "jobs", "shapes", "releases", "looks", "parcels", "view", "rates"),
-    *("enrolment", "tokens", "web.tokens", "web.callers", "web.services"),
+    *("enrolment", "tokens", "pages", "feed", "push", "witnesses", "denials", "announcing"),
+    *("web.tokens", "web.callers", "web.services"),
 )
 
 

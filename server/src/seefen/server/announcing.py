@@ -63,8 +63,7 @@ class Announcer:
             # Else the next start would wait until what is reserved has passed.
             with suppress(OSError, UnreachableError):
                 await asyncio.to_thread(self._high_water.release, self._latest())
-        while self._waiting:
-            one = self._waiting.popleft()
+        for one in self._waiting:  # they stay in it: who asks whether they were told hears no
             one.fail(UnreachableError("the broker stops: ask again", rule="stopping"))
             if not one.told.done():
                 one.told.set_result(None)
@@ -108,7 +107,7 @@ class Announcer:
                 group = list(self._waiting)
                 try:
                     await self._mark(group[-1].heads)
-                except (OSError, UnreachableError) as err:
+                except Exception as err:  # also what nobody foresaw: else all wait for ever
                     self._fail(group, err)
                     await asyncio.sleep(AGAIN_SECONDS)
                     continue
@@ -130,7 +129,7 @@ class Announcer:
         if self._high_water is not None:
             await asyncio.to_thread(self._high_water.advance, heads, self._latest())
 
-    def _fail(self, group: list[_Waiting], err: OSError | UnreachableError) -> None:
+    def _fail(self, group: list[_Waiting], err: Exception) -> None:
         """Answer those who wait. Others are told later: what is committed stands."""
         alarm("high-water", failed=type(err).__name__)
         said = err if isinstance(err, FrozenError) else _unwritten()

@@ -90,6 +90,7 @@ class DeniedJob(Job):
         self._opened = opened
         self._room = room
         self._fits: bool | None = None
+        self.exists: bool | None = None  # what it is about; None until room was asked for
 
     def judge(self, layer: Layer) -> None:
         """Try it on a layer.
@@ -105,7 +106,8 @@ class DeniedJob(Job):
                 raise UntrustedError("a device asks by its own statements", rule="wrong-device")
             check_signed_by(self._opened, certificate.sign)
         if self._fits is None:  # asked once, however often it is judged
-            self._fits = self._room(device, self._exists(layer))
+            self.exists = self._exists(layer)
+            self._fits = self._room(device, self.exists)
         if not self._fits:
             raise RefusedError("refused before: it is counted", rule=COUNTED)
         # What was asked for is named whether it exists or not: else the entry would tell the
@@ -236,13 +238,17 @@ class Denials:
         # The refusal has long gone out, and stands: nothing opens because this fails. The next
         # try is entered; a device that tries and tries meanwhile does not fill the journal.
         self._each.give_back(job.about)
+        if job.exists is not None:  # or twenty tries while the database is away hide an hour's
+            self._pot(exists=job.exists).give_back(job.about[0])
         DENIED.labels("lost").inc()
         if not self._losses.take(job.about[0], self._clock()):
             alarm("denied-unwritten", error=getattr(err, "rule", type(err).__name__))
 
     def _room(self, device: bytes, exists: bool) -> bool:
-        pot = self._all if exists else self._nothing
-        return not pot.take(device, self._clock())
+        return not self._pot(exists=exists).take(device, self._clock())
+
+    def _pot(self, *, exists: bool) -> Window:
+        return self._all if exists else self._nothing
 
     def _count(self, device: bytes) -> None:
         """Count what gets no entry of its own; the journal says so at 1, 2, 4, 8 ..."""

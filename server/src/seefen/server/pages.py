@@ -66,19 +66,19 @@ class Pages:
             ask: From where on, and how many at most; readings of one case alone.
             size: How far the log is shown.
         """
-        if isinstance(who, View) and isinstance(ask, ViewFrom):
+        if isinstance(who, View):
             return await self.viewed(who, ask, size)
         start, stop = ask.start, min(size, ask.start + WINDOW)
 
         async def read(at: int, limit: int) -> Sequence[LeafRow]:
             if isinstance(ask, CaseFrom):
                 return await self._storage.readings(ask.case, at, stop, limit)
-            return await self._storage.entitled(str(who), at, stop, limit)
+            return await self._storage.entitled(who, at, stop, limit)
 
         rows, ended = await read_pieces(read, start, ask.limit)
         return await self._items(rows, size), _upto(rows, stop, start, ended=ended)
 
-    async def viewed(self, view: View, ask: ViewFrom, size: int) -> Found:
+    async def viewed(self, view: View, ask: Asked, size: int) -> Found:
         """Return the cores that a view shows, without statements, and up to where these are all.
 
         What has no text any more is shown where it stands: it counts to what comes after it.

@@ -104,7 +104,7 @@ class Push:
         self._lines: dict[bytes, list[_Line]] = defaultdict(list)
         self._on_line_of: dict[str, dict[bytes, None]] = defaultdict(dict)  # by node, in order
         self._told: dict[bytes, int] = {}
-        self._sound = _Sound(0, 0, 0)
+        self._sound: _Sound | None = None
         self._batches: asyncio.Queue[_Batch] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         sequencer.listen(self._committed)
@@ -131,7 +131,7 @@ class Push:
         """
         directory = self._sequencer.known.directory
         found = directory.require_active(device, at=int(self._clock()))
-        self._sound = _Sound(0, 0, 0)  # this one may run out before all others
+        self._sound = None  # this one may run out before all others
         line = _Line(device, found.node, deliver, revoked)
         self._lines[device].append(line)
         self._on_line_of[found.node][device] = None
@@ -149,7 +149,8 @@ class Push:
     def cut(self) -> None:
         """End the lines of devices that are no longer in force."""
         directory, at = self._sequencer.known.directory, int(self._clock())
-        if directory.size == self._sound.size and self._sound.since <= at < self._sound.until:
+        sound = self._sound
+        if sound and sound.size == directory.size and sound.since <= at < sound.until:
             return  # no record came, and nothing that was in force has run out
         until = NEVER
         for device, lines in list(self._lines.items()):

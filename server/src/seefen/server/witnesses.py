@@ -33,7 +33,7 @@ ROUND_SECONDS: Final = 10  # for which all are shown the same head, if too few h
 ROUNDS_KEPT: Final = 8  # for witnesses that are slow to sign
 ALARM_SECONDS: Final = 60  # without a quorum
 CLOCK_SLACK: Final = 300  # seconds by which the clock of a witness may be ahead
-LOOK_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 2
 
 
 class Witnesses:
@@ -178,7 +178,7 @@ class Witnesses:
                 await self.look()
             except UnreachableError:
                 # The age grows all the same: what cannot be asked is no quorum.
-                self._age += int(LOOK_SECONDS) if self._since is not None else 0
+                self._age += LOOK_SECONDS
             except Exception as err:  # the next look may do better; without it nobody looks
                 alarm("look-failed", error=type(err).__name__)
             await asyncio.sleep(LOOK_SECONDS)
@@ -187,8 +187,8 @@ class Witnesses:
         found = await self._witnessed(log)
         if found is None:
             return None
-        times = sorted((row.at for row in found[1]), reverse=True)
-        return min(times[self._quorum.needed - 1], self._now())
+        # Not the newest of their times, or one whose clock is ahead would make it fresh.
+        return sorted((row.at for row in found[1]), reverse=True)[self._quorum.needed - 1]
 
     async def _witnessed(self, log: str) -> tuple[RoundRow, list[CosignatureRow]] | None:
         quorum = self._quorum
