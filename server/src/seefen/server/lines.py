@@ -63,7 +63,8 @@ class Lines:
         # devices that come anew again and again would fill its memory with them meanwhile. When
         # a network breaks, all lines end at once: none of them is garbage yet when it is removed,
         # and what is not given back soon stands beside the new lines. It is given back each time:
-        # else large pieces of the new lines lie in what was written before, and fill it whole.
+        # a line has a piece of 256 KiB and uses a page of it, but would hold all of one that lies
+        # in what was written before.
         give_back()
         if seconds == COLLECT_AFTER[-1]:
             self._ended = 0
