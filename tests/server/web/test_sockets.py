@@ -278,6 +278,15 @@ async def test_what_is_pushed_leaves_at_once_and_never_overtakes(
     assert bodies == [b"0", *[bytes(4000)] * count, b"last"]
 
 
+async def test_a_large_push_waits_for_the_connection(
+    device: WebDevice, broker: LocalBroker
+) -> None:
+    socket, line = await opened(device, broker)
+    line._deliver(encode(Frame(0, "alarm", bytes(sockets.AT_ONCE))))
+    assert line._waiting == 1, "it is counted until the connection has taken it"
+    assert len((await socket.frame()).body) == sockets.AT_ONCE
+
+
 async def test_who_reads_is_not_slow_however_much_comes_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

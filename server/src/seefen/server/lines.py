@@ -25,7 +25,8 @@ class Lines:
         """Allow each device ``per_device`` lines."""
         self._per_device = per_device
         self._open: dict[bytes, list[Line]] = defaultdict(list)
-        self._ended = 0
+        self._ended = 0  # since the last collection was planned
+        self._planned = False
 
     def __len__(self) -> int:
         """How many lines are open."""
@@ -54,19 +55,26 @@ class Lines:
         if not lines:
             self._open.pop(device, None)
         self._ended += 1
-        if self._ended == COLLECT_EACH:
-            for seconds in COLLECT_AFTER:
-                asyncio.get_running_loop().call_later(seconds, self._collect, seconds)
+        self._plan()
+
+    def _plan(self) -> None:
+        if self._ended < COLLECT_EACH or self._planned:
+            return
+        self._ended, self._planned = 0, True
+        for seconds in COLLECT_AFTER:
+            asyncio.get_running_loop().call_later(seconds, self._collect, seconds)
 
     def _collect(self, seconds: float) -> None:
         # A line ends as a knot of tasks and frames. The broker looks for such knots seldom, and
         # devices that come anew again and again would fill its memory with them meanwhile. When
         # a network breaks, all lines end at once: none of them is garbage yet when it is removed,
         # and what is not given back soon stands beside the new lines. It is given back each time:
-        # else large pieces of the new lines lie in what was written before, and fill it whole.
+        # a line has a piece of 256 KiB and uses a page of it, but would hold all of one that lies
+        # in what was written before.
         give_back()
         if seconds == COLLECT_AFTER[-1]:
-            self._ended = 0
+            self._planned = False
+            self._plan()  # those that have ended meanwhile may have come too late for it
 
     def end_all(self) -> None:
         """End every line, because the broker stops."""

@@ -24,6 +24,7 @@ from seefen.server.web.services import Call
 FRAME_LIMIT: Final = 64 * 1024  # bytes of a frame from a device; longer bundles go by HTTP
 HEARTBEAT: Final = 20.0  # seconds
 QUEUE: Final = 256  # frames that wait for a device to read
+AT_ONCE: Final = 64 * 1024  # bytes of a frame that a connection without a backlog takes whole
 QUEUE_BYTES: Final = 8 * 1024 * 1024  # bytes of them, where more than one waits
 GOODBYE: Final = 0.8  # seconds for the last word; then the line is cut
 UNASKED: Final = 0
@@ -121,7 +122,9 @@ class _Line:
         An alert to a thousand devices is a thousand of these.
         """
         transport = self._call.request.transport
-        if self._waiting or transport is None or transport.get_write_buffer_size():
+        if self._waiting or len(frame) > AT_ONCE:
+            return False
+        if transport is None or transport.get_write_buffer_size():
             return False
         sending = self._send(frame)
         with suppress(StopIteration):
