@@ -108,10 +108,12 @@ async def _revoke(it: Brokers, herd: Herd, thief: Machine, point: str) -> None:
             await it.one.start()
         await asyncio.sleep(0.05)
     it.network.take(bundle)
-    if not it.one.has_ended:  # the point may be passed by the answer alone
+    if not it.one.has_ended:
+        # The point may be passed by the answer alone; or not by a revocation but by what others
+        # write, who come back when they will.
         await asyncio.sleep(0.1)
-    if it.one.has_ended:
-        await it.one.start()
+        await it.one.kill()
+    await it.one.start()
 
 
 async def _gets_nothing(herd: Herd, thief: Machine) -> None:
