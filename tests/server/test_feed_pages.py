@@ -114,6 +114,22 @@ def _case(before: Before) -> bytes:
     return before.case
 
 
+async def test_whatever_entry_is_the_one_that_fills_a_page_nothing_behind_it_is_lost(
+    it: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is the first of a backlog: what is due at one place comes on one page."""
+    await story(it)
+    late = it.network.of(LATE)
+    whole = await follow(it, late, 1000)
+    total = 0
+    for item in whole.items:
+        total += len(item.envelope) + len(item.body)
+        monkeypatch.setattr(feed, "PAGE_BYTES", total)
+        part = await follow(it, late, 1000)
+        assert bare(part.items) == bare(whole.items)
+        assert sorted(part.before, key=_case) == sorted(whole.before, key=_case)
+
+
 async def test_a_page_ends_with_the_entry_that_passes_its_bytes(
     it: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

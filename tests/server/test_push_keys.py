@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from seefen.protocol.bundle import Bundle
 from seefen.protocol.envelope import open_envelope
@@ -278,12 +279,37 @@ async def test_attack_31_without_a_release_no_key_leaves(
             bundle = casework.message(it.network, author, case)
             it.take(bundle, await other.submit(author.device, bundle, 0))
             if isinstance(error, KeyError):
-                await until(lambda: "push-failed" in alarms)
+                with capture_logs() as logs:
+                    await until(lambda: "push-failed" in alarms)
+                assert [one["failed"] for one in logs if "failed" in one] == ["KeyError"]
                 assert line.frames == [], "what nobody foresaw pushes nothing"
                 return
             (push,) = await pushed(line)
     assert (push.key, push.release, push.envelope) == (b"", None, b"")
     assert alarms == []
+
+
+async def test_a_late_release_that_is_refused_costs_no_other_node_its_own(it: Served) -> None:
+    author = it.network.of(HOME)
+    readers = [it.network.of(AWAY), it.network.of(LAB)]
+    case = await it.open_case(author, AWAY, LAB, form="channel")
+    for reader in readers:
+        await watch(it, reader, case)
+    lines = [attach(it, reader) for reader in readers]
+    write = Sequencer.write
+
+    async def fails(self: Sequencer, job: Any) -> Any:
+        if isinstance(job, ReleaseJob) and job._node == AWAY:
+            raise UnreachableError("away", rule="database")
+        return await write(self, job)
+
+    async with beside(it) as other:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Sequencer, "write", fails)
+            bundle = casework.message(it.network, author, case)
+            it.take(bundle, await other.submit(author.device, bundle, 0))
+            pushes = await pushed(*lines)
+    assert [push.key for push in pushes] == [b"", bundle.contents[0].key]
 
 
 async def test_nothing_is_pushed_before_the_mark_covers_it(it: Served) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from seefen.protocol.errors import UntrustedError
 from seefen.protocol.frames import Cosigned, ToCosign
 from seefen.protocol.ledger.note import decode_checkpoint, parse_note
 from seefen.protocol.ledger.tree import check_consistency
@@ -228,6 +229,22 @@ async def test_where_none_or_one_is_asked_for_one_makes_a_head_witnessed(needed:
         newest = await it.broker.witnesses.newest("activity")
         assert newest.count("\n— seefen/witness/") == 1
         assert (await grow(it)).size > first.size
+
+
+async def test_of_a_quiet_log_all_are_shown_the_same_note_for_as_long_as_it_is(it: Served) -> None:
+    await grow(it)
+    note = await shown(it)
+    it.network.at += 3 * witnesses.ROUND_SECONDS
+    assert await shown(it) == note
+
+
+async def test_a_head_without_the_line_of_its_log_is_none(it: Served) -> None:
+    device = it.network.of(NODES[0]).device
+    text = parse_note(await shown(it)).text
+    bare = lines(it, f"{text}\n", KEYS[0], text=text)
+    with pytest.raises(UntrustedError):
+        await it.broker.witnesses.take(device, bare)
+    assert not await it.store.cosignatures.found("activity", 0)
 
 
 async def test_who_brings_lines_is_told_how_many_there_are(it: Served) -> None:
