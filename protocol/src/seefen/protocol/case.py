@@ -48,7 +48,10 @@ class Generation(Struct, frozen=True):
 
     def mailbox_of(self, node: str) -> NodeWrap | None:
         """Return which mailbox generation of a node holds this key."""
-        return next((w for w in self.statement.mailboxes if w.node == node), None)
+        for wrap in self.statement.mailboxes:  # a push asks for each device of each node
+            if wrap.node == node:
+                return wrap
+        return None
 
 
 class Last(Struct, frozen=True, gc=False):
@@ -228,7 +231,7 @@ def require_may_read(
         raise RefusedError("there is no such key generation", rule="not-a-reader")
     # Members were only added where there is a link: no holder of a mailbox needs it, his
     # node got a wrap; a device named before walks on alone.
-    holds = bool(BOX_ROLES[state.box] & set(found.roles))
+    holds = not BOX_ROLES[state.box].isdisjoint(found.roles)
     if holds and state.generations[gen - 1].mailbox_of(found.node) is not None:
         return
     if device not in _named(state, gen):
