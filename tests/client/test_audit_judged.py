@@ -10,8 +10,8 @@ from seefen.client.audit.filters import this_month
 from seefen.client.audit.judged import Judged
 from seefen.protocol.encoding import decode, encode
 from tests.client.homes import Site, site
-from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert
-from tests.client.test_audit_explained import story
+from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, alert, honest, spoil
+from tests.client.test_audit_explained import hiding, story
 from tests.client.test_audit_withheld import run
 
 NAME = "audited/judged"
@@ -61,4 +61,18 @@ async def test_a_verdict_over_entries_of_an_older_program_says_so(
     assert (await skopje.audit.verify()).ok
     assert await said(skopje) == []
     await skopje.alerts.send(alert(), CHANNEL)
+    assert await said(skopje) == []
+
+
+async def test_a_check_that_was_not_shown_all_has_not_judged_all_anew(place: Site) -> None:
+    """What is kept from it counts as the older program judged it, and that is still said."""
+    skopje, _ = await story(place)
+    await skopje.audit.verdict()
+    hidden = skopje.audit.store.ends[0]
+    older(skopje, written=True)
+    spoil(skopje, "audit", hiding(hidden), once=False)
+    assert not (await skopje.audit.verify()).ok
+    assert len(await said(skopje)) == 1
+    honest(skopje)
+    assert (await skopje.audit.verify()).ok
     assert await said(skopje) == []

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from msgspec.structs import replace
 
-from seefen.client.audit import bits
+from seefen.client.audit import bits, judged
 from seefen.client.audit.facts import Facts, reason_number
 from seefen.client.audit.filters import READINGS, Filter, month, this_month
 from seefen.client.audit.sampling import Rule, draw
@@ -233,3 +233,16 @@ def test_the_last_before_a_place_is_the_last_of_all_before_it(
 def test_a_month_at_the_end_of_the_calendar_has_not_begun() -> None:
     with pytest.raises(RefusedError, match="has not begun"):
         month("9999-12", 1_795_000_000)
+
+
+def test_what_is_cleared_leaves_no_word_of_who_judged_it(
+    filled: tuple[Store, list[Facts]],
+) -> None:
+    """Else an older program's mark stood over entries that were fetched after it was gone."""
+    store, _ = filled
+    for name in ("period", "erased"):
+        store.vault.put(f"{store.name}/{name}", b"1")
+    judged.begin(store)
+    store.clear()
+    assert store.vault.run("SELECT name FROM setting WHERE name GLOB ?", f"{store.name}*") == []
+    assert judged.older(store) == ()

@@ -253,7 +253,7 @@ async def test_attack_a_reason_of_rubbish_is_no_reason(
     await officer.duty.emergencies.reason(number, "the lorry was at the ramp")
     for auditor in (belgrade, skopje):
         [named] = (await auditor.audit.verdict()).emergencies
-        assert (named.reason_at, named.readable) == (None, True)
+        assert (named.reason_at, named.unknown) == (None, "")
         assert (await readings(auditor, officer))[-1].reason == (
             "[the reason is not the one committed to]"
         )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from seefen.client import Client, files
+from seefen.client.belonging import require_standing
 from seefen.client.connection import UnreachableError
 from seefen.client.drafts import Draft
 from seefen.client.lines import AT_ONCE
@@ -234,3 +235,53 @@ async def test_a_photograph_whose_preview_was_taken_back_stays_here(
     monkeypatch.undo()
     await until(lambda: len(skopje.queue.list()) == 1, skopje)
     assert [one.state for one in skopje.queue.list()] == [KEPT_BACK], "the other one has left"
+
+
+async def test_a_correction_that_waits_does_not_leave_after_the_recall(
+    lines: tuple[Site, FaultProxy],
+) -> None:
+    """It would say once more what was taken back, to all who had it."""
+    place, proxy = lines
+    skopje = await channel(place, BELGRADE)
+    await skopje.alerts.send(alert(), CHANNEL)
+    await away(skopje, proxy)
+    assert (await skopje.amend.correct(ALERT, "misread", "C-84477")).queued
+    assert (await skopje.amend.recall(ALERT, "wrong_data")).queued
+    proxy.bad = Bad()
+    await until(lambda: objects(skopje) == 2, skopje)
+    assert [(one.what, one.state) for one in skopje.queue.list()] == [("Correction", KEPT_BACK)]
+    await skopje.requests.withdraw(SECOND, "It was right after all")
+    await until(lambda: not skopje.queued(), skopje)
+    assert objects(skopje) == 4
+
+
+async def test_a_recall_that_was_refused_keeps_no_photograph_back(
+    lines: tuple[Site, FaultProxy], tmp_path: Path
+) -> None:
+    skopje = await half_sent(lines[0], photo(tmp_path))
+    permit = skopje._outbox.permit
+
+    def refuse(draft: Draft) -> None:
+        if b"Recall" in draft.plain:
+            raise RefusedError("row 14", rule="pair-policy")
+        permit(draft)
+
+    skopje._outbox.permit = refuse
+    assert (await skopje.amend.recall(ALERT, "wrong_data")).problem == "row 14 [pair-policy]"
+    await until(lambda: objects(skopje) == 2, skopje)
+    assert [one.what for one in skopje.queue.list()] == ["Recall"]
+
+
+async def test_a_recall_that_waits_for_a_fresh_log_keeps_the_photograph_back(
+    lines: tuple[Site, FaultProxy], tmp_path: Path
+) -> None:
+    """Nothing of this leaves past such a log; once it is fresh, both would leave at once."""
+    place, proxy = lines
+    skopje = await half_sent(place, photo(tmp_path))
+    await away(skopje, proxy)
+    await skopje.amend.recall(ALERT, "wrong_data")
+    problem = "(a) no quorum has seen the log yet [a-unwitnessed]"
+    skopje._engine.vault.run("UPDATE draft SET problem = ?", problem)
+    [file] = [one for _, one, _ in skopje._outbox.waiting() if one.file]
+    with pytest.raises(RefusedError, match="the recall waits, too"):
+        require_standing(skopje._engine, file)

@@ -34,10 +34,10 @@ async def place(tmp_path: Path) -> AsyncIterator[Site]:
         yield place
 
 
-async def night(place: Site, belgrade: Client) -> Client:
+async def night(place: Site, belgrade: Client, nth: int = 1) -> Client:
     """Return an officer of Belgrade who was assigned nothing; the house is open."""
     await place.broker.take(place.network.enrol(BELGRADE, ("field",)))
-    client = await place.client(BELGRADE, nth=1)
+    client = await place.client(BELGRADE, nth=nth)
     await belgrade.house.say(Note(text="the house is open"))
     await until(lambda: client.house.said(Note), client)
     return client
@@ -91,7 +91,7 @@ async def test_it_opens_at_once_and_everybody_is_told(place: Site) -> None:
     for auditor in (belgrade, skopje):  # the reader's node, and the owner of the case
         [named] = (await auditor.audit.verdict()).emergencies
         assert (named.officer, named.node, named.case) == (officer.officer, BELGRADE, number)
-        assert (named.readings, named.reason_at, named.readable) == (2, None, True)
+        assert (named.readings, named.reason_at, named.unknown) == (2, None, "")
         assert named.due_at == named.at + 86_400
 
     [due] = officer.duty.emergencies.list()
@@ -172,7 +172,7 @@ async def test_who_was_given_a_case_and_reads_nothing_is_named_to_both_auditors(
         await auditor.sync()
         [named] = (await auditor.audit.verdict()).emergencies
         assert (named.officer, named.node, named.case) == (officer.officer, BELGRADE, number)
-        assert (named.readings, named.reason_at, named.readable) == (1, None, True)
+        assert (named.readings, named.reason_at, named.unknown) == (1, None, "")
     [due] = officer.duty.emergencies.list()
     await officer.duty.emergencies.reason(due.case, "the lorry was at the ramp")
     assert (await skopje.audit.verdict()).emergencies[0].reason_at is not None

@@ -10,6 +10,7 @@ import pytest
 from seefen.client import findings, values
 from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breach
+from seefen.client.audit.emergencies import SEALED
 from seefen.client.audit.flags import Flag
 from seefen.client.audit.persons import Pack
 from seefen.client.audit.register import Disclosed, Processing
@@ -112,7 +113,7 @@ def test_a_reading_shows_what_cover_and_assignments_say() -> None:
 
 def test_an_emergency_is_named_with_its_case_and_a_reason_that_is_missing_in_red() -> None:
     at = int(times.now().timestamp())
-    opened = findings.EmergencyCase("CASE", "own", "o-7f31", at - 60, 3, at + 60, None, True)
+    opened = findings.EmergencyCase("CASE", "own", "o-7f31", at - 60, 3, at + 60, None)
 
     def shown(**fields: Any) -> str:
         verdict = one(findings.Verdict, emergencies=(dataclasses.replace(opened, **fields),))
@@ -122,7 +123,7 @@ def test_an_emergency_is_named_with_its_case_and_a_reason_that_is_missing_in_red
     assert "3 readings: no reason yet, due" in shown()
     assert "NO REASON GIVEN, overdue" in shown(due_at=at - 7200)
     assert "NO REASON" not in shown(due_at=at - 7200, reason_at=at - 30)
-    assert "sealed to other auditors" in shown(due_at=at - 7200, readable=False)
+    assert SEALED in shown(due_at=at - 7200, unknown=SEALED)
 
 
 def test_an_empty_page_of_an_officer_says_whose_it_is() -> None:

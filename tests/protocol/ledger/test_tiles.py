@@ -188,6 +188,12 @@ def test_fault_47_a_tile_is_its_hashes_and_nothing_else() -> None:
         Tile(leaves()[:257])
 
 
+@pytest.mark.parametrize(("row", "index"), [(0, 3), (1, 1), (2, 0), (0, -1)])
+def test_past_its_edge_a_tile_has_no_hash(row: int, index: int) -> None:
+    with pytest.raises(IndexError, match=f"row {row} has no hash {index}"):
+        Tile(leaves()[:3]).hash(row, index)
+
+
 @pytest.mark.parametrize(
     ("tile", "size", "width"),
     [

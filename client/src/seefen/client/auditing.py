@@ -20,7 +20,6 @@ from seefen.client.alarms import Kept
 from seefen.client.audit.breach import Breaches
 from seefen.client.audit.comparing import accuse, compare, unexplained
 from seefen.client.audit.counting import counts
-from seefen.client.audit.emergencies import emergencies
 from seefen.client.audit.explaining import Explaining
 from seefen.client.audit.facts import GONE
 from seefen.client.audit.fetching import Progress, silent
@@ -211,7 +210,8 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching, Explaining):
             total, wrong = store.count
             first, last = store.ends
             alarm = alarms.kept(engine.vault)
-            reasons = self.reasons()
+            urgent = self.emergencies()
+            reasons = self.reasons(urgent)
             answered = all(one.acknowledged for one in alarm)
             settled = all(one.acknowledged for one in reasons)
             return Verdict(
@@ -231,7 +231,7 @@ class Audit(Inquiries, Breaches, Persons, Naming, Vouching, Explaining):
                 node=engine.node,
                 network=engine.directory.root.name,
                 month=month,
-                emergencies=tuple(emergencies(engine, store, start, stop)),
+                emergencies=tuple(filter(None, (one.in_period(start, stop) for one in urgent))),
                 alarms=alarm,
                 manifests=compared,
                 findings=(*report.findings, *reasons),

@@ -1,4 +1,4 @@
-"""What belongs to a message leaves only while that stands: its files, and a newer version of it.
+"""What belongs to a message leaves only while that stands: files, corrections, a newer version.
 
 Who takes an alert back wants nothing more of it to go, and what has not left nobody has to erase.
 It is kept in the outbox and not deleted: a recall may be withdrawn, or dropped before it leaves.
@@ -12,10 +12,14 @@ from seefen.client.engine import Engine
 from seefen.client.views import Row, goes_with, recall_of, ref_of, rows
 from seefen.protocol.encoding import decode
 from seefen.protocol.errors import RefusedError
-from seefen.protocol.messages import FileNote, Recall, decode_cover, decode_message
+from seefen.protocol.messages import Correction, FileNote, Recall, decode_cover, decode_message
 
-# Most of what waits does not say this word, and need not be opened.
-_RECALLS: Final = "SELECT fields FROM draft WHERE case_id = ? AND instr(fields, ?)"
+# Most of what waits does not say this word, and need not be opened. What was refused may never
+# leave; past a log that is not fresh (letter a) nothing leaves, and what is younger no sooner.
+_RECALLS: Final = (
+    "SELECT fields FROM draft WHERE case_id = ? AND instr(fields, ?)"
+    " AND (problem IS NULL OR instr(problem, ' [a-'))"
+)
 
 Progress = Callable[[str, int, int], None]
 
@@ -54,7 +58,8 @@ def while_standing(engine: Engine, draft: Draft, progress: Progress) -> Progress
 
 
 def _above(engine: Engine, draft: Draft) -> list[Row]:
-    of = draft.reply_to if draft.file else draft.supersedes
+    is_part = bool(draft.file) or decode_cover(draft.cover).type == Correction.TYPE
+    of = draft.reply_to if is_part else draft.supersedes
     return rows(engine, "object = ? AND case_id = ?", of, draft.case)
 
 

@@ -257,7 +257,7 @@ class EmergencyCase:
     Attributes:
         at: His first reading there, from which the reason is due within a day.
         reason_at: When he gave it, None while it is missing.
-        readable: His reasons are sealed to this device: else nobody here knows.
+        unknown: Why nobody here knows whether one is missing; empty where that is known.
         subject: While it is overdue, the hash by which that is explained; else empty.
     """
 
@@ -268,7 +268,7 @@ class EmergencyCase:
     readings: int
     due_at: int
     reason_at: int | None
-    readable: bool
+    unknown: str = ""
     subject: str = ""
 
 

@@ -9,7 +9,7 @@ from unicodedata import normalize
 
 from seefen.client import alarms
 from seefen.client.alarms import Kept
-from seefen.client.audit.emergencies import overdue
+from seefen.client.audit.emergencies import Emergency, emergencies, overdue
 from seefen.client.audit.facts import AUDIT
 from seefen.client.audit.gaps import gaps
 from seefen.client.audit.looking import Looking, once
@@ -43,12 +43,16 @@ class Explaining(Looking):
         """Return gaps and entries that are not proved, those that were explained too."""
         return self._with_words(self._found())
 
-    def reasons(self) -> tuple[Finding, ...]:
+    def emergencies(self) -> list[Emergency]:
+        """Return all emergencies that stand here."""
+        return emergencies(self._engine, self.store)
+
+    def reasons(self, found: Iterable[Emergency]) -> tuple[Finding, ...]:
         """Return the reasons of emergencies that are overdue, those that were explained too.
 
         They are no fault of the log, and none that a broker could mend.
         """
-        return self._with_words(self._overdue())
+        return self._with_words(overdue(found))
 
     def _with_words(self, every: Iterable[tuple[str, str, str]]) -> tuple[Finding, ...]:
         said = explained(self._engine.vault)
@@ -69,9 +73,6 @@ class Explaining(Looking):
                 yield GAP, gap.sentence, gap.subject
         yield from wrong(self.store)
         yield from not_shown(self.store)
-
-    def _overdue(self) -> Iterator[tuple[str, str, str]]:
-        yield from overdue(self._engine, self.store)
 
     async def acknowledge(self, name: str, why: str) -> Kept | Finding:
         """Say why an alarm or a finding is none any more; that is entered with its words.
@@ -104,7 +105,8 @@ class Explaining(Looking):
 
     def _unanswered(self, name: str) -> Kept | Finding:
         every: tuple[Kept | Finding, ...] = (
-            *alarms.kept(self._engine.vault), *self.findings(), *self.reasons(),
+            *alarms.kept(self._engine.vault), *self.findings(),
+            *self.reasons(self.emergencies()),
         )  # fmt: skip
         waiting = [one for one in every if not one.acknowledged]
         found = [one for one in waiting if len(name) >= SHORT and one.subject.startswith(name)]

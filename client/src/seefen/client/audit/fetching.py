@@ -126,7 +126,8 @@ class Fetching:
                 unshown.compare(self.store, start, upto, shown)
                 progress("entries", min(upto, under.size), under.size)
                 if upto >= under.size or upto <= start:
-                    judged.anew(self.store)
+                    if next(unshown.places(self.store), None) is None:  # else it was not seen
+                        judged.anew(self.store)
                     return
                 start = upto
 

@@ -230,8 +230,8 @@ def _emergencies(verdict: Verdict) -> Lines:
 def _reason(one: EmergencyCase, now: int) -> str:
     if one.reason_at is not None:
         return f"reason given {stamp(one.reason_at)}"
-    if not one.readable:
-        return "the reason is sealed to other auditors"
+    if one.unknown:
+        return one.unknown
     return "NO REASON GIVEN, overdue" if one.due_at <= now else "no reason yet, and not due yet"
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from seefen.client.assigned import assigned_before
 from seefen.client.audit.checking import account_of, reason_of
 from seefen.client.audit.erasing import erasure_of
-from seefen.client.audit.facts import AUDIT, GONE, Facts
+from seefen.client.audit.facts import AUDIT, GONE, Facts, reason_number
 from seefen.client.audit.store import Store
 from seefen.client.cores import asked_in
 from seefen.client.engine import Engine
@@ -188,6 +188,11 @@ def reads_reason(engine: Engine, store: Store, facts: Facts) -> bool:
         return account_of(engine, statement)[0] is not None
     reason, problem = reason_of(engine, statement)
     return reason is not None or bool(problem)
+
+
+def gives_reason(engine: Engine, store: Store, facts: Facts) -> bool:
+    """Tell whether a reason stands there that this device can read by now."""
+    return bool(reason_number(reason_of(engine, _statement(store, facts))[0]))
 
 
 def rows_of(engine: Engine, store: Store, found: list[Facts], head: int) -> Iterator[AuditRow]:

@@ -172,8 +172,8 @@ class Store:
         with self.vault.change():
             for rest in ("", "_bytes", "_bits", "_full", "_unshown"):
                 self.run(f"DELETE FROM audited{rest}")  # noqa: S608 - one of these
-            sql = "DELETE FROM setting WHERE name IN (?, ?, ?)"
-            self.vault.run(sql, self.name, f"{self.name}/erased", f"{self.name}/period")
+            for rest in ("", "/erased", "/period", "/judged"):
+                self.vault.run("DELETE FROM setting WHERE name = ?", f"{self.name}{rest}")
 
     def _mend(self, kept: Sequence[Facts]) -> None:
         """Change the bitmaps of full stretches where an entry is late, or not what it was."""

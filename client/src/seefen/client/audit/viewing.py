@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from seefen.client import alarms
+from seefen.client.audit.emergencies import Emergency
 from seefen.client.audit.explaining import MOST, Explaining, wrong
 from seefen.client.audit.filters import LIMIT, Filter, conditions
 from seefen.client.audit.granted import begin, granted
@@ -101,8 +102,9 @@ class Viewing(Explaining):
         if self.is_whole:
             yield from self._closed()
 
-    def _overdue(self) -> Iterator[tuple[str, str, str]]:
-        yield from ()  # reasons are sealed to others: whether one was given is not for a view
+    def emergencies(self) -> list[Emergency]:
+        """Return none: reasons are sealed to others, whether one was given is not for a view."""
+        return []
 
     def _closed(self) -> Iterator[tuple[str, str, str]]:
         """Yield each entry without an opening that no erasure allows (fault 19)."""

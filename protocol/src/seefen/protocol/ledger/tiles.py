@@ -75,7 +75,13 @@ class Tile:
             value = node_hash(bytes(row[-_PAIR:-HASH_LENGTH]), value)
 
     def hash(self, row: int, index: int) -> bytes:
-        """Return a hash of a row."""
+        """Return a hash of a row.
+
+        Raises:
+            IndexError: It is beyond the edge. No bytes at all would go into a proof as a hash.
+        """
+        if not 0 <= index < len(self._rows[row]) // HASH_LENGTH:
+            raise IndexError(f"row {row} has no hash {index}")
         start = index * HASH_LENGTH
         return bytes(self._rows[row][start : start + HASH_LENGTH])
 

@@ -308,8 +308,8 @@ def _emergency(one: EmergencyCase, findings: Sequence[Finding]) -> Painted:
     said = f"  EMERGENCY  {one.officer} {one.node}  {one.case}  {since}: "
     if one.reason_at is not None:
         return line(said, f"reason given {stamp(one.reason_at)}")
-    if not one.readable:
-        return warn(said, "the reason is sealed to other auditors")
+    if one.unknown:
+        return warn(said, one.unknown)
     if one.due_at <= now.timestamp():
         late = f"NO REASON GIVEN, {times.due(one.due_at, now)}"
         if found is not None and found.acknowledged:
