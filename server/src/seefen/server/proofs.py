@@ -29,7 +29,7 @@ from seefen.protocol.receipt import Entry
 from seefen.protocol.suite import PlainKey
 from seefen.server.alarms import alarm
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.high_water import HighWater
+from seefen.server.high_water import HighWater, Times
 from seefen.server.rows import Heads, LeafRow, LogHead, Reads
 from seefen.server.stamps import Stamps
 
@@ -147,9 +147,9 @@ class Prover:
         self._stamps["authority"].see(heads.authority.size, now, self._at)
         self._stamps["activity"].see(heads.activity.size, now, self._at)
 
-    def latest(self, now: float) -> int:
-        """Return the latest time with which a head may be signed now."""
-        return max(self._at, int(now))
+    def times(self, now: float) -> Times:
+        """Return what the high-water mark is to keep of times."""
+        return Times(int(now), self._at)
 
     def check_clock(self, now: float) -> None:
         """Raise an alarm, once, when the clock is behind what was signed."""

@@ -18,7 +18,7 @@ from seefen.protocol.suite import PlainKey, sha256
 from seefen.server.alarms import alarm
 from seefen.server.entries import access_row
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.high_water import RECOVER, RESERVED, HighWater, Mark, behind
+from seefen.server.high_water import RECOVER, RESERVED, HighWater, Mark, Times, behind
 from seefen.server.proofs import Prover, load_edge
 from seefen.server.rows import (
     AccessRow,
@@ -123,7 +123,9 @@ async def _go_on(
     """Return when nothing will be dated before ``until``, the latest time that may be signed.
 
     Others sign beyond it only when their clocks have passed it, and they agree with this one.
+    A mark of an older version, or one made anew, keeps no time: the newest entry has one.
     """
+    until = max(until, heads.at // 1000)
     left = until - clock()
     for _ in range(int((left + 1) / TICK) if left <= RESERVED + 1 else 0):
         if clock() >= until:
@@ -131,7 +133,7 @@ async def _go_on(
         await asyncio.sleep(TICK)
     at = int(clock())
     since = until if at < until else 0  # then the clock is behind, or stands
-    await asyncio.to_thread(high_water.advance, heads, at, since=since)
+    await asyncio.to_thread(high_water.advance, heads, Times(at, since=since))
 
 
 async def require_grown(prover: Prover, mark: Mark, heads: Heads) -> None:

@@ -1,0 +1,105 @@
+"""What a start knows of signed times where the mark keeps none, or where others have theirs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from seefen.protocol.suite import sha256
+from seefen.server.high_water import MAGIC, PLACE, RESERVED, HighWater, Times
+from seefen.server.proofs import Prover
+from seefen.server.rebuilding import Rebuilder
+from tests.server.test_clock_back import HOUR, NODES, dated, grown, kill, mark_of, rested
+from tests.server.test_high_water import KEY, heads
+from tests.server.test_races_processes import against, another
+from tests.support.served import Served, served
+
+
+@pytest.fixture
+async def it(tmp_path: Path) -> AsyncIterator[Served]:
+    """Give a broker with a mark."""
+    async with served(*NODES, mark=tmp_path / "high-water") as it:
+        yield it
+
+
+def forget_times(path: Path) -> None:
+    """Write a mark as an older version wrote it: without times."""
+    kept = HighWater(path, _key_in(path)).read()
+    text = (
+        f"{MAGIC} {kept.turn} {kept.key.hex()} {kept.authority} {kept.authority_root.hex()} "
+        f"{kept.activity} {kept.activity_root.hex()} "
+    )
+    line = (text + sha256(text.encode()).hex()).encode()
+    path.write_bytes(bytes(PLACE) + line.ljust(PLACE - 1) + b"\n")
+
+
+def _key_in(path: Path) -> bytes:
+    return bytes.fromhex(path.read_bytes().strip(b"\0").split()[2].decode())
+
+
+@pytest.mark.parametrize("made", ["older", "anew"])
+@pytest.mark.parametrize("rests", [True, False])
+async def test_attack_without_a_kept_time_nothing_is_dated_before_the_newest_entry(
+    it: Served, made: str, rests: bool
+) -> None:
+    """A mark of an older version, or one that `recover` made, and the clock is behind."""
+    it.network.at += 2 * HOUR
+    case = await it.open_case(it.network.of(NODES[0]), NODES[1])
+    notes = [await rested(it, RESERVED)]
+    it.network.at += 60
+    await grown(it, case)
+    newest = it.network.at
+    await kill(it)
+    if made == "older":
+        forget_times(mark_of(it).path)
+    else:
+        mark_of(it).path.unlink()
+        mark = HighWater(mark_of(it).path, it.network.log_key.public)
+        prover = Prover(it.store, it.network.log_key)
+        root = it.network.root.origin
+        await Rebuilder(it.store, prover, mark, root, it.network.log_key.public).run([])
+        it.high_water = HighWater(mark.path, it.network.log_key.public)
+    it.network.at -= HOUR
+    await it.start()
+    assert mark_of(it).read().since == newest  # for those who run beside it
+    notes.append(await (it.broker.checkpoint("activity") if rests else grown(it, case)))
+    assert dated(it, notes[1]) == newest
+    assert against(it, notes) == []
+
+
+async def test_with_the_clock_behind_no_start_moves_the_time_further_ahead(it: Served) -> None:
+    """Nor does a process beside it, as `invite` is one."""
+    it.network.at += 2 * HOUR
+    await it.open_case(it.network.of(NODES[0]), NODES[1])
+    await rested(it, RESERVED)
+    latest = mark_of(it).until
+    await kill(it)
+    it.network.at -= HOUR
+    for _ in range(3):
+        await it.start()
+        async with another(it, mark_of(it).path):
+            await asyncio.sleep(0.7)  # it has looked, and reserved what is short
+            assert dated(it, await it.broker.checkpoint("activity")) == latest
+        await kill(it)
+    await it.start()
+    assert dated(it, await it.broker.checkpoint("activity")) == latest
+
+
+def test_no_mark_keeps_a_time_before_that_of_the_newest_entry(tmp_path: Path) -> None:
+    mark = HighWater(tmp_path / "high-water", KEY)
+    assert mark.found(heads(3, 5))
+    mark.advance(replace(heads(3, 6), at=500_999), Times(100))
+    assert mark.until == 500
+
+
+def test_with_the_clock_behind_nothing_is_written_but_for_new_entries(tmp_path: Path) -> None:
+    mark = HighWater(tmp_path / "high-water", KEY)
+    assert mark.found(heads(3, 5))
+    mark.advance(heads(3, 6), Times(100))
+    behind = Times(50, signed=mark.until)
+    assert not mark.is_short(behind)
+    mark.advance(heads(3, 7), behind)
+    assert mark.until == 100 + RESERVED
+    assert mark.is_short(Times(100 + RESERVED // 2 + 1))
