@@ -31,7 +31,7 @@ from seefen.server.alarms import alarm
 from seefen.server.errors import FrozenError, UnreachableError
 from seefen.server.high_water import HighWater, Times
 from seefen.server.rows import Heads, LeafRow, LogHead, Reads
-from seefen.server.stamps import Stamps
+from seefen.server.stamps import KEPT, Stamps
 
 TILES_KEPT: Final = 128  # about 17 KB each
 SPANS_KEPT: Final = 8192  # hashes of runs of leaves, about 200 bytes each
@@ -126,6 +126,8 @@ class Prover:
         self._checkpoints: OrderedDict[tuple[str, LogHead, int], str] = OrderedDict()
         self._stamps = {"authority": Stamps(), "activity": Stamps()}
         self._at = 0  # the highest time that a head may have been signed with
+        self._others = 0  # before which others let nothing be dated, as last read
+        self._unread: dict[Heads, float] = {}  # seen while that could not be read
         self._is_behind = False
 
     def see(self, heads: Heads, at: float) -> None:
@@ -134,15 +136,38 @@ class Prover:
         Times of heads never go back, nor before the newest entry: a log that grew while its clock
         was set back would sign what a rewound one does. Both logs have one time: what an entry
         says of the authority log is compared, too. Nor do they go back beside a process that
-        dates later ones. Where that cannot be known, the heads are not signed.
+        dates later ones. While that cannot be known, the heads are not signed.
         """
+        if self._hear():
+            self._stamp(heads, at)
+            return
+        self._unread[heads] = at
+        if len(self._unread) > KEPT:
+            del self._unread[next(iter(self._unread))]
+
+    def make_up(self) -> None:
+        """Take in what was seen while the mark could not be read: what is told is signed, too."""
+        if self._unread:
+            self._hear()
+
+    def _hear(self) -> bool:
+        """Read before when nothing is to be dated, and date what waits; tell if it can be read."""
         since = 0
         if self.high_water is not None:
             try:
-                since = self.high_water.read().since  # it may have come while these were read
+                since = self.high_water.read().since  # it may have come while heads were read
             except SeefenError:
-                return
-        now = max(int(at), heads.at // 1000, since)
+                return False
+        # One that came meanwhile came before these heads or after them: nobody knows which.
+        if since == self._others:
+            for heads, at in self._unread.items():
+                self._stamp(heads, at)
+        self._unread.clear()
+        self._others = since
+        return True
+
+    def _stamp(self, heads: Heads, at: float) -> None:
+        now = max(int(at), heads.at // 1000, self._others)
         self._at = max(self._at, now)
         self._stamps["authority"].see(heads.authority.size, now, self._at)
         self._stamps["activity"].see(heads.activity.size, now, self._at)

@@ -310,6 +310,7 @@ class Sequencer:
         )
 
     def _tell(self, changes: Changes, heads: Heads, jobs: Sequence[Job]) -> None:
+        self._prover.make_up()
         if changes.authority or changes.activity or isinstance(changes, Missed):
             for listener in self._listeners:
                 listener(changes, heads, jobs)
