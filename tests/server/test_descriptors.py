@@ -12,6 +12,7 @@ from seefen.server import high_water, proofs
 from seefen.server.high_water import HighWater, Times
 from seefen.server.proofs import Prover
 from tests.server.test_high_water import heads
+from tests.server.test_races_processes import rest
 from tests.support import casework
 from tests.support.network import Network
 from tests.support.served import Served, served
@@ -41,6 +42,7 @@ async def test_what_is_written_without_a_descriptor_is_pushed_once_there_is_one(
     got = list[bytes]()
     it.broker.attach(reader.device, got.append, lambda: None)
     bundle = casework.message(it.network, author, case)
+    await rest(it.broker)  # no look comes to its help
     with monkeypatch.context() as patch:
         patch.setattr(high_water, "_bytes_of", full)
         sent = asyncio.create_task(it.broker.submit(author.device, bundle, 0))
