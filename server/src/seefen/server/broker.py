@@ -286,17 +286,22 @@ class Broker:
         return await self._tiled.read(log, path, head.size)
 
     def attach(
-        self, device: bytes, deliver: Deliver, revoked: Callable[[], None]
+        self,
+        device: bytes,
+        deliver: Deliver,
+        revoked: Callable[[], None],
+        missed: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         """Push to a line of a device from now on; returns what ends that.
 
         ``deliver`` gets a verb and the body of a frame. ``revoked`` is called once when the
-        device is no longer in force; the line has ended then.
+        device is no longer in force, ``missed`` when this process stood still and pushes nothing
+        of what it missed; the line has ended then.
 
         Raises:
             UntrustedError: The device is not in force.
         """
-        return self._push.attach(device, deliver, revoked)
+        return self._push.attach(device, deliver, revoked, missed)
 
     def _begin(self) -> None:
         self._sequencer.start()

@@ -48,9 +48,7 @@ class LedgerChangedError(UnreachableError):
 
 
 class Missed(Changes):
-    """What others committed while this process stood still: too many entries to be held here."""
-
-    entries: range = range(0)
+    """What others committed while this process stood still; its entries are not read here."""
 
 
 async def recover(storage: Storage, prover: Prover) -> Known:
@@ -203,10 +201,9 @@ async def leap(known: Known, prover: Prover, heads: Heads, storage: Storage, at:
     directory = replay(known.directory, authority)
     growth.commit()  # from here to the end nobody else runs
     prover.activity.edge, prover.activity.range = edge, longer
-    entries = range(known.activity_size, heads.activity.size)
     known.heads, known.directory = heads, directory
     known.forget_all()
-    return Missed(authority=authority, accesses=accesses, entries=entries)
+    return Missed(authority=authority, accesses=accesses)
 
 
 async def catch_up(known: Known, prover: Prover, heads: Heads, reads: Reads) -> Changes:
