@@ -13,8 +13,10 @@ from seefen.server.proofs import Prover
 from seefen.server.rebuilding import Rebuilder
 from tests.server.test_clock_back import HOUR, NODES, dated, grown, kill, mark_of, rested
 from tests.server.test_high_water import KEY, heads
-from tests.server.test_races_processes import against, another
+from tests.server.test_races_processes import against, another, rest
+from tests.support import casework
 from tests.support.served import Served, served
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -85,6 +87,24 @@ async def test_with_the_clock_behind_no_start_moves_the_time_further_ahead(it: S
         await kill(it)
     await it.start()
     assert dated(it, await it.broker.checkpoint("activity")) == latest
+
+
+async def test_a_jump_of_the_clock_that_a_process_did_not_see_is_known_to_it(it: Served) -> None:
+    """It stood still while the clock went ahead, the other one signed, and the clock came back."""
+    it.network.at += 2 * HOUR
+    author = it.network.of(NODES[0])
+    case = await it.open_case(author, NODES[1])
+    async with another(it, mark_of(it).path) as other:
+        await rest(other)
+        it.network.at += HOUR
+        notes = [await rested(it, RESERVED)]
+        it.network.at -= HOUR
+        await until(lambda: mark_of(it).read().since >= dated(it, notes[0]))
+        bundle = casework.message(it.network, author, case)
+        notes.append((await other.submit(author.device, bundle, 0)).checkpoint)
+        it.take(bundle, await it.broker.submit(author.device, bundle, 0))
+    assert dated(it, notes[1]) == dated(it, notes[0])
+    assert against(it, notes) == []
 
 
 def test_no_mark_keeps_a_time_before_that_of_the_newest_entry(tmp_path: Path) -> None:

@@ -128,6 +128,7 @@ class Prover:
         self._at = 0  # the highest time that a head may have been signed with
         self._others = 0  # before which others let nothing be dated, as last read
         self._unread: dict[Heads, float] = {}  # seen while that could not be read
+        self._since = 0  # what others are to be told of that
         self._is_behind = False
 
     def see(self, heads: Heads, at: float) -> None:
@@ -174,13 +175,18 @@ class Prover:
 
     def times(self, now: float) -> Times:
         """Return what the high-water mark is to keep of times."""
-        return Times(int(now), self._at)
+        return Times(int(now), self._at, self._since)
 
     def check_clock(self, now: float) -> None:
-        """Raise an alarm, once, when the clock is behind what was signed."""
+        """Raise an alarm, once, when the clock is behind what was signed.
+
+        Other processes are told that time: one that stood still while the clock was ahead knows
+        of none, and would date a longer head earlier.
+        """
         behind = self._at - int(now)
         if behind > CLOCK_SECONDS and not self._is_behind:
             alarm("clock-back", seconds=behind)
+            self._since = self._at
         self._is_behind = behind > CLOCK_SECONDS
 
     async def see_committed(self, heads: Heads, began: float, clock: Clock) -> None:
