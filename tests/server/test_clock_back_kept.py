@@ -1,6 +1,7 @@
 """What a start knows of signed times where the mark keeps none, or where others have theirs."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,14 +9,19 @@ import pytest
 from msgspec.structs import replace
 
 from seefen.protocol.suite import sha256
+from seefen.server.broker import Broker
+from seefen.server.errors import UnreachableError
 from seefen.server.high_water import MAGIC, PLACE, RESERVED, HighWater, Times
 from seefen.server.proofs import Prover
 from seefen.server.rebuilding import Rebuilder
+from seefen.server.store import Store
 from tests.server.test_clock_back import HOUR, NODES, dated, grown, kill, mark_of, rested
 from tests.server.test_high_water import KEY, heads
 from tests.server.test_races_processes import against, another, rest
 from tests.support import casework
-from tests.support.served import Served, served
+from tests.support.database import empty_database
+from tests.support.network import Network
+from tests.support.served import Served, refused, served
 from tests.support.waiting import until
 
 
@@ -105,6 +111,42 @@ async def test_a_jump_of_the_clock_that_a_process_did_not_see_is_known_to_it(it:
         it.take(bundle, await it.broker.submit(author.device, bundle, 0))
     assert dated(it, notes[1]) == dated(it, notes[0])
     assert against(it, notes) == []
+
+
+async def test_who_signs_nothing_does_not_wait_and_tells_nobody_a_time(it: Served) -> None:
+    """`invite` and `erase` beside a broker that runs: who does not wait may not sign."""
+    await it.open_case(it.network.of(NODES[0]), NODES[1])
+    mark = HighWater(mark_of(it).path, it.network.log_key.public)
+    began = time.monotonic()
+    async with Store.open(it.dsn) as store:
+        other = await Broker.open(
+            store,
+            log_key=it.network.log_key,
+            clock=lambda: it.network.at,
+            high_water=mark,
+            signs=False,
+        )
+        try:
+            assert time.monotonic() - began < RESERVED / 2
+            assert mark_of(it).read().since == 0
+            await refused("busy", other.checkpoint("activity"))
+            found = it.broker.heads.activity
+            with pytest.raises(UnreachableError):
+                other._prover.checkpoint("log", "activity", found)
+        finally:
+            await other.close()
+
+
+async def test_a_new_broker_keeps_a_time_before_it_signs(tmp_path: Path) -> None:
+    network = Network()
+    path, key = tmp_path / "high-water", network.log_key
+    async with empty_database() as dsn, Store.open(dsn) as store:
+        mark = HighWater(path, key.public)
+        broker = await Broker.open(store, log_key=key, clock=lambda: network.at, high_water=mark)
+        try:
+            assert HighWater(path, key.public).read().until == network.at + RESERVED
+        finally:
+            await broker.close()
 
 
 def test_no_mark_keeps_a_time_before_that_of_the_newest_entry(tmp_path: Path) -> None:

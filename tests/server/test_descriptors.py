@@ -3,6 +3,7 @@
 import asyncio
 import errno
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,8 @@ async def test_what_is_written_without_a_descriptor_is_pushed_once_there_is_one(
         patch.setattr(high_water, "_bytes_of", full)
         sent = asyncio.create_task(it.broker.submit(author.device, bundle, 0))
         await asyncio.sleep(seconds)
-    try:
+    with suppress(SeefenError):  # its author asks again
         await sent
-    except SeefenError as err:
-        assert err.rule in ("high-water", "busy")
     await until(lambda: got)
     assert bundle.contents[0].key in got[0] or bundle.statements[0].envelope in got[0]
 

@@ -95,6 +95,7 @@ class Broker:
         clock: Callable[[], float],
         high_water: HighWater | None = None,
         unwitnessed: int = 0,
+        signs: bool = True,
     ) -> "Broker":
         """Check the ledger, and begin to take bundles.
 
@@ -104,12 +105,15 @@ class Broker:
             clock: Unix seconds.
             high_water: How far the logs were signed; below it the broker is frozen.
             unwitnessed: Seconds without a quorum until bodies of cases stay closed, or 0.
+            signs: Whether it signs heads; one that does waits, at its start, for the times that
+                others may have signed.
 
         Raises:
             LedgerChangedError: The ledger was changed outside.
             RefusedError: The network names another log key.
         """
         prover = Prover(store, log_key, high_water)
+        prover.signs = signs
         known = await resume(store, prover, clock)
         if known.directory.size:
             check_log_key(known.directory.root, log_key)

@@ -119,6 +119,7 @@ class Prover:
         self, reads: Reads, log_key: PlainKey, high_water: HighWater | None = None
     ) -> None:
         self.high_water = high_water
+        self.signs = True
         self.authority = Log("authority")
         self.activity = Log("activity")
         self._reads = reads
@@ -259,6 +260,8 @@ class Prover:
             raise FrozenError(self.high_water.frozen)
 
     def _require_marked(self, log: str, head: LogHead) -> None:
+        if not self.signs:  # it did not wait for the times that others may have signed
+            raise UnreachableError("this process signs nothing: ask the broker", rule="busy")
         if self.high_water is not None:
             self.high_water.require(log, head)
 

@@ -105,11 +105,12 @@ async def resume(storage: Storage, prover: Prover, clock: Callable[[], float]) -
     if mark is None and known.heads.activity.size == known.heads.authority.size == 0:
         if not high_water.found(known.heads):
             return await resume(storage, prover, clock)  # another began meanwhile, and may sign
-        return known  # a new broker: nothing was ever signed
+        # A new broker: nothing was ever signed, and its first heads need a time of their own.
     try:
         mark = high_water.read() if mark is None else mark
         await require_grown(prover, mark, known.heads)
-        await _go_on(high_water, mark.until, known.heads, clock)
+        if prover.signs:
+            await _go_on(high_water, mark.until, known.heads, clock)
     except FrozenError as err:
         high_water.frozen = str(err)
     return known

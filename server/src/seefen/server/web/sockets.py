@@ -77,7 +77,9 @@ class _Line:
         """Answer and push until the end."""
         services = self._services
         try:
-            detach = services.broker.attach(self._device, self._deliver, self._revoked, self._missed)
+            detach = services.broker.attach(
+                self._device, self._deliver, self._revoked, self._missed
+            )
         except UntrustedError as err:
             # Revoked since its token was checked.
             await self._say_goodbye(_Ending(REVOKED, err.rule, str(err)))
