@@ -102,10 +102,10 @@ async def resume(storage: Storage, prover: Prover, clock: Callable[[], float]) -
     known = await recover(storage, prover)
     if high_water.frozen:
         return known
-    if mark is None and known.heads.activity.size == known.heads.authority.size == 0:
-        if not high_water.found(known.heads):
-            return await resume(storage, prover, clock)  # another began meanwhile, and may sign
-        # A new broker: nothing was ever signed, and its first heads need a time of their own.
+    new = mark is None and known.heads.activity.size == known.heads.authority.size == 0
+    # A new broker has signed nothing, and goes on: its first heads need a time that is kept.
+    if new and not high_water.found(known.heads):
+        return await resume(storage, prover, clock)  # another began meanwhile, and may sign
     try:
         mark = high_water.read() if mark is None else mark
         await require_grown(prover, mark, known.heads)
