@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from seefen.client import Client
 from seefen.protocol.errors import RefusedError
 from seefen.protocol.frames import Released
-from seefen.server.high_water import HighWater
+from seefen.server.high_water import HighWater, Times
 from seefen.server.rows import Heads
 from tests.client.homes import Site, site
 from tests.client.scenes import BELGRADE, CHANNEL, SKOPJE, WHY, alert, channel, deaf, spoil, until
@@ -50,9 +50,9 @@ async def test_fault_27_a_slow_mark_keeps_no_key_from_who_is_on_watch(
     """While one group is pushed the next one is committed: its head is not signed yet."""
     advance = HighWater.advance
 
-    def slowly(mark: HighWater, heads: Heads, at: int) -> None:
+    def slowly(mark: HighWater, heads: Heads, times: Times) -> None:
         time.sleep(0.1)
-        advance(mark, heads, at)
+        advance(mark, heads, times)
 
     skopje, belgrade = await on_watch(place)
     deaf(skopje)

@@ -15,7 +15,7 @@ from seefen.protocol.suite import PlainKey
 from seefen.server import announcing
 from seefen.server.announcing import Announcer
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.high_water import HighWater
+from seefen.server.high_water import NO_TIMES, HighWater, Times
 from seefen.server.rows import Heads, LogHead
 from tests.support import casework
 from tests.support.served import refused, served
@@ -38,12 +38,12 @@ class Disk(HighWater):
         self.asked: list[int] = []
         self.error: Exception | None = None
 
-    def advance(self, heads: Heads) -> None:
+    def advance(self, heads: Heads, times: Times = NO_TIMES) -> None:
         self.asked.append(heads.activity.size)
         self.turns.acquire()
         if self.error is not None:
             raise self.error
-        super().advance(heads)
+        super().advance(heads, times)
 
     def go_on(self, error: Exception | None = None) -> None:
         """Let what is being written come to its end."""
@@ -86,14 +86,14 @@ async def disk(tmp_path: Path) -> AsyncIterator[Disk]:
 @pytest.fixture
 async def announcer(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Announcer]:
     monkeypatch.setattr(announcing, "AGAIN_SECONDS", 0.01)
-    announcer = Announcer(disk)
+    announcer = Announcer(disk, Times)
     announcer.start()
     yield announcer
     await announcer.close()
 
 
 async def test_without_a_mark_all_is_told_at_once() -> None:
-    announcer = Announcer(None)
+    announcer = Announcer(None, Times)
     said = Said(announcer)
     for size in (1, 2):
         said(size)
@@ -178,7 +178,7 @@ async def test_a_mark_that_cannot_be_written_is_tried_again_and_not_without_a_re
     disk: Disk,
 ) -> None:
     assert announcing.AGAIN_SECONDS > 0.2
-    announcer = Announcer(disk)
+    announcer = Announcer(disk, Times)
     announcer.start()
     said = Said(announcer)
     said(1)
@@ -268,7 +268,7 @@ async def test_who_breaks_at_what_he_is_told_keeps_nobody_from_it(
 
 
 async def test_who_waits_when_the_broker_stops_is_told_to_ask_again(disk: Disk) -> None:
-    announcer = Announcer(disk)
+    announcer = Announcer(disk, Times)
     announcer.start()
     said = Said(announcer)
     said(1)
@@ -288,7 +288,7 @@ async def test_who_waits_when_the_broker_stops_is_told_to_ask_again(disk: Disk) 
 
 
 async def test_one_that_never_started_stops_as_well(disk: Disk) -> None:
-    announcer = Announcer(disk)
+    announcer = Announcer(disk, Times)
     said = Said(announcer)
     said(1)
     await announcer.close()

@@ -13,7 +13,7 @@ from seefen.client.standalone import verify
 from seefen.protocol.suite import PlainKey, sha256
 from seefen.server import recovery
 from seefen.server.broker import Broker
-from seefen.server.high_water import MAGIC, PLACE, RESERVED, HighWater
+from seefen.server.high_water import MAGIC, PLACE, RESERVED, HighWater, Times
 from seefen.server.proofs import Prover
 from seefen.server.store import Store
 from seefen.server.view import Known
@@ -45,9 +45,10 @@ def dated(it: Served, note: str) -> int:
 async def kill(it: Served) -> None:
     """End a broker so that its mark is as a kill leaves it: what was reserved is not given back."""
     file = mark_of(it).path
-    left = file.read_bytes()
+    left = {one: one.read_bytes() for one in file.parent.glob(f"{file.name}*")}
     await it.broker.close()
-    file.write_bytes(left)
+    for one, written in left.items():
+        one.write_bytes(written)
     it.high_water = HighWater(file, it.network.log_key.public)
 
 
@@ -55,7 +56,7 @@ async def rested(it: Served, seconds: int) -> str:
     """Return a head that is signed again after some time in which nothing was written."""
     for _ in range(seconds):
         it.network.at += 1
-        await until(lambda: not mark_of(it).is_short(it.network.at))
+        await until(lambda: not mark_of(it).is_short(Times(it.network.at)))
     return await it.broker.checkpoint("activity")
 
 
@@ -188,31 +189,31 @@ async def test_a_head_is_not_dated_while_nobody_knows_what_others_date(
 ) -> None:
     await rest(it.broker)
     prover: Prover = it.broker._prover
-    before, now = prover.latest(0), it.broker.heads
+    before, now = prover.times(0).latest, it.broker.heads
     mark_of(it).path.write_bytes(b"")
     prover.see(now, it.network.at + 60)
-    assert prover.latest(0) == before
+    assert prover.times(0).latest == before
 
 
 def test_time_is_reserved_with_each_commit_and_else_each_two_seconds(tmp_path: Path) -> None:
     mark = HighWater(tmp_path / "high-water", KEY)
     assert mark.found(heads(3, 5))
-    mark.advance(heads(3, 6), 100)
+    mark.advance(heads(3, 6), Times(100))
     assert mark.until == 100 + RESERVED
     written = mark.path.read_bytes()
-    mark.advance(heads(3, 6), 102)
+    mark.advance(heads(3, 6), Times(102))
     assert mark.path.read_bytes() == written
-    mark.advance(heads(3, 6), 103)
+    mark.advance(heads(3, 6), Times(103))
     assert mark.until == 103 + RESERVED
-    mark.advance(heads(3, 7), 50)  # by a clock that went back: what was reserved stays so
+    mark.advance(heads(3, 7), Times(50))  # by a clock that went back: what was reserved stays so
     assert mark.until == 103 + RESERVED
 
 
 def test_what_is_given_back_is_of_this_process_alone(tmp_path: Path) -> None:
     mark, other = (HighWater(tmp_path / "high-water", KEY) for _ in range(2))
     assert mark.found(heads(3, 5))
-    mark.advance(heads(3, 5), 100)
-    other.advance(heads(3, 6), 101)
+    mark.advance(heads(3, 5), Times(100))
+    other.advance(heads(3, 6), Times(101))
     mark.release(100)
     assert HighWater(mark.path, KEY).read().until == 101 + RESERVED
     other.release(101)
@@ -226,8 +227,8 @@ def test_what_others_are_told_to_date_is_not_given_back(tmp_path: Path) -> None:
     """A process that began with its clock behind, and had no time to date anything."""
     mark, late = (HighWater(tmp_path / "high-water", KEY) for _ in range(2))
     assert mark.found(heads(3, 5))
-    mark.advance(heads(3, 5), 100)
-    late.advance(heads(3, 5), 50, since=mark.until)
+    mark.advance(heads(3, 5), Times(100))
+    late.advance(heads(3, 5), Times(50, since=mark.until))
     mark.release(100)
     late.release(50)
     assert HighWater(mark.path, KEY).read().until == 100 + RESERVED

@@ -47,11 +47,56 @@ async def test_a_look_that_has_begun_is_not_for_who_comes_after_it(
         await held.came.wait()
         bundle = it.network.admit("tirana-lab")
         it.take(bundle, await other.submit(None, bundle, 0))
-        await it.broker.look()
-        device = it.network.of("tirana-lab").device
-        assert it.broker.directory.is_active(device, at=it.network.at)
+        second = asyncio.create_task(it.broker.look())
+        await asyncio.sleep(2 * APART_SECONDS)
         held.go.set()
         await first
+        device = it.network.of("tirana-lab").device
+        assert not it.broker.directory.is_active(device, at=it.network.at)
+        await second
+        assert it.broker.directory.is_active(device, at=it.network.at)
+
+
+async def test_attack_57_with_a_slow_database_there_is_one_look_at_a_time(
+    it: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else looks take all connections, and nobody is answered."""
+    await rest(it.broker)
+    real, now, most = it.store.heads, 0, 0
+
+    async def slow() -> object:
+        nonlocal now, most
+        now, most = now + 1, max(most, now + 1)
+        await asyncio.sleep(0.3)
+        now -= 1
+        return await real()
+
+    monkeypatch.setattr(it.store, "heads", slow)
+    waiting = list[asyncio.Task[None]]()
+    for _ in range(10):
+        waiting.append(asyncio.create_task(it.broker.look()))
+        await asyncio.sleep(APART_SECONDS * 1.1)
+    began = time.monotonic()
+    await asyncio.gather(*waiting)
+    assert most == 1
+    assert time.monotonic() - began < 3  # who came meanwhile shared the next one
+
+
+async def test_what_others_wrote_is_seen_whatever_becomes_of_the_watches(
+    it: Served, monkeypatch: pytest.MonkeyPatch, alarms: list[str]
+) -> None:
+    """A look comes first: what is read of watches may be long, and may break."""
+
+    async def broken(_: int) -> object:
+        raise ValueError("rows that cannot be read")
+
+    monkeypatch.setattr(it.store, "open_accesses", broken)
+    monkeypatch.setattr(it.broker._watches, "prune", lambda _: True)
+    async with another(it) as other:
+        bundle = it.network.admit("tirana-lab")
+        it.take(bundle, await other.submit(None, bundle, 0))
+        await until(lambda: it.broker.heads == other.heads)
+    await until(lambda: "look-failed" in alarms)
 
 
 async def test_attack_57_thousands_who_are_unknown_are_one_look(

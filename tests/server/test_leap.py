@@ -35,7 +35,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.setattr(recovery, "FAR", MOST)
     monkeypatch.setattr(recovery, "PIECE", MOST)
     monkeypatch.setattr(recovery, "BLOCK", MOST)
-    monkeypatch.setattr("seefen.server.push.MISSED", MOST)
     read = list[int]()
 
     def counted(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,28 +93,59 @@ async def test_fault_28_what_others_wrote_in_hours_is_read_in_pieces(
         assert other.heads == await it.store.heads()
 
 
-async def test_what_was_missed_is_pushed_and_who_is_on_watch_is_given_its_keys(
+async def test_what_was_missed_is_not_pushed_and_lines_end_so_that_the_feed_is_asked(
     it: Served, small: list[int]
 ) -> None:
+    """Behind hundreds of old entries an alert of now would wait; nothing is released twice."""
     author, reader = it.network.of(NODES[0]), it.network.of(NODES[1])
     async with another(it) as other:
         case = await it.open_case(author, NODES[1], form="channel")
         await it.broker.look()
-        got = list[bytes]()
-        it.broker.attach(reader.device, got.append, lambda: None)
+        before, after, ended = list[bytes](), list[bytes](), list[str]()
+        for _ in range(2):
+            it.broker.attach(
+                reader.device,
+                before.append,
+                lambda: ended.append("revoked"),
+                lambda: ended.append("missed"),
+            )
         await rest(other)
         ask = casework.access(it.network, reader, case, scope="watch")
         released = await other.ask(reader.device, ask)
         it.take_access(ask, released.entry, released.checkpoint)
-        keys = await write(it, other, case, 3 * MOST)
+        await write(it, other, case, 3 * MOST)
         small.clear()
         await it.broker.look()
-        await until(lambda: len(got) >= len(keys))
-        assert max(small) <= MOST
-        # In their order, each with its key: the watch was begun at the other process.
-        assert [next(i for i, f in enumerate(got) if key in f) for key in keys] == list(
-            range(len(keys))
+        assert ended == ["missed"] * 2
+        it.broker.attach(reader.device, after.append, lambda: None)
+        bundle = casework.message(it.network, author, case)
+        await it.send(author, bundle)
+        await until(lambda: after)
+        # The first is the newest, with its key: the watch was begun at the other process.
+        assert bundle.contents[0].key in after[0]
+        assert max(small, default=0) <= MOST
+        assert before == []
+        async with it.database() as db:
+            kinds = await db.fetch("SELECT count(*) FROM activity_leaf WHERE kind = 'release'")
+        assert kinds[0][0] == 1
+
+
+async def test_who_was_revoked_meanwhile_is_told_so(it: Served) -> None:
+    reader, ended = it.network.of(NODES[1]), list[str]()
+    async with another(it) as other:
+        it.broker.attach(
+            reader.device,
+            lambda _: None,
+            lambda: ended.append("revoked"),
+            lambda: ended.append("missed"),
         )
+        bundle = it.network.revoke(reader)
+        it.take(bundle, await other.submit(reader.device, bundle, 0))
+        for number in range(MOST + 1):
+            bundle = it.network.admit(f"lab-{number}")
+            it.take(bundle, await other.submit(None, bundle, 0))
+        await it.broker.look()
+        assert ended == ["revoked"]
 
 
 @pytest.mark.parametrize("log", ["activity", "authority", "tile", "gap"])

@@ -9,7 +9,7 @@ import pytest
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.server import rates
 from seefen.server.config import Config
-from seefen.server.errors import TooManyError
+from seefen.server.errors import TooManyError, UnreachableError
 from seefen.server.rates import DAY, Rates, Records, Turns, Window
 
 ONE, OTHER = "device 01", "invite 01"
@@ -136,6 +136,16 @@ def undone(records: Records, node: str, kinds: list[str]) -> None:
     """Begin to write records, and come to nothing."""
     with suppress(UndoneError), records.of(node, kinds):
         raise UndoneError("refused by another rule")
+
+
+def test_attack_50_records_that_may_stand_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker or its database was away when they were to be answered."""
+    monkeypatch.setattr(rates, "RECORDS", 5)
+    records = Records(Clock())
+    with suppress(UnreachableError), records.of(NODE, ["device"] * 4):
+        raise UnreachableError("ask again", rule="high-water")
+    with pytest.raises(RefusedError):
+        undone(records, NODE, ["device"] * 2)
 
 
 def test_attack_50_records_are_counted_by_node_and_within_a_day(

@@ -41,7 +41,7 @@ def test_a_head_that_is_told_of_late_is_dated_between_those_beside_it() -> None:
 
 
 def test_what_is_long_ago_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stamps_of, "_KEPT", 3)
+    monkeypatch.setattr(stamps_of, "KEPT", 3)
     stamps = Stamps()
     for size in (2, 3, 4, 5, 1):
         stamps.see(size, size)

@@ -11,6 +11,9 @@ from structlog.testing import capture_logs
 from seefen.protocol.encoding import decode, encode
 from seefen.protocol.frames import AuthorityPage, Frame, LogFrom, Problem, Proof, Push, Renew, Span
 from seefen.protocol.ledger.note import open_checkpoint
+from seefen.server import recovery
+from seefen.server.broker import Broker
+from seefen.server.store import Store
 from seefen.server.web import sockets
 from tests.support import casework
 from tests.support.broker import LocalBroker, local_broker
@@ -318,6 +321,27 @@ async def test_the_broker_says_goodbye_when_it_stops() -> None:
         await socket.ask_raw("ping", b"")
         broker.services.lines.end_all()
         assert await bye(socket) == ("stopping", 1001)
+        await device.__aexit__()
+
+
+async def test_a_broker_that_stood_still_ends_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It pushes nothing of what others wrote meanwhile: who connects again asks the feed."""
+    async with local_broker(NODE) as broker, Store.open(broker.dsn) as store:
+        network = broker.network
+        device = WebDevice(broker.config.url, broker.ca, network.of(NODE))
+        socket = await (await device.login()).socket()
+        await socket.ask_raw("ping", b"")
+        monkeypatch.setattr(recovery, "FAR", 0)
+        await broker.services.broker._keeping_up.close()
+        other = await Broker.open(store, log_key=network.log_key, clock=lambda: network.at)
+        try:
+            bundle = network.admit("tirana-lab")
+            await other.submit(None, bundle, 0)
+            network.take(bundle)
+        finally:
+            await other.close()
+        await broker.services.broker.look()
+        assert await bye(socket) == ("missed", 1001)
         await device.__aexit__()
 
 

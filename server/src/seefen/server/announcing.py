@@ -15,7 +15,7 @@ from typing import Final
 from seefen.protocol.errors import SeefenError
 from seefen.server.alarms import alarm
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.high_water import HighWater
+from seefen.server.high_water import HighWater, Times
 from seefen.server.rows import Heads
 
 AGAIN_SECONDS: Final = 0.5
@@ -34,15 +34,15 @@ class _Waiting:
 class Announcer:
     """Tells of commits in their order, never before they are under the mark."""
 
-    def __init__(self, high_water: HighWater | None, latest: Callable[[], int]) -> None:
+    def __init__(self, high_water: HighWater | None, times: Callable[[], Times]) -> None:
         """Tell of nothing yet.
 
         Args:
             high_water: Writes the mark; None: none is kept, and all is told at once.
-            latest: The latest time with which a head may be signed now.
+            times: What the mark is to keep of them now.
         """
         self._high_water = high_water
-        self._latest = latest
+        self._times = times
         self._waiting: deque[_Waiting] = deque()
         self._resting: Heads | None = None
         self._stands = False  # the time of heads that rest, since none can be reserved
@@ -62,7 +62,7 @@ class Announcer:
         if self._high_water is not None:
             # Else the next start would wait until what is reserved has passed.
             with suppress(OSError, UnreachableError):
-                await asyncio.to_thread(self._high_water.release, self._latest())
+                await asyncio.to_thread(self._high_water.release, self._times().latest)
         for one in self._waiting:  # they stay in it: who asks whether they were told hears no
             one.fail(UnreachableError("the broker stops: ask again", rule="stopping"))
             if not one.told.done():
@@ -80,7 +80,7 @@ class Announcer:
 
     def renew(self, heads: Heads) -> None:
         """Reserve time for heads that stand, where nothing is committed that does it."""
-        if self._high_water is not None and self._high_water.is_short(self._latest()):
+        if self._high_water is not None and self._high_water.is_short(self._times()):
             self._resting = heads
             self._work.set()
 
@@ -127,7 +127,7 @@ class Announcer:
 
     async def _mark(self, heads: Heads) -> None:
         if self._high_water is not None:
-            await asyncio.to_thread(self._high_water.advance, heads, self._latest())
+            await asyncio.to_thread(self._high_water.advance, heads, self._times())
 
     def _fail(self, group: list[_Waiting], err: Exception) -> None:
         """Answer those who wait. Others are told later: what is committed stands."""

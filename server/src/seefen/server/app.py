@@ -50,9 +50,9 @@ def now() -> int:
 
 @asynccontextmanager
 async def open_services(
-    config: Config, dsn: str, *, clock: Clock = now
+    config: Config, dsn: str, *, clock: Clock = now, signs: bool = True
 ) -> AsyncGenerator[Services, None]:
-    """Open the store and everything that stands on it."""
+    """Open the store and everything that stands on it; see :meth:`Broker.open`."""
     log_key = read_log_key(config)
     make_folder(config.blobs)
     async with _opened(dsn) as store:
@@ -62,6 +62,7 @@ async def open_services(
             clock=clock,
             high_water=HighWater(config.high_water_file, log_key.public),
             unwitnessed=config.unwitnessed_seconds,
+            signs=signs,
         )
         broker.retention.years = config.entries_years
         try:

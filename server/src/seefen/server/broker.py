@@ -95,6 +95,7 @@ class Broker:
         clock: Callable[[], float],
         high_water: HighWater | None = None,
         unwitnessed: int = 0,
+        signs: bool = True,
     ) -> "Broker":
         """Check the ledger, and begin to take bundles.
 
@@ -104,12 +105,15 @@ class Broker:
             clock: Unix seconds.
             high_water: How far the logs were signed; below it the broker is frozen.
             unwitnessed: Seconds without a quorum until bodies of cases stay closed, or 0.
+            signs: Whether it signs heads; one that does waits, at its start, for the times that
+                others may have signed.
 
         Raises:
             LedgerChangedError: The ledger was changed outside.
             RefusedError: The network names another log key.
         """
         prover = Prover(store, log_key, high_water)
+        prover.signs = signs
         known = await resume(store, prover, clock)
         if known.directory.size:
             check_log_key(known.directory.root, log_key)
@@ -286,17 +290,22 @@ class Broker:
         return await self._tiled.read(log, path, head.size)
 
     def attach(
-        self, device: bytes, deliver: Deliver, revoked: Callable[[], None]
+        self,
+        device: bytes,
+        deliver: Deliver,
+        revoked: Callable[[], None],
+        missed: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         """Push to a line of a device from now on; returns what ends that.
 
         ``deliver`` gets a verb and the body of a frame. ``revoked`` is called once when the
-        device is no longer in force; the line has ended then.
+        device is no longer in force, ``missed`` when this process stood still and pushes nothing
+        of what it missed; the line has ended then.
 
         Raises:
             UntrustedError: The device is not in force.
         """
-        return self._push.attach(device, deliver, revoked)
+        return self._push.attach(device, deliver, revoked, missed)
 
     def _begin(self) -> None:
         self._sequencer.start()

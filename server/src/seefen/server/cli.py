@@ -179,7 +179,7 @@ def erase(options: argparse.Namespace) -> int:
 
 
 async def _erase(config: Config, dsn: str, *, sure: bool) -> int:
-    async with open_services(config, dsn) as services:
+    async with open_services(config, dsn, signs=False) as services:
         return await services.broker.retention.run(sure=sure)
 
 

@@ -48,6 +48,28 @@ MAGIC: Final = "seefen-high-water/1"
 RECOVER: Final = "see `seefen-server doctor`, then `seefen-server recover`"
 
 
+class Times(Struct, frozen=True):
+    """What a mark is to keep of times, in Unix seconds.
+
+    Attributes:
+        now: By the clock; some seconds more are reserved.
+        signed: The latest that a head may have been signed with.
+        since: Before which no process is to date a head any more, or 0.
+    """
+
+    now: int = 0
+    signed: int = 0
+    since: int = 0
+
+    @property
+    def latest(self) -> int:
+        """The latest time with which a head may be signed now."""
+        return max(self.now, self.signed)
+
+
+NO_TIMES: Final = Times()
+
+
 class Mark(Struct, frozen=True):
     """The highest head of each log under which anything may have been signed.
 
@@ -188,26 +210,28 @@ class HighWater:
         """The latest time with which a head may be dated: this process has it on its disk."""
         return 0 if self._flushed is None else self._flushed.until
 
-    def is_short(self, at: int) -> bool:
-        """Tell whether a time is to be reserved anew, so that times do not stand still."""
-        return self.until < at + RESERVED // 2
+    def is_short(self, times: Times) -> bool:
+        """Tell whether times are to be written anew, so that those of heads do not stand still."""
+        kept, least = self._flushed, max(times.signed, times.now + RESERVED // 2)
+        return kept is None or kept.until < least or kept.since < times.since
 
-    def advance(self, heads: Heads, at: int = 0, *, since: int = 0) -> None:
+    def advance(self, heads: Heads, times: Times = NO_TIMES) -> None:
         """Return once the mark on the disk covers both heads. It blocks: call it in a thread.
 
-        Args:
-            heads: Of both logs.
-            at: The latest time that is signed now; some seconds more are reserved.
-            since: Before which no process is to date a head any more, or 0.
+        Nothing is reserved past a time that was signed ahead of the clock: with the clock behind,
+        each process that starts would move the times of the log further ahead.
 
         Raises:
             OSError: It could not be written: nothing may be signed.
             FrozenError: It is gone, or spoiled.
         """
         with self._writing:
-            kept = self._flushed
-            if kept is None or since or not kept.covers(heads) or self.is_short(at):
-                self._write(self.read().risen(heads, at + RESERVED, since))
+            # No head is dated before its newest entry, and none after what is kept here.
+            signed = max(times.signed, times.since, heads.at // 1000)
+            times, kept = replace(times, signed=signed), self._flushed
+            if kept is None or self.is_short(times) or not kept.covers(heads):
+                until = max(signed, times.now + RESERVED)
+                self._write(self.read().risen(heads, until, times.since))
 
     def release(self, at: int) -> None:
         """Give back what was reserved past ``at``: nothing is dated later by this process.

@@ -46,6 +46,7 @@ class KeepingUp:
         self._began = -APART_SECONDS
         self._next: asyncio.Task[None] | None = None
         self._asked: set[asyncio.Task[None]] = set()
+        self._looking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -63,8 +64,9 @@ class KeepingUp:
     async def look(self) -> None:
         """Return when all that stood in the database when this was called is known here.
 
-        One look is for all who wait for it, and it is begun twenty times a second at most: whoever
-        sends wrong logins by the thousand has the database read one row for all of them.
+        One look is for all who wait for it. There is one at a time, and it is begun twenty times a
+        second at most: whoever sends wrong logins by the thousand has the database, slow or not,
+        read one row for all of them.
 
         Raises:
             UnreachableError: The database does not answer, or is another one.
@@ -76,19 +78,20 @@ class KeepingUp:
         await asyncio.shield(self._next)
 
     async def _look_soon(self) -> None:
-        await asyncio.sleep(self._began + APART_SECONDS - time.monotonic())
-        # From here on the answer may be older than a question: who comes now gets the next look.
-        self._began, self._next = time.monotonic(), None
-        if await self._prover.newest(self._clock) != self._sequencer.known.heads:
-            await self._sequencer.write(LookJob())
+        async with self._looking:
+            await asyncio.sleep(self._began + APART_SECONDS - time.monotonic())
+            # From here on the answer may be older than a question: who comes now gets the next.
+            self._began, self._next = time.monotonic(), None
+            if await self._prover.newest(self._clock) != self._sequencer.known.heads:
+                await self._sequencer.write(LookJob())
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 self._push.cut()
-                await self._prune()
                 await self._look_once()
+                await self._prune()
             except UnreachableError:
                 continue
             except Exception as err:  # the next look may do better; without it nobody looks

@@ -29,9 +29,9 @@ from seefen.protocol.receipt import Entry
 from seefen.protocol.suite import PlainKey
 from seefen.server.alarms import alarm
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.high_water import HighWater
+from seefen.server.high_water import HighWater, Times
 from seefen.server.rows import Heads, LeafRow, LogHead, Reads
-from seefen.server.stamps import Stamps
+from seefen.server.stamps import KEPT, Stamps
 
 TILES_KEPT: Final = 128  # about 17 KB each
 SPANS_KEPT: Final = 8192  # hashes of runs of leaves, about 200 bytes each
@@ -119,6 +119,7 @@ class Prover:
         self, reads: Reads, log_key: PlainKey, high_water: HighWater | None = None
     ) -> None:
         self.high_water = high_water
+        self.signs = True
         self.authority = Log("authority")
         self.activity = Log("activity")
         self._reads = reads
@@ -126,6 +127,9 @@ class Prover:
         self._checkpoints: OrderedDict[tuple[str, LogHead, int], str] = OrderedDict()
         self._stamps = {"authority": Stamps(), "activity": Stamps()}
         self._at = 0  # the highest time that a head may have been signed with
+        self._others = 0  # before which others let nothing be dated, as last read
+        self._unread: dict[Heads, float] = {}  # seen while that could not be read
+        self._since = 0  # what others are to be told of that
         self._is_behind = False
 
     def see(self, heads: Heads, at: float) -> None:
@@ -134,28 +138,56 @@ class Prover:
         Times of heads never go back, nor before the newest entry: a log that grew while its clock
         was set back would sign what a rewound one does. Both logs have one time: what an entry
         says of the authority log is compared, too. Nor do they go back beside a process that
-        dates later ones. Where that cannot be known, the heads are not signed.
+        dates later ones. While that cannot be known, the heads are not signed.
         """
+        if self._hear():
+            self._stamp(heads, at)
+            return
+        self._unread[heads] = at
+        if len(self._unread) > KEPT:
+            del self._unread[next(iter(self._unread))]
+
+    def make_up(self) -> None:
+        """Take in what was seen while the mark could not be read: what is told is signed, too."""
+        if self._unread:
+            self._hear()
+
+    def _hear(self) -> bool:
+        """Read before when nothing is to be dated, and date what waits; tell if it can be read."""
         since = 0
         if self.high_water is not None:
             try:
-                since = self.high_water.read().since  # it may have come while these were read
+                since = self.high_water.read().since  # it may have come while heads were read
             except SeefenError:
-                return
-        now = max(int(at), heads.at // 1000, since)
+                return False
+        # One that came meanwhile came before these heads or after them: nobody knows which.
+        if since == self._others:
+            for heads, at in self._unread.items():
+                self._stamp(heads, at)
+        self._unread.clear()
+        self._others = since
+        return True
+
+    def _stamp(self, heads: Heads, at: float) -> None:
+        now = max(int(at), heads.at // 1000, self._others)
         self._at = max(self._at, now)
         self._stamps["authority"].see(heads.authority.size, now, self._at)
         self._stamps["activity"].see(heads.activity.size, now, self._at)
 
-    def latest(self, now: float) -> int:
-        """Return the latest time with which a head may be signed now."""
-        return max(self._at, int(now))
+    def times(self, now: float) -> Times:
+        """Return what the high-water mark is to keep of times."""
+        return Times(int(now), self._at, self._since)
 
     def check_clock(self, now: float) -> None:
-        """Raise an alarm, once, when the clock is behind what was signed."""
+        """Raise an alarm, once, when the clock is behind what was signed.
+
+        Other processes are told that time: one that stood still while the clock was ahead knows
+        of none, and would date a longer head earlier.
+        """
         behind = self._at - int(now)
         if behind > CLOCK_SECONDS and not self._is_behind:
             alarm("clock-back", seconds=behind)
+            self._since = self._at
         self._is_behind = behind > CLOCK_SECONDS
 
     async def see_committed(self, heads: Heads, began: float, clock: Clock) -> None:
@@ -228,6 +260,8 @@ class Prover:
             raise FrozenError(self.high_water.frozen)
 
     def _require_marked(self, log: str, head: LogHead) -> None:
+        if not self.signs:  # it did not wait for the times that others may have signed
+            raise UnreachableError("this process signs nothing: ask the broker", rule="busy")
         if self.high_water is not None:
             self.high_water.require(log, head)
 

@@ -34,7 +34,6 @@ Deliver = Callable[[bytes], None]
 
 
 NEVER: Final = 1 << 62
-MISSED: Final = 100  # entries read at once
 UNASKED: Final = 0  # the number of a frame that answers nothing
 
 
@@ -46,6 +45,7 @@ class _Line:
     node: str
     deliver: Deliver
     revoked: Callable[[], None]
+    missed: Callable[[], None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,11 @@ class Push:
                 await self._task
 
     def attach(
-        self, device: bytes, deliver: Deliver, revoked: Callable[[], None]
+        self,
+        device: bytes,
+        deliver: Deliver,
+        revoked: Callable[[], None],
+        missed: Callable[[], None] | None = None,
     ) -> Callable[[], None]:
         """Deliver frames to a line of ``device`` from now on; returns what ends that.
 
@@ -132,7 +136,7 @@ class Push:
         directory = self._sequencer.known.directory
         found = directory.require_active(device, at=int(self._clock()))
         self._sound = None  # this one may run out before all others
-        line = _Line(device, found.node, deliver, revoked)
+        line = _Line(device, found.node, deliver, revoked, missed)
         self._lines[device].append(line)
         self._on_line_of[found.node][device] = None
 
@@ -177,8 +181,22 @@ class Push:
         self._watches.add(changes.accesses)
         if changes.authority:
             self.cut()
+        if isinstance(changes, Missed):
+            self._end_all()
+            return
         releases = [job for job in jobs if isinstance(job, ReleaseJob)]
         self._batches.put_nowait(_Batch(changes, heads, releases))
+
+    def _end_all(self) -> None:
+        """End all lines: this process stood still, and pushes nothing of what it missed.
+
+        What is urgent now would wait behind it, who reads slowly would be cut, and a key that came
+        from another process would be given once more. Who connects again has all from the feed.
+        """
+        for line in [line for lines in self._lines.values() for line in lines]:
+            self._drop(line)
+            if line.missed is not None:
+                line.missed()
 
     def _release_ahead(self, layer: Layer) -> list[ReleaseJob]:
         """Return releases of the objects in a layer, to be committed with them.
@@ -200,11 +218,10 @@ class Push:
     async def _run(self) -> None:
         while True:
             batches = [await self._batches.get()]
-            while not (isinstance(batches[-1].changes, Missed) or self._batches.empty()):
+            while not self._batches.empty():
                 batches.append(self._batches.get_nowait())
             try:
                 await self._deliver(batches)
-                await self._deliver_missed(batches[-1])
             except SeefenError as err:
                 # Nobody misses anything for good: the feed has it.
                 alarm("push-failed", failed=err.rule)
@@ -240,17 +257,9 @@ class Push:
         for parcel, devices in due:
             body = bodies.get(parcel.body_of or b"", b"")
             await self._deliver_parcel(parcel, devices, body, wraps, keys, head)
-            # Where another process wrote, or this one stood still, there are hundreds at once: a
-            # device that reads is not slow, so each line writes one before it gets the next.
+            # Where another process wrote there are hundreds at once: a device that reads is not
+            # slow, so each line writes one before it gets the next.
             await asyncio.sleep(0)
-
-    async def _deliver_missed(self, batch: _Batch) -> None:
-        """Deliver what was committed while this process stood still, in pieces."""
-        missed = batch.changes.entries if isinstance(batch.changes, Missed) else range(0)
-        for start in missed[::MISSED]:
-            if self._lines:
-                rows = await self._storage.activity(start, missed.stop, MISSED)
-                await self._deliver([_Batch(Changes(activity=rows), batch.heads, [])])
 
     async def _bodies(self, due: list[_Due], batches: list[_Batch]) -> dict[bytes, bytes]:
         """Return the sealed bodies that are due; those written here were never out of memory."""

@@ -13,7 +13,7 @@ from typing import Final
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.statements import AUTHORITY_KINDS
 from seefen.server.config import Config
-from seefen.server.errors import TooManyError
+from seefen.server.errors import TooManyError, UnreachableError
 
 DAY: Final = 86_400  # seconds
 RECORDS: Final = 5000  # of keys, by one node in a day; one of a thousand devices joins within one
@@ -95,6 +95,8 @@ class Records:
         taken = sum(not self._written.take(node, now) for _ in range(count))
         try:
             yield
+        except UnreachableError:
+            raise  # they may stand
         except SeefenError:
             for _ in range(taken):
                 self._written.give_back(node)

@@ -18,7 +18,7 @@ from seefen.protocol.suite import PlainKey, sha256
 from seefen.server.alarms import alarm
 from seefen.server.entries import access_row
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.high_water import RECOVER, RESERVED, HighWater, Mark, behind
+from seefen.server.high_water import RECOVER, RESERVED, HighWater, Mark, Times, behind
 from seefen.server.proofs import Prover, load_edge
 from seefen.server.rows import (
     AccessRow,
@@ -48,9 +48,7 @@ class LedgerChangedError(UnreachableError):
 
 
 class Missed(Changes):
-    """What others committed while this process stood still: too many entries to be held here."""
-
-    entries: range = range(0)
+    """What others committed while this process stood still; its entries are not read here."""
 
 
 async def recover(storage: Storage, prover: Prover) -> Known:
@@ -104,14 +102,15 @@ async def resume(storage: Storage, prover: Prover, clock: Callable[[], float]) -
     known = await recover(storage, prover)
     if high_water.frozen:
         return known
-    if mark is None and known.heads.activity.size == known.heads.authority.size == 0:
-        if not high_water.found(known.heads):
-            return await resume(storage, prover, clock)  # another began meanwhile, and may sign
-        return known  # a new broker: nothing was ever signed
+    new = mark is None and known.heads.activity.size == known.heads.authority.size == 0
+    # A new broker has signed nothing, and goes on: its first heads need a time that is kept.
+    if new and not high_water.found(known.heads):
+        return await resume(storage, prover, clock)  # another began meanwhile, and may sign
     try:
         mark = high_water.read() if mark is None else mark
         await require_grown(prover, mark, known.heads)
-        await _go_on(high_water, mark.until, known.heads, clock)
+        if prover.signs:
+            await _go_on(high_water, mark.until, known.heads, clock)
     except FrozenError as err:
         high_water.frozen = str(err)
     return known
@@ -123,7 +122,9 @@ async def _go_on(
     """Return when nothing will be dated before ``until``, the latest time that may be signed.
 
     Others sign beyond it only when their clocks have passed it, and they agree with this one.
+    A mark of an older version, or one made anew, keeps no time: the newest entry has one.
     """
+    until = max(until, heads.at // 1000)
     left = until - clock()
     for _ in range(int((left + 1) / TICK) if left <= RESERVED + 1 else 0):
         if clock() >= until:
@@ -131,7 +132,7 @@ async def _go_on(
         await asyncio.sleep(TICK)
     at = int(clock())
     since = until if at < until else 0  # then the clock is behind, or stands
-    await asyncio.to_thread(high_water.advance, heads, at, since=since)
+    await asyncio.to_thread(high_water.advance, heads, Times(at, since=since))
 
 
 async def require_grown(prover: Prover, mark: Mark, heads: Heads) -> None:
@@ -201,10 +202,9 @@ async def leap(known: Known, prover: Prover, heads: Heads, storage: Storage, at:
     directory = replay(known.directory, authority)
     growth.commit()  # from here to the end nobody else runs
     prover.activity.edge, prover.activity.range = edge, longer
-    entries = range(known.activity_size, heads.activity.size)
     known.heads, known.directory = heads, directory
     known.forget_all()
-    return Missed(authority=authority, accesses=accesses, entries=entries)
+    return Missed(authority=authority, accesses=accesses)
 
 
 async def catch_up(known: Known, prover: Prover, heads: Heads, reads: Reads) -> Changes:

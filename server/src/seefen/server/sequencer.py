@@ -55,7 +55,7 @@ class Sequencer:
         self, storage: Storage, known: Known, prover: Prover, clock: Callable[[], float]
     ) -> None:
         self.known = known
-        self.announcer = Announcer(prover.high_water, lambda: prover.latest(clock()))
+        self.announcer = Announcer(prover.high_water, lambda: prover.times(clock()))
         self._storage = storage
         self._prover = prover
         self._clock = clock
@@ -310,6 +310,7 @@ class Sequencer:
         )
 
     def _tell(self, changes: Changes, heads: Heads, jobs: Sequence[Job]) -> None:
+        self._prover.make_up()
         if changes.authority or changes.activity or isinstance(changes, Missed):
             for listener in self._listeners:
                 listener(changes, heads, jobs)

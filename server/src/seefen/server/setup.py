@@ -134,7 +134,7 @@ async def invite_node(config: Config, dsn: str, node: str, *, hours: int) -> dic
         raise SetupError("an invite lives 1 to 720 hours")
     secret, invite_id = random_bytes(32), new_id()
     expires = now() + hours * HOUR
-    async with open_services(config, dsn) as services:
+    async with open_services(config, dsn, signs=False) as services:
         directory = services.broker.directory
         require_open(config, services.broker)
         if services.broker.frozen:

@@ -9,7 +9,7 @@ that was never known to be the newest no time is known: it is not signed.
 from bisect import bisect_left
 from typing import Final
 
-_KEPT: Final = 8192  # sizes of one log; an answer is not that far behind
+KEPT: Final = 8192  # sizes of one log; an answer is not that far behind
 
 
 class Stamps:
@@ -50,6 +50,6 @@ class Stamps:
     def _take(self, place: int, size: int, at: int) -> None:
         self._sizes.insert(place, size)
         self._first[size] = self._last[size] = at
-        if len(self._sizes) > _KEPT:
+        if len(self._sizes) > KEPT:
             oldest = self._sizes.pop(0)
             del self._first[oldest], self._last[oldest]

@@ -78,7 +78,9 @@ class _Line:
         """Answer and push until the end."""
         services = self._services
         try:
-            detach = services.broker.attach(self._device, self._deliver, self._revoked)
+            detach = services.broker.attach(
+                self._device, self._deliver, self._revoked, self._missed
+            )
         except UntrustedError as err:
             # Revoked since its token was checked.
             await self._say_goodbye(_Ending(REVOKED, err.rule, str(err)))
@@ -146,6 +148,9 @@ class _Line:
 
     def _revoked(self) -> None:
         self.end(REVOKED, "revoked", "this device was revoked")
+
+    def _missed(self) -> None:
+        self.end(1001, "missed", "this broker stood still: connect again, the feed has the rest")
 
     async def _write(self) -> None:
         while True:
