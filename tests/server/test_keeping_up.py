@@ -90,8 +90,11 @@ async def test_what_others_wrote_is_seen_whatever_becomes_of_the_watches(
     async def broken(_: int) -> object:
         raise ValueError("rows that cannot be read")
 
+    def forgets(_: int) -> bool:
+        return True
+
     monkeypatch.setattr(it.store, "open_accesses", broken)
-    monkeypatch.setattr(it.broker._watches, "prune", lambda _: True)
+    monkeypatch.setattr(it.broker._watches, "prune", forgets)
     async with another(it) as other:
         bundle = it.network.admit("tirana-lab")
         it.take(bundle, await other.submit(None, bundle, 0))
