@@ -285,3 +285,21 @@ async def test_emergencies_are_looked_through_once_for_a_verdict(
     await officer.duty.emergencies.reason(number, "the lorry was at the ramp")
     await skopje.audit.verdict()
     assert (len(walks), len(asked)) == (3, 1), "it was given"
+
+
+async def test_two_keyholders_who_answered_one_question_began_one_emergency(
+    place: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The notice of the second waited in his queue; nobody is asked for a reason once more."""
+    skopje, belgrade, officer, number = await opened(place)
+    await officer.duty.emergencies.reason(number, "the lorry was at the ramp")
+    state, device = belgrade.cases._casework.find(number), officer._engine.keys.device
+    notice = EmergencyOpened(officer=officer.officer, device=device, **WHY)
+    await belgrade._messaging.send(state, notice)
+    await skopje.cases.send(number, "a second annex")
+    await until(lambda: len(officer.cases.show(number).objects) == 4, officer)
+    await officer.read(f"{number}#4", **WHY)
+    monkeypatch.setattr(emergencies, "DAY", 0)
+    for auditor in (belgrade, skopje):
+        verdict = await auditor.audit.verdict()
+        assert verdict.ok, verdict.sentence

@@ -165,3 +165,34 @@ def test_with_the_clock_behind_nothing_is_written_but_for_new_entries(tmp_path: 
     mark.advance(heads(3, 7), behind)
     assert mark.until == 100 + RESERVED
     assert mark.is_short(Times(100 + RESERVED // 2 + 1))
+
+
+async def test_who_signs_nothing_gives_back_nothing_that_others_signed(it: Served) -> None:
+    """`erase` on a stopped broker, after its clock was ahead: the next start must know it."""
+    it.network.at += 2 * HOUR
+    case = await it.open_case(it.network.of(NODES[0]), NODES[1])
+    it.network.at += HOUR
+    await asyncio.sleep(0.7)
+    notes = [await rested(it, RESERVED)]
+    await it.broker.close()
+    it.network.at -= HOUR
+    mark = mark_of(it)
+    mark._let_go()
+    kept = HighWater(mark.path, it.network.log_key.public)
+    before = kept.read().until
+    async with Store.open(it.dsn) as store:
+        silent = await Broker.open(
+            store,
+            log_key=it.network.log_key,
+            clock=lambda: it.network.at,
+            high_water=kept,
+            signs=False,
+        )
+        await asyncio.sleep(0.8)  # it looks at the database meanwhile, as every process
+        await silent.close()
+    kept._let_go()
+    it.high_water = HighWater(mark.path, it.network.log_key.public)
+    assert it.high_water.read().until == before
+    await it.start()
+    notes.append(await grown(it, case))
+    assert against(it, notes) == []

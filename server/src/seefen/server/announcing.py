@@ -15,7 +15,7 @@ from typing import Final
 from seefen.protocol.errors import SeefenError
 from seefen.server.alarms import alarm
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.high_water import HighWater, Times
+from seefen.server.high_water import NO_TIMES, HighWater, Times
 from seefen.server.rows import Heads
 
 AGAIN_SECONDS: Final = 0.5
@@ -59,10 +59,12 @@ class Announcer:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        if self._high_water is not None:
+        times = self._times()
+        # Who signs nothing has reserved nothing: what he gave back would be what others signed.
+        if self._high_water is not None and times != NO_TIMES:
             # Else the next start would wait until what is reserved has passed.
             with suppress(OSError, UnreachableError):
-                await asyncio.to_thread(self._high_water.release, self._times().latest)
+                await asyncio.to_thread(self._high_water.release, times.latest)
         for one in self._waiting:  # they stay in it: who asks whether they were told hears no
             one.fail(UnreachableError("the broker stops: ask again", rule="stopping"))
             if not one.told.done():
@@ -80,7 +82,9 @@ class Announcer:
 
     def renew(self, heads: Heads) -> None:
         """Reserve time for heads that stand, where nothing is committed that does it."""
-        if self._high_water is not None and self._high_water.is_short(self._times()):
+        times = self._times()
+        short = self._high_water is not None and self._high_water.is_short(times)
+        if short and times != NO_TIMES:
             self._resting = heads
             self._work.set()
 

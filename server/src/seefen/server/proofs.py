@@ -29,7 +29,7 @@ from seefen.protocol.receipt import Entry
 from seefen.protocol.suite import PlainKey
 from seefen.server.alarms import alarm
 from seefen.server.errors import FrozenError, UnreachableError
-from seefen.server.high_water import HighWater, Times
+from seefen.server.high_water import NO_TIMES, HighWater, Times
 from seefen.server.rows import Heads, LeafRow, LogHead, Reads
 from seefen.server.stamps import KEPT, Stamps
 
@@ -175,7 +175,12 @@ class Prover:
         self._stamps["activity"].see(heads.activity.size, now, self._at)
 
     def times(self, now: float) -> Times:
-        """Return what the high-water mark is to keep of times."""
+        """Return what the high-water mark is to keep of times: nothing, of who signs nothing.
+
+        He has not waited for what others may have signed, and knows nothing of it.
+        """
+        if not self.signs:
+            return NO_TIMES
         return Times(int(now), self._at, self._since)
 
     def check_clock(self, now: float) -> None:

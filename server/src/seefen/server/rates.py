@@ -13,7 +13,7 @@ from typing import Final
 from seefen.protocol.errors import RefusedError, SeefenError
 from seefen.protocol.statements import AUTHORITY_KINDS
 from seefen.server.config import Config
-from seefen.server.errors import TooManyError, UnreachableError
+from seefen.server.errors import TooManyError
 
 DAY: Final = 86_400  # seconds
 RECORDS: Final = 5000  # of keys, by one node in a day; one of a thousand devices joins within one
@@ -95,10 +95,10 @@ class Records:
         taken = sum(not self._written.take(node, now) for _ in range(count))
         try:
             yield
-        except UnreachableError:
-            raise  # they may stand
-        except SeefenError:
-            for _ in range(taken):
+        except SeefenError as err:
+            # Where the mark cannot be written they stand. Where the database is away they do not,
+            # and an honest node brings the same ones again and again.
+            for _ in range(0 if err.rule == "high-water" else taken):
                 self._written.give_back(node)
             raise
 

@@ -105,7 +105,12 @@ def _groups(
     engine: Engine, notices: Sequence[Row], readings: Sequence[Facts], first: _First
 ) -> Iterator[_Group]:
     """Yield the emergencies of one device in one case."""
-    ours = [row for row in notices if _is_about(row, readings[0], first)]
+    about = [row for row in notices if _is_about(row, readings[0], first)]
+    ends = [*(row.index for row in about[1:]), readings[-1].idx + 1]
+    # Two keyholders may have answered the same question; the key was handed over once.
+    ours = about[:1] + [
+        row for row, end in zip(about[1:], ends[1:], strict=True) if _was_handed(engine, row, end)
+    ]
     stops = (row.index for row in ours[1:])
     for notice, stop in zip_longest(ours, stops):
         end = readings[-1].idx + 1 if stop is None else stop
@@ -132,6 +137,16 @@ def _is_about(notice: Row, reading: Facts, first: _First) -> bool:
     if isinstance(notice.message, EmergencyOpened):
         return notice.message.device.hex() == reading.device
     return first.get((reading.node, notice.object.hex())) == reading.device
+
+
+def _was_handed(engine: Engine, notice: Row, end: int) -> bool:
+    """Tell whether the node of a notice handed a key of the case to anybody of its own after it."""
+    found = engine.vault.run(
+        "SELECT DISTINCT device FROM entry WHERE case_id = ? AND kind = 'assign'"
+        " AND idx > ? AND idx < ?",
+        *(notice.statement.case, notice.index, end),
+    )
+    return any(engine.directory.device(by).node == notice.statement.node for (by,) in found)
 
 
 def _may_be_about(notice: Row, reading: Facts) -> bool:
